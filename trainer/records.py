@@ -1,0 +1,155 @@
+"""The record the pipeline moves: one patch sequence, the 16 patches of one physical point.
+
+The record carries its `source` (the photograph or scene it was cut from), because two
+image sequences of one source show the same physical points under different names: they
+must never share a training batch nor judge each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.errors import UserError
+from trainer.variants import KINDS, PATCH_SIZE, VARIANTS
+
+SEQUENCE = "sequence"
+SOURCE = "source"
+KIND = "kind"
+INDEX = "index"
+PATCHES = "patches"
+POSITION = "position"
+MEAN = "mean"
+CONTRAST = "contrast"
+CLIPPED = "clipped"
+BYTE_COUNT = "byte_count"
+
+PATCH_SHAPE = (len(VARIANTS), PATCH_SIZE, PATCH_SIZE)
+PATCH_BYTES = int(np.prod(PATCH_SHAPE))
+
+
+@dataclass(frozen=True)
+class PatchSequence:
+    """The 16 patches of one physical point.
+
+    Attributes:
+        sequence: Image sequence the point belongs to, e.g. `v_wall`.
+        source: Photograph or scene; equal for image sequences of the same thing.
+        kind: `i`, `v` or `u` (see `trainer.variants.KINDS`).
+        index: Number of the point within its image sequence, from 0.
+        patches: uint8 [16, 65, 65], in the order of `VARIANTS`.
+        position: float32 [3]: x, y and scale (sigma) of the detection in the reference
+            image, in pixels; zeros when they are not known (patch releases do not tell).
+    """
+
+    sequence: str
+    source: str
+    kind: str
+    index: int
+    patches: np.ndarray
+    position: np.ndarray = field(default_factory=lambda: np.zeros(3, np.float32))
+
+
+def feature_spec() -> dict[str, tf.io.FixedLenFeature]:
+    """Returns the parsing specification of one serialized record."""
+    scalar = {
+        SEQUENCE: tf.string,
+        SOURCE: tf.string,
+        KIND: tf.string,
+        INDEX: tf.int64,
+        PATCHES: tf.string,
+        MEAN: tf.float32,
+        CONTRAST: tf.float32,
+        CLIPPED: tf.float32,
+        BYTE_COUNT: tf.int64,
+    }
+    spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in scalar.items()}
+    spec[POSITION] = tf.io.FixedLenFeature([3], tf.float32)
+    return spec
+
+
+def encode(record: PatchSequence) -> bytes:
+    """Serializes a record as a `tf.train.Example`.
+
+    Raises:
+        ValueError: When the patches are not uint8 [16, 65, 65] or the kind is unknown.
+    """
+    patches = record.patches
+    if patches.dtype != np.uint8 or patches.shape != PATCH_SHAPE:
+        raise ValueError(
+            f"patches of {record.sequence} #{record.index} are {patches.dtype} "
+            f"{patches.shape}, expected uint8 {PATCH_SHAPE}"
+        )
+    if record.kind not in KINDS:
+        raise ValueError(f"kind of {record.sequence} is {record.kind!r}, expected one of {KINDS}")
+    pixels = patches.tobytes()
+    features = {
+        SEQUENCE: _bytes(record.sequence.encode()),
+        SOURCE: _bytes(record.source.encode()),
+        KIND: _bytes(record.kind.encode()),
+        INDEX: _ints(record.index),
+        PATCHES: _bytes(pixels),
+        POSITION: _floats(*np.asarray(record.position, np.float32)),
+        MEAN: _floats(patches.mean(dtype=np.float64)),
+        CONTRAST: _floats(patches.std(axis=(1, 2), dtype=np.float64).mean()),
+        CLIPPED: _floats(((patches == 0) | (patches == 255)).mean(dtype=np.float64)),
+        BYTE_COUNT: _ints(len(pixels)),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def decode(serialized: bytes) -> PatchSequence:
+    """Reads a record back.
+
+    Raises:
+        ValueError: When the bytes are no such record.
+    """
+    try:
+        values = tf.train.Example.FromString(serialized).features.feature
+        pixels = values[PATCHES].bytes_list.value[0]
+        return PatchSequence(
+            sequence=values[SEQUENCE].bytes_list.value[0].decode(),
+            source=values[SOURCE].bytes_list.value[0].decode(),
+            kind=values[KIND].bytes_list.value[0].decode(),
+            index=int(values[INDEX].int64_list.value[0]),
+            patches=np.frombuffer(pixels, np.uint8).reshape(PATCH_SHAPE),
+            position=np.asarray(values[POSITION].float_list.value, np.float32),
+        )
+    except Exception as error:  # protobuf's errors differ between its implementations
+        raise ValueError(f"not a patch sequence record: {error}") from error
+
+
+def read_shard(path: str) -> Iterator[PatchSequence]:
+    """Yields the records of one TFRecord shard in order.
+
+    Raises:
+        UserError: When the shard is missing, truncated or holds something else; the
+            message names the shard and the record.
+    """
+    number = 0
+    try:
+        for serialized in tf.compat.v1.io.tf_record_iterator(path):
+            yield decode(serialized)
+            number += 1
+    except (tf.errors.OpError, ValueError) as error:
+        message = getattr(error, "message", None) or str(error)
+        raise UserError(
+            f"{path}: record {number} cannot be read ({message}); expected the TFRecord "
+            f"shards that ExampleGen writes. Delete the run's examples and run again."
+        ) from error
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _ints(value: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def _floats(*values: float) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))

@@ -1,0 +1,16 @@
+"""The base of every configuration class."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """A frozen pydantic model that refuses unknown keys and silent conversions.
+
+    Example:
+        >>> class Optimizer(Settings):
+        ...     learning_rate: float = 1e-2
+        >>> Optimizer(learning_rate=0.1).learning_rate
+        0.1
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
