@@ -1,0 +1,62 @@
+# `make demo` and `make test` set everything up by themselves; a second call does no set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := requirements/bootstrap.txt requirements/dev.txt setup.py
+# The stamp's name is the content of what is installed: an edit of a lock sets up again,
+# a fresh time stamp (git checkout) does not.
+STAMP := $(VENV)/.set-up-$(shell cat $(LOCKED) | sha256sum | cut -c1-16)
+PACKAGES := pipeline components trainer
+CHECKED := $(PACKAGES) tests $(wildcard benchmarks) setup.py
+UV_COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.10 --generate-hashes --no-emit-index-url
+
+.PHONY: help setup demo test test-fast lint format bench lock clean
+
+help:  ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## Make the environment in .venv from the lock files.
+
+$(STAMP):
+	@echo "Setting up $(VENV) from the lock files: once, about a minute"
+	@python="$$(PYTHON='$(PYTHON)' requirements/find-python)" && "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@rm -f $(VENV)/.set-up-*
+	@touch $@
+
+demo: setup  ## Photographs to a pushed model: no download, about ten minutes.
+	$(BIN)/hpatches run --config demo --work ./demo
+
+test: setup  ## Run the whole test suite.
+	$(BIN)/python -m pytest
+
+test-fast: setup  ## Run the quick tests: under two minutes.
+	$(BIN)/python -m pytest -m 'not slow' -n 2
+
+lint: setup  ## Check style and types.
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy $(PACKAGES)
+
+format: setup  ## Put the code into the house's style.
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+bench: setup  ## Measure quality and speed.
+	$(BIN)/python -m benchmarks
+
+lock: setup  ## Resolve the requirements anew.
+	for name in bootstrap pipeline dev; do \
+	    $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt; \
+	done
+
+clean:  ## Delete caches and build products; runs and the environment stay.
+	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

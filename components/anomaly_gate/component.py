@@ -1,0 +1,61 @@
+"""AnomalyGate: data that does not match the schema stops the run before it is learned from."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.anomaly_gate import executor
+
+
+class CheckedData(types.Artifact):
+    """What AnomalyGate leaves behind when it lets a run go on."""
+
+    TYPE_NAME = "CheckedData"
+
+
+class AnomalyGateSpec(component_spec.ComponentSpec):
+    """Inputs, outputs and parameters of AnomalyGate."""
+
+    PARAMETERS = {
+        executor.REPORT_FOLDER_KEY: component_spec.ExecutionParameter(type=str, optional=True),
+        executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        executor.ANOMALIES_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ExampleAnomalies
+        )
+    }
+    OUTPUTS = {executor.REPORT_KEY: component_spec.ChannelParameter(type=CheckedData)}
+
+
+class AnomalyGate(base_component.BaseComponent):
+    """Turns ExampleValidator's report into a stop; ExampleValidator itself only reports.
+
+    Component `outputs` contains:
+     - `report`: Channel of type `CheckedData`: `anomalies.json`, empty of anomalies.
+    """
+
+    SPEC_CLASS = AnomalyGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self, anomalies: types.BaseChannel, code_fingerprint: str, report_folder: str = ""
+    ):
+        """Builds the component.
+
+        Args:
+            anomalies: ExampleValidator's output.
+            code_fingerprint: See `components.code_fingerprint`.
+            report_folder: Where the report of a refusal stays readable (a runner deletes
+                the outputs of a component that failed); empty for none.
+        """
+        super().__init__(
+            spec=AnomalyGateSpec(
+                anomalies=anomalies,
+                report=types.Channel(type=CheckedData),
+                report_folder=report_folder,
+                code_fingerprint=code_fingerprint,
+            )
+        )

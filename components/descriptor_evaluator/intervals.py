@@ -1,0 +1,283 @@
+"""Means with intervals over sources, paired differences, and Holm's correction.
+
+The rows of one photograph or scene are not independent, so the unit that is resampled is
+the *source*. A mean over rows is a ratio of source totals (sum of values over number of
+rows); its standard error comes from the residuals of that ratio, which for equally many
+rows per source is the ordinary standard error of the mean of source means.
+
+Few sources (under `BOOTSTRAP_SOURCES`) get a Student t interval, more a studentised
+bootstrap (bootstrap-t). A percentile bootstrap is never used: at a handful of sources its
+nominal 5 % is in truth 9 to 25 %.
+
+Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 12
+(bootstrap-t); Cochran, Sampling Techniques (1977), chapter 6 (ratio estimator);
+Holm, Scandinavian Journal of Statistics 6 (1979).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+BOOTSTRAP_SOURCES = 8
+_EXACT = 1e-12  # a standard error below this is rounding: all sources agree
+
+Method = Literal["none", "exact", "t", "bootstrap"]
+
+
+@dataclass(frozen=True)
+class SourceTotals:
+    """Values summed per source.
+
+    Attributes:
+        sources: Names, sorted.
+        sums: float64 [n], sum of the values of each source.
+        counts: float64 [n], number of values of each source.
+    """
+
+    sources: tuple[str, ...]
+    sums: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """Flat mean over all values; NaN without any."""
+        return float(self.sums.sum() / self.counts.sum()) if len(self.sources) else float("nan")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its two-sided interval.
+
+    Attributes:
+        mean: Flat mean.
+        low: Lower end, NaN when there are too few sources for an interval.
+        high: Upper end, likewise.
+        sources: Number of independent sources.
+        method: How the ends were found; `exact` when all sources agree.
+    """
+
+    mean: float
+    low: float
+    high: float
+    sources: int
+    method: Method
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Candidate minus reference over the same units.
+
+    Attributes:
+        mean: Flat mean of the differences.
+        lower: One-sided lower bound at the asked confidence.
+        low: Lower end of the two-sided interval.
+        high: Upper end of the two-sided interval.
+        p_worse: p-value of "the candidate is not worse" (small: significantly worse).
+        sources: Number of independent sources.
+        method: As in `Interval`.
+    """
+
+    mean: float
+    lower: float
+    low: float
+    high: float
+    p_worse: float
+    sources: int
+    method: Method
+
+
+def source_totals(sources: Sequence[str], values: Sequence[float] | np.ndarray) -> SourceTotals:
+    """Sums values per source.
+
+    Args:
+        sources: [m] source of each value.
+        values: [m] values; NaN makes its source's sum NaN.
+
+    Raises:
+        ValueError: When the lengths differ.
+
+    Example:
+        >>> source_totals(["b", "a", "b"], [1.0, 2.0, 3.0]).sums.tolist()
+        [2.0, 4.0]
+    """
+    if len(sources) != len(values):
+        raise ValueError(f"{len(sources)} sources for {len(values)} values")
+    names, place = np.unique(np.asarray(sources, dtype=str), return_inverse=True)
+    data = np.asarray(values, np.float64)
+    return SourceTotals(
+        sources=tuple(names.tolist()),
+        sums=np.bincount(place, weights=data, minlength=len(names)),
+        counts=np.bincount(place, minlength=len(names)).astype(np.float64),
+    )
+
+
+def mean_interval(
+    totals: SourceTotals, confidence: float = 0.95, resamples: int = 4000, seed: int = 0
+) -> Interval:
+    """Returns the flat mean with a two-sided interval over sources.
+
+    Args:
+        totals: Values summed per source.
+        confidence: Coverage of the interval, in (0, 1).
+        resamples: Bootstrap resamples.
+        seed: Seed of the resampling.
+
+    Example:
+        Three sources with means 1, 2, 3: the interval is 2 -+ 4.303 / sqrt(3).
+
+        >>> found = mean_interval(source_totals(list("abc"), [1.0, 2.0, 3.0]))
+        >>> round(found.low, 3), round(found.high, 3)
+        (-0.484, 4.484)
+    """
+    pivot = _Pivot.of(totals, resamples, seed)
+    tail = (1.0 - confidence) / 2.0
+    return Interval(
+        mean=totals.mean,
+        low=pivot.end(1.0 - tail),
+        high=pivot.end(tail),
+        sources=len(totals.sources),
+        method=pivot.method,
+    )
+
+
+def paired_difference(
+    candidate: SourceTotals,
+    reference: SourceTotals,
+    confidence: float = 0.95,
+    resamples: int = 4000,
+    seed: int = 0,
+) -> PairedDifference:
+    """Compares two models on the same units, paired by source.
+
+    Args:
+        candidate: Totals of the candidate.
+        reference: Totals of the reference over the same units.
+        confidence: Confidence of the one-sided bound and coverage of the interval.
+        resamples: Bootstrap resamples.
+        seed: Seed of the resampling.
+
+    Raises:
+        ValueError: When the two do not hold the same sources with the same counts.
+    """
+    if candidate.sources != reference.sources or not np.array_equal(
+        candidate.counts, reference.counts
+    ):
+        raise ValueError("the two models were not scored on the same units")
+    totals = SourceTotals(candidate.sources, candidate.sums - reference.sums, candidate.counts)
+    pivot = _Pivot.of(totals, resamples, seed)
+    tail = (1.0 - confidence) / 2.0
+    return PairedDifference(
+        mean=totals.mean,
+        lower=pivot.end(confidence),
+        low=pivot.end(1.0 - tail),
+        high=pivot.end(tail),
+        p_worse=pivot.p_below_zero(),
+        sources=len(totals.sources),
+        method=pivot.method,
+    )
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Returns Holm's adjusted p-values, in the order given.
+
+    An adjusted value below the level means "rejected"; the chance of any false rejection
+    among all of them stays below that level, however they depend on each other.
+
+    Example:
+        >>> holm([0.04, 0.01, 0.03]).round(6).tolist()
+        [0.06, 0.03, 0.06]
+    """
+    values = np.asarray(p_values, np.float64)
+    order = np.argsort(values, kind="stable")
+    steps = values[order] * (len(values) - np.arange(len(values)))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+@dataclass(frozen=True)
+class _Pivot:
+    """The distribution of (estimate - truth) / standard error.
+
+    Attributes:
+        mean: The estimate.
+        error: Its standard error.
+        method: Where the distribution comes from.
+        draws: float64 [resamples], sorted bootstrap draws; empty for the other methods.
+        freedom: Degrees of freedom of the t distribution.
+    """
+
+    mean: float
+    error: float
+    method: Method
+    draws: np.ndarray
+    freedom: int
+
+    @classmethod
+    def of(cls, totals: SourceTotals, resamples: int, seed: int) -> _Pivot:
+        size, mean = len(totals.sources), totals.mean
+        none = np.zeros(0)
+        if size < 2 or not np.isfinite(mean):
+            return cls(mean, float("nan"), "none", none, 0)
+        residuals = totals.sums - mean * totals.counts
+        scale = totals.counts.mean()
+        error = float(np.sqrt((residuals**2).sum() / (size * (size - 1))) / scale)
+        if error < _EXACT:
+            return cls(mean, 0.0, "exact", none, size - 1)
+        if size < BOOTSTRAP_SOURCES:
+            return cls(mean, error, "t", none, size - 1)
+        draws = _studentised_draws(residuals, totals.counts, resamples, seed)
+        return cls(mean, error, "bootstrap", draws, size - 1)
+
+    def end(self, upper_tail: float) -> float:
+        """Returns mean - quantile(upper_tail) * standard error."""
+        if self.method == "none":
+            return float("nan")
+        if self.method == "exact":
+            return self.mean
+        if self.method == "t":
+            return self.mean - float(stats.t.ppf(upper_tail, self.freedom)) * self.error
+        return self.mean - float(np.quantile(self.draws, upper_tail)) * self.error
+
+    def p_below_zero(self) -> float:
+        """Returns the p-value of the hypothesis that the truth is not below zero."""
+        if self.method == "none":
+            return float("nan")
+        if self.method == "exact":
+            return 0.0 if self.mean < -_EXACT else 1.0
+        statistic = self.mean / self.error
+        if self.method == "t":
+            return float(stats.t.cdf(statistic, self.freedom))
+        # The draw itself counts as one more resample, so that no p-value is ever 0.
+        return float((1 + np.searchsorted(self.draws, statistic, "right")) / (len(self.draws) + 1))
+
+
+def _studentised_draws(
+    residuals: np.ndarray, counts: np.ndarray, resamples: int, seed: int
+) -> np.ndarray:
+    """Resamples sources and returns the sorted studentised deviations, float64 [<= resamples].
+
+    Args:
+        residuals: [n] source sum minus mean times count; they add up to zero.
+        counts: [n] rows of each source.
+        resamples: Number of resamples.
+        seed: Seed.
+    """
+    size = len(residuals)
+    rng = np.random.default_rng([seed, size])
+    times = rng.multinomial(size, np.full(size, 1.0 / size), size=resamples).astype(np.float64)
+    rows = times @ counts
+    shift = (times @ residuals) / rows
+    squares = (
+        times @ residuals**2
+        - 2.0 * shift * (times @ (residuals * counts))
+        + shift**2 * (times @ counts**2)
+    )
+    variance = np.maximum(squares, 0.0) / (size * (size - 1)) / (rows / size) ** 2
+    known = variance > _EXACT**2  # a resample of one source alone tells nothing of its error
+    return np.sort(shift[known] / np.sqrt(variance[known]))

@@ -1,0 +1,201 @@
+"""Settings of the evaluation and of the gate.
+
+Every threshold is a fraction (0.01 is 1 mAP point), as in the evaluation's JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from components.descriptor_evaluator.tasks import TaskSettings
+from trainer.settings import Settings
+
+TaskName = Literal["verification", "matching", "retrieval"]
+BaselineName = Literal["rootsift", "rootsift-smoothed", "sift", "pixels"]
+Noise = Literal["e", "h", "t"]
+Kind = Literal["i", "v"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+TASK_NAMES: tuple[TaskName, ...] = ("verification", "matching", "retrieval")
+MAIN_METRIC = "ap"
+ROUNDING = 1e-12  # two means that should be exactly a threshold apart are not, in float64
+_METRICS = {
+    "verification": r"(ap|auc)(_tie_safe)?",
+    "matching": r"ap(_tie_safe)?|success_rate",
+    "retrieval": r"ap(_tie_safe|@\d+)?",
+}
+
+
+class Floor(Settings):
+    """An absolute threshold: a mean that must be reached whatever else is true.
+
+    Attributes:
+        task: Task whose rows are averaged.
+        metric: A metric of the task's unit rows, e.g. `success_rate` (matching), `auc`
+            (verification), `ap@100` (retrieval); without it, the gate's own `metric`.
+        noise: Only this noise level; without it, all three.
+        kind: Only `i_` or only `v_` sequences; without it, both.
+        at_least: Smallest mean that passes.
+    """
+
+    task: TaskName
+    metric: str | None = None
+    noise: Noise | None = None
+    kind: Kind | None = None
+    at_least: Fraction
+
+    @model_validator(mode="after")
+    def _known(self) -> Floor:
+        if self.metric is not None and not re.fullmatch(_METRICS[self.task], self.metric):
+            raise ValueError(
+                f"{self.task} has no metric {self.metric!r}; expected one matching "
+                f"{_METRICS[self.task]}"
+            )
+        if self.task == "verification" and self.kind:
+            raise ValueError(
+                "verification pairs cross sequences and have no kind; leave `kind` out"
+            )
+        return self
+
+
+class BaselineRule(Settings):
+    """How far the candidate must be above the better of some handmade descriptors.
+
+    Attributes:
+        names: Baselines; the better one counts, on every slice anew.
+        tasks: Tasks that are compared.
+        margins: Smallest difference that passes: for the `mean` over the noise levels and
+            for single levels. By default the mean may not be below the baseline and easy
+            may be at most 1 mAP below.
+    """
+
+    names: Annotated[tuple[BaselineName, ...], Field(min_length=1)] = (
+        "rootsift",
+        "rootsift-smoothed",
+    )
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("matching", "retrieval")
+    margins: Annotated[
+        dict[Literal["mean", "e", "h", "t"], Annotated[float, Field(ge=-1.0, le=1.0)]],
+        Field(min_length=1),
+    ] = Field(default={"mean": 0.0, "e": -0.01})
+
+
+class GuardedSlice(Settings):
+    """A part of the data that must not get worse than in production.
+
+    Attributes:
+        noise: Only this noise level; without it, all three.
+        kind: Only `i_` or only `v_` sequences; without it, both.
+    """
+
+    noise: Noise | None = None
+    kind: Kind | None = None
+
+
+class ProductionRule(Settings):
+    """What "not worse than production" means.
+
+    Attributes:
+        mode: `lower_bound`: the one-sided lower bound of candidate - production, paired
+            over sources, must be above -delta; it needs `min_sources`. `point`: the means
+            are compared. In both modes the difference of the means must not be below
+            -delta, and the candidate must not be significantly worse.
+        delta: Loss that is still called "not worse".
+        min_sources: Sources below which `lower_bound` refuses for want of evidence.
+        tasks: Tasks that are compared.
+        slices: Parts that are guarded, each on its own.
+        confidence: Confidence of the bound; 1 - confidence is the level of the test for
+            "significantly worse" over all checks together (Holm).
+    """
+
+    mode: Literal["lower_bound", "point"] = "lower_bound"
+    delta: Annotated[float, Field(ge=0.0, le=0.2)] = 0.01
+    min_sources: Annotated[int, Field(ge=8)] = 10
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("matching", "retrieval")
+    slices: Annotated[tuple[GuardedSlice, ...], Field(min_length=1)] = (GuardedSlice(),)
+    confidence: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.95
+
+    @model_validator(mode="after")
+    def _known(self) -> ProductionRule:
+        if "verification" in self.tasks and any(part.kind for part in self.slices):
+            raise ValueError(
+                "verification pairs cross sequences and have no kind; guard kinds of other tasks"
+            )
+        if "verification" in self.tasks and self.mode == "lower_bound":
+            raise ValueError(
+                "verification has no interval over sources; leave it out of `tasks` or set "
+                "mode: point"
+            )
+        return self
+
+
+class GateSettings(Settings):
+    """When a model may go to production.
+
+    Attributes:
+        floors: Absolute thresholds.
+        baseline: Comparison with handmade descriptors; null leaves it out.
+        production: Comparison with the model in production.
+        metric: Average precision that is compared: `ap_tie_safe` counts ties against the
+            model, so that equal descriptors gain nothing; `ap` is the reference's.
+        resamples: Bootstrap resamples of the intervals.
+        seed: Seed of the resampling.
+    """
+
+    floors: tuple[Floor, ...] = ()
+    baseline: BaselineRule | None = BaselineRule()
+    production: ProductionRule = ProductionRule()
+    metric: Literal["ap", "ap_tie_safe"] = "ap_tie_safe"
+    resamples: Annotated[int, Field(ge=200, le=100_000)] = 4000
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _can_refuse(self) -> GateSettings:
+        if not self.floors and self.baseline is None:
+            raise ValueError(
+                "the gate has neither a floor nor a baseline, so the first model would pass "
+                "unseen; give `floors` at least one entry or set `baseline`"
+            )
+        return self
+
+
+class EvaluationSettings(Settings):
+    """What is scored, and what is made of it.
+
+    Attributes:
+        tasks: Tasks that are scored.
+        drawing: Sizes and seed of the tasks drawn from the data.
+        official_tasks: Folder with published task files; without it, tasks are drawn.
+        official_split: Split of the published task files, e.g. `a`.
+        smoothing_sigmas: Blurs (pixels on the 65 px patch) among which `rootsift-smoothed`
+            takes the one with the best matching mAP on the validation sequences.
+        smoothing_points: Most patch sequences per validation sequence used for that choice.
+        gate: When the model is blessed.
+    """
+
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES
+    drawing: TaskSettings = TaskSettings()
+    official_tasks: str | None = None
+    official_split: str = "a"
+    smoothing_sigmas: Annotated[
+        tuple[Annotated[float, Field(gt=0.0, le=10.0)], ...], Field(min_length=1)
+    ] = (2.0, 2.5, 3.0, 3.5)
+    smoothing_points: Annotated[int, Field(ge=10)] = 200
+    gate: GateSettings = GateSettings()
+
+    @model_validator(mode="after")
+    def _gate_is_scored(self) -> EvaluationSettings:
+        asked = {floor.task: "floors" for floor in self.gate.floors}
+        asked |= dict.fromkeys(self.gate.production.tasks, "production")
+        if self.gate.baseline:
+            asked |= dict.fromkeys(self.gate.baseline.tasks, "baseline")
+        for task, where in asked.items():
+            if task not in self.tasks:
+                raise ValueError(
+                    f"gate.{where} uses the task {task}, which is not scored; add it to `tasks` "
+                    f"({', '.join(self.tasks)})"
+                )
+        return self

@@ -1,0 +1,179 @@
+"""The gate's thresholds as a TFMA EvalConfig, and TFMA's answer as a check.
+
+Every unit row becomes one TFMA example per metric with the features `task`, `metric`,
+`noise`, `kind` and `sequence` and these columns as ready-made predictions, one
+`model_spec` each; `MeanPrediction` is then the mean over the rows of a slice:
+
+* `candidate`: the metric of the candidate; floors are value thresholds;
+* `production`: of the model in production, TFMA's baseline; "not worse" is a change
+  threshold (the comparison of means only: TFMA's intervals would resample rows, which are
+  not independent, so bounds are made in `gate`);
+* `over_<name>`: candidate minus a handmade descriptor, so that being above it is a value
+  threshold. TFMA knows one baseline only, and that is production. Being above the better
+  of several is being above each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from components.descriptor_evaluator.settings import (
+    MAIN_METRIC,
+    ROUNDING,
+    TASK_NAMES,
+    GateSettings,
+)
+from components.descriptor_evaluator.verdict import Check
+
+if TYPE_CHECKING:
+    from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
+
+CANDIDATE = "candidate"
+PRODUCTION = "production"
+LABEL = "label"
+FEATURES = ("task", "metric", "noise", "kind", "sequence")
+SLICES = (
+    ("task", "metric"),
+    ("task", "metric", "noise"),
+    ("task", "metric", "kind"),
+    ("task", "metric", "noise", "kind"),
+    ("task", "metric", "sequence"),
+)
+
+
+def over(baseline: str) -> str:
+    """Returns the column that holds candidate minus a baseline."""
+    return f"over_{baseline}"
+
+
+def metrics_used(settings: GateSettings) -> dict[str, tuple[str, ...]]:
+    """Returns the metrics that TFMA is to slice, by task: the gate's and the reference's."""
+    names: dict[str, set[str]] = {task: {MAIN_METRIC, settings.metric} for task in TASK_NAMES}
+    for floor in settings.floors:
+        names[floor.task].add(floor.metric or settings.metric)
+    return {task: tuple(sorted(metrics)) for task, metrics in names.items()}
+
+
+def eval_config(
+    settings: GateSettings, baselines: Sequence[str], with_production: bool
+) -> config_pb2.EvalConfig:
+    """Compiles the gate to TFMA.
+
+    Args:
+        settings: Thresholds.
+        baselines: Handmade descriptors that were scored; each gets a column.
+        with_production: Whether there is a production model other than the candidate.
+            Without one there are no change thresholds.
+    """
+    # TFMA's package imports TensorFlow, and this module is imported early.
+    from tensorflow_model_analysis.proto import config_pb2
+
+    config = config_pb2.EvalConfig()
+    columns = [CANDIDATE, *([PRODUCTION] if with_production else []), *map(over, baselines)]
+    for column in columns:
+        config.model_specs.add(
+            name=column,
+            prediction_key=column,
+            label_key=LABEL,
+            is_baseline=column == PRODUCTION,
+        )
+    for keys in SLICES:
+        config.slicing_specs.add(feature_keys=keys)
+    config.options.include_default_metrics.value = False
+    candidate = _mean_of(config, [CANDIDATE, *([PRODUCTION] if with_production else [])])
+    for floor in settings.floors:
+        _add_floor(
+            candidate,
+            floor.at_least,
+            task=floor.task,
+            metric=floor.metric or settings.metric,
+            noise=floor.noise,
+            kind=floor.kind,
+        )
+    if with_production:
+        _add_change_thresholds(candidate, settings)
+    for baseline in baselines:
+        _add_baseline_thresholds(_mean_of(config, [over(baseline)]), baseline, settings)
+    return config
+
+
+def validation_check(result: validation_result_pb2.ValidationResult) -> Check:
+    """Turns TFMA's validation into one check; what failed stands in its sentence."""
+    failures = [
+        _failure_sentence(per_slice.slice_key, failure)
+        for per_slice in result.metric_validations_per_slice
+        for failure in per_slice.failures
+    ]
+    for missing in result.missing_slices:
+        values = ", ".join(missing.feature_values[name] for name in sorted(missing.feature_values))
+        failures.append(f"the slice {values} is missing")
+    if result.missing_thresholds:
+        failures.append("there is no threshold")
+    if result.validation_ok and not failures:
+        slices = len(result.validation_details.slicing_details)
+        return Check("tfma", True, f"TFMA's validation passed its thresholds on {slices} slices.")
+    told = "; ".join(failures) or "it gave no reason"
+    return Check("tfma", False, f"TFMA's validation failed: {told}.")
+
+
+def _mean_of(config: config_pb2.EvalConfig, columns: Sequence[str]) -> config_pb2.MetricConfig:
+    return config.metrics_specs.add(model_names=columns).metrics.add(class_name="MeanPrediction")
+
+
+def _add_slice(metric: config_pb2.MetricConfig, **features: str | None):
+    """Adds a threshold on the slice with these feature values (None: all values)."""
+    threshold = metric.per_slice_thresholds.add()
+    spec = threshold.slicing_specs.add()
+    for name, value in features.items():
+        if value is not None:
+            spec.feature_values[name] = value
+    return threshold.threshold
+
+
+def _add_floor(metric: config_pb2.MetricConfig, bound: float, **features: str | None) -> None:
+    _add_slice(metric, **features).value_threshold.lower_bound.value = bound - ROUNDING
+
+
+def _add_change_thresholds(metric: config_pb2.MetricConfig, settings: GateSettings) -> None:
+    from tensorflow_model_analysis.proto import config_pb2  # see `eval_config`
+
+    rule = settings.production
+    for task in rule.tasks:
+        for part in rule.slices:
+            threshold = _add_slice(
+                metric, task=task, metric=settings.metric, noise=part.noise, kind=part.kind
+            ).change_threshold
+            threshold.absolute.value = -rule.delta - ROUNDING
+            threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
+
+
+def _add_baseline_thresholds(
+    metric: config_pb2.MetricConfig, baseline: str, settings: GateSettings
+) -> None:
+    rule = settings.baseline
+    if rule is None or baseline not in rule.names:
+        return
+    for task in rule.tasks:
+        for level, margin in rule.margins.items():
+            noise = None if level == "mean" else level
+            _add_floor(metric, margin, task=task, metric=settings.metric, noise=noise)
+
+
+def _failure_sentence(slice_key, failure) -> str:
+    place = ", ".join(
+        key.bytes_value.decode() for key in sorted(slice_key.single_slice_keys, key=_column_order)
+    )
+    column = failure.metric_key.model_name
+    threshold = failure.metric_threshold
+    if threshold.HasField("change_threshold"):
+        asked = f"change at least {threshold.change_threshold.absolute.value:.4f}"
+    else:
+        asked = f"at least {threshold.value_threshold.lower_bound.value:.4f}"
+    if failure.message.strip():
+        return f"{column} on {place}: {failure.message.strip()} ({asked})"
+    return f"{column} on {place} is {failure.metric_value.double_value:.4f}, asked {asked}"
+
+
+def _column_order(key) -> int:
+    return FEATURES.index(key.column) if key.column in FEATURES else len(FEATURES)

@@ -1,0 +1,34 @@
+"""The result of a task as rows, one per unit that was scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UnitRow:
+    """What one unit scored; the unit is what the headline mean averages over.
+
+    Attributes:
+        task: `matching` (unit: reference and target image), `retrieval` (unit: query) or
+            `verification` (unit: pair set).
+        noise: `e`, `h` or `t`.
+        kind: `i`, `v` or `u`; `u` for verification, whose pairs cross sequences.
+        sequence: Image sequence; empty for verification.
+        source: Photograph or scene of the sequence; empty for verification.
+        unit: Name of the unit: the target image `1`..`5`, the query's index within its
+            sequence, or the pair set `inter` or `intra`.
+        metrics: Values by name, as fractions. Every task has `ap` and `ap_tie_safe` (ties
+            counted against the descriptors); matching adds `success_rate`, retrieval
+            `ap@100` and so on per pool size, verification `auc` and `auc_tie_safe`.
+            NaN stands where the reference evaluator finds nothing to score.
+    """
+
+    task: str
+    noise: str
+    kind: str
+    sequence: str
+    source: str
+    unit: str
+    metrics: Mapping[str, float]

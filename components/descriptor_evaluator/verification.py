@@ -1,0 +1,127 @@
+"""The verification task: do two patches show the same point?
+
+Positive pairs are set against negative pairs within a sequence (intra) and between
+sequences (inter). Rows are ranked with the negatives first, so equal distances count
+against the descriptors in the reference too: its values and the tie-safe ones are equal.
+
+Source: HPatches, section 5 (patch verification), scored as in the Python evaluator. The
+reference stops at descriptors that are not finite; here their pairs are never retrieved, as
+in the other two tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from components.descriptor_evaluator import distances
+from components.descriptor_evaluator.average_precision import (
+    average_precision_of_ranks,
+    roc_area_of_ranks,
+)
+from components.descriptor_evaluator.tasks import Pairs, Tasks
+from components.descriptor_evaluator.unit_rows import UnitRow
+from trainer import progress
+from trainer.variants import NOISES, TARGETS
+
+TASK = "verification"
+_BLOCK = 4096  # pairs per step: both sides stay in the cache
+
+
+def pair_distances(
+    descriptors: Mapping[str, np.ndarray], names: tuple[str, ...], pairs: Pairs
+) -> np.ndarray:
+    """Returns the distances of pairs, float32 [3, n], one row per noise level.
+
+    Args:
+        descriptors: float32 [16, N, D] per image sequence.
+        names: Image sequences that the pairs' numbers mean.
+        pairs: Pairs of patches; image 0 is the reference at every noise level.
+    """
+    result = np.empty((len(NOISES), len(pairs)), np.float32)
+    both = pairs.sequence1.astype(np.int64) * len(names) + pairs.sequence2
+    order = np.argsort(both, kind="stable")
+    bounds = np.flatnonzero(np.diff(both[order], prepend=-1, append=-1))
+    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        first, second = (int(number) for number in divmod(both[order[start]], len(names)))
+        left, right = descriptors[names[first]], descriptors[names[second]]
+        for begin in range(start, stop, _BLOCK):
+            rows = order[begin : min(begin + _BLOCK, stop)]
+            _fill(result, rows, left, right, pairs)
+    return result
+
+
+def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, float]:
+    """Scores one pair set at one noise level.
+
+    Args:
+        negative: float32 [n] distances of negative pairs.
+        positive: float32 [n] distances of positive pairs, in file order.
+
+    Returns:
+        `auc` of all rows (balanced) and `ap` of the negatives with the first int(0.2 n)
+        positives (imbalanced), each also as tie-safe; NaN when no distance is finite.
+
+    Example:
+        >>> near, far = np.full(5, 0.1, np.float32), np.full(5, 0.9, np.float32)
+        >>> score_distances(negative=far, positive=near)["auc"]
+        1.0
+    """
+    ranked = np.sort(negative[np.isfinite(negative)])
+    retrieved = np.isfinite(positive)
+    before = np.searchsorted(ranked, positive, side="right")
+    metrics = dict.fromkeys(("auc", "ap"), float("nan"))
+    if len(ranked) or retrieved.any():
+        metrics["auc"] = roc_area_of_ranks(
+            before, retrieved, len(positive), len(negative), len(ranked)
+        )
+    fifth = int(0.2 * len(positive))
+    if len(ranked) or retrieved[:fifth].any():
+        metrics["ap"] = float(
+            average_precision_of_ranks(before[:fifth], retrieved[:fifth], max(fifth, 1))
+        )
+    return metrics | {f"{name}_tie_safe": value for name, value in metrics.items()}
+
+
+def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:
+    """Scores the task; one row per pair set and noise level.
+
+    Args:
+        descriptors: float32 [16, N, D] per image sequence.
+        tasks: Pairs; a set without pairs gives no rows.
+    """
+    if tasks.positives is None:
+        return []
+    sets = {"inter": tasks.inter, "intra": tasks.intra}
+    total = 1 + sum(pairs is not None for pairs in sets.values())
+    positive = pair_distances(descriptors, tasks.names, tasks.positives)
+    progress.report("scoring verification", 1, total)
+    rows: list[UnitRow] = []
+    for name, pairs in sets.items():
+        if pairs is None:
+            continue
+        negative = pair_distances(descriptors, tasks.names, pairs)
+        for level, noise in enumerate(NOISES):
+            metrics = score_distances(negative[level], positive[level])
+            rows.append(UnitRow(TASK, noise, "u", "", "", name, metrics))
+        progress.report("scoring verification", 1 + len(rows) // len(NOISES), total)
+    return rows
+
+
+def _fill(
+    result: np.ndarray, rows: np.ndarray, left: np.ndarray, right: np.ndarray, pairs: Pairs
+) -> None:
+    """Computes the distances of some pairs between two image sequences."""
+    flat_left, flat_right = (side.reshape(-1, side.shape[-1]) for side in (left, right))
+    for level in range(len(NOISES)):
+        places = []
+        for side, image, index in (
+            (left, pairs.image1[rows], pairs.index1[rows]),
+            (right, pairs.image2[rows], pairs.index2[rows]),
+        ):
+            variant = np.where(image == 0, 0, image.astype(np.int64) + level * TARGETS)
+            places.append(variant * side.shape[1] + index)
+        result[level, rows] = distances.verification_pairs(
+            flat_left[places[0]], flat_right[places[1]]
+        )

@@ -1,0 +1,74 @@
+"""DescriptorTrainer: examples and a transform graph in, a SavedModel that knows what it is out."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.descriptor_trainer import executor
+
+
+class DescriptorTrainerSpec(component_spec.ComponentSpec):
+    """Inputs, outputs and parameters of DescriptorTrainer."""
+
+    PARAMETERS = {
+        executor.TRAINING_KEY: component_spec.ExecutionParameter(type=str),
+        executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        executor.TRANSFORM_GRAPH_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.TransformGraph
+        ),
+        executor.BASE_MODEL_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.Model, optional=True
+        ),
+    }
+    OUTPUTS = {
+        executor.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
+        executor.MODEL_RUN_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+    }
+
+
+class DescriptorTrainer(base_component.BaseComponent):
+    """Trains a patch descriptor by batch-hard triplets in stages (`trainer.loop`).
+
+    Component `outputs` contains:
+     - `model`: Channel of type `standard_artifacts.Model`: a SavedModel under
+       `Format-Serving` with the signatures `serving_default` and `serialized_records`.
+     - `model_run`: Channel of type `standard_artifacts.ModelRun`: TensorBoard logs,
+       `timeline.json` (stages, promotions, rollbacks) and `training_result.json`.
+    """
+
+    SPEC_CLASS = DescriptorTrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        transform_graph: types.BaseChannel,
+        training_json: str,
+        code_fingerprint: str,
+        base_model: types.BaseChannel | None = None,
+    ):
+        """Builds the component.
+
+        Args:
+            examples: ExampleGen's output (raw shards and manifest).
+            transform_graph: Transform's output; the shards are packed through it once.
+            training_json: `trainer.config.TrainerConfig` as JSON.
+            code_fingerprint: See `components.code_fingerprint`.
+            base_model: ProductionModel's output, to start from its variables.
+        """
+        super().__init__(
+            spec=DescriptorTrainerSpec(
+                examples=examples,
+                transform_graph=transform_graph,
+                base_model=base_model,
+                model=types.Channel(type=standard_artifacts.Model),
+                model_run=types.Channel(type=standard_artifacts.ModelRun),
+                training=training_json,
+                code_fingerprint=code_fingerprint,
+            )
+        )

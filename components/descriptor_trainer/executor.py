@@ -1,0 +1,64 @@
+"""Runs `trainer.loop` on the artifacts of a pipeline."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from trainer import export, loop
+from trainer.config import TrainerConfig
+
+EXAMPLES_KEY = "examples"
+TRANSFORM_GRAPH_KEY = "transform_graph"
+BASE_MODEL_KEY = "base_model"
+MODEL_KEY = "model"
+MODEL_RUN_KEY = "model_run"
+TRAINING_KEY = "training"
+CODE_FINGERPRINT_KEY = "code_fingerprint"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Trains in this process and leaves the exported model where TFX expects it."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Trains a descriptor.
+
+        Raises:
+            UserError: When the data cannot feed the plan (too few patch sequences, a
+                missing variant), or training collapsed and no healthy state is left.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        config = TrainerConfig.model_validate_json(exec_properties[TRAINING_KEY])
+        model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
+        model_run = artifact_utils.get_single_uri(output_dict[MODEL_RUN_KEY])
+        result = loop.train(
+            config,
+            examples_root=artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
+            transform_graph=artifact_utils.get_single_uri(input_dict[TRANSFORM_GRAPH_KEY]),
+            output_dir=model_run,
+            log_dir=posixpath.join(model_run, "logs"),
+            warm_start=_production(input_dict),
+        )
+        serving = path_utils.serving_model_dir(model.uri)
+        export.copy_model(result.model_path, serving)
+        model.set_string_custom_property("checksum", export.model_checksum(serving))
+
+
+def _production(input_dict: dict[str, list[types.Artifact]]) -> str | None:
+    """Path of the production model to start from; None when there is none (yet)."""
+    if not input_dict.get(BASE_MODEL_KEY):
+        return None
+    base = artifact_utils.get_single_instance(input_dict[BASE_MODEL_KEY])
+    if not base.get_int_custom_property("exists"):
+        return None
+    return path_utils.serving_model_path(base.uri)

@@ -1,0 +1,85 @@
+"""ExampleGen: patch releases, image sequences or photographs become sequence-sharded records."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from google.protobuf import struct_pb2
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2
+
+from components.example_gen import executor
+from trainer.manifest import SPLITS
+
+# What lies below a data folder, by source: the images, and the tables beside them
+# (sources.csv, a splits file), so that TFX's fingerprint sees an edit of either.
+_PATTERNS = {"strips": "*/*", "sequences": "*/*", "photos": "*"}
+
+
+class PatchExampleGen(FileBasedExampleGen):
+    """Turns HPatches, image sequences or photographs into records, one per patch sequence.
+
+    TFX's own driver resolves `{SPAN}` and `{VERSION}` in the pattern and fingerprints the
+    files; our executor writes the shards itself, because an image sequence must stay in
+    whole shards (TFX's writer shuffles records over all of them).
+
+    Component `outputs` contains:
+     - `examples`: Channel of type `standard_artifacts.Examples` with the splits `train`,
+       `val` and `eval` (uncompressed TFRecord shards) and `manifest.json` beside them.
+    """
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        input_base: str,
+        source: str,
+        settings_json: str,
+        split_lists: dict[str, Any] | None,
+        code_fingerprint: str,
+        data_fingerprint: str = "",
+        pattern: str | None = None,
+    ):
+        """Builds the component.
+
+        Args:
+            input_base: Folder of the data.
+            source: `strips`, `sequences` or `photos`.
+            settings_json: `DataSettings` as JSON.
+            split_lists: The resolved content of an official split or a splits file, so
+                that an edit of the file changes the cache key.
+            code_fingerprint: See `components.code_fingerprint`.
+            data_fingerprint: Anything that changes with the data; TFX's own fingerprint
+                knows neither names nor contents.
+            pattern: File pattern below `input_base` for data with spans or versions, e.g.
+                `span-{SPAN}/v{VERSION}/*/*`; None for the source's own layout.
+        """
+        custom = struct_pb2.Struct()
+        custom.update(
+            {
+                executor.SETTINGS_KEY: settings_json,
+                executor.SPLIT_LISTS_KEY: json.dumps(split_lists, sort_keys=True),
+                executor.DATA_FINGERPRINT_KEY: data_fingerprint,
+                executor.CODE_FINGERPRINT_KEY: code_fingerprint,
+            }
+        )
+        config = example_gen_pb2.CustomConfig()
+        config.custom_config.Pack(custom, deterministic=True)
+        images = example_gen_pb2.Input.Split(name="images", pattern=pattern or _PATTERNS[source])
+        tables = example_gen_pb2.Input.Split(name="tables", pattern="*.*")
+        splits = [images, tables] if pattern is None and source != "photos" else [images]
+        super().__init__(
+            input_base=input_base,
+            input_config=example_gen_pb2.Input(splits=splits),
+            output_config=example_gen_pb2.Output(
+                split_config=example_gen_pb2.SplitConfig(
+                    splits=[
+                        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1)
+                        for name in SPLITS
+                    ]
+                )
+            ),
+            custom_config=config,
+        )

@@ -1,0 +1,235 @@
+"""Finding points: Hessian, Harris and DoG, each with a scale, and a dominant orientation.
+
+Hessian and Harris run on a Gaussian scale space of three levels an octave, each octave at
+half the resolution of the one before; DoG is OpenCV's SIFT detector.
+
+Sources: Mikolajczyk and Schmid, IJCV 2004 (Hessian- and Harris-Laplace); Lowe, IJCV 2004
+(DoG, orientation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+
+from components.example_gen.settings import ExtractionSettings
+
+_LEVELS = 3  # per octave
+_CAMERA_BLUR = 0.5
+_INTEGRATION = 1.4  # of the second-moment matrix, relative to the derivative scale
+_SMALLEST_SIDE = 16
+_BINS = 36
+_ORIENTATION_RADIUS = 4.5  # sigmas; the weight's own sigma is 1.5 (Lowe, section 5)
+_ORIENTATION_SIZE = 27
+
+
+def detect(image: np.ndarray, settings: ExtractionSettings) -> np.ndarray:
+    """Finds points at all scales whose measurement region can fit into the image.
+
+    Args:
+        image: uint8 [height, width].
+        settings: Detectors and thresholds.
+
+    Returns:
+        float32 [N, 3]: x, y and sigma in pixels, ordered by (y, x, sigma). Points may
+        overlap, also between detectors.
+    """
+    max_sigma = min(image.shape) / (2 * settings.half_width)
+    found = [np.empty((0, 3), np.float32)]
+    if "dog" in settings.detectors:
+        found.append(_dog(image, settings.dog_threshold))
+    responses: list[tuple[Callable, float]] = []
+    if "hessian" in settings.detectors:
+        responses.append((_hessian_maxima, settings.hessian_threshold))
+    if "harris" in settings.detectors:
+        responses.append((_harris_maxima, settings.harris_threshold))
+    if responses:
+        for step, sigmas, stack in _octaves(image, settings.min_sigma, max_sigma):
+            for maxima, threshold in responses:
+                places = maxima(stack, sigmas, threshold)
+                found.append(places * np.float32(step))
+    points = np.concatenate(found)
+    points = points[(points[:, 2] >= settings.min_sigma) & (points[:, 2] <= max_sigma)]
+    return points[np.lexsort((points[:, 2], points[:, 0], points[:, 1]))]
+
+
+def orientations(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Returns the dominant gradient direction around each point.
+
+    A histogram of 36 directions over a disc, weighted by gradient magnitude and a Gaussian
+    of 1.5 sigma, smoothed; the highest bin, refined by a parabola.
+
+    Args:
+        image: uint8 [height, width].
+        positions: float [N, 3]: x, y, sigma.
+
+    Returns:
+        float64 [N], radians from the x-axis towards the y-axis (downwards).
+
+    Source: Lowe, IJCV 2004, section 5.
+    """
+    size = _ORIENTATION_SIZE
+    pixels = np.empty((len(positions), size, size), np.float32)
+    steps = np.linspace(-_ORIENTATION_RADIUS, _ORIENTATION_RADIUS, size, dtype=np.float32)
+    dx, dy = (grid.ravel() for grid in np.meshgrid(steps, steps))
+    level = np.round(2 * np.log2(positions[:, 2]))
+    source = image.astype(np.float32)
+    for value in np.unique(level):
+        members = np.flatnonzero(level == value)
+        blur = np.sqrt(max(2.0**value - _CAMERA_BLUR**2, 0.01))
+        smooth = cv2.GaussianBlur(source, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+        for start in range(0, len(members), 4096):  # cv2.remap takes at most 32766 rows
+            block = members[start : start + 4096]
+            x, y, sigma = positions[block].astype(np.float32).T[:, :, None]
+            pixels[block] = cv2.remap(
+                smooth, x + sigma * dx, y + sigma * dy, cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            ).reshape(-1, size, size)  # fmt: skip
+    return _dominant(pixels, steps)
+
+
+def _dominant(pixels: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    gx = pixels[:, 1:-1, 2:] - pixels[:, 1:-1, :-2]
+    gy = pixels[:, 2:, 1:-1] - pixels[:, :-2, 1:-1]
+    squared = steps[1:-1, None] ** 2 + steps[None, 1:-1] ** 2
+    weight = np.exp(-squared / (2 * 1.5**2)) * (squared <= _ORIENTATION_RADIUS**2)
+    strength = np.hypot(gx, gy) * weight
+    place = np.arctan2(gy, gx) * (_BINS / (2 * np.pi))
+    low = np.floor(place)
+    share = place - low
+    row = np.arange(len(pixels))[:, None, None] * _BINS
+    bins = np.concatenate([row + low % _BINS, row + (low + 1) % _BINS]).astype(np.int64)
+    votes = np.concatenate([strength * (1 - share), strength * share])
+    total = np.bincount(bins.ravel(), votes.ravel(), minlength=len(pixels) * _BINS)
+    histogram = total.reshape(-1, _BINS)
+    for _ in range(2):
+        before, after = np.roll(histogram, 1, 1), np.roll(histogram, -1, 1)
+        histogram = (before + 2 * histogram + after) / 4
+    rows, peak = np.arange(len(pixels)), histogram.argmax(1)
+    shift = _parabola(
+        histogram[rows, (peak - 1) % _BINS],
+        histogram[rows, peak],
+        histogram[rows, (peak + 1) % _BINS],
+    )
+    return (peak + shift) * (2 * np.pi / _BINS)
+
+
+def _dog(image: np.ndarray, threshold: float) -> np.ndarray:
+    keypoints = cv2.SIFT_create(contrastThreshold=threshold).detect(image)
+    if not keypoints:
+        return np.empty((0, 3), np.float32)
+    # OpenCV's size is twice sigma; a second orientation is the same point once more.
+    points = np.array([(*k.pt, k.size / 2) for k in keypoints], np.float32)
+    return np.unique(points, axis=0)
+
+
+def _octaves(
+    image: np.ndarray, min_sigma: float, max_sigma: float
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yields (pixel step, sigmas [L], grey levels 0..1 float32 [L, h, w]) per octave.
+
+    The first and last levels only serve as neighbours of those between. Sigmas are in
+    pixels of the octave.
+    """
+    sigmas = min_sigma * 2 ** (np.arange(-1, _LEVELS + 1) / _LEVELS)
+    base = image.astype(np.float32) / 255
+    blur = _CAMERA_BLUR
+    step = 1
+    while min(base.shape) >= _SMALLEST_SIDE and sigmas[1] * step <= max_sigma:
+        stack = np.empty((len(sigmas), *base.shape), np.float32)
+        current = base
+        for level, sigma in enumerate(sigmas):
+            extra = np.sqrt(max(sigma**2 - blur**2, 0))
+            if extra > 1e-3:
+                current = cv2.GaussianBlur(
+                    current, (0, 0), extra, borderType=cv2.BORDER_REPLICATE
+                )
+            stack[level] = current
+            blur = sigma
+        yield step, sigmas, stack
+        # The level at twice the first sigma, at half the resolution, starts the next octave.
+        base, blur, step = stack[_LEVELS][::2, ::2], sigmas[_LEVELS] / 2, step * 2
+
+
+def _hessian_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> np.ndarray:
+    """Maxima of the scale-normalised determinant over place and scale: float32 [N, 3]."""
+    response = np.empty_like(stack)
+    for level, smooth in enumerate(stack):
+        xx, yy, xy = _second_derivatives(smooth)
+        response[level] = sigmas[level] ** 4 * (xx * yy - xy**2)
+    found = []
+    for level in range(1, len(stack) - 1):
+        here = response[level]
+        y, x = _spatial_maxima(here, threshold)
+        below, above = (_neighbourhood(response[k])[y, x] for k in (level - 1, level + 1))
+        top = (here[y, x] > below) & (here[y, x] > above)
+        y, x = y[top], x[top]
+        shift = _parabola(response[level - 1][y, x], here[y, x], response[level + 1][y, x])
+        sigma = sigmas[level] * 2 ** (shift / _LEVELS)
+        found.append(_refined(here, y, x, sigma))
+    return np.concatenate(found)
+
+
+def _harris_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> np.ndarray:
+    """Corners at the scale where the Laplacian is strongest: float32 [N, 3]."""
+    laplacian = np.empty_like(stack)
+    for level, smooth in enumerate(stack):
+        xx, yy, _ = _second_derivatives(smooth)
+        laplacian[level] = np.abs(sigmas[level] ** 2 * (xx + yy))
+    found = []
+    for level in range(1, len(stack) - 1):
+        response = _corner_strength(stack[level], sigmas[level])
+        y, x = _spatial_maxima(response, threshold)
+        below, here, above = (laplacian[k][y, x] for k in (level - 1, level, level + 1))
+        top = (here >= below) & (here >= above)
+        y, x = y[top], x[top]
+        sigma = sigmas[level] * 2 ** (_parabola(below[top], here[top], above[top]) / _LEVELS)
+        found.append(_refined(response, y, x, sigma))
+    return np.concatenate(found)
+
+
+def _corner_strength(smooth: np.ndarray, sigma: float) -> np.ndarray:
+    """det / trace of the scale-normalised second-moment matrix (Noble 1988)."""
+    gx = sigma * cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
+    gy = sigma * cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+    xx, yy, xy = (
+        cv2.GaussianBlur(product, (0, 0), _INTEGRATION * sigma, borderType=cv2.BORDER_REPLICATE)
+        for product in (gx * gx, gy * gy, gx * gy)
+    )
+    return (xx * yy - xy**2) / (xx + yy + 1e-9)
+
+
+def _second_derivatives(smooth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    xx = cv2.filter2D(smooth, cv2.CV_32F, np.array([[1, -2, 1]], np.float32))
+    yy = cv2.filter2D(smooth, cv2.CV_32F, np.array([[1], [-2], [1]], np.float32))
+    cross = np.array([[1, 0, -1], [0, 0, 0], [-1, 0, 1]], np.float32) / 4
+    return xx, yy, cv2.filter2D(smooth, cv2.CV_32F, cross)
+
+
+def _neighbourhood(response: np.ndarray) -> np.ndarray:
+    return cv2.dilate(response, np.ones((3, 3), np.uint8))
+
+
+def _spatial_maxima(response: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of local maxima above the threshold, without the image's rim."""
+    top = (response >= _neighbourhood(response)) & (response > threshold)
+    top[[0, -1]] = False
+    top[:, [0, -1]] = False
+    return np.nonzero(top)
+
+
+def _refined(response: np.ndarray, y: np.ndarray, x: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    here = response[y, x]
+    dx = _parabola(response[y, x - 1], here, response[y, x + 1])
+    dy = _parabola(response[y - 1, x], here, response[y + 1, x])
+    return np.stack([x + dx, y + dy, sigma], axis=1).astype(np.float32)
+
+
+def _parabola(before: np.ndarray, here: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Place of the maximum of a parabola through three values, within half a step."""
+    curve = before - 2 * here + after
+    flat = np.abs(curve) < 1e-12
+    shift = np.where(flat, 0, 0.5 * (before - after) / np.where(flat, 1, curve))
+    return np.clip(shift, -0.5, 0.5)

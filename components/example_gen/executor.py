@@ -1,0 +1,141 @@
+"""Runs ExampleGen: lists the data, splits it by source and writes whole shards in Beam."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from google.protobuf import struct_pb2
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+from components.example_gen import sources, splits
+from components.example_gen.settings import DataSettings
+from components.example_gen.shards import ENTRIES, WriteShards
+from components.user_errors import user_errors
+from trainer import manifest
+from trainer.errors import UserError
+
+SETTINGS_KEY = "settings"
+SPLIT_LISTS_KEY = "split_lists"
+DATA_FINGERPRINT_KEY = "data_fingerprint"
+CODE_FINGERPRINT_KEY = "code_fingerprint"
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Writes `Split-<name>/<sequence>-nnnnn-of-nnnnn` and `manifest.json`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Turns the data into examples.
+
+        Args:
+            input_dict: Empty.
+            output_dict: `examples`, one Examples artifact.
+            exec_properties: `input_base`, `input_config` (patterns resolved by TFX's
+                driver) and `custom_config` (see the component).
+
+        Raises:
+            UserError: When the data cannot be used; says which file and why.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.EXAMPLES_KEY]
+        )
+        custom = _custom_config(exec_properties)
+        settings = DataSettings.model_validate_json(custom[SETTINGS_KEY])
+        root = _data_root(exec_properties)
+
+        inputs, skipped = sources.list_sequences(settings.source, root, settings)
+        assigned = splits.assign_splits(
+            inputs, settings, lists=json.loads(custom[SPLIT_LISTS_KEY])
+        )
+        work = sorted(
+            ((assigned[item.name], item) for item in inputs if item.name in assigned),
+            key=lambda pair: (pair[0], pair[1].name),
+        )
+        write = WriteShards(settings, examples.uri, len(work))
+        with user_errors(), self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Sequences" >> beam.Create(work)
+                | "Spread" >> beam.Reshuffle()
+                | "CutAndWrite" >> beam.ParDo(write)
+            )
+        written = _collect(examples.uri)
+        content = _manifest(written, skipped, settings)
+        manifest.write(content, examples.uri)
+        examples.split_names = artifact_utils.encode_split_names(list(manifest.SPLITS))
+        examples.set_string_custom_property("checksum", content.checksum)
+
+
+def _custom_config(exec_properties: dict[str, Any]) -> dict[str, Any]:
+    config = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(
+        exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config
+    )
+    content = struct_pb2.Struct()
+    config.custom_config.Unpack(content)
+    return dict(content)
+
+
+def _data_root(exec_properties: dict[str, Any]) -> str:
+    """The data folder: the input base, and below it the span's folder when there is one."""
+    config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], config)
+    fixed = []
+    for part in config.splits[0].pattern.split("/"):
+        if "*" in part:
+            break
+        fixed.append(part)
+    return posixpath.join(exec_properties[standard_component_specs.INPUT_BASE_KEY], *fixed)
+
+
+def _collect(root: str) -> list[dict[str, Any]]:
+    """Reads what the workers noted per image sequence, sorted by name, and removes the notes."""
+    folder = posixpath.join(root, ENTRIES)
+    entries = []
+    for path in sorted(tf.io.gfile.glob(posixpath.join(folder, "*.json"))):
+        with tf.io.gfile.GFile(path, "r") as file:
+            entries.append(json.load(file))
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rmtree(folder)
+    return entries
+
+
+def _manifest(
+    written: list[dict[str, Any]],
+    skipped: list[manifest.SkippedSequence],
+    settings: DataSettings,
+) -> manifest.Manifest:
+    by_split: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}
+    left_out = [{"name": item.name, "reason": item.reason} for item in skipped]
+    for note in written:
+        if "skipped" in note:
+            left_out.append(note["skipped"])
+        else:
+            by_split[note.pop("split")].append(manifest.SequenceEntry(**note))
+    for name, entries in by_split.items():
+        if not entries:
+            reasons = "; ".join(f"{item['name']}: {item['reason']}" for item in left_out)
+            raise UserError(
+                f"split '{name}' has no image sequence left; expected at least one"
+                + (f" (left out: {reasons})" if left_out else "")
+            )
+    return manifest.Manifest(
+        splits={name: tuple(entries) for name, entries in by_split.items()},  # type: ignore[misc]
+        skipped=tuple(
+            manifest.SkippedSequence(**item) for item in sorted(left_out, key=lambda x: x["name"])
+        ),
+        settings=settings.model_dump(mode="json"),
+    )

@@ -1,0 +1,94 @@
+"""Listing and reading files, local or remote (`gs://`)."""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+
+from trainer.errors import UserError
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path needs TensorFlow's file systems."""
+    return "://" in path
+
+
+def join(folder: str, *names: str) -> str:
+    """Joins path parts with forward slashes."""
+    return posixpath.join(folder, *names)
+
+
+def is_folder(path: str) -> bool:
+    """Whether `path` is a folder."""
+    return _gfile().isdir(path) if is_remote(path) else Path(path).is_dir()
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or folder at `path`."""
+    return _gfile().exists(path) if is_remote(path) else Path(path).exists()
+
+
+def list_folder(path: str) -> list[str]:
+    """Returns the sorted names in a folder, without hidden ones.
+
+    Raises:
+        UserError: When there is no such folder or it may not be read.
+    """
+    if not is_folder(path):
+        found = "a file" if exists(path) else "nothing"
+        raise UserError(f"{path}: found {found}, expected a folder; give the folder of the data")
+    try:
+        names = _gfile().listdir(path) if is_remote(path) else [p.name for p in Path(path).iterdir()]
+    except OSError as error:
+        raise UserError(f"{path}: the folder cannot be read ({error.strerror})") from error
+    stripped = (name.rstrip("/") for name in names)
+    return sorted(name for name in stripped if name and not name.startswith("."))
+
+
+def read_bytes(path: str) -> bytes:
+    """Reads a whole file.
+
+    Raises:
+        UserError: When it is missing or cannot be read.
+    """
+    if not is_remote(path):
+        try:
+            return Path(path).read_bytes()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    import tensorflow as tf  # only for remote paths: it takes ten seconds
+
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: cannot be read ({error.message})") from error
+
+
+def read_text(path: str) -> str:
+    """Reads a text file.
+
+    Raises:
+        UserError: When it is missing, cannot be read or is not UTF-8.
+    """
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text, expected a text file") from error
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Writes a file whole or not at all; its folder must exist (locally)."""
+    if not is_remote(path):
+        temporary = Path(path + ".tmp")
+        temporary.write_bytes(data)
+        temporary.replace(path)
+        return
+    with _gfile().GFile(path, "wb") as file:  # an object appears when it is closed
+        file.write(data)
+
+
+def _gfile():
+    import tensorflow as tf  # only for remote paths: it takes ten seconds
+
+    return tf.io.gfile

@@ -1,0 +1,189 @@
+"""Image sequences (six images, five homographies): reading them and cutting their patches.
+
+Source: HPatches (Balntas et al., CVPR 2017), section 4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.example_gen import detection, files, frames, homography, images
+from components.example_gen.patch_set import PatchSet, SequenceInput, generator
+from components.example_gen.patches import ImageSampler
+from components.example_gen.settings import DataSettings
+from trainer.errors import UserError
+from trainer.variants import NOISE_NAMES, NOISES, PATCH_SIZE, TARGETS, VARIANTS, kind_of
+
+IMAGES = TARGETS + 1
+_IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
+
+
+def find(root: str) -> dict[str, tuple[str, ...]]:
+    """Lists the image sequences below a folder: name -> (folder,)."""
+    names = files.list_folder(root)
+    return {
+        name: (files.join(root, name),) for name in names if files.is_folder(files.join(root, name))
+    }
+
+
+def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+    """Checks the layout and the homographies of one image sequence.
+
+    Args:
+        name: Image sequence.
+        paths: Its folder.
+        source: Scene it shows.
+
+    Returns:
+        One input; its files are the six images, then the five homographies.
+
+    Raises:
+        UserError: When images are missing or too many, or a homography is no homography.
+    """
+    folder = paths[0]
+    by_number: dict[int, list[str]] = {}
+    listed = files.list_folder(folder)
+    for file in listed:
+        match = _IMAGE_NAME.fullmatch(file)
+        if match:
+            by_number.setdefault(int(match[1]), []).append(file)
+    if sorted(by_number) != list(range(1, IMAGES + 1)):
+        found = ", ".join(file for number in sorted(by_number) for file in by_number[number])
+        raise UserError(
+            f"{folder}: holds {len(by_number)} images ({found or 'none'}), expected the "
+            f"{IMAGES} images 1..{IMAGES} (ppm, pgm, png or jpg)"
+        )
+    for number, versions in by_number.items():
+        if len(versions) > 1:
+            raise UserError(
+                f"{folder}: holds image {number} as {' and '.join(versions)}, expected one of them"
+            )
+    matrices = [f"H_1_{k}" for k in range(2, IMAGES + 1)]
+    for file in matrices:
+        if file not in listed:
+            raise UserError(f"{files.join(folder, file)}: is missing, expected a 3x3 homography")
+        homography.read(files.join(folder, file))
+    ordered = [by_number[number][0] for number in range(1, IMAGES + 1)] + matrices
+    paths = tuple(files.join(folder, file) for file in ordered)
+    return [SequenceInput(name, source, kind_of(name), "sequences", paths)]
+
+
+def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
+    """Reads an image sequence and cuts its patches.
+
+    Raises:
+        UserError: When an image cannot be decoded or no point survives.
+    """
+    pictures = [images.read_grey(path) for path in item.files[:IMAGES]]
+    matrices = [homography.read(path) for path in item.files[IMAGES:]]
+    return cut(item, pictures, matrices, settings)
+
+
+def cut(
+    item: SequenceInput,
+    pictures: Sequence[np.ndarray],
+    matrices: Sequence[np.ndarray],
+    settings: DataSettings,
+) -> PatchSet:
+    """Finds points in the reference image and cuts their 16 patches.
+
+    Args:
+        item: Names the sequence (and so seeds its random choices).
+        pictures: Reference and five targets, uint8 [height, width] each.
+        matrices: Five float64 [3, 3], reference pixels to target pixels.
+        settings: Seed, limits and extraction settings.
+
+    Returns:
+        The patches in order of (y, x) of their points, with statistics: `detections`,
+        `distinct` (after clustering), `cut`, `overlap_easy|hard|tough` (median) and
+        `nearer_to_another` (share of disturbed frames).
+
+    Raises:
+        UserError: When no point stays inside all images.
+    """
+    reference = pictures[0]
+    height, width = reference.shape
+    facing = [homography.facing(matrix, width, height) for matrix in matrices]
+    sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
+    positions, squares, counts = _regions(item.name, reference, settings)
+    jitters = _jitters(item.name, len(squares), settings)
+    # [5 targets, N, 3 noises, 3, 3]: half-width coordinates to target pixels.
+    projected = [
+        facing[k] @ squares[:, None] @ jitters[:, :, k] for k in range(TARGETS)
+    ]  # fmt: skip
+    whole = np.ones(len(squares), bool)
+    for k in range(TARGETS):
+        whole &= frames.inside(projected[k], *sizes[k + 1]).all(1)
+    kept = np.flatnonzero(whole)
+    if settings.max_points is not None and len(kept) > settings.max_points:
+        rng = generator(settings.seed, item.name, "limit")
+        kept = np.sort(rng.choice(kept, settings.max_points, replace=False))
+    if not len(kept):
+        raise UserError(
+            f"{item.name}: none of {counts['detections']} detections stays inside all "
+            f"{IMAGES} images, expected a textured reference that the targets show too"
+        )
+    patches = np.empty((len(kept), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)
+    patches[:, 0] = ImageSampler(reference).sample(squares[kept])
+    for k in range(TARGETS):
+        sampler = ImageSampler(pictures[k + 1])
+        for n in range(len(NOISES)):
+            patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
+    statistics = {**counts, "cut": len(kept)}
+    statistics |= _jitter_statistics(positions[kept], squares[kept], jitters[kept])
+    return PatchSet(item.name, item.source, item.kind, patches, positions[kept], statistics)
+
+
+def _regions(
+    name: str, reference: np.ndarray, settings: DataSettings
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Detects, thins out, orients: positions float32 [N, 3] and frames float64 [N, 3, 3]."""
+    rules = settings.extraction
+    height, width = reference.shape
+    found = detection.detect(reference, rules)
+    radius = rules.half_width * found[:, 2]
+    # The disc in the square must fit, whatever the orientation: drops most early.
+    rim = np.minimum(
+        np.minimum(found[:, 0], width - 1 - found[:, 0]),
+        np.minimum(found[:, 1], height - 1 - found[:, 1]),
+    )
+    found = found[rim >= radius]
+    rng = generator(settings.seed, name, "cluster")
+    positions = found[frames.distinct(found, rules.max_overlap, rng)]
+    angles = detection.orientations(reference, positions)
+    squares = frames.from_detections(positions, angles, rules.half_width)
+    whole = frames.inside(squares, width, height)
+    counts = {"detections": float(len(found)), "distinct": float(len(positions))}
+    return positions[whole], squares[whole], counts
+
+
+def _jitters(name: str, count: int, settings: DataSettings) -> np.ndarray:
+    """Disturbances float64 [N, 3 noises, 5 targets, 3, 3]."""
+    rules = settings.extraction.jitter
+    drawn = []
+    for noise in NOISES:
+        label = NOISE_NAMES[noise]
+        rng = generator(settings.seed, name, f"jitter {label}")
+        each = frames.jitter(count * TARGETS, getattr(rules, label), rules, rng)
+        drawn.append(each.reshape(count, TARGETS, 3, 3))
+    return np.stack(drawn, axis=1)
+
+
+def _jitter_statistics(
+    positions: np.ndarray, squares: np.ndarray, jitters: np.ndarray
+) -> dict[str, float]:
+    statistics = {}
+    for n, noise in enumerate(NOISES):
+        overlap = frames.overlaps(jitters[:, n].reshape(-1, 3, 3))
+        statistics[f"overlap_{NOISE_NAMES[noise]}"] = float(np.median(overlap))
+    count = len(positions)
+    disturbed = squares[:, None] @ jitters.reshape(count, -1, 3, 3)
+    astray = frames.nearer_to_another(disturbed[..., :2, 2], positions)
+    by_noise = astray.reshape(count, len(NOISES), TARGETS).mean((0, 2))
+    for n, noise in enumerate(NOISES):
+        statistics[f"nearer_to_another_{NOISE_NAMES[noise]}"] = float(by_noise[n])
+    statistics["nearer_to_another"] = float(by_noise.mean())
+    return statistics

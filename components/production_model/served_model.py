@@ -1,0 +1,106 @@
+"""Which model is in production: the newest whole version at the push destination.
+
+The destination has TensorFlow Serving's layout: one folder per version, named by an
+integer, each a SavedModel. A version is whole once its `saved_model.pb` is there, because
+that file is written last.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+
+MARKER = "saved_model.pb"
+NO_PRODUCTION = "none"
+"""What `current_checksum` says when nothing has been pushed yet."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The model in production.
+
+    Attributes:
+        version: Name of its folder, as a number.
+        path: The SavedModel.
+        checksum: sha256 over the SavedModel's file names and bytes.
+    """
+
+    version: int
+    path: str
+    checksum: str
+
+
+def version_numbers(destination: str) -> tuple[int, ...]:
+    """Returns every integer-named folder, whole or not, in ascending order.
+
+    Empty when the destination does not exist. `007` is no version: it would have the same
+    number as `7`.
+    """
+    import tensorflow as tf  # late: the command line must start without it
+
+    if not tf.io.gfile.isdir(destination):
+        return ()
+    names = (name.rstrip("/") for name in tf.io.gfile.listdir(destination))
+    return tuple(sorted(int(n) for n in names if n.isdecimal() and str(int(n)) == n))
+
+
+def versions(destination: str) -> tuple[int, ...]:
+    """Returns the whole versions in ascending order; the last one is in production."""
+    return tuple(v for v in version_numbers(destination) if is_whole(destination, v))
+
+
+def is_whole(destination: str, version: int) -> bool:
+    """True when the version's SavedModel was written to its end."""
+    import tensorflow as tf
+
+    return tf.io.gfile.exists(posixpath.join(destination, str(version), MARKER))
+
+
+def find(destination: str) -> ServedModel | None:
+    """Returns the model in production, or None when nothing has been pushed yet.
+
+    Temporary and half-written folders are passed over.
+
+    Args:
+        destination: Folder that the model server watches; local or `gs://`.
+    """
+    whole = versions(destination)
+    return load_version(destination, whole[-1]) if whole else None
+
+
+def load_version(destination: str, version: int) -> ServedModel:
+    """Describes one version of the destination (reads all its bytes for the checksum)."""
+    path = posixpath.join(destination, str(version))
+    return ServedModel(version=version, path=path, checksum=checksum(path))
+
+
+def current_checksum(destination: str) -> str:
+    """Returns production's checksum or `NO_PRODUCTION`.
+
+    The local runner passes it to `ProductionModel` as a parameter, so that this
+    component's cache key changes exactly when production changes.
+    """
+    production = find(destination)
+    return production.checksum if production else NO_PRODUCTION
+
+
+def checksum(saved_model: str) -> str:
+    """sha256 over the SavedModel's file names and bytes."""
+    from trainer import export  # late: loads TensorFlow and tf_keras
+
+    return export.model_checksum(saved_model)
+
+
+def copy(source: str, target: str) -> None:
+    """Copies a SavedModel, `saved_model.pb` last."""
+    import tensorflow as tf
+
+    source = source.rstrip("/")
+    files: list[tuple[str, str]] = []
+    for folder, _, names in tf.io.gfile.walk(source):
+        made = posixpath.join(target, folder[len(source) :].strip("/")).rstrip("/")
+        tf.io.gfile.makedirs(made)
+        files += [(posixpath.join(folder, n), posixpath.join(made, n)) for n in names]
+    marker = posixpath.join(source, MARKER)
+    for original, copied in sorted(files, key=lambda pair: (pair[0] == marker, pair[0])):
+        tf.io.gfile.copy(original, copied)

@@ -1,0 +1,169 @@
+"""Puts a SavedModel at a push destination as a new version: whole, or not at all.
+
+On a local file system the copy is made under a temporary name beside the versions and
+renamed. Object stores rename file by file, so there the copy is made in place and
+`saved_model.pb`, which every reader takes as the sign of a whole version, comes last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import socket
+import time
+from collections.abc import Iterator
+
+from components.production_model import served_model
+from trainer.errors import UserError
+
+TEMPORARY_PREFIX = ".pushing-"
+"""TensorFlow Serving passes over folders whose names are no integers."""
+
+_STALE_AFTER_SECONDS = 24 * 3600.0
+_ATTEMPTS = 5
+
+
+def place(source: str, destination: str) -> served_model.ServedModel:
+    """Copies a SavedModel to a version newer than all that are there.
+
+    Args:
+        source: A SavedModel folder.
+        destination: Folder of versions, made if it is not there; local or `gs://`.
+
+    Returns:
+        The new version; its checksum was taken from the copy and equals the source's.
+
+    Raises:
+        FileNotFoundError: When the source is no SavedModel.
+        UserError: When the destination cannot be written.
+    """
+    import tensorflow as tf
+
+    if not tf.io.gfile.exists(posixpath.join(source, served_model.MARKER)):
+        raise FileNotFoundError(f"{source} holds no {served_model.MARKER}")
+    with _explained(destination):
+        tf.io.gfile.makedirs(destination)
+        remove_stale(destination)
+        version = next_version(destination)
+        for _ in range(_ATTEMPTS):
+            try:
+                return _place_as(source.rstrip("/"), destination, version)
+            except tf.errors.AlreadyExistsError:  # another push took the number meanwhile
+                version = max(version + 1, next_version(destination))
+    raise UserError(
+        f"{destination}: other pushes took the version number {_ATTEMPTS} times while this one "
+        f"was copying; let one pipeline at a time push there, then run again"
+    )
+
+
+def next_version(destination: str) -> int:
+    """Returns the time in seconds, or more if a folder with that number or above is there.
+
+    Half-written folders count too, so that two pushes never mix their files.
+    """
+    taken = served_model.version_numbers(destination)
+    return max(int(time.time()), taken[-1] + 1 if taken else 0)
+
+
+def remove_stale(destination: str) -> list[str]:
+    """Removes what killed pushes left behind and returns the paths.
+
+    Locally these are temporary folders of processes that are gone; in an object store,
+    versions that never got their `saved_model.pb`. What another machine may still be
+    writing is left alone for a day.
+    """
+    import tensorflow as tf
+
+    stale = []
+    for name in (n.rstrip("/") for n in tf.io.gfile.listdir(destination)):
+        path = posixpath.join(destination, name)
+        if (name.startswith(TEMPORARY_PREFIX) and (_is_orphan(name) or _is_old(path))) or (
+            is_remote(destination)
+            and name.isdecimal()
+            and not served_model.is_whole(destination, int(name))
+            and _is_old(path)
+        ):
+            tf.io.gfile.rmtree(path)
+            stale.append(path)
+    return stale
+
+
+def is_remote(path: str) -> bool:
+    """True for `gs://` and the like, where renaming a folder is not atomic."""
+    return "://" in path
+
+
+def _place_as(source: str, destination: str, version: int) -> served_model.ServedModel:
+    import tensorflow as tf
+
+    final = posixpath.join(destination, str(version))
+    writing = final if is_remote(destination) else _temporary_path(destination, version)
+    if writing == final and tf.io.gfile.isdir(final):
+        raise tf.errors.AlreadyExistsError(None, None, f"{final} is there")
+    try:
+        served_model.copy(source, writing)
+        checksum = served_model.checksum(writing)
+        if checksum != served_model.checksum(source):
+            raise UserError(
+                f"{destination}: the copy of {source} differs from it; the model was "
+                f"replaced while it was pushed, or the disk is failing. Push again"
+            )
+        if writing != final:
+            tf.io.gfile.rename(writing, final)
+    except BaseException as error:
+        if writing == final and isinstance(error, tf.errors.AlreadyExistsError):
+            raise  # the files there are another push's
+        with contextlib.suppress(tf.errors.OpError):
+            tf.io.gfile.rmtree(writing)
+        raise
+    return served_model.ServedModel(version=version, path=final, checksum=checksum)
+
+
+def _temporary_path(destination: str, version: int) -> str:
+    name = f"{TEMPORARY_PREFIX}{version}-{socket.gethostname()}-{os.getpid()}"
+    return posixpath.join(destination, name)
+
+
+def _is_orphan(name: str) -> bool:
+    """True when this machine made the temporary folder and its process is gone."""
+    _, _, owner = name.removeprefix(TEMPORARY_PREFIX).partition("-")
+    host, _, pid = owner.rpartition("-")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    # A process pushes one model at a time, so a folder with its own number is from an
+    # earlier process that had the same one (a restarted container).
+    if int(pid) == os.getpid():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _is_old(folder: str) -> bool:
+    import tensorflow as tf
+
+    newest = 0.0
+    for parent, _, names in tf.io.gfile.walk(folder):
+        for path in (parent, *(posixpath.join(parent, name) for name in names)):
+            with contextlib.suppress(tf.errors.OpError):  # object stores have no folders
+                newest = max(newest, tf.io.gfile.stat(path).mtime_nsec / 1e9)
+    return time.time() - newest > _STALE_AFTER_SECONDS
+
+
+@contextlib.contextmanager
+def _explained(destination: str) -> Iterator[None]:
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "message", None) or str(error)
+        raise UserError(
+            f"{destination}: cannot write the model there ({reason}); expected a folder that "
+            f"can be written. Check the path and its permissions, or set another push destination"
+        ) from error

@@ -1,0 +1,107 @@
+"""The stock Pusher's executor with an atomic push that never pushes the same model twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.components.pusher import executor as stock
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, proto_utils
+
+from components.production_model import served_model
+from components.pusher import destination as push_destinations
+from components.pusher import push_log
+
+
+class Executor(stock.Executor):
+    """Pushes a blessed model unless production is that model already."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Pushes, or says why not.
+
+        The output `pushed_model` has the stock properties (`pushed`, and after a push
+        `pushed_destination` and `pushed_version`) and always `reason`, `production_path`,
+        `production_version` and `production_checksum` (what is served afterwards; "" and 0
+        when nothing is). After a push its folder holds a copy of the model, as the stock
+        Pusher's does.
+
+        Args:
+            input_dict: `model`, `model_blessing`, `infra_blessing`.
+            output_dict: `pushed_model`.
+            exec_properties: `push_destination` (a `PushDestination` proto with a
+                filesystem); `custom_config` is only there for the cache key.
+
+        Raises:
+            UserError: When the destination cannot be written.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed_model = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
+        )
+        destination = _base_directory(exec_properties)
+        production = served_model.find(destination)
+        if not self.CheckBlessing(input_dict):
+            self._leave(pushed_model, production, "the model was not blessed")
+            return
+        model_path = self.GetModelPath(input_dict)
+        if production and served_model.checksum(model_path) == production.checksum:
+            reason = f"production (version {production.version}) is this very model"
+            self._leave(pushed_model, production, reason)
+            return
+
+        pushed = push_destinations.place(model_path, destination)
+        replaced = production.version if production else None
+        push_log.append(
+            destination,
+            push_log.PushEntry(
+                action="push",
+                version=pushed.version,
+                checksum=pushed.checksum,
+                replaced_version=replaced,
+            ),
+        )
+        io_utils.copy_dir(model_path, pushed_model.uri)
+        self._MarkPushed(
+            pushed_model, pushed_destination=pushed.path, pushed_version=str(pushed.version)
+        )
+        _describe(pushed_model, pushed, "")
+        logging.info("Model pushed to %s.", pushed.path)
+
+    def _leave(
+        self,
+        pushed_model: types.Artifact,
+        production: served_model.ServedModel | None,
+        reason: str,
+    ) -> None:
+        self._MarkNotPushed(pushed_model)
+        _describe(pushed_model, production, reason)
+        logging.info("Nothing pushed: %s.", reason)
+
+
+def _base_directory(exec_properties: dict[str, Any]) -> str:
+    push_destination = pusher_pb2.PushDestination()
+    proto_utils.json_to_proto(
+        exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], push_destination
+    )
+    if push_destination.WhichOneof("destination") != "filesystem":
+        raise NotImplementedError("only a filesystem can be pushed to")
+    return push_destination.filesystem.base_directory
+
+
+def _describe(
+    pushed_model: types.Artifact, production: served_model.ServedModel | None, reason: str
+) -> None:
+    set_text = pushed_model.set_string_custom_property
+    set_text("reason", reason)
+    set_text("production_path", production.path if production else "")
+    set_text("production_checksum", production.checksum if production else "")
+    version = production.version if production else 0
+    pushed_model.set_int_custom_property("production_version", version)

@@ -1,0 +1,99 @@
+"""The history of a push destination: one JSON line per push and per rollback.
+
+It lies beside the destination, not inside: the model server scans the inside.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from datetime import datetime, timezone
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from components.production_model import served_model
+from trainer.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class PushEntry(Settings):
+    """One line of the log.
+
+    Attributes:
+        action: `push` or `rollback`.
+        version: The version that was made.
+        checksum: Of its SavedModel.
+        from_version: For a rollback, the version that is served again.
+        replaced_version: The version that was in production before.
+        time: When, in UTC.
+    """
+
+    action: Literal["push", "rollback"]
+    version: int
+    checksum: str
+    from_version: int | None = None
+    replaced_version: int | None = None
+    time: datetime = Field(default_factory=lambda: datetime.now(timezone.utc))
+
+
+def log_path(destination: str) -> str:
+    """Returns where the log of a destination is.
+
+    Example:
+        >>> log_path("/models/descriptor")
+        '/models/descriptor.pushes.jsonl'
+        >>> log_path("gs://bucket/")
+        'gs://bucket/pushes.jsonl'
+    """
+    trimmed = destination.rstrip("/")
+    scheme, separator, rest = trimmed.partition("://")
+    if separator and "/" not in rest:  # a whole bucket has nothing beside it
+        return posixpath.join(f"{scheme}://{rest}", "pushes.jsonl")
+    return f"{trimmed}.pushes.jsonl"
+
+
+def append(destination: str, entry: PushEntry) -> None:
+    """Adds a line.
+
+    The model is already served by then, so a log that cannot be written is a warning and
+    no failure.
+    """
+    import tensorflow as tf
+
+    path = log_path(destination)
+    try:
+        with tf.io.gfile.GFile(path, "a") as file:
+            file.write(entry.model_dump_json() + "\n")
+    except tf.errors.OpError as error:
+        _log.warning("%s: the push could not be noted (%s)", path, error.message)
+
+
+def read(destination: str) -> list[PushEntry]:
+    """Returns the entries, oldest first; a line cut short by a crash is passed over."""
+    import tensorflow as tf
+
+    path = log_path(destination)
+    if not tf.io.gfile.exists(path):
+        return []
+    with tf.io.gfile.GFile(path, "r") as file:
+        lines = file.read().splitlines()
+    entries = []
+    for line in lines:
+        try:
+            entries.append(PushEntry.model_validate_json(line))
+        except ValidationError:
+            _log.warning("%s: passing over a line that is no log entry", path)
+    return entries
+
+
+def destination_state(destination: str) -> str:
+    """Returns a text that differs whenever a push or rollback happened or a model vanished.
+
+    As part of the Pusher's cache key it keeps a cached "pushed" from standing for a model
+    that was since rolled back or deleted.
+    """
+    production = served_model.find(destination)
+    served = f"{production.version}:{production.checksum}" if production else "none"
+    return f"{served}:{len(read(destination))}"

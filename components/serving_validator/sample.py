@@ -1,0 +1,58 @@
+"""The few patch sequences that a model is tried on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trainer.variants import PATCH_SIZE, VARIANTS
+
+PATCHES_FILE = "patches.npy"
+RECORDS_FILE = "records.tfrecord"
+_SEED = 65
+
+
+def write(examples_uri: str | None, folder: str, count: int) -> None:
+    """Writes `patches.npy` (uint8 [count, 16, 65, 65]) and the same as `records.tfrecord`.
+
+    Args:
+        examples_uri: ExampleGen's output; its evaluation split is read from the start.
+            Without it, or when that split is empty, the patches are noise.
+        folder: Local folder.
+        count: Number of patch sequences, at most.
+    """
+    import tensorflow as tf  # late, as everywhere in modules that a command may import
+
+    from trainer import records
+
+    sequences = _read(examples_uri, count) if examples_uri else []
+    if not sequences:
+        sequences = _noise(count)
+    np.save(Path(folder, PATCHES_FILE), np.stack([s.patches for s in sequences]))
+    with tf.io.TFRecordWriter(str(Path(folder, RECORDS_FILE))) as writer:
+        for sequence in sequences:
+            writer.write(records.encode(sequence))
+
+
+def _read(examples_uri: str, count: int) -> list:
+    from trainer import manifest, records
+
+    found: list[records.PatchSequence] = []
+    for path in manifest.read(examples_uri).shard_paths(examples_uri, "eval"):
+        for sequence in records.read_shard(path):
+            found.append(sequence)
+            if len(found) == count:
+                return found
+    return found
+
+
+def _noise(count: int) -> list:
+    from trainer import records
+
+    shape = (count, len(VARIANTS), PATCH_SIZE, PATCH_SIZE)
+    pixels = np.random.default_rng([_SEED]).integers(0, 256, shape, np.uint8)
+    return [
+        records.PatchSequence("u_noise", "noise", "u", index, patches)
+        for index, patches in enumerate(pixels)
+    ]

@@ -1,0 +1,65 @@
+"""The `hpatches` command.
+
+Command modules import TensorFlow, TFX and Beam inside their functions: `--help` and
+mistyped options must answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from pipeline.commands.config import config_group
+from pipeline.commands.describe import describe
+from pipeline.commands.evaluate import evaluate
+from pipeline.commands.extract import extract
+from pipeline.commands.house_keeping import clean, rollback, runs
+from pipeline.commands.run import run
+from pipeline.terminal import noise
+from pipeline.terminal.consoles import tell_problem
+from pipeline.terminal.user_errors import find_user_error
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """A command group that tells users' mistakes in one sentence and bugs in full."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            tell_problem("Stopped before the end; finished components are kept and not run again.")
+            ctx.exit(EXIT_INTERRUPTED)
+        except Exception as error:
+            mistake = find_user_error(error)
+            if mistake is None:
+                raise
+            tell_problem(str(mistake))
+            ctx.exit(EXIT_USER_ERROR)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-v", "--verbose", is_flag=True, help="Show what the libraries log.")
+@click.version_option(package_name="hpatches-pipeline", prog_name="hpatches")
+def cli(verbose: bool) -> None:
+    """Trains, judges and ships local patch descriptors: images in, a better model out."""
+    noise.quieten(verbose)
+
+
+for _command in (run, extract, describe, evaluate, config_group, runs, rollback, clean):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Entry point of the `hpatches` script."""
+    sys.exit(cli())
+
+
+if __name__ == "__main__":
+    main()

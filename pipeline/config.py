@@ -1,0 +1,136 @@
+"""One tree that holds every setting of the pipeline.
+
+Each part's settings sit beside the code they configure; this module only joins them, and
+`load_config` fills the tree from a packaged configuration or a YAML file plus overrides.
+No TensorFlow here: `hpatches config show` and `--help` must answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from components.descriptor_evaluator.settings import EvaluationSettings
+from components.example_gen.settings import DataSettings
+from pipeline import config_files, config_problems
+from pipeline.config_files import Layer
+from pipeline.config_problems import ConfigError
+from trainer.config import TrainerConfig
+from trainer.settings import Settings
+
+__all__ = ["ConfigError", "DataConfig", "PipelineConfig", "PushSettings", "load_config"]
+
+DEFAULT_WORK_DIR = "work"
+
+
+class DataConfig(DataSettings):
+    """What the pipeline reads: how (the inherited settings) and where.
+
+    Attributes:
+        path: Folder of the data (local or `gs://`), or None for the photographs that come
+            with scikit-image and scikit-learn (source `photos` only).
+        pattern: Folder pattern below `path` for data that comes in spans and versions, in
+            TFX's notation, e.g. `span-{SPAN}/v{VERSION}`; the newest is taken.
+    """
+
+    path: str | None = None
+    pattern: str | None = None
+
+    def settings(self) -> DataSettings:
+        """Returns the settings without the place, as the components take them."""
+        return DataSettings.model_validate(self.model_dump(include=set(DataSettings.model_fields)))
+
+
+class PushSettings(Settings):
+    """Where a blessed model goes.
+
+    Attributes:
+        destination: Folder (local or `gs://`) that receives a numbered folder per pushed
+            model, or None for `serving` in the work folder.
+    """
+
+    destination: str | None = None
+
+
+class PipelineConfig(Settings):
+    """Everything a run depends on.
+
+    Attributes:
+        name: Pipeline name; runs of one name in one work folder share their cache.
+        work_dir: Folder for artifacts, metadata, logs and the lock.
+        data: What is read and how it becomes patches.
+        training: Model, loss, stages and budget.
+        evaluation: Tasks, intervals and the gate.
+        push: Where a blessed model goes.
+        beam: Beam pipeline options, as on Beam's own command line; none means one process.
+        warm_start: Whether training starts from the model in production.
+    """
+
+    name: str = Field("hpatches", pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")
+    work_dir: str = Field(DEFAULT_WORK_DIR, min_length=1)
+    data: DataConfig = DataConfig()
+    training: TrainerConfig = TrainerConfig()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    push: PushSettings = PushSettings()
+    beam: tuple[str, ...] = ()
+    warm_start: bool = False
+
+    @property
+    def push_destination(self) -> str:
+        """Where models are pushed: `push.destination`, or `serving` in the work folder."""
+        return self.push.destination or f"{self.work_dir.rstrip('/')}/serving"
+
+
+def load_config(
+    name_or_file: str = "demo",
+    overrides: Iterable[str] = (),
+    options: Mapping[str, tuple[str, Any]] | None = None,
+) -> PipelineConfig:
+    """Reads a configuration.
+
+    Args:
+        name_or_file: Name of a packaged configuration or path of a YAML file, which may
+            build on another one with `base: NAME_OR_FILE`.
+        overrides: `key.path=value` texts, e.g. `training.seed=2`; later ones win.
+        options: Values of command line options by key path, each with the option's name
+            for messages, e.g. `{"data.path": ("--data", "photos")}`; they win over all.
+
+    Raises:
+        ConfigError: With one sentence per problem: where, which key, what was found and
+            what was expected.
+
+    Example:
+        >>> load_config("demo", ["warm_start=true"]).warm_start
+        True
+    """
+    layers = config_files.read_layers(name_or_file)
+    config = _validate(config_files.merge(layers), layers)
+    changes = [config_files.parse_override(text) for text in overrides]
+    changes += [
+        config_files.Override(origin, tuple(path.split(".")), value)
+        for path, (origin, value) in (options or {}).items()
+    ]
+    if not changes:
+        return config
+    # Overrides meet the tree with all defaults filled in, so that `stages.0` exists.
+    tree = config.model_dump(mode="json")
+    for change in changes:
+        config_files.apply_override(tree, change, PipelineConfig)
+    return _validate(tree, layers, changes)
+
+
+def _validate(
+    tree: dict[str, Any],
+    layers: Iterable[Layer],
+    overrides: Iterable[config_files.Override] = (),
+) -> PipelineConfig:
+    """Turns a plain tree into the typed one; strictly, so that "3" and true are no integers."""
+    try:
+        return PipelineConfig.model_validate_json(json.dumps(tree, default=str), strict=True)
+    except ValidationError as error:
+        raise ConfigError(
+            config_problems.sentences(error, tree, PipelineConfig, tuple(layers), tuple(overrides))
+        ) from None

@@ -1,0 +1,226 @@
+"""Runs the DAG on this machine, one component after the other, in this process."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import posixpath
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import tensorflow as tf
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
+from tfx.proto.orchestration import pipeline_pb2
+
+from components.production_model import served_model
+from components.user_errors import user_errors
+from pipeline.config import PipelineConfig
+from pipeline.graph import Places, create_pipeline
+
+Kind = Literal["started", "cached", "finished", "failed"]
+Outputs = dict[str, dict[str, list[metadata_store_pb2.Artifact]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunEvent:
+    """A component changed its state.
+
+    Attributes:
+        kind: What happened.
+        component: Name of the component.
+        number: Its place in the run, from 1.
+        total: Number of components.
+        seconds: How long it took; 0 when it has only started.
+    """
+
+    kind: Kind
+    component: str
+    number: int
+    total: int
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What a run that came to its end leaves.
+
+    Attributes:
+        run_id: Name of the run in the metadata store.
+        seconds: Duration.
+        states: `cached` or `finished` per component, in order.
+        outputs: Output artifacts per component and output key.
+    """
+
+    run_id: str
+    seconds: float
+    states: dict[str, Kind]
+    outputs: Outputs
+
+    def artifact(self, component: str, key: str) -> metadata_store_pb2.Artifact:
+        """Returns the one artifact of an output."""
+        return self.outputs[component][key][0]
+
+    def uri(self, component: str, key: str) -> str:
+        """Returns where an output lies."""
+        return self.artifact(component, key).uri
+
+
+class LocalRunner(tfx_runner.IrBasedRunner):
+    """TFX's local runner with a word on each component: started, cached, finished or failed."""
+
+    def __init__(self, on_event: Callable[[RunEvent], None] = lambda event: None):
+        self._on_event = on_event
+
+    def run_with_ir(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        run_options: pipeline_pb2.RunOptions | None = None,
+    ) -> RunResult:
+        """Runs a compiled pipeline.
+
+        Raises:
+            UserError: When a component says that the user can put it right.
+            Exception: Whatever else a component raises; nothing after it runs.
+        """
+        if run_options is not None:
+            raise ValueError("partial runs are not supported; the cache skips what is done")
+        begin = time.monotonic()
+        run_id = datetime.datetime.now().isoformat()
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+        )
+        states: dict[str, Kind] = {}
+        outputs: Outputs = {}
+        for number, node in enumerate(pipeline.nodes, 1):
+            name = node.pipeline_node.node_info.id
+            place = (name, number, len(pipeline.nodes))
+            started = time.monotonic()
+            self._on_event(RunEvent("started", *place))
+            try:
+                with user_errors():
+                    states[name], outputs[name] = _launch(pipeline, node.pipeline_node)
+            except BaseException:
+                self._on_event(RunEvent("failed", *place, time.monotonic() - started))
+                raise
+            self._on_event(RunEvent(states[name], *place, time.monotonic() - started))
+        return RunResult(run_id, time.monotonic() - begin, states, outputs)
+
+
+def _launch(
+    pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
+) -> tuple[Kind, dict[str, list[metadata_store_pb2.Artifact]]]:
+    """Runs one node; returns how it ended and what it (or the cache) put out."""
+    deployment = runner_utils.extract_local_deployment_config(pipeline)
+    connection = getattr(
+        deployment.metadata_connection_config,
+        deployment.metadata_connection_config.WhichOneof("connection_config"),
+    )
+    name = node.node_info.id
+    info = launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=metadata.Metadata(connection),
+        pipeline_info=pipeline.pipeline_info,
+        pipeline_runtime_spec=pipeline.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, name),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+    ).launch()
+    with metadata.Metadata(connection) as handle:
+        (execution,) = handle.store.get_executions_by_id([info.execution_id])
+        state = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
+        if state not in ("COMPLETE", "CACHED"):
+            # The launcher does not raise when a node's inputs could not be resolved.
+            raise RuntimeError(f"{name} ended as {state}: its inputs could not be resolved")
+        events = [
+            event
+            for event in handle.store.get_events_by_execution_ids([execution.id])
+            if event.type == metadata_store_pb2.Event.OUTPUT
+        ]
+        artifacts = {
+            artifact.id: artifact
+            for artifact in handle.store.get_artifacts_by_id([e.artifact_id for e in events])
+        }
+    outputs: dict[str, list[metadata_store_pb2.Artifact]] = {}
+    for event in events:
+        outputs.setdefault(event.path.steps[0].key, []).append(artifacts[event.artifact_id])
+    return ("cached" if state == "CACHED" else "finished"), outputs
+
+
+def run(
+    config: PipelineConfig, *, on_event: Callable[[RunEvent], None] = lambda event: None
+) -> RunResult:
+    """Runs the pipeline of a configuration in its work folder.
+
+    Args:
+        config: Resolved configuration; `data.path` is set and the work folder exists.
+        on_event: Called whenever a component changes its state.
+
+    Returns:
+        States and outputs; the verdict lies in the evaluation artifact.
+
+    Raises:
+        UserError: When the data or the configuration cannot be used.
+    """
+    work = Path(config.work_dir).expanduser().absolute()
+    assert config.data.path is not None, "the command fills in data.path"
+    data = config.data.path
+    if "://" not in data:
+        data = str(Path(data).expanduser().absolute())
+    served = served_model.find(config.push_destination)
+    places = Places(
+        data=data,
+        artifacts=str(work / "artifacts"),
+        serving=_absolute(config.push_destination),
+        schema=str(_schema_by_content(work)),
+        cache=str(work / "evaluations"),
+        reports=str(work / "reports"),
+        data_fingerprint=fingerprint_of_files(data),
+        production_checksum=served.checksum if served else "none",
+    )
+    pipeline = create_pipeline(
+        config,
+        places,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(work / "metadata.db")
+        ),
+        beam_pipeline_args=list(config.beam) or None,
+    )
+    return LocalRunner(on_event).run(pipeline)
+
+
+def fingerprint_of_files(root: str) -> str:
+    """Hashes names, sizes and times of all files below a folder (local or `gs://`).
+
+    TFX's own fingerprint is made of sizes and times alone, so that a renamed sequence
+    would be served from the cache.
+    """
+    digest = hashlib.sha256()
+    for folder, _, files in sorted(tf.io.gfile.walk(root)):
+        for name in sorted(files):
+            path = posixpath.join(folder, name)
+            stat = tf.io.gfile.stat(path)
+            digest.update(f"{path[len(root) :]}|{stat.length}|{stat.mtime_nsec}\n".encode())
+    return digest.hexdigest()
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
+def _schema_by_content(work: Path) -> Path:
+    """Copies the schema to a name made of its content: TFX's cache key holds only the name."""
+    source = Path(__file__).parents[2] / "components" / "schema" / "schema.pbtxt"
+    content = source.read_bytes()
+    target = work / "schema" / hashlib.sha256(content).hexdigest()[:16] / source.name
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_suffix(".tmp")
+        temporary.write_bytes(content)
+        temporary.replace(target)
+    return target

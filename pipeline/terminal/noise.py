@@ -1,0 +1,42 @@
+"""Keeps the libraries' noise off the terminal, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+
+_FLOOD = "property_predicate is not supported"
+
+
+def quieten(verbose: bool = False) -> None:
+    """Sets up logging and warnings for the command line; call before TensorFlow is imported.
+
+    Silenced are TensorFlow's C++ start-up messages, the FutureWarning that every Google
+    library prints on Python 3.10, and TFX's `property_predicate` line, which it logs for
+    every input of every component.
+
+    Args:
+        verbose: Whether to show what the libraries log at INFO.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google(\.|$)")
+    root = logging.getLogger()
+    root.setLevel(logging.INFO if verbose else logging.WARNING)
+    if not any(isinstance(handler, _ToStderr) for handler in root.handlers):
+        root.addHandler(_ToStderr())
+
+
+class _ToStderr(logging.Handler):
+    """Writes to what is standard error at that moment: a live display replaces it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addFilter(lambda record: _FLOOD not in record.getMessage())
+        self.setFormatter(
+            logging.Formatter("%(levelname).1s %(asctime)s %(name)s: %(message)s", "%H:%M:%S")
+        )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)

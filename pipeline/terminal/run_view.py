@@ -1,0 +1,177 @@
+"""Shows a run while it goes on: one line per component, progress inside the running one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from trainer.progress import Progress
+
+_SECONDS_BETWEEN_LINES = 10.0
+_BAR_WIDTH = 24
+
+
+class Event(Protocol):
+    """What a runner tells of a component (see `pipeline.runners.local.RunEvent`)."""
+
+    @property
+    def kind(self) -> str:
+        """`started`, `cached`, `finished` or `failed`."""
+
+    @property
+    def component(self) -> str:
+        """Name of the component."""
+
+    @property
+    def number(self) -> int:
+        """Its place in the run, from 1."""
+
+    @property
+    def total(self) -> int:
+        """Number of components."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; 0 when it has only started."""
+
+
+@dataclass
+class _Row:
+    component: str
+    state: str = "started"
+    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    progress: Progress | None = None
+    spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
+
+
+class RunView:
+    """A context that draws a live table on a terminal and writes plain lines elsewhere.
+
+    Example:
+        with RunView(console) as view, trainer.progress.listen(view.on_progress):
+            local.run(config, on_event=view.on_event)
+    """
+
+    def __init__(self, console: Console):
+        """Prepares the view; nothing is drawn before the context is entered."""
+        self._console = console
+        self._rows: dict[str, _Row] = {}
+        self._before: _Row | None = None
+        self._lock = threading.RLock()  # Beam's threads report progress, too
+        self._last_line = 0.0
+        self._live: Live | None = None
+
+    def __enter__(self) -> RunView:
+        if self._console.is_terminal:
+            self._live = Live(
+                console=self._console, get_renderable=self._render, refresh_per_second=4
+            )
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            for row in self._rows.values():
+                if row.state == "started":  # interrupted: do not spin for ever
+                    row.state = "stopped"
+                    row.seconds = time.monotonic() - row.started
+        if self._live is not None:
+            self._live.__exit__(None, None, None)
+
+    def say(self, what: str) -> None:
+        """Tells what happens before the first component; the first event takes its place."""
+        with self._lock:
+            self._before = _Row(what)
+        if self._live is None:
+            self._console.print(Text(what), soft_wrap=True)
+
+    def on_event(self, event: Event) -> None:
+        """Takes note that a component started, finished, failed or was found in the cache."""
+        with self._lock:
+            self._before = None
+            row = self._rows.setdefault(event.component, _Row(event.component))
+            row.state = event.kind
+            if event.kind != "started":
+                row.seconds = event.seconds
+                row.progress = None
+        if self._live is None:
+            self._console.print(_line(event), soft_wrap=True)
+
+    def on_progress(self, progress: Progress) -> None:
+        """Takes note of how far the running component is."""
+        with self._lock:
+            running = [row for row in self._rows.values() if row.state == "started"]
+            if not running:
+                return
+            row = running[-1]
+            row.progress = progress
+            now = time.monotonic()
+            finished = progress.total is not None and progress.done >= progress.total
+            quiet = now - self._last_line < _SECONDS_BETWEEN_LINES and not finished
+            if self._live is not None or quiet:
+                return
+            self._last_line = now
+        self._console.print(
+            f"  {row.component}: {progress.label} {_count(progress)} {progress.detail}".rstrip(),
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
+
+    def _render(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        for width in (2, None, None, None):
+            table.add_column(width=width, no_wrap=True)
+        with self._lock:
+            for row in (*self._rows.values(), *([self._before] if self._before else [])):
+                table.add_row(*_cells(row))
+        return table
+
+
+def _cells(row: _Row) -> tuple[Spinner | Text, Text, Text, ProgressBar | Text]:
+    if row.state == "started":
+        elapsed = Text(f"{time.monotonic() - row.started:.0f} s", style="cyan")
+        name = Text(row.component, style="bold")
+        if row.progress is None:
+            return row.spinner, name, elapsed, Text("")
+        return row.spinner, name, elapsed, _progress_cell(row.progress)
+    marks = {"finished": ("✓", "green"), "cached": ("✓", "dim"), "failed": ("✗", "red")}
+    mark, style = marks.get(row.state, ("-", "yellow"))
+    took = "cached" if row.state == "cached" else f"{row.seconds:.1f} s"
+    return (
+        Text(mark, style),
+        Text(row.component, style if row.state != "finished" else ""),
+        Text(took, "dim"),
+        Text("" if row.state in marks else row.state, style),
+    )
+
+
+def _progress_cell(progress: Progress) -> Table | Text:  # type: ignore[return]
+    cell = Table.grid(padding=(0, 1))
+    text = Text(f"{progress.label} {_count(progress)} {progress.detail}".rstrip())
+    if progress.total:
+        cell.add_row(ProgressBar(progress.total, progress.done, width=_BAR_WIDTH), text)
+    else:
+        cell.add_row(text)
+    return cell
+
+
+def _count(progress: Progress) -> str:
+    return f"{progress.done}" if progress.total is None else f"{progress.done}/{progress.total}"
+
+
+def _line(event: Event) -> Text:
+    place = f"[{event.number}/{event.total}] {event.component}"
+    if event.kind in ("started", "cached"):
+        return Text(f"{place}: {event.kind}")
+    return Text(f"{place}: {event.kind} after {event.seconds:.1f} s")

@@ -1,0 +1,274 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from tests.components.descriptor_evaluator.unit_row_samples import level, matching_rows, table
+
+from components.descriptor_evaluator.gate import Evidence, judge
+from components.descriptor_evaluator.settings import GateSettings
+from components.descriptor_evaluator.unit_table import UnitTable
+from components.descriptor_evaluator.verdict import Check, Production, Slice
+
+TASKS = ("verification", "matching", "retrieval")
+COMPARED = Production("compared", "abc")
+
+
+def gate(**changes):
+    base = {"floors": [{"task": "matching", "at_least": 0.3}], "resamples": 400}
+    return GateSettings.model_validate(base | changes)
+
+
+def evidence(candidate, production=None, sources=12, **changes):
+    values = {
+        "candidate": table(candidate, sources),
+        "baselines": {
+            "rootsift": table(level(0.40), sources),
+            "rootsift-smoothed": table(level(0.45), sources),
+        },
+    }
+    if production is not None:
+        values |= {"production": table(production, sources), "production_state": COMPARED}
+    return Evidence(**values | changes)
+
+
+def failed(verdict, name):
+    return [check for check in verdict.checks if check.name == name and not check.passed]
+
+
+def test_a_good_first_model_is_blessed_and_production_is_recorded_as_absent():
+    verdict = judge(evidence(level(0.6)), gate(), TASKS)
+    assert verdict.blessed
+    assert verdict.reasons == ()
+    (check,) = [check for check in verdict.checks if check.name == "production"]
+    assert "no production model yet" in check.sentence
+
+
+def test_a_floor_that_is_missed_says_which_slice_and_by_how_much():
+    settings = gate(
+        floors=[{"task": "matching", "noise": "t", "kind": "v", "at_least": 0.5}], baseline=None
+    )
+    verdict = judge(evidence(0.4625), settings, TASKS)
+    (check,) = failed(verdict, "floor")
+    assert check.slice == Slice("matching", "t", "v")
+    assert check.value == pytest.approx(0.4625)
+    assert check.margin == pytest.approx(-0.0375)
+    assert check.sentence == (
+        "matching mAP (tough, viewpoint) is 46.2, 3.75 below the floor of 50.0."
+    )
+    assert verdict.reasons == (check.sentence,)
+
+
+def test_a_value_exactly_on_the_floor_passes():
+    assert judge(evidence(0.5), gate(floors=[{"task": "matching", "at_least": 0.5}]), TASKS).blessed
+
+
+def test_a_floor_on_another_metric_looks_at_that_metric():
+    floors = [{"task": "matching", "metric": "success_rate", "at_least": 0.6}]
+    (check,) = failed(judge(evidence(0.9), gate(floors=floors), TASKS), "floor")
+    assert check.value == 0.5
+
+
+def test_the_better_baseline_counts():
+    verdict = judge(evidence(level(0.43)), gate(), TASKS)
+    checks = failed(verdict, "baseline")
+    assert {(check.slice.task, check.slice.noise) for check in checks} == {
+        ("matching", ""),
+        ("retrieval", ""),
+        ("matching", "e"),
+        ("retrieval", "e"),
+    }
+    assert all("rootsift-smoothed" in check.sentence for check in checks)
+    assert checks[0].value == pytest.approx(-0.02)
+
+
+def test_easy_may_be_one_point_below_the_baseline_when_the_mean_is_above():
+    def score(loss):
+        good, bad = level(0.55), level(0.45)
+        return lambda task, noise, kind, source: (
+            bad(task, noise, kind, source) - loss
+            if noise == "e"
+            else good(task, noise, kind, source)
+        )
+
+    assert judge(evidence(score(0.009)), gate(), TASKS).blessed
+    checks = failed(judge(evidence(score(0.012)), gate(), TASKS), "baseline")
+    assert {check.slice.noise for check in checks} == {"e"}
+
+
+def test_a_demanded_margin_over_the_baseline_is_demanded():
+    rule = {"margins": {"mean": 0.06}}
+    assert judge(evidence(level(0.5105)), gate(baseline=rule), TASKS).blessed
+    assert not judge(evidence(level(0.5095)), gate(baseline=rule), TASKS).blessed
+
+
+def test_a_baseline_that_was_not_scored_refuses():
+    found = dataclasses.replace(evidence(level(0.6)), baselines={})
+    checks = failed(judge(found, gate(), TASKS), "baseline")
+    assert checks and all("not scored" in check.sentence for check in checks)
+
+
+def test_an_equal_model_is_not_worse_than_production():
+    verdict = judge(evidence(level(0.6), level(0.6)), gate(), TASKS)
+    assert verdict.blessed
+    assert {check.metric for check in verdict.checks if check.name == "production"} == {
+        "ap_tie_safe",
+        "p",
+    }
+
+
+def test_a_loss_beyond_delta_is_refused_by_means_bound_and_significance():
+    verdict = judge(evidence(level(0.58), level(0.6, wobble=0.001)), gate(), TASKS)
+    checks = failed(verdict, "production")
+    assert len(checks) == 6  # two tasks, three rules
+    assert any("2.0" in check.sentence for check in checks)
+
+
+def test_a_small_but_certain_loss_is_significantly_worse_though_within_delta():
+    verdict = judge(evidence(level(0.595, wobble=0.001), level(0.6)), gate(), TASKS)
+    checks = failed(verdict, "production")
+    assert checks and {check.metric for check in checks} == {"p"}
+    assert "significantly worse" in checks[0].sentence
+
+
+def test_an_uncertain_difference_is_refused_by_the_bound_but_not_by_the_means():
+    candidate, production = level(0.61, wobble=0.04, seed=3), level(0.6)
+    assert failed(judge(evidence(candidate, production), gate(), TASKS), "production")
+    point = gate(production={"mode": "point"})
+    assert judge(evidence(candidate, production), point, TASKS).blessed
+
+
+def test_few_sources_refuse_in_mode_lower_bound_and_are_named_in_mode_point():
+    found = evidence(level(0.6), level(0.5), sources=5)
+    checks = failed(judge(found, gate(), TASKS), "production")
+    assert checks and all("5 sources are too few" in check.sentence for check in checks)
+    verdict = judge(found, gate(production={"mode": "point"}), TASKS)
+    assert verdict.blessed
+    assert any("too few to test" in check.sentence for check in verdict.checks)
+    assert any("5 sources" in note for note in verdict.notes)
+
+
+def test_point_mode_still_refuses_a_mean_below_delta():
+    found = evidence(level(0.588), level(0.6), sources=5)
+    checks = failed(judge(found, gate(production={"mode": "point"}), TASKS), "production")
+    assert [check.value for check in checks] == pytest.approx([-0.012, -0.012])
+
+
+def test_a_loss_on_tough_viewpoint_is_refused_only_where_that_is_guarded():
+    production = level(0.5)
+
+    def candidate(task, noise, kind, source):
+        loss = 0.05 if (noise, kind) == ("t", "v") else -0.05
+        return production(task, noise, kind, source) - loss
+
+    assert judge(evidence(candidate, production), gate(), TASKS).blessed
+    guarded = gate(production={"slices": [{}, {"noise": "t", "kind": "v"}]})
+    checks = failed(judge(evidence(candidate, production), guarded, TASKS), "production")
+    assert {check.slice for check in checks} == {
+        Slice("matching", "t", "v"),
+        Slice("retrieval", "t", "v"),
+    }
+
+
+def test_the_identical_model_passes_the_comparison_but_not_a_floor():
+    found = evidence(level(0.6), production_state=Production("identical", "abc"))
+    verdict = judge(found, gate(), TASKS)
+    assert verdict.blessed
+    assert any("identical" in check.sentence for check in verdict.checks)
+    assert verdict.table[0].production == verdict.table[0].candidate
+    floor = gate(floors=[{"task": "matching", "at_least": 0.9}])
+    assert failed(judge(found, floor, TASKS), "floor")
+
+
+def test_production_without_rows_or_on_other_units_refuses():
+    absent = evidence(level(0.6), production_state=COMPARED)
+    assert failed(judge(absent, gate(), TASKS), "production")
+    other = dataclasses.replace(absent, production=table(level(0.6), sources=11))
+    (check,) = failed(judge(other, gate(), TASKS), "production")
+    assert "not scored on the candidate's units" in check.sentence
+
+
+@pytest.mark.parametrize("part", [("matching", "h"), ("retrieval", "e"), ("verification", "t")])
+def test_a_single_nan_refuses(part):
+    def score(task, noise, kind, source):
+        return math.nan if (task, noise) == part and source == 0 else 0.9
+
+    verdict = judge(evidence(score), gate(), TASKS)
+    assert not verdict.blessed
+    assert any(part[0] in reason and "no finite" in reason for reason in verdict.reasons)
+
+
+def test_nan_in_production_refuses():
+    def score(task, noise, kind, source):
+        return math.nan if source == 3 else 0.6
+
+    verdict = judge(evidence(level(0.6), score), gate(), TASKS)
+    assert failed(verdict, "production")
+
+
+@pytest.mark.parametrize("mode", ["lower_bound", "point"])
+def test_nan_never_passes_a_comparison_with_production(mode):
+    verdict = judge(evidence(math.nan, 0.6), gate(production={"mode": mode}), TASKS)
+    checks = [check for check in verdict.checks if check.name == "production"]
+    assert checks and not any(check.passed for check in checks)
+
+
+def test_a_missing_task_noise_or_metric_refuses():
+    rows = table(0.9).rows
+    without_task = UnitTable([row for row in rows if row.task != "retrieval"])
+    without_noise = UnitTable([row for row in rows if (row.task, row.noise) != ("matching", "h")])
+    without_metric = UnitTable([dataclasses.replace(row, metrics={"ap": 0.9}) for row in rows])
+    for candidate in (without_task, without_noise, without_metric):
+        found = dataclasses.replace(evidence(0.9), candidate=candidate)
+        assert failed(judge(found, gate(), TASKS), "evaluation")
+
+
+def test_checks_made_elsewhere_can_refuse():
+    broken = Check("degeneracy", False, "All descriptors are equal.")
+    verdict = judge(evidence(level(0.6), other_checks=(broken,)), gate(), TASKS)
+    assert verdict.reasons == ("All descriptors are equal.",)
+
+
+def test_the_table_has_every_task_and_noise_with_intervals_and_the_others():
+    verdict = judge(evidence(level(0.6), level(0.5)), gate(), TASKS)
+    cells = {(row.task, row.noise): row for row in verdict.table}
+    assert len(verdict.table) == 12
+    row = cells["matching", "t"]
+    assert row.low < row.candidate < row.high
+    assert row.sources == 12
+    assert row.baselines["rootsift"] == pytest.approx(row.candidate - 0.2)
+    assert row.production == pytest.approx(row.candidate - 0.1)
+    assert row.change.mean == pytest.approx(0.1)
+    verification = cells["verification", "mean"]
+    assert verification.sources == 0 and math.isnan(verification.low)
+
+
+def test_mean_of_the_table_is_the_flat_mean_over_units():
+    rows = matching_rows(lambda task, noise, kind, source: 0.1 * source, sources=2)
+    rows += matching_rows(lambda task, noise, kind, source: 0.7, sources=3, targets=5)[-30:]
+    found = Evidence(UnitTable(rows), {}, candidate_checksum="c")
+    verdict = judge(found, gate(baseline=None), ("matching",))
+    expected = np.mean([row.metrics["ap"] for row in rows])
+    assert verdict.table[-1].candidate == pytest.approx(expected)
+
+
+def test_equally_good_retrainings_are_refused_about_as_often_as_the_level_says():
+    refused = 0
+    settings = gate(production={"mode": "point", "delta": 0.2}, baseline=None)
+    for trial in range(200):
+        candidate = level(0.6, wobble=0.01, seed=2 * trial)
+        production = level(0.6, wobble=0.01, seed=2 * trial + 1)
+        found = evidence(candidate, production, baselines={})
+        refused += bool(failed(judge(found, settings, ("matching",)), "production"))
+    # Nominal 5 % for both tasks together, which agree here; three standard errors above.
+    assert refused <= 20
+
+
+def test_a_loss_of_twice_delta_is_refused():
+    settings, refused = gate(baseline=None), 0
+    for trial in range(50):
+        candidate = level(0.58, wobble=0.02, seed=2 * trial)
+        production = level(0.6, wobble=0.02, seed=2 * trial + 1)
+        found = evidence(candidate, production, sources=40, baselines={})
+        refused += bool(failed(judge(found, settings, ("matching",)), "production"))
+    assert refused >= 40

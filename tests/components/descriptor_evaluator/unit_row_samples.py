@@ -1,0 +1,91 @@
+"""Unit rows made up for the tests of the gate."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator.unit_table import UnitTable
+from trainer.variants import NOISES
+
+Score = Callable[[str, str, str, int], float]
+
+
+def matching_rows(score: Score, sources: int = 12, targets: int = 2) -> list[UnitRow]:
+    """One `i_` and one `v_` sequence per source; `score(task, noise, kind, source)`."""
+    return [
+        UnitRow(
+            "matching",
+            noise,
+            kind,
+            f"{kind}_{source:02d}",
+            f"photo{source:02d}",
+            str(target),
+            _metrics(score("matching", noise, kind, source)) | {"success_rate": 0.5},
+        )
+        for source in range(sources)
+        for kind in "iv"
+        for noise in NOISES
+        for target in range(1, targets + 1)
+    ]
+
+
+def retrieval_rows(score: Score, sources: int = 12, queries: int = 3) -> list[UnitRow]:
+    """As `matching_rows`, with queries for targets."""
+    return [
+        UnitRow(
+            "retrieval",
+            noise,
+            kind,
+            f"{kind}_{source:02d}",
+            f"photo{source:02d}",
+            str(query),
+            _metrics(score("retrieval", noise, kind, source)) | {"ap@100": 0.9},
+        )
+        for source in range(sources)
+        for kind in "iv"
+        for noise in NOISES
+        for query in range(queries)
+    ]
+
+
+def verification_rows(score: Score) -> list[UnitRow]:
+    """The six pair sets."""
+    return [
+        UnitRow(
+            "verification",
+            noise,
+            "u",
+            "",
+            "",
+            unit,
+            _metrics(score("verification", noise, "", 0)) | {"auc": 0.9, "auc_tie_safe": 0.9},
+        )
+        for noise in NOISES
+        for unit in ("inter", "intra")
+    ]
+
+
+def table(score: Score | float, sources: int = 12) -> UnitTable:
+    """All three tasks."""
+    given = score if callable(score) else (lambda task, noise, kind, source: score)
+    return UnitTable(
+        matching_rows(given, sources) + retrieval_rows(given, sources) + verification_rows(given)
+    )
+
+
+def level(base: float, spread: float = 0.05, seed: int = 0, wobble: float = 0.0) -> Score:
+    """A model of some quality: sources differ by `spread`, noise levels by 0.2.
+
+    `wobble` is the part of the differences that is this model's own, drawn with `seed`.
+    """
+    of_source = np.random.default_rng(1234).normal(0.0, spread, 200)
+    own = np.random.default_rng([seed, 5]).normal(0.0, wobble, 200)
+    step = {"e": 0.2, "h": 0.0, "t": -0.2}
+    return lambda task, noise, kind, source: float(
+        np.clip(base + of_source[source] + own[source] + step[noise], 0.0, 1.0)
+    )
+
+
+def _metrics(value: float) -> dict[str, float]:
+    return {"ap": value, "ap_tie_safe": value}

@@ -1,0 +1,185 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+import tensorflow as tf
+
+from components.production_model import served_model
+from components.pusher import destination
+from tests.components.production_model import saved_model_folders
+from trainer.errors import UserError
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def model(tmp_path):
+    return saved_model_folders.write(tmp_path / "model")
+
+
+@pytest.fixture
+def serving(tmp_path):
+    return tmp_path / "serving"
+
+
+@pytest.fixture(scope="module")
+def finished_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_the_first_version_is_the_time(model, serving):
+    before = int(time.time())
+    placed = destination.place(model, str(serving))
+    assert before <= placed.version <= time.time()
+    assert placed.path == str(serving / str(placed.version))
+    assert saved_model_folders.content_of(placed.path) == saved_model_folders.content_of(model)
+    assert [path.name for path in serving.iterdir()] == [str(placed.version)]
+
+
+def test_two_pushes_within_a_second_get_two_versions(model, serving):
+    first = destination.place(model, str(serving))
+    second = destination.place(model, str(serving))
+    assert second.version > first.version
+
+
+def test_a_version_is_greater_than_one_from_the_future_even_half_written(model, serving):
+    future = int(time.time()) + 1000
+    (serving / str(future)).mkdir(parents=True)
+    assert destination.place(model, str(serving)).version == future + 1
+
+
+def test_a_number_taken_by_another_push_meanwhile_is_passed_over(model, serving, monkeypatch):
+    rename = tf.io.gfile.rename
+    taken = []
+
+    def take_it_first(source, target, **options):
+        if not taken:
+            taken.append(target)
+            saved_model_folders.write(target, "another model")
+        rename(source, target, **options)
+
+    monkeypatch.setattr(tf.io.gfile, "rename", take_it_first)
+    placed = destination.place(model, str(serving))
+    assert placed.path != taken[0]
+    assert saved_model_folders.content_of(placed.path) == saved_model_folders.content_of(model)
+    assert saved_model_folders.content_of(taken[0])["variables/variables.index"] == b"another model"
+    assert len(list(serving.iterdir())) == 2
+
+
+def test_a_push_that_breaks_off_leaves_nothing(model, serving, monkeypatch):
+    copy = tf.io.gfile.copy
+
+    def fail_at_the_end(source, target, **options):
+        if target.endswith("saved_model.pb"):
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        copy(source, target, **options)
+
+    monkeypatch.setattr(tf.io.gfile, "copy", fail_at_the_end)
+    with pytest.raises(UserError, match=r"serving: cannot write the model.*No space left"):
+        destination.place(model, str(serving))
+    assert list(serving.iterdir()) == []
+
+
+def test_a_copy_that_differs_is_not_served(model, serving, monkeypatch):
+    copy = tf.io.gfile.copy
+
+    def spoil(source, target, **options):
+        copy(source, target, **options)
+        if target.endswith("variables.index"):
+            with open(target, "w") as file:
+                file.write("flipped bits")
+
+    monkeypatch.setattr(tf.io.gfile, "copy", spoil)
+    with pytest.raises(UserError, match="differs"):
+        destination.place(model, str(serving))
+    assert list(serving.iterdir()) == []
+
+
+def test_a_destination_that_cannot_be_written_is_told_in_one_sentence(model, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(UserError, match=r"file/serving: cannot write the model there \("):
+        destination.place(model, str(tmp_path / "file" / "serving"))
+
+
+def test_a_folder_that_is_no_saved_model_is_not_pushed(tmp_path, serving):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"saved_model\.pb"):
+        destination.place(str(tmp_path / "empty"), str(serving))
+    assert not serving.exists()
+
+
+def test_leftovers_of_a_killed_push_are_removed(model, serving, finished_process):
+    killed = serving / f".pushing-17-{socket.gethostname()}-{finished_process}"
+    saved_model_folders.write(killed)
+    destination.place(model, str(serving))
+    assert not killed.exists()
+
+
+def test_a_push_that_is_going_on_is_left_alone(serving):
+    going = [
+        serving / f".pushing-17-{socket.gethostname()}-{os.getppid()}",
+        serving / ".pushing-17-another-machine-4",
+    ]
+    for folder in going:
+        saved_model_folders.write(folder)
+    assert destination.remove_stale(str(serving)) == []
+    assert all(folder.exists() for folder in going)
+
+
+def test_after_a_day_another_machines_leftovers_go_too(serving):
+    folder = serving / ".pushing-17-another-machine-4"
+    saved_model_folders.write(folder)
+    long_ago = time.time() - DAY - 60
+    for path in (folder, *folder.rglob("*")):
+        os.utime(path, (long_ago, long_ago))
+    assert destination.remove_stale(str(serving)) == [str(folder)]
+
+
+def test_a_foreign_folder_is_never_removed(serving):
+    for name in ("17", "notes"):
+        (serving / name).mkdir(parents=True)
+        os.utime(serving / name, (0, 0))
+    assert destination.remove_stale(str(serving)) == []
+
+
+# `ram://` behaves as an object store does: renaming a folder there does not take its files along.
+
+
+@pytest.fixture
+def bucket():
+    return f"ram://{uuid.uuid4().hex}/serving"
+
+
+def test_without_atomic_renames_the_model_is_whole_as_well(model, bucket):
+    placed = destination.place(model, bucket)
+    assert served_model.find(bucket) == placed
+    assert placed.checksum == served_model.checksum(model)
+
+
+def test_without_atomic_renames_nothing_is_renamed_and_the_marker_is_last(
+    model, bucket, monkeypatch
+):
+    copy, served_meanwhile = tf.io.gfile.copy, []
+
+    def look(source, target, **options):
+        served_meanwhile.append(served_model.find(bucket))
+        copy(source, target, **options)
+
+    monkeypatch.setattr(tf.io.gfile, "copy", look)
+    monkeypatch.delattr(tf.io.gfile, "rename")
+    destination.place(model, bucket)
+    assert served_meanwhile == [None] * 3
+
+
+def test_half_written_versions_in_an_object_store_are_removed(model, bucket):
+    tf.io.gfile.makedirs(f"{bucket}/17")
+    with tf.io.gfile.GFile(f"{bucket}/17/fingerprint.pb", "w") as file:
+        file.write("half")
+    placed = destination.place(model, bucket)
+    assert served_model.version_numbers(bucket) == (placed.version,)

@@ -1,0 +1,122 @@
+import json
+
+import pytest
+from google.protobuf import json_format
+from tfx.components.pusher import component as stock
+from tfx.proto import pusher_pb2
+from tfx.types import channel_utils, standard_artifacts
+
+from components.production_model import served_model
+from components.pusher import push_log
+from components.pusher.component import create_pusher
+from components.pusher.executor import Executor
+from tests.components.production_model import saved_model_folders
+from trainer.errors import UserError
+
+
+@pytest.fixture
+def serving(tmp_path):
+    return tmp_path / "serving"
+
+
+def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1):
+    """Runs the executor on a candidate; returns the `pushed_model` artifact."""
+    number = len(list(tmp_path.glob("candidate-*")))
+    model = standard_artifacts.Model()
+    model.uri = str(tmp_path / f"candidate-{number}")
+    saved_model_folders.write(tmp_path / f"candidate-{number}/Format-Serving", content)
+    model_blessing = standard_artifacts.ModelBlessing()
+    model_blessing.set_int_custom_property("blessed", blessed)
+    infra_blessing = standard_artifacts.InfraBlessing()
+    infra_blessing.set_int_custom_property("blessed", infra_blessed)
+    pushed_model = standard_artifacts.PushedModel()
+    pushed_model.uri = str(tmp_path / f"pushed-{number}")
+    inputs = {
+        "model": [model],
+        "model_blessing": [model_blessing],
+        "infra_blessing": [infra_blessing],
+    }
+    proto = pusher_pb2.PushDestination(
+        filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(serving))
+    )
+    properties = {"push_destination": json_format.MessageToJson(proto), "custom_config": "{}"}
+    Executor().Do(inputs, {"pushed_model": [pushed_model]}, properties)
+    return pushed_model
+
+
+def test_a_blessed_model_is_pushed_and_archived(tmp_path, serving):
+    pushed = push(tmp_path, serving)
+    production = served_model.find(str(serving))
+    candidate = saved_model_folders.content_of(tmp_path / "candidate-0/Format-Serving")
+    assert saved_model_folders.content_of(production.path) == candidate
+    assert saved_model_folders.content_of(pushed.uri) == candidate
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_destination") == production.path
+    assert pushed.get_string_custom_property("pushed_version") == str(production.version)
+    assert pushed.get_int_custom_property("production_version") == production.version
+    (entry,) = push_log.read(str(serving))
+    assert (entry.action, entry.version) == ("push", production.version)
+    assert entry.checksum == production.checksum
+
+
+@pytest.mark.parametrize(("blessed", "infra_blessed"), [(0, 1), (1, 0)])
+def test_a_model_without_both_blessings_is_not_pushed(tmp_path, serving, blessed, infra_blessed):
+    pushed = push(tmp_path, serving, blessed=blessed, infra_blessed=infra_blessed)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert pushed.get_string_custom_property("reason") == "the model was not blessed"
+    assert pushed.get_string_custom_property("production_path") == ""
+    assert not serving.exists()
+
+
+def test_the_model_in_production_is_not_pushed_again(tmp_path, serving):
+    push(tmp_path, serving)
+    production = served_model.find(str(serving))
+    again = push(tmp_path, serving)
+    assert served_model.versions(str(serving)) == (production.version,)
+    assert again.get_int_custom_property("pushed") == 0
+    assert again.get_string_custom_property("production_path") == production.path
+    assert again.get_int_custom_property("production_version") == production.version
+    assert str(production.version) in again.get_string_custom_property("reason")
+    assert len(push_log.read(str(serving))) == 1
+
+
+def test_another_model_replaces_it_and_the_old_version_stays(tmp_path, serving):
+    push(tmp_path, serving, "old")
+    first = served_model.find(str(serving))
+    push(tmp_path, serving, "new")
+    second = served_model.find(str(serving))
+    assert served_model.versions(str(serving)) == (first.version, second.version)
+    assert push_log.read(str(serving))[-1].replaced_version == first.version
+
+
+def test_a_model_that_was_replaced_may_come_back(tmp_path, serving):
+    for content in ("old", "new", "old"):
+        push(tmp_path, serving, content)
+    assert len(served_model.versions(str(serving))) == 3
+
+
+def test_a_destination_that_cannot_be_written_is_the_users_to_mend(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="set another push destination"):
+        push(tmp_path, tmp_path / "file/serving")
+
+
+def test_the_component_is_the_stock_one_and_its_cache_key_holds_the_code():
+    def channel(artifact_type):
+        return channel_utils.as_channel([artifact_type()])
+
+    pusher = create_pusher(
+        channel(standard_artifacts.Model),
+        channel(standard_artifacts.ModelBlessing),
+        channel(standard_artifacts.InfraBlessing),
+        destination="/models",
+        code_fingerprint="abc",
+        destination_state="7:def:1",
+    )
+    assert isinstance(pusher, stock.Pusher)
+    assert pusher.executor_spec.executor_class is Executor
+    assert json.loads(pusher.exec_properties["custom_config"]) == {
+        "code_fingerprint": "abc",
+        "destination_state": "7:def:1",
+    }
+    assert "/models" in str(pusher.exec_properties["push_destination"])

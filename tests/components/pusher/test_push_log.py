@@ -1,0 +1,66 @@
+import shutil
+import uuid
+
+from components.pusher import push_log
+from components.pusher.push_log import PushEntry
+from tests.components.production_model import saved_model_folders
+
+
+def test_the_log_lies_beside_the_folder_that_the_server_scans(tmp_path):
+    serving = tmp_path / "serving"
+    serving.mkdir()
+    push_log.append(str(serving) + "/", PushEntry(action="push", version=7, checksum="abc"))
+    assert list(serving.iterdir()) == []
+    assert (tmp_path / "serving.pushes.jsonl").is_file()
+
+
+def test_entries_come_back_in_order(tmp_path):
+    serving = str(tmp_path / "serving")
+    first = PushEntry(action="push", version=7, checksum="abc")
+    second = PushEntry(
+        action="rollback", version=8, checksum="def", from_version=3, replaced_version=7
+    )
+    assert push_log.read(serving) == []
+    push_log.append(serving, first)
+    push_log.append(serving, second)
+    assert push_log.read(serving) == [first, second]
+
+
+def test_a_line_cut_short_is_passed_over(tmp_path):
+    serving = str(tmp_path / "serving")
+    entry = PushEntry(action="push", version=7, checksum="abc")
+    push_log.append(serving, entry)
+    with open(push_log.log_path(serving), "a") as file:
+        file.write('{"action": "push", "vers')
+    assert push_log.read(serving) == [entry]
+
+
+def test_a_log_that_cannot_be_written_does_not_undo_the_push(tmp_path):
+    (tmp_path / "file").write_text("")
+    push_log.append(
+        str(tmp_path / "file/serving"), PushEntry(action="push", version=7, checksum="")
+    )
+
+
+def test_a_whole_bucket_keeps_its_log_inside():
+    assert push_log.log_path("gs://models") == "gs://models/pushes.jsonl"
+    assert push_log.log_path("gs://models/patch") == "gs://models/patch.pushes.jsonl"
+
+
+def test_remote_entries_are_appended():
+    serving = f"ram://{uuid.uuid4().hex}"
+    for version in (1, 2):
+        push_log.append(serving, PushEntry(action="push", version=version, checksum="abc"))
+    assert [entry.version for entry in push_log.read(serving)] == [1, 2]
+
+
+def test_the_state_changes_with_every_push_and_when_a_model_vanishes(tmp_path):
+    serving = tmp_path / "serving"
+    seen = [push_log.destination_state(str(serving))]
+    saved_model_folders.write(serving / "1")
+    push_log.append(str(serving), PushEntry(action="push", version=1, checksum="abc"))
+    seen.append(push_log.destination_state(str(serving)))
+    assert push_log.destination_state(str(serving)) == seen[-1]
+    shutil.rmtree(serving)
+    seen.append(push_log.destination_state(str(serving)))
+    assert len(set(seen)) == 3

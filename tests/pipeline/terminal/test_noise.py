@@ -1,0 +1,48 @@
+"""What is silenced and what is not."""
+
+import logging
+import subprocess
+import sys
+
+_SCRIPT = """
+import logging, os, warnings
+from pipeline.terminal import noise
+noise.quieten({verbose})
+noise.quieten({verbose})  # twice prints nothing twice
+assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
+log = logging.getLogger("absl")
+log.warning("ArtifactQuery.property_predicate is not supported.")
+log.warning("something else")
+log.info("by the way")
+for module in ("google.api_core._python_version_support", "other"):
+    warnings.warn_explicit("from " + module, FutureWarning, "f.py", 1, module)
+"""
+
+
+def told(verbose: bool) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", _SCRIPT.format(verbose=verbose)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+
+
+def test_only_the_known_noise_is_silenced():
+    text = told(verbose=False)
+    assert "property_predicate" not in text
+    assert text.count("something else") == 1
+    assert "by the way" not in text
+    assert "from google" not in text
+    assert "from other" in text
+
+
+def test_verbose_shows_what_libraries_log():
+    assert "by the way" in told(verbose=True)
+
+
+def test_a_record_that_cannot_be_formatted_raises_nothing():
+    from pipeline.terminal import noise
+
+    handler = noise._ToStderr()
+    handler.handle(logging.LogRecord("x", logging.WARNING, "f", 1, "plain %", (), None))

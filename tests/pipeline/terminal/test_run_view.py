@@ -1,0 +1,93 @@
+"""The view of a running pipeline."""
+
+import io
+from dataclasses import dataclass
+
+import pytest
+from rich.console import Console
+
+from pipeline.terminal.run_view import RunView
+from trainer.progress import Progress
+
+
+@dataclass(frozen=True)
+class Event:
+    kind: str
+    component: str
+    number: int = 1
+    total: int = 2
+    seconds: float = 0.0
+
+
+def plain() -> tuple[Console, io.StringIO]:
+    stream = io.StringIO()
+    return Console(file=stream, width=200, highlight=False), stream
+
+
+def terminal() -> tuple[Console, io.StringIO]:
+    stream = io.StringIO()
+    return Console(file=stream, width=200, force_terminal=True, color_system=None), stream
+
+
+def test_without_a_terminal_each_change_is_one_line():
+    console, stream = plain()
+    with RunView(console) as view:
+        view.on_event(Event("started", "Trainer"))
+        view.on_progress(Progress("stage 1", 5, 5, "loss 0.9 [a]"))
+        view.on_event(Event("finished", "Trainer", seconds=12.34))
+        view.on_event(Event("started", "Evaluator", number=2))
+        view.on_event(Event("cached", "Evaluator", number=2, seconds=0.1))
+    assert stream.getvalue().splitlines() == [
+        "[1/2] Trainer: started",
+        "  Trainer: stage 1 5/5 loss 0.9 [a]",
+        "[1/2] Trainer: finished after 12.3 s",
+        "[2/2] Evaluator: started",
+        "[2/2] Evaluator: cached",
+    ]
+
+
+def test_without_a_terminal_progress_comes_every_few_seconds_only():
+    console, stream = plain()
+    with RunView(console) as view:
+        view.on_event(Event("started", "Trainer"))
+        for step in range(1000):
+            view.on_progress(Progress("stage 1", step, 5000))
+    assert stream.getvalue().count("stage 1") == 1
+
+
+def test_progress_without_a_running_component_is_ignored():
+    console, stream = plain()
+    with RunView(console) as view:
+        view.on_progress(Progress("packing", 1))
+    assert stream.getvalue() == ""
+
+
+def last_picture(stream: io.StringIO) -> str:
+    """The last line drawn; after it only the cursor is shown again."""
+    return stream.getvalue().splitlines()[-2]
+
+
+@pytest.mark.parametrize("kind", ["finished", "cached", "failed"])
+def test_on_a_terminal_the_last_picture_shows_how_each_component_ended(kind):
+    console, stream = terminal()
+    with RunView(console) as view:
+        view.say("loading")
+        view.on_event(Event("started", "Trainer"))
+        view.on_progress(Progress("stage 1 of 2", 3, 10, "loss 0.9"))
+        view.on_event(Event(kind, "Trainer", seconds=3.21))
+    last = last_picture(stream)
+    mark = "✗" if kind == "failed" else "✓"
+    took = "cached" if kind == "cached" else "3.2 s"
+    assert mark in last
+    assert "Trainer" in last
+    assert took in last
+    assert "loading" not in last
+
+
+def test_on_a_terminal_an_interrupted_component_stops_spinning():
+    console, stream = terminal()
+    with pytest.raises(KeyboardInterrupt), RunView(console) as view:
+        view.on_event(Event("started", "Trainer"))
+        view.on_progress(Progress("stage 1", 3, 10))
+        raise KeyboardInterrupt
+    assert "stopped" in last_picture(stream)

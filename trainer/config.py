@@ -1,0 +1,252 @@
+"""What a training run is told: one tree of frozen settings, impossible values refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from trainer.settings import Settings
+from trainer.variants import NOISES, TARGETS, VARIANTS
+
+Noise = Literal["e", "h", "t"]
+FinalNormalisation = Literal["none", "l2", "batch_norm", "batch_norm_l2"]
+DEFAULT_NORMALISATION_FLOOR = 1.0
+
+
+class ModelConfig(Settings):
+    """The network: L2-Net (Tian et al., CVPR 2017) as HardNet (Mishchuk et al., 2017) uses it.
+
+    Attributes:
+        width: Factor on the channels 32-32-64-64-128-128 of the published network.
+        dimension: Length of the descriptor.
+        final_normalisation: What follows the last convolution. A batch norm without scale
+            and shift pins the variance of every dimension, so that the descriptors cannot
+            shrink to a point.
+        dropout: Share of the last feature map that is dropped while training; must be 0
+            where replicas are to equal one device.
+        normalise: `patch`: each patch by its own mean and deviation; `dataset`: all by the
+            mean and deviation of the training pixels.
+        deviation_floor: Least deviation, in grey levels, that a patch is divided by; keeps
+            flat patches from being blown up to noise.
+    """
+
+    width: float = Field(0.25, gt=0, le=8)
+    dimension: Literal[64, 128, 256] = 128
+    final_normalisation: FinalNormalisation = "batch_norm_l2"
+    dropout: float = Field(0.0, ge=0, lt=1)
+    normalise: Literal["patch", "dataset"] = "patch"
+    deviation_floor: float = Field(DEFAULT_NORMALISATION_FLOOR, gt=0, le=64)
+
+
+class LossConfig(Settings):
+    """The batch-hard loss.
+
+    Attributes:
+        name: `hinge` max(0, margin + p - n) or `soft_margin` ln(1 + exp(margin + p - n)),
+            for the distances p to the hardest positive and n to the hardest negative.
+        distance: `euclidean` or its square.
+        margin: In units of the distance; may be 0 for the soft margin.
+    """
+
+    name: Literal["hinge", "soft_margin"] = "hinge"
+    distance: Literal["euclidean", "squared"] = "euclidean"
+    margin: float = Field(1.0, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _hinge_needs_a_margin(self) -> LossConfig:
+        if self.name == "hinge" and self.margin == 0:
+            raise ValueError("margin is 0, but a hinge loss without a margin is 0 at collapse")
+        return self
+
+
+class StageConfig(Settings):
+    """One stage of the plan.
+
+    Attributes:
+        sequences_per_batch: S, patch sequences in a (global) batch.
+        variants_per_sequence: K, patches drawn of each patch sequence.
+        learning_rate: Adam's rate at the stage's first step.
+        schedule: `constant`, or `linear` from `learning_rate` to 0 at `max_steps`.
+        warm_up_steps: Steps over which the rate climbs linearly to its schedule.
+        noises: Noise levels the variants come from; the reference is always among them.
+        min_steps: No promotion before.
+        max_steps: Promotion (or the end) at the latest.
+        promote_below: Share (L - floor) / (L* - floor) of the smoothed loss under which the
+            stage is left; None: only by the probe of the next stage, plateau or `max_steps`.
+    """
+
+    sequences_per_batch: int = Field(128, ge=2, le=65536)
+    variants_per_sequence: int = Field(4, ge=2, le=len(VARIANTS))
+    learning_rate: float = Field(1e-2, gt=0, le=10)
+    schedule: Literal["constant", "linear"] = "constant"
+    warm_up_steps: int = Field(0, ge=0)
+    noises: tuple[Noise, ...] = Field(NOISES, min_length=1)
+    min_steps: int = Field(1, ge=1)
+    max_steps: int = Field(1000, ge=1)
+    promote_below: float | None = Field(None, gt=0, le=1)
+
+    @property
+    def batch(self) -> int:
+        """Patches in a global batch."""
+        return self.sequences_per_batch * self.variants_per_sequence
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> StageConfig:
+        if len(set(self.noises)) != len(self.noises):
+            raise ValueError(f"noises {self.noises} name a noise level twice")
+        available = 1 + TARGETS * len(self.noises)
+        if self.variants_per_sequence > available:
+            raise ValueError(
+                f"variants_per_sequence is {self.variants_per_sequence}, but the noises "
+                f"{'+'.join(self.noises)} and the reference offer only {available}"
+            )
+        if self.min_steps > self.max_steps:
+            raise ValueError(f"min_steps {self.min_steps} is above max_steps {self.max_steps}")
+        return self
+
+
+class ControllerConfig(Settings):
+    """When the controller promotes, rolls back and gives up (`trainer.stages`).
+
+    Attributes:
+        enabled: Off: the plan is run through by its maximum steps alone, nothing is rolled
+            back (for comparisons); only a loss that is not finite still ends the run.
+        smoothing: Share of the old value in the running mean of the loss, per observation.
+        promote_probe_below: Share of the collapse point that the loss of a probe batch of the
+            next stage's shape must be under for a promotion.
+        plateau_steps: Promotion when the smoothed loss has not improved over so many steps.
+        plateau_improvement: Relative fall of the loss that counts as improvement.
+        onset_distance: Probe distance, relative to the start, that counts as the onset of a
+            collapse; also the least for a state to be called good.
+        collapsed_distance: Probe distance, relative to the start, that is a collapse at once.
+        collapsed_rank: Effective rank, relative to the start, that is a collapse at once.
+        collapse_share: Share of the collapse point that the loss must be above for an onset
+            to count.
+        patience: Observations in a row with the signs of an onset that make a collapse.
+        rate_drop: Factor on every later learning rate after a rollback.
+        max_rollbacks: Rollbacks after which the run gives up.
+        max_inserted: Intermediate stages that promotion may insert into the plan.
+        intermediate_above: Share of the collapse point on the next stage's probe above which
+            the step to the next stage is called too big, and an intermediate one inserted.
+        max_cpu_minutes: Processor time for the steps; where a machine is too slow for the
+            plan, its stages are shortened in proportion.
+    """
+
+    enabled: bool = True
+    smoothing: float = Field(0.8, ge=0, lt=1)
+    promote_probe_below: float = Field(0.98, gt=0, le=1)
+    plateau_steps: int = Field(300, ge=1)
+    plateau_improvement: float = Field(0.01, ge=0, lt=1)
+    onset_distance: float = Field(0.5, gt=0, lt=1)
+    collapsed_distance: float = Field(0.1, gt=0, lt=1)
+    collapsed_rank: float = Field(0.1, gt=0, lt=1)
+    collapse_share: float = Field(0.98, gt=0)
+    patience: int = Field(2, ge=1)
+    rate_drop: float = Field(0.3, gt=0, lt=1)
+    max_rollbacks: int = Field(4, ge=0)
+    max_inserted: int = Field(2, ge=0)
+    intermediate_above: float = Field(1.5, gt=0)
+    max_cpu_minutes: float | None = Field(None, gt=0)
+
+
+class ValidationConfig(Settings):
+    """How the checkpoint to export is chosen on the `val` split.
+
+    Attributes:
+        every_steps: Steps between two validations; the end of a stage validates too.
+        points_per_sequence: Patch sequences taken of each image sequence, evenly spread.
+        max_points: Patch sequences in all.
+    """
+
+    every_steps: int = Field(200, ge=1)
+    points_per_sequence: int = Field(150, ge=2)
+    max_points: int = Field(600, ge=2)
+
+
+class ProbeConfig(Settings):
+    """The fixed batch that the collapse signals are taken from.
+
+    Attributes:
+        sequences: Patch sequences of the probe batch.
+        variants: Patches of each.
+    """
+
+    sequences: int = Field(48, ge=2)
+    variants: int = Field(4, ge=2, le=len(VARIANTS))
+
+
+def demo_plan() -> tuple[StageConfig, ...]:
+    """Returns the stages of the demo: an easy start, then the hard batch until the budget ends."""
+    return (
+        StageConfig(
+            sequences_per_batch=64,
+            variants_per_sequence=2,
+            learning_rate=1e-2,
+            schedule="constant",
+            min_steps=40,
+            max_steps=100,
+            promote_below=0.9,
+        ),
+        StageConfig(
+            sequences_per_batch=128,
+            variants_per_sequence=4,
+            learning_rate=1e-2,
+            schedule="linear",
+            min_steps=100,
+            max_steps=700,
+        ),
+    )
+
+
+class TrainerConfig(Settings):
+    """A whole training run.
+
+    Attributes:
+        seed: Of the weights, the sampler and the augmentation.
+        stages: The plan; see `StageConfig`.
+        allow_shrinking_stages: A plan whose batch shrinks is refused unless this says that
+            it is meant.
+        augment: 8-way flips and quarter turns, the same for all patches of a point.
+        strategy: Where it runs; `auto` takes a TPU, several GPUs or one device, in that order.
+        tpu: Name of the TPU, `local` on a TPU VM.
+        bfloat16: Convolutions in bfloat16; weights, distances and loss stay float32.
+        jit_compile: `auto` compiles with XLA on accelerators with one replica.
+        steps_per_loop: Steps inside one call of the compiled function; also the distance of
+            two observations of the controller.
+        checkpoint_every: Steps between checkpoints on disk; 0: none.
+        threads: CPU threads inside an operation; 0: TensorFlow's choice.
+
+    Example:
+        >>> TrainerConfig(loss={"name": "soft_margin", "margin": 0}).loss.name
+        'soft_margin'
+    """
+
+    seed: int = Field(1, ge=0, lt=2**31)
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)] = demo_plan()
+    allow_shrinking_stages: bool = False
+    controller: ControllerConfig = ControllerConfig()
+    validation: ValidationConfig = ValidationConfig()
+    probe: ProbeConfig = ProbeConfig()
+    augment: bool = True
+    strategy: Literal["auto", "one_device", "mirrored", "tpu"] = "auto"
+    tpu: str | None = None
+    bfloat16: bool = False
+    jit_compile: Literal["auto", "on", "off"] = "auto"
+    steps_per_loop: int = Field(10, ge=1, le=10000)
+    checkpoint_every: int = Field(0, ge=0)
+    threads: int = Field(0, ge=0, le=1024)
+
+    @model_validator(mode="after")
+    def _batches_grow(self) -> TrainerConfig:
+        if self.allow_shrinking_stages:
+            return self
+        for number, (stage, following) in enumerate(zip(self.stages, self.stages[1:])):
+            if following.batch < stage.batch:
+                raise ValueError(
+                    f"stage {number + 2} has a smaller batch ({following.batch} patches) than "
+                    f"stage {number + 1} ({stage.batch}); set allow_shrinking_stages if that is meant"
+                )
+        return self

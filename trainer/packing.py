@@ -1,0 +1,255 @@
+"""Packs ExampleGen's shards once into memory-mapped 32 x 32 patches.
+
+Sampling is then index arithmetic on one uint8 array [N, 16, 32, 32], ordered by
+(image sequence, index). The array is keyed by the content of the shards and of the
+Transform graph, and written under a temporary name that is renamed when it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from trainer import image, manifest, records
+from trainer.errors import UserError
+from trainer.progress import report
+from trainer.variants import VARIANTS
+
+_FORMAT = "1"
+_BATCH = 64
+PACKED_SHAPE = (len(VARIANTS), image.INPUT_SIZE, image.INPUT_SIZE)
+Resizer = Callable[[list[bytes]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class PackedPatches:
+    """The patches of one split, ready to be sampled.
+
+    Attributes:
+        patches: uint8 [N, 16, 32, 32] (memory-mapped), ordered by (sequence, index).
+        sequence: int32 [N], place in `sequences`.
+        source: int32 [N], place in `sources`.
+        index: int32 [N], number of the point in its image sequence.
+        sequences: Names of the image sequences, sorted.
+        sources: Names of the sources, sorted.
+        kinds: Kind of each image sequence.
+    """
+
+    patches: np.ndarray
+    sequence: np.ndarray
+    source: np.ndarray
+    index: np.ndarray
+    sequences: tuple[str, ...]
+    sources: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    def pixel_statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation of all pixels, in grey levels (streamed)."""
+        histogram = np.zeros(256, np.int64)
+        for start in range(0, len(self), 1024):
+            histogram += np.bincount(self.patches[start : start + 1024].ravel(), minlength=256)
+        levels = np.arange(256)
+        mean = float(histogram @ levels / histogram.sum())
+        variance = float(histogram @ (levels - mean) ** 2 / histogram.sum())
+        return mean, max(variance, 1e-12) ** 0.5
+
+
+def pack(
+    examples_root: str,
+    split: manifest.SplitName,
+    transform_graph: str | None,
+    cache_dir: str,
+) -> PackedPatches:
+    """Packs a split, or maps what an earlier call with the same content packed.
+
+    Args:
+        examples_root: Folder with `manifest.json` and the shards (may be remote).
+        split: Which split.
+        transform_graph: Output of Transform, whose graph then resizes the patches; None
+            resizes directly. Both give the same bytes.
+        cache_dir: Local folder for the packed arrays.
+
+    Raises:
+        UserError: When a shard cannot be read or does not hold what the manifest says.
+    """
+    listing = manifest.read(examples_root)
+    key = _key(listing, split, transform_graph)
+    folder = Path(cache_dir) / f"{split}-{key[:24]}"
+    if not folder.is_dir():
+        temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            _write(listing, examples_root, split, _resizer(transform_graph), temporary)
+            temporary.rename(folder)
+        except OSError as error:
+            raise UserError(f"{temporary}: packing the {split} patches failed ({error})") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return _open(folder, listing, split)
+
+
+def _key(listing: manifest.Manifest, split: manifest.SplitName, graph: str | None) -> str:
+    digest = hashlib.sha256(_FORMAT.encode())
+    for entry in listing.splits.get(split, ()):
+        digest.update(f"{entry.name}/{entry.source}/{entry.count}/{entry.checksum}\n".encode())
+    for path in _files_under(_graph_folder(graph)) if graph else ():
+        digest.update(path.rpartition("transform_fn")[2].encode())
+        with tf.io.gfile.GFile(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _graph_folder(transform_graph: str) -> str:
+    return os.path.join(transform_graph, "transform_fn")
+
+
+def _files_under(folder: str) -> list[str]:
+    return sorted(
+        os.path.join(parent, name)
+        for parent, _, names in tf.io.gfile.walk(folder)
+        for name in names
+    )
+
+
+def _write(
+    listing: manifest.Manifest,
+    root: str,
+    split: manifest.SplitName,
+    resize: Resizer,
+    folder: Path,
+) -> None:
+    """Streams the shards of a split into the arrays of a packed folder."""
+    total = listing.count(split)
+    patches = np.lib.format.open_memmap(
+        folder / "patches.npy", mode="w+", dtype=np.uint8, shape=(total, *PACKED_SHAPE)
+    )
+    place = 0
+    for entry in listing.splits.get(split, ()):
+        first = place
+        for batch in _batches(_serialized_records(root, entry)):
+            if place - first + len(batch) > entry.count:
+                break
+            patches[place : place + len(batch)] = resize(batch)
+            place += len(batch)
+            report(f"packing {split} patches", place, total)
+        else:
+            if place - first == entry.count:
+                continue
+        raise UserError(
+            f"{os.path.join(root, entry.shards[0]) if entry.shards else root}: the shards of "
+            f"{entry.name} do not hold the {entry.count} records that the manifest names. "
+            f"Delete the run's examples and run again."
+        )
+    patches.flush()
+    columns = json.dumps({"records": total})
+    (folder / "packed.json").write_text(columns)
+
+
+def _serialized_records(root: str, entry: manifest.SequenceEntry) -> Iterator[bytes]:
+    """Yields the records of an image sequence, checked to be its own and in order."""
+    index = 0
+    for shard in entry.shards:
+        path = os.path.join(root, shard)
+        for number, record in enumerate(records.read_shard(path)):
+            if record.sequence != entry.name or record.index != index:
+                raise UserError(
+                    f"{path}: record {number} is point {record.index} of {record.sequence}, "
+                    f"expected point {index} of {entry.name}. Delete the run's examples and "
+                    f"run again."
+                )
+            index += 1
+            yield records.encode(record)
+
+
+def _batches(serialized: Iterator[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    for record in serialized:
+        batch.append(record)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _resizer(transform_graph: str | None) -> Resizer:
+    """Returns what turns serialized records into uint8 [B, 16, 32, 32]."""
+    apply = _direct if transform_graph is None else _through_graph(transform_graph)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def resize(serialized: tf.Tensor) -> tf.Tensor:
+        features = tf.io.parse_example(serialized, records.feature_spec())
+        return tf.saturate_cast(tf.round(apply(features)), tf.uint8)
+
+    return lambda batch: resize(tf.constant(batch)).numpy()
+
+
+def patches_from_bytes(serialized: tf.Tensor) -> tf.Tensor:
+    """Resizes raw patch bytes, string [B], to float32 [B, 16, 32, 32]."""
+    pixels = tf.reshape(
+        tf.io.decode_raw(serialized, tf.uint8), [-1, *records.PATCH_SHAPE[1:]]
+    )
+    return tf.reshape(image.resize_area(pixels), [-1, *PACKED_SHAPE])
+
+
+def _direct(features: dict[str, tf.Tensor]) -> tf.Tensor:
+    return patches_from_bytes(features[records.PATCHES])
+
+
+def _through_graph(transform_graph: str) -> Callable[[dict[str, tf.Tensor]], tf.Tensor]:
+    """Loads a Transform graph without tensorflow_transform (a TPU image has none).
+
+    TFT 1.16 saves the graph as attribute `transform_fn`, a function of one dictionary; in
+    TF1 mode as signature `transform_signature`, a function of keywords.
+    """
+    folder = _graph_folder(transform_graph)
+    try:
+        loaded = tf.saved_model.load(folder)
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(f"{folder}: no Transform graph can be loaded from it ({error})") from error
+    function = getattr(loaded, "transform_fn", None)
+    if function is not None:
+        concrete = getattr(function, "concrete_functions", [function])[0]
+        names = concrete.structured_input_signature[0][0]
+    else:
+        function = loaded.signatures["transform_signature"]
+        names = function.structured_input_signature[1]
+
+    def apply(features: dict[str, tf.Tensor]) -> tf.Tensor:
+        fed = {name: features[name] for name in names}
+        outputs = function(fed) if hasattr(loaded, "transform_fn") else function(**fed)
+        return tf.ensure_shape(outputs[records.PATCHES], [None, *PACKED_SHAPE])
+
+    apply.loaded = loaded  # type: ignore[attr-defined]  # its tables and constants must outlive it
+    return apply
+
+
+def _open(folder: Path, listing: manifest.Manifest, split: manifest.SplitName) -> PackedPatches:
+    entries = listing.splits.get(split, ())
+    sources = sorted({entry.source for entry in entries})
+    counts = [entry.count for entry in entries]
+    mapped = np.load(folder / "patches.npy", mmap_mode="r") if sum(counts) else None
+    indices = [np.arange(count, dtype=np.int32) for count in counts]
+    return PackedPatches(
+        patches=np.zeros((0, *PACKED_SHAPE), np.uint8) if mapped is None else mapped,
+        sequence=np.repeat(np.arange(len(entries), dtype=np.int32), counts),
+        source=np.repeat(
+            np.array([sources.index(entry.source) for entry in entries], np.int32), counts
+        ),
+        index=np.concatenate([np.zeros(0, np.int32), *indices]),
+        sequences=tuple(entry.name for entry in entries),
+        sources=tuple(sources),
+        kinds=tuple(entry.kind for entry in entries),
+    )
