@@ -32,7 +32,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     )
     pixels = tf.reshape(pixels, [-1, PATCH_SIZE, PATCH_SIZE])
     small = image.resize_area(pixels)
-    small = tf.reshape(small, [-1, len(VARIANTS), image.SIZE, image.SIZE])
+    small = tf.reshape(small, [-1, len(VARIANTS), image.INPUT_SIZE, image.INPUT_SIZE])
 
     # Means of means are exact here, because all patches have the same number of pixels.
     mean = tft.mean(tf.reduce_mean(small, axis=[1, 2, 3]))

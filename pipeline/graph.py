@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfx.components import ExampleValidator, ImportSchemaGen, StatisticsGen, Transform
+from tfx.components import ExampleValidator, StatisticsGen, Transform
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import transform_pb2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -243,10 +244,11 @@ class TrainerConfig(Settings):
     def _batches_grow(self) -> TrainerConfig:
         if self.allow_shrinking_stages:
             return self
-        for number, (stage, following) in enumerate(zip(self.stages, self.stages[1:])):
+        for number, (stage, following) in enumerate(itertools.pairwise(self.stages)):
             if following.batch < stage.batch:
                 raise ValueError(
                     f"stage {number + 2} has a smaller batch ({following.batch} patches) than "
-                    f"stage {number + 1} ({stage.batch}); set allow_shrinking_stages if that is meant"
+                    f"stage {number + 1} ({stage.batch}); set allow_shrinking_stages if that is "
+                    f"meant"
                 )
         return self

@@ -106,4 +106,6 @@ def read(root: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise UserError(f"{path}: not a manifest of this version ({error.errors()[0]['msg']})") from error
+        raise UserError(
+            f"{path}: not a manifest of this version ({error.errors()[0]['msg']})"
+        ) from error

@@ -8,8 +8,8 @@ Transform graph, and written under a temporary name that is renamed when it is w
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import posixpath
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -112,12 +112,12 @@ def _key(listing: manifest.Manifest, split: manifest.SplitName, graph: str | Non
 
 
 def _graph_folder(transform_graph: str) -> str:
-    return os.path.join(transform_graph, "transform_fn")
+    return posixpath.join(transform_graph, "transform_fn")
 
 
 def _files_under(folder: str) -> list[str]:
     return sorted(
-        os.path.join(parent, name)
+        posixpath.join(parent, name)
         for parent, _, names in tf.io.gfile.walk(folder)
         for name in names
     )
@@ -130,58 +130,70 @@ def _write(
     resize: Resizer,
     folder: Path,
 ) -> None:
-    """Streams the shards of a split into the arrays of a packed folder."""
+    """Streams the shards of a split into the array of a packed folder."""
     total = listing.count(split)
     patches = np.lib.format.open_memmap(
         folder / "patches.npy", mode="w+", dtype=np.uint8, shape=(total, *PACKED_SHAPE)
     )
     place = 0
     for entry in listing.splits.get(split, ()):
-        first = place
-        for batch in _batches(_serialized_records(root, entry)):
-            if place - first + len(batch) > entry.count:
-                break
-            patches[place : place + len(batch)] = resize(batch)
-            place += len(batch)
-            report(f"packing {split} patches", place, total)
-        else:
-            if place - first == entry.count:
-                continue
-        raise UserError(
-            f"{os.path.join(root, entry.shards[0]) if entry.shards else root}: the shards of "
-            f"{entry.name} do not hold the {entry.count} records that the manifest names. "
-            f"Delete the run's examples and run again."
-        )
+        digest = hashlib.sha256()
+        end = place + entry.count
+        for path in (posixpath.join(root, shard) for shard in entry.shards):
+            for first, batch in _batches(path):
+                if place + len(batch) > end:
+                    raise _not_as_listed(path, entry)
+                for record in batch:
+                    digest.update(record)
+                patches[place : place + len(batch)] = _resized(resize, batch, path, first)
+                place += len(batch)
+                report(f"packing {split} patches", place, total)
+        if place != end or digest.hexdigest() != entry.checksum:
+            raise _not_as_listed(posixpath.join(root, entry.shards[-1]), entry)
     patches.flush()
-    columns = json.dumps({"records": total})
-    (folder / "packed.json").write_text(columns)
 
 
-def _serialized_records(root: str, entry: manifest.SequenceEntry) -> Iterator[bytes]:
-    """Yields the records of an image sequence, checked to be its own and in order."""
-    index = 0
-    for shard in entry.shards:
-        path = os.path.join(root, shard)
-        for number, record in enumerate(records.read_shard(path)):
-            if record.sequence != entry.name or record.index != index:
-                raise UserError(
-                    f"{path}: record {number} is point {record.index} of {record.sequence}, "
-                    f"expected point {index} of {entry.name}. Delete the run's examples and "
-                    f"run again."
-                )
-            index += 1
-            yield records.encode(record)
-
-
-def _batches(serialized: Iterator[bytes]) -> Iterator[list[bytes]]:
+def _batches(path: str) -> Iterator[tuple[int, list[bytes]]]:
+    """Yields (number of the first record, serialized records) of one shard."""
+    number = 0
     batch: list[bytes] = []
-    for record in serialized:
-        batch.append(record)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
+    try:
+        for serialized in tf.compat.v1.io.tf_record_iterator(path):
+            batch.append(serialized)
+            number += 1
+            if len(batch) == _BATCH:
+                yield number - len(batch), batch
+                batch = []
+    except tf.errors.OpError as error:
+        raise _unreadable(path, number, error.message) from error
     if batch:
-        yield batch
+        yield number - len(batch), batch
+
+
+def _resized(resize: Resizer, batch: list[bytes], path: str, first: int) -> np.ndarray:
+    try:
+        return resize(batch)
+    except tf.errors.InvalidArgumentError:
+        for number, serialized in enumerate(batch):  # find the one that the graph refused
+            try:
+                records.decode(serialized)
+            except ValueError as error:
+                raise _unreadable(path, first + number, str(error)) from error
+        raise
+
+
+def _unreadable(path: str, number: int, why: str) -> UserError:
+    return UserError(
+        f"{path}: record {number} cannot be read ({why}); expected the TFRecord shards that "
+        f"ExampleGen writes. Delete the run's examples and run again."
+    )
+
+
+def _not_as_listed(path: str, entry: manifest.SequenceEntry) -> UserError:
+    return UserError(
+        f"{path}: the records of {entry.name} are not the {entry.count} that the manifest lists "
+        f"(count or checksum differs). Delete the run's examples and run again."
+    )
 
 
 def _resizer(transform_graph: str | None) -> Resizer:
@@ -198,9 +210,7 @@ def _resizer(transform_graph: str | None) -> Resizer:
 
 def patches_from_bytes(serialized: tf.Tensor) -> tf.Tensor:
     """Resizes raw patch bytes, string [B], to float32 [B, 16, 32, 32]."""
-    pixels = tf.reshape(
-        tf.io.decode_raw(serialized, tf.uint8), [-1, *records.PATCH_SHAPE[1:]]
-    )
+    pixels = tf.reshape(tf.io.decode_raw(serialized, tf.uint8), [-1, *records.PATCH_SHAPE[1:]])
     return tf.reshape(image.resize_area(pixels), [-1, *PACKED_SHAPE])
 
 

@@ -53,8 +53,9 @@ def verification_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Returns:
         float32 [n]: float32 differences, summed in float64, rounded to float32.
     """
-    difference = np.subtract(first, second, dtype=np.float32).astype(np.float64)
-    return np.sqrt(np.einsum("ij,ij->i", difference, difference)).astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity pass through
+        difference = np.subtract(first, second, dtype=np.float32).astype(np.float64)
+        return np.sqrt(np.einsum("ij,ij->i", difference, difference)).astype(np.float32)
 
 
 def finite_rows(descriptors: np.ndarray) -> np.ndarray:

@@ -202,12 +202,13 @@ def _difference(
     candidate: UnitTable, production: UnitTable, part: Slice, metric: str, settings: GateSettings
 ) -> PairedDifference:
     mean = candidate.mean(part, metric) - production.mean(part, metric)
-    totals = [table.totals(part, metric) for table in (candidate, production)]
-    if not len(totals[0].sources):
+    ours, theirs = candidate.totals(part, metric), production.totals(part, metric)
+    if not ours.sources:
         nan = math.nan
         return PairedDifference(mean, nan, nan, nan, nan, 0, "none")
     return paired_difference(
-        *totals,
+        ours,
+        theirs,
         confidence=settings.production.confidence,
         resamples=settings.resamples,
         seed=settings.seed,
@@ -345,7 +346,7 @@ def _words(part: Slice, metric: str) -> str:
 
 
 def _points(fraction: float) -> str:
-    return f"{100 * fraction:.1f}"
+    return f"{100 * fraction:.2f}"
 
 
 def _signed(fraction: float) -> str:

@@ -53,7 +53,10 @@ def match_sequence(descriptors: np.ndarray) -> Iterator[tuple[str, int, dict[str
             variant = variant_index(noise, target)
             if reference is not None and finite[variant].all():
                 found = _nearest(
-                    descriptors[0], descriptors[variant], reference, code.encode(descriptors[variant])
+                    descriptors[0],
+                    descriptors[variant],
+                    reference,
+                    code.encode(descriptors[variant]),
                 )
             else:
                 found = _nearest_exactly(descriptors[0], descriptors[variant])
@@ -72,7 +75,7 @@ def nearest_neighbours(reference: np.ndarray, target: np.ndarray) -> Neighbours:
     """
     if not (distances.finite_rows(reference).all() and distances.finite_rows(target).all()):
         return _nearest_exactly(reference, target)
-    code = distances.Code.around(target)
+    code = distances.Code.around(np.concatenate([reference, target]))
     return _nearest(reference, target, code.encode(reference), code.encode(target))
 
 
@@ -141,7 +144,9 @@ def _nearest(
         limit = np.nextafter(product[rows, best] + band[start : start + _ROWS], np.float32(np.inf))
         index[start : start + _ROWS] = best
         product[rows, best] = np.inf
-        unsure = np.flatnonzero(product.min(axis=1) <= limit)
+        close = product.min(axis=1) <= limit
+        tied[start + rows] = close  # true where the band is 0 (all is one point); others follow
+        unsure = np.flatnonzero(close & (band[start + rows] > 0))
         if len(unsure):
             product[unsure, best[unsure]] = -np.inf
             chosen, several = _decide(

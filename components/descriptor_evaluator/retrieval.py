@@ -66,9 +66,10 @@ def score_queries(
         raise ValueError(f"pool sizes are {sizes}, expected ascending numbers of at least 5")
     shape = (len(queries), len(NOISES), len(sizes))
     scores = RetrievalScores(np.empty(shape), np.empty(shape))
-    finite = distances.finite_rows(distractors)
-    code = distances.Code.around(distractors[finite])
-    pool = _Pool(distractors, finite, code.encode(np.where(finite[:, None], distractors, 0)), sizes)
+    finite, usable = distances.finite_rows(distractors), distances.finite_rows(queries)
+    code = distances.Code.around(np.concatenate([distractors[finite], queries[usable]]))
+    encoded = code.encode(np.where(finite[:, None], distractors, code.centre))
+    pool = _Pool(distractors, finite, encoded, encoded.as_right(), sizes)
     for start in range(0, len(queries), _QUERIES):
         block = slice(start, start + _QUERIES)
         reference, tie_safe = _score_block(queries[block], positives[block], pool, code)
@@ -78,11 +79,12 @@ def score_queries(
 
 @dataclass(frozen=True)
 class _Pool:
-    """Distractors [M, D], which are finite [M], their encoding, and the pool sizes."""
+    """Distractors [M, D], which are finite [M], their encoding and factor, the pool sizes."""
 
     distractors: np.ndarray
     finite: np.ndarray
     encoded: distances.Encoded
+    factor: np.ndarray
     sizes: list[int]
 
     def cuts(self) -> list[int]:
@@ -114,9 +116,7 @@ def _score_block(
     encoded = code.encode(np.where(usable[:, None], queries, code.centre))
     flat = positives.reshape(len(queries), -1, positives.shape[-1])
     with np.errstate(invalid="ignore", over="ignore"):
-        exact = np.stack(
-            [distances.exact_pairs(queries, flat[:, p]) for p in range(flat.shape[1])]
-        )
+        exact = np.stack([distances.exact_pairs(queries, flat[:, p]) for p in range(flat.shape[1])])
     retrieved = np.isfinite(exact)
     limits = _thresholds(np.where(retrieved, exact, -np.inf), encoded, pool, code)
     nearer, not_farther = _count(queries, encoded, pool, limits)
@@ -140,14 +140,15 @@ def _thresholds(
 ) -> _Thresholds:
     band = distances.tolerance(encoded, pool.encoded)
     with np.errstate(over="ignore", invalid="ignore"):
-        middle = np.where(
-            np.isfinite(exact), (exact * code.scale) ** 2 - encoded.squares, -np.inf
-        )
+        middle = np.where(np.isfinite(exact), (exact * code.scale) ** 2 - encoded.squares, -np.inf)
         low, high = (middle - band).astype(np.float32), (middle + band).astype(np.float32)
+    low = np.nextafter(low, np.float32(-np.inf))
+    high = np.where(np.isfinite(exact), np.nextafter(high, np.float32(np.inf)), -np.inf)
+    # Query and distractors are one point: products are 0, and no rounding is involved.
     certain = band == 0.0
-    low = np.where(certain, low, np.nextafter(low, np.float32(-np.inf)))
-    high = np.where(certain, high, np.nextafter(high, np.float32(np.inf)))
-    return _Thresholds(exact, low, np.where(np.isfinite(exact), high, -np.inf), certain)
+    low = np.where(certain, np.where(exact > 0, 1.0, 0.0), low)
+    high = np.where(certain, np.where(exact >= 0, 1.0, -1.0), high)
+    return _Thresholds(exact, low.astype(np.float32), high.astype(np.float32), certain)
 
 
 def _count(
@@ -158,17 +159,14 @@ def _count(
     shape = (len(cuts), *limits.exact.shape)
     nearer, not_farther = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     factor = encoded.as_left().T
-    right = pool.encoded.as_right()
-    # A distractor that is not finite is never retrieved: beyond every threshold.
-    right[~pool.finite] = 0.0
-    beyond = ~pool.finite
+    beyond = ~pool.finite  # never retrieved
     done = 0
     for number, cut in enumerate(cuts):
         if number:
             nearer[number], not_farther[number] = nearer[number - 1], not_farther[number - 1]
         for start in range(done, cut, _CHUNK):
             chunk = slice(start, min(start + _CHUNK, cut))
-            product = right[chunk] @ factor
+            product = pool.factor[chunk] @ factor
             product[beyond[chunk]] = np.inf
             below, up_to = _count_chunk(product, queries, pool.distractors[chunk], limits)
             nearer[number] += below

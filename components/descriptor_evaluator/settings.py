@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from components.descriptor_evaluator.degeneracy import DegeneracySettings
 from components.descriptor_evaluator.tasks import TaskSettings
 from trainer.settings import Settings
 
@@ -139,6 +140,7 @@ class GateSettings(Settings):
         floors: Absolute thresholds.
         baseline: Comparison with handmade descriptors; null leaves it out.
         production: Comparison with the model in production.
+        degeneracy: When descriptors count as collapsed.
         metric: Average precision that is compared: `ap_tie_safe` counts ties against the
             model, so that equal descriptors gain nothing; `ap` is the reference's.
         resamples: Bootstrap resamples of the intervals.
@@ -148,6 +150,7 @@ class GateSettings(Settings):
     floors: tuple[Floor, ...] = ()
     baseline: BaselineRule | None = BaselineRule()
     production: ProductionRule = ProductionRule()
+    degeneracy: DegeneracySettings = DegeneracySettings()
     metric: Literal["ap", "ap_tie_safe"] = "ap_tie_safe"
     resamples: Annotated[int, Field(ge=200, le=100_000)] = 4000
     seed: Annotated[int, Field(ge=0)] = 0
@@ -182,7 +185,7 @@ class EvaluationSettings(Settings):
     official_split: str = "a"
     smoothing_sigmas: Annotated[
         tuple[Annotated[float, Field(gt=0.0, le=10.0)], ...], Field(min_length=1)
-    ] = (2.0, 2.5, 3.0, 3.5)
+    ] = (2.5, 3.0, 3.5)
     smoothing_points: Annotated[int, Field(ge=10)] = 200
     gate: GateSettings = GateSettings()
 

@@ -121,9 +121,9 @@ def _mean_of(config: config_pb2.EvalConfig, columns: Sequence[str]) -> config_pb
     return config.metrics_specs.add(model_names=columns).metrics.add(class_name="MeanPrediction")
 
 
-def _add_slice(metric: config_pb2.MetricConfig, **features: str | None):
+def _add_slice(mean: config_pb2.MetricConfig, **features: str | None):
     """Adds a threshold on the slice with these feature values (None: all values)."""
-    threshold = metric.per_slice_thresholds.add()
+    threshold = mean.per_slice_thresholds.add()
     spec = threshold.slicing_specs.add()
     for name, value in features.items():
         if value is not None:
@@ -131,25 +131,25 @@ def _add_slice(metric: config_pb2.MetricConfig, **features: str | None):
     return threshold.threshold
 
 
-def _add_floor(metric: config_pb2.MetricConfig, bound: float, **features: str | None) -> None:
-    _add_slice(metric, **features).value_threshold.lower_bound.value = bound - ROUNDING
+def _add_floor(mean: config_pb2.MetricConfig, bound: float, **features: str | None) -> None:
+    _add_slice(mean, **features).value_threshold.lower_bound.value = bound - ROUNDING
 
 
-def _add_change_thresholds(metric: config_pb2.MetricConfig, settings: GateSettings) -> None:
+def _add_change_thresholds(mean: config_pb2.MetricConfig, settings: GateSettings) -> None:
     from tensorflow_model_analysis.proto import config_pb2  # see `eval_config`
 
     rule = settings.production
     for task in rule.tasks:
         for part in rule.slices:
             threshold = _add_slice(
-                metric, task=task, metric=settings.metric, noise=part.noise, kind=part.kind
+                mean, task=task, metric=settings.metric, noise=part.noise, kind=part.kind
             ).change_threshold
             threshold.absolute.value = -rule.delta - ROUNDING
             threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
 
 
 def _add_baseline_thresholds(
-    metric: config_pb2.MetricConfig, baseline: str, settings: GateSettings
+    mean: config_pb2.MetricConfig, baseline: str, settings: GateSettings
 ) -> None:
     rule = settings.baseline
     if rule is None or baseline not in rule.names:
@@ -157,7 +157,7 @@ def _add_baseline_thresholds(
     for task in rule.tasks:
         for level, margin in rule.margins.items():
             noise = None if level == "mean" else level
-            _add_floor(metric, margin, task=task, metric=settings.metric, noise=noise)
+            _add_floor(mean, margin, task=task, metric=settings.metric, noise=noise)
 
 
 def _failure_sentence(slice_key, failure) -> str:
@@ -172,7 +172,7 @@ def _failure_sentence(slice_key, failure) -> str:
         asked = f"at least {threshold.value_threshold.lower_bound.value:.4f}"
     if failure.message.strip():
         return f"{column} on {place}: {failure.message.strip()} ({asked})"
-    return f"{column} on {place} is {failure.metric_value.double_value:.4f}, asked {asked}"
+    return f"{column} on {place} is {failure.metric_value.double_value.value:.4f}, asked {asked}"
 
 
 def _column_order(key) -> int:

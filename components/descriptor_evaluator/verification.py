@@ -1,4 +1,4 @@
-"""The verification task: do two patches show the same point?
+"""The verification task: whether two patches show the same point.
 
 Positive pairs are set against negative pairs within a sequence (intra) and between
 sequences (inter). Rows are ranked with the negatives first, so equal distances count
@@ -11,6 +11,7 @@ in the other two tasks.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -43,7 +44,7 @@ def pair_distances(
     both = pairs.sequence1.astype(np.int64) * len(names) + pairs.sequence2
     order = np.argsort(both, kind="stable")
     bounds = np.flatnonzero(np.diff(both[order], prepend=-1, append=-1))
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         first, second = (int(number) for number in divmod(both[order[start]], len(names)))
         left, right = descriptors[names[first]], descriptors[names[second]]
         for begin in range(start, stop, _BLOCK):

@@ -117,7 +117,7 @@ def _dominant(pixels: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def _dog(image: np.ndarray, threshold: float) -> np.ndarray:
-    keypoints = cv2.SIFT_create(contrastThreshold=threshold).detect(image)
+    keypoints = cv2.SIFT.create(contrastThreshold=threshold).detect(image)
     if not keypoints:
         return np.empty((0, 3), np.float32)
     # OpenCV's size is twice sigma; a second orientation is the same point once more.
@@ -143,9 +143,7 @@ def _octaves(
         for level, sigma in enumerate(sigmas):
             extra = np.sqrt(max(sigma**2 - blur**2, 0))
             if extra > 1e-3:
-                current = cv2.GaussianBlur(
-                    current, (0, 0), extra, borderType=cv2.BORDER_REPLICATE
-                )
+                current = cv2.GaussianBlur(current, (0, 0), extra, borderType=cv2.BORDER_REPLICATE)
             stack[level] = current
             blur = sigma
         yield step, sigmas, stack
@@ -191,7 +189,7 @@ def _harris_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> n
 
 
 def _corner_strength(smooth: np.ndarray, sigma: float) -> np.ndarray:
-    """det / trace of the scale-normalised second-moment matrix (Noble 1988)."""
+    """Determinant over trace of the scale-normalised second-moment matrix (Noble 1988)."""
     gx = sigma * cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
     gy = sigma * cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
     xx, yy, xy = (
@@ -217,7 +215,8 @@ def _spatial_maxima(response: np.ndarray, threshold: float) -> tuple[np.ndarray,
     top = (response >= _neighbourhood(response)) & (response > threshold)
     top[[0, -1]] = False
     top[:, [0, -1]] = False
-    return np.nonzero(top)
+    rows, columns = np.nonzero(top)
+    return rows, columns
 
 
 def _refined(response: np.ndarray, y: np.ndarray, x: np.ndarray, sigma: np.ndarray) -> np.ndarray:

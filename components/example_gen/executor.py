@@ -58,7 +58,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         inputs, skipped = sources.list_sequences(settings.source, root, settings)
         assigned = splits.assign_splits(
-            inputs, settings, lists=json.loads(custom[SPLIT_LISTS_KEY])
+            inputs,
+            settings,
+            lists=json.loads(custom[SPLIT_LISTS_KEY]),
+            skipped=[item.name for item in skipped],
         )
         work = sorted(
             ((assigned[item.name], item) for item in inputs if item.name in assigned),
@@ -115,7 +118,7 @@ def _collect(root: str) -> list[dict[str, Any]]:
 
 def _manifest(
     written: list[dict[str, Any]],
-    skipped: list[manifest.SkippedSequence],
+    skipped: list[sources.Skipped],
     settings: DataSettings,
 ) -> manifest.Manifest:
     by_split: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}

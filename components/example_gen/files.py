@@ -38,7 +38,9 @@ def list_folder(path: str) -> list[str]:
         found = "a file" if exists(path) else "nothing"
         raise UserError(f"{path}: found {found}, expected a folder; give the folder of the data")
     try:
-        names = _gfile().listdir(path) if is_remote(path) else [p.name for p in Path(path).iterdir()]
+        names = (
+            _gfile().listdir(path) if is_remote(path) else [p.name for p in Path(path).iterdir()]
+        )
     except OSError as error:
         raise UserError(f"{path}: the folder cannot be read ({error.strerror})") from error
     stripped = (name.rstrip("/") for name in names)
@@ -78,14 +80,31 @@ def read_text(path: str) -> str:
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Writes a file whole or not at all; its folder must exist (locally)."""
-    if not is_remote(path):
-        temporary = Path(path + ".tmp")
+    """Writes a file whole or not at all; its folder must exist (locally).
+
+    Raises:
+        UserError: When it cannot be written, e.g. because the disk is full.
+    """
+    if is_remote(path):
+        _write_remote(path, data)
+        return
+    temporary = Path(path + ".tmp")
+    try:
         temporary.write_bytes(data)
         temporary.replace(path)
-        return
-    with _gfile().GFile(path, "wb") as file:  # an object appears when it is closed
-        file.write(data)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _write_remote(path: str, data: bytes) -> None:
+    import tensorflow as tf  # only for remote paths: it takes ten seconds
+
+    try:
+        with tf.io.gfile.GFile(path, "wb") as file:  # an object appears when it is closed
+            file.write(data)
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: cannot be written ({error.message})") from error
 
 
 def _gfile():

@@ -51,7 +51,7 @@ def read_grey(path: str) -> np.ndarray:
         raise UserError(f"{path}: cannot be decoded by OpenCV; save it as an 8-bit PNG")
     if pixels.dtype != np.uint8:
         raise UserError(
-            f"{path}: holds {pixels.dtype} pixels, expected 8 bits per channel; convert it to 8 bits"
+            f"{path}: holds {pixels.dtype} pixels, expected 8 bits per channel; convert it"
         )
     if pixels.ndim == 3:
         channels = pixels.shape[2]

@@ -87,6 +87,7 @@ def cut(
     pictures: Sequence[np.ndarray],
     matrices: Sequence[np.ndarray],
     settings: DataSettings,
+    flat: bool = False,
 ) -> PatchSet:
     """Finds points in the reference image and cuts their 16 patches.
 
@@ -95,6 +96,8 @@ def cut(
         pictures: Reference and five targets, uint8 [height, width] each.
         matrices: Five float64 [3, 3], reference pixels to target pixels.
         settings: Seed, limits and extraction settings.
+        flat: The targets show the reference and nothing around it (they were made of one
+            photograph), so disturbed frames must stay inside the reference, too.
 
     Returns:
         The patches in order of (y, x) of their points, with statistics: `detections`,
@@ -110,11 +113,9 @@ def cut(
     sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
     positions, squares, counts = _regions(item.name, reference, settings)
     jitters = _jitters(item.name, len(squares), settings)
-    # [5 targets, N, 3 noises, 3, 3]: half-width coordinates to target pixels.
-    projected = [
-        facing[k] @ squares[:, None] @ jitters[:, :, k] for k in range(TARGETS)
-    ]  # fmt: skip
-    whole = np.ones(len(squares), bool)
+    disturbed = squares[:, None, None] @ jitters  # to reference pixels
+    projected = [facing[k] @ disturbed[:, :, k] for k in range(TARGETS)]  # to target pixels
+    whole = frames.inside(disturbed, width, height).all((1, 2)) | (not flat)
     for k in range(TARGETS):
         whole &= frames.inside(projected[k], *sizes[k + 1]).all(1)
     kept = np.flatnonzero(whole)
@@ -133,7 +134,7 @@ def cut(
         for n in range(len(NOISES)):
             patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
     statistics = {**counts, "cut": len(kept)}
-    statistics |= _jitter_statistics(positions[kept], squares[kept], jitters[kept])
+    statistics |= _jitter_statistics(positions[kept], disturbed[kept], jitters[kept])
     return PatchSet(item.name, item.source, item.kind, patches, positions[kept], statistics)
 
 
@@ -173,15 +174,15 @@ def _jitters(name: str, count: int, settings: DataSettings) -> np.ndarray:
 
 
 def _jitter_statistics(
-    positions: np.ndarray, squares: np.ndarray, jitters: np.ndarray
+    positions: np.ndarray, disturbed: np.ndarray, jitters: np.ndarray
 ) -> dict[str, float]:
     statistics = {}
     for n, noise in enumerate(NOISES):
         overlap = frames.overlaps(jitters[:, n].reshape(-1, 3, 3))
         statistics[f"overlap_{NOISE_NAMES[noise]}"] = float(np.median(overlap))
     count = len(positions)
-    disturbed = squares[:, None] @ jitters.reshape(count, -1, 3, 3)
-    astray = frames.nearer_to_another(disturbed[..., :2, 2], positions)
+    centres = disturbed[..., :2, 2].reshape(count, -1, 2)
+    astray = frames.nearer_to_another(centres, positions)
     by_noise = astray.reshape(count, len(NOISES), TARGETS).mean((0, 2))
     for n, noise in enumerate(NOISES):
         statistics[f"nearer_to_another_{NOISE_NAMES[noise]}"] = float(by_noise[n])

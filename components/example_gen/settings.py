@@ -29,8 +29,8 @@ class SplitSettings(Settings):
     rule: Literal["official", "file", "share"] = "share"
     name: str | None = None
     file: str | None = None
-    eval_share: float = Field(0.3, gt=0, lt=1)
-    val_share: float = Field(0.1, gt=0, lt=1)
+    eval_share: float = Field(default=0.3, gt=0, lt=1)
+    val_share: float = Field(default=0.1, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _complete(self) -> SplitSettings:
@@ -48,19 +48,19 @@ class JitterSettings(Settings):
     At strength t: translation sigma `translation * t` per axis, rotation sigma
     `rotation * t` degrees, logarithm of the scale sigma `log_scale * t`, logarithm of the
     stretch along a random axis (and of the shrinkage across it) sigma `log_anisotropy * t`.
-    The default strengths give a median overlap (intersection over union with the undisturbed frame's ellipse) of
-    0.85, 0.72 and 0.60.
+    The default strengths give a median overlap (intersection over union with the
+    undisturbed frame's ellipse) of 0.85, 0.72 and 0.60.
 
     Source: HPatches, section 4 (easy and hard); tough is not published and taken as 0.60.
     """
 
-    easy: float = Field(0.617, ge=0)
-    hard: float = Field(1.211, ge=0)
-    tough: float = Field(1.890, ge=0)
-    translation: float = Field(0.10, ge=0)
-    rotation: float = Field(9.0, ge=0)
-    log_scale: float = Field(0.12, ge=0)
-    log_anisotropy: float = Field(0.12, ge=0)
+    easy: float = Field(default=0.617, ge=0)
+    hard: float = Field(default=1.211, ge=0)
+    tough: float = Field(default=1.890, ge=0)
+    translation: float = Field(default=0.10, ge=0)
+    rotation: float = Field(default=9.0, ge=0)
+    log_scale: float = Field(default=0.12, ge=0)
+    log_anisotropy: float = Field(default=0.12, ge=0)
 
 
 class ExtractionSettings(Settings):
@@ -78,13 +78,13 @@ class ExtractionSettings(Settings):
         jitter: Disturbance of the frames of the target patches.
     """
 
-    detectors: tuple[Detector, ...] = Field(("hessian", "harris", "dog"), min_length=1)
-    min_sigma: float = Field(1.6, ge=0.8)
-    hessian_threshold: float = Field(2e-4, gt=0)
-    harris_threshold: float = Field(2e-4, gt=0)
-    dog_threshold: float = Field(0.03, gt=0)
-    max_overlap: float = Field(0.5, gt=0, lt=1)
-    half_width: float = Field(5.0, gt=0)
+    detectors: tuple[Detector, ...] = Field(default=("hessian", "harris", "dog"), min_length=1)
+    min_sigma: float = Field(default=1.6, ge=0.8)
+    hessian_threshold: float = Field(default=2e-4, gt=0)
+    harris_threshold: float = Field(default=2e-4, gt=0)
+    dog_threshold: float = Field(default=0.03, gt=0)
+    max_overlap: float = Field(default=0.5, gt=0, lt=1)
+    half_width: float = Field(default=5.0, gt=0)
     jitter: JitterSettings = JitterSettings()
 
 
@@ -102,13 +102,13 @@ class PhotometricSettings(Settings):
         jpeg: Lowest and highest JPEG quality.
     """
 
-    reference: float = Field(0.5, ge=0, le=1)
+    reference: float = Field(default=0.5, ge=0, le=1)
     blur: Range = (0.3, 1.0)
     noise: Range = (2.0, 6.0)
-    exposure: float = Field(0.3, ge=0)
-    contrast: float = Field(0.15, ge=0)
-    gamma: float = Field(0.15, ge=0)
-    shading: float = Field(0.3, ge=0)
+    exposure: float = Field(default=0.3, ge=0)
+    contrast: float = Field(default=0.15, ge=0)
+    gamma: float = Field(default=0.15, ge=0)
+    shading: float = Field(default=0.3, ge=0)
     jpeg: tuple[int, int] = (50, 95)
 
     @model_validator(mode="after")
@@ -132,17 +132,22 @@ class PhotographSettings(Settings):
         tilt: Viewpoint change in degrees at the last target; it grows with the target.
         rotation: Rotation in the image plane in degrees (plus or minus) at the last target.
         zoom: Octaves by which the last target is smaller (negative) or larger.
+        min_sigma: Replaces `extraction.min_sigma`: references are shrunk, so detail that
+            was worth finding has become smaller.
+        threshold_factor: Factor on the detection thresholds, for the same reason.
         shake: Camera movement within `i_` sequences, as a share of the image's width.
         viewpoint: Light and camera of the `v_` sequences.
         illumination: Light and camera of the `i_` sequences.
     """
 
-    shrink: float = Field(2.0, ge=1)
-    max_side: int = Field(800, ge=65)
-    tilt: float = Field(70.0, ge=0, lt=85)
-    rotation: float = Field(90.0, ge=0, le=180)
+    shrink: float = Field(default=2.0, ge=1)
+    max_side: int = Field(default=800, ge=65)
+    tilt: float = Field(default=70.0, ge=0, lt=85)
+    rotation: float = Field(default=90.0, ge=0, le=180)
     zoom: Range = (-1.2, 0.3)
-    shake: float = Field(0.02, ge=0, le=0.2)
+    min_sigma: float = Field(default=1.3, ge=0.8)
+    threshold_factor: float = Field(default=0.5, gt=0, le=1)
+    shake: float = Field(default=0.02, ge=0, le=0.2)
     viewpoint: PhotometricSettings = PhotometricSettings()
     illumination: PhotometricSettings = PhotometricSettings(
         blur=(0.3, 1.5), noise=(2.0, 8.0), exposure=1.5, contrast=0.4, gamma=0.5, shading=1.0,
@@ -167,8 +172,8 @@ class DataSettings(Settings):
 
     source: SourceType = "photos"
     split: SplitSettings = SplitSettings()
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     skip_bad_sequences: bool = False
-    max_points: int | None = Field(300, ge=2)
+    max_points: int | None = Field(default=300, ge=2)
     extraction: ExtractionSettings = ExtractionSettings()
     photographs: PhotographSettings = PhotographSettings()

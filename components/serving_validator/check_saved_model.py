@@ -166,7 +166,7 @@ def check_size(name, describe, batch, identity, tolerance, report):
     if claims_unit_length(identity):
         error = float(np.abs(norms - 1).max())
         detail = f"the identity says L2, but a descriptor's length is off by {error:.2g}"
-        report.check(f"{name}: unit length", error <= 10 * tolerance, detail)
+        report.check(f"{name}: unit length", error <= tolerance, detail)
 
 
 def check_flat(describe, report):
@@ -226,10 +226,18 @@ def measure(describe, patches, report):
 
 
 def claims_unit_length(identity):
-    """True when the identity's architecture ends in an L2 normalisation."""
-    architecture = identity.get("architecture")
-    text = json.dumps(architecture).lower()
-    return "l2" in text
+    """True when the identity names an L2 normalisation of the output.
+
+    Example:
+        >>> claims_unit_length({"architecture": {"final_normalisation": "batch_norm_l2"}})
+        True
+        >>> claims_unit_length({"architecture": {"final_normalisation": "batch_norm"}})
+        False
+    """
+    if not isinstance(identity, dict):
+        return False
+    named = str(identity.get("final_normalisation", ""))
+    return named.endswith("l2") or any(claims_unit_length(v) for v in identity.values())
 
 
 def _compare(name, found, expected, limit, report):

@@ -42,7 +42,15 @@ def runs(work: str) -> None:
         click.echo(f"Nothing has run in {work} yet.")
         return
     table = Table(title=f"Runs in {work}", title_justify="left")
-    for heading in ("started", "config", "took", "components", "mAP in per cent", "verdict", "model"):
+    for heading in (
+        "started",
+        "config",
+        "took",
+        "components",
+        "mAP in per cent",
+        "verdict",
+        "model",
+    ):
         table.add_column(heading)
     served = {place: _served_version(place) for place in {run.push_destination for run in known}}
     for run in known:
@@ -121,7 +129,9 @@ def _newest_destination(work: str) -> str:
     for run in list_runs(work):
         if run.push_destination:
             return run.push_destination
-    raise UserError(f"{work}: nothing has run there; name the place of the models with --destination")
+    raise UserError(
+        f"{work}: nothing has run there; name the place of the models with --destination"
+    )
 
 
 def _served_version(destination: str) -> int | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from components.example_gen import demo_photographs
 from pipeline import work_lock
 from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
 from pipeline.config import PipelineConfig
@@ -118,8 +119,6 @@ def _with_absolute_paths(config: PipelineConfig, folder: Path, data: str | None)
     Artifacts are found again, in the cache, by their absolute paths.
     """
     if data is None:
-        from components.example_gen import demo_photographs  # imports scikit-image
-
         data = str(folder / "photographs")
         demo_photographs.materialise(data)
     push = config.push

@@ -13,7 +13,7 @@ from trainer.errors import UserError
 from trainer.settings import Settings
 
 FOLDER = "runs"
-ComponentState = Literal["finished", "cached", "failed", "not_reached"]
+ComponentState = Literal["executed", "cached", "failed", "not_reached"]
 
 
 class ComponentRecord(Settings):
@@ -21,7 +21,7 @@ class ComponentRecord(Settings):
 
     Attributes:
         name: Component id, e.g. `DescriptorTrainer`.
-        state: `finished`, `cached` (its outputs are an earlier run's), `failed` or
+        state: `executed`, `cached` (its outputs are an earlier run's), `failed` or
             `not_reached` (an earlier component failed).
         seconds: Wall time.
         outputs: Artifact folders per output. Those of cached components too: `clean` takes

@@ -78,7 +78,7 @@ def test_bootstrap_of_a_normal_sample_is_close_to_t():
 
 def test_difference_is_paired_by_source():
     base = np.array([0.1, 0.5, 0.9])
-    found = paired_difference(_one_each(base + [0.01, 0.02, 0.03]), _one_each(base))
+    found = paired_difference(_one_each(base + np.array([0.01, 0.02, 0.03])), _one_each(base))
     # Differences 0.01 0.02 0.03: mean 0.02, error 0.0057735, t(2): 2.91999 one-sided.
     assert found.mean == pytest.approx(0.02)
     assert found.lower == pytest.approx(0.02 - 2.919986 * 0.0057735, abs=1e-6)

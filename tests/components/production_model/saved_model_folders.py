@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from components.production_model import served_model
+
 
 def write(folder, content="weights"):
     """Writes a folder with a SavedModel's files; equal content, equal checksum."""
@@ -22,3 +24,10 @@ def content_of(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def production_of(destination):
+    """The model in production; there must be one."""
+    found = served_model.find(str(destination))
+    assert found is not None
+    return found

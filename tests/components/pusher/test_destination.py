@@ -56,7 +56,7 @@ def test_a_version_is_greater_than_one_from_the_future_even_half_written(model, 
 
 def test_a_number_taken_by_another_push_meanwhile_is_passed_over(model, serving, monkeypatch):
     rename = tf.io.gfile.rename
-    taken = []
+    taken: list[str] = []
 
     def take_it_first(source, target, **options):
         if not taken:

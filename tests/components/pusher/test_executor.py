@@ -46,7 +46,7 @@ def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1):
 
 def test_a_blessed_model_is_pushed_and_archived(tmp_path, serving):
     pushed = push(tmp_path, serving)
-    production = served_model.find(str(serving))
+    production = saved_model_folders.production_of(serving)
     candidate = saved_model_folders.content_of(tmp_path / "candidate-0/Format-Serving")
     assert saved_model_folders.content_of(production.path) == candidate
     assert saved_model_folders.content_of(pushed.uri) == candidate
@@ -70,7 +70,7 @@ def test_a_model_without_both_blessings_is_not_pushed(tmp_path, serving, blessed
 
 def test_the_model_in_production_is_not_pushed_again(tmp_path, serving):
     push(tmp_path, serving)
-    production = served_model.find(str(serving))
+    production = saved_model_folders.production_of(serving)
     again = push(tmp_path, serving)
     assert served_model.versions(str(serving)) == (production.version,)
     assert again.get_int_custom_property("pushed") == 0
@@ -82,9 +82,9 @@ def test_the_model_in_production_is_not_pushed_again(tmp_path, serving):
 
 def test_another_model_replaces_it_and_the_old_version_stays(tmp_path, serving):
     push(tmp_path, serving, "old")
-    first = served_model.find(str(serving))
+    first = saved_model_folders.production_of(serving)
     push(tmp_path, serving, "new")
-    second = served_model.find(str(serving))
+    second = saved_model_folders.production_of(serving)
     assert served_model.versions(str(serving)) == (first.version, second.version)
     assert push_log.read(str(serving))[-1].replaced_version == first.version
 

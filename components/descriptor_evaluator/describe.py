@@ -1,0 +1,248 @@
+"""Describing patches with an exported model, whoever trained it.
+
+TensorFlow is imported inside the functions: commands that need no model start without it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.descriptor_evaluator import descriptor_files
+from components.example_gen import files, sources
+from components.example_gen.settings import DataSettings
+from trainer import progress
+from trainer.errors import UserError
+
+SIGNATURE = "serving_default"
+INPUT, OUTPUT = "patches", "descriptors"
+IDENTITY_FILE = "descriptor.json"
+_IDENTITY_PLACE = "assets.extra"
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class DescriptorModel:
+    """A loaded SavedModel.
+
+    Attributes:
+        path: Where it was loaded from.
+        serve: Its signature.
+        identity: Content of `assets.extra/descriptor.json`; None for a model without.
+        loaded: Keeps the variables alive.
+    """
+
+    path: str
+    serve: Any
+    identity: dict[str, Any] | None
+    loaded: Any
+
+
+def load_model(path: str) -> DescriptorModel:
+    """Loads a SavedModel with our serving signature.
+
+    Args:
+        path: Its folder, local or `gs://`.
+
+    Raises:
+        UserError: When there is none, it is damaged, or its signature is not uint8
+            `patches` [N, h, w] -> float32 `descriptors` [N, D].
+    """
+    import tensorflow as tf
+
+    if not files.exists(files.join(path, "saved_model.pb")):
+        raise UserError(f"{path}: holds no saved_model.pb, expected the folder of a SavedModel")
+    try:
+        loaded = tf.saved_model.load(path)
+    except Exception as error:  # damaged protos, missing variables, unknown operations
+        raise UserError(
+            f"{path}: cannot be loaded as a SavedModel ({_first_line(error)}); export it again"
+        ) from error
+    signatures = getattr(loaded, "signatures", {})
+    if SIGNATURE not in signatures:
+        found = ", ".join(sorted(signatures)) or "none"
+        raise UserError(
+            f"{path}: has the signatures {found}, expected {SIGNATURE} from uint8 {INPUT} "
+            f"[N, h, w] to float32 {OUTPUT} [N, D]"
+        )
+    serve = signatures[SIGNATURE]
+    _check_signature(path, serve)
+    return DescriptorModel(path, serve, read_identity(path), loaded)
+
+
+def describe_patches(
+    model: DescriptorModel, patches: np.ndarray, batch_size: int = _BATCH
+) -> np.ndarray:
+    """Describes the patches of an image sequence.
+
+    Args:
+        model: As `load_model` returned it.
+        patches: uint8 [N, 16, h, w].
+        batch_size: Patches per call of the model.
+
+    Returns:
+        float32 [16, N, D].
+
+    Raises:
+        UserError: When the model gives anything but one row per patch.
+    """
+    import tensorflow as tf
+
+    count, variants = patches.shape[:2]
+    flat = patches.reshape(count * variants, *patches.shape[2:])
+    result: np.ndarray | None = None
+    for start in range(0, len(flat), batch_size):
+        block = flat[start : start + batch_size]
+        found = model.serve(**{INPUT: tf.constant(block)})[OUTPUT].numpy()
+        if found.ndim != 2 or len(found) != len(block):
+            raise UserError(
+                f"{model.path}: gave an array of shape {found.shape} for {len(block)} patches, "
+                f"expected one row per patch"
+            )
+        if result is None:
+            result = np.empty((len(flat), found.shape[1]), np.float32)
+        result[start : start + len(block)] = found
+    assert result is not None, "an image sequence has at least one patch"
+    return np.ascontiguousarray(result.reshape(count, variants, -1).swapaxes(0, 1))
+
+
+def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
+    """Writes the descriptors of a patch release as the HPatches benchmark's CSV tree.
+
+    Args:
+        model_path: SavedModel.
+        data: Patch release.
+        output: New folder; the model's identity goes beside the sequences.
+
+    Returns:
+        `sequences`, `patches`, `dimension` and `output`.
+
+    Raises:
+        UserError: When input cannot be used or the output is there already; then nothing
+            is left at `output`.
+    """
+    if files.exists(output) and (not files.is_folder(output) or files.list_folder(output)):
+        descriptor_files.refuse_existing(output)
+    settings = DataSettings(source="strips")
+    inputs, _ = sources.list_sequences("strips", data, settings)
+    model = load_model(model_path)
+    target = output.rstrip("/")
+    place = target if files.is_remote(target) else f"{target}.partial"
+    patches = dimension = 0
+    try:
+        for number, item in enumerate(inputs):
+            found = describe_patches(model, sources.load_sequence(item, settings).patches)
+            descriptor_files.write_sequence(place, item.name, found)
+            patches, dimension = patches + found.shape[0] * found.shape[1], found.shape[2]
+            progress.report("describing patches", number + 1, len(inputs), item.name)
+        if model.identity is not None:
+            text = json.dumps(model.identity, indent=1) + "\n"
+            files.write_bytes(files.join(place, IDENTITY_FILE), text.encode())
+        if place != target:
+            Path(place).rename(target)
+    except BaseException:
+        if place != target:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    return {
+        "sequences": len(inputs), "patches": patches, "dimension": dimension, "output": target,
+    }  # fmt: skip
+
+
+def read_identity(path: str) -> dict[str, Any] | None:
+    """Reads what a SavedModel says of itself; None when it says nothing.
+
+    Raises:
+        UserError: When the file is there but is no JSON object.
+    """
+    return _read_identity_file(files.join(path, _IDENTITY_PLACE, IDENTITY_FILE))
+
+
+def read_identity_of_descriptors(folder: str) -> dict[str, Any] | None:
+    """Reads the identity that `describe_release` left beside descriptors."""
+    return _read_identity_file(files.join(folder, IDENTITY_FILE))
+
+
+def refuse_if_trained_on(
+    identity: Mapping[str, Any] | None, names: Collection[str], scenes: Collection[str]
+) -> None:
+    """Refuses to score a model on what it was trained on.
+
+    Four of the public Oxford scenes (i_leuven, v_bark, v_graffiti, v_wall) are HPatches
+    sequences under the same names, so that a comparison by name finds them.
+
+    Args:
+        identity: As `read_identity` returned it; None (nothing is known) passes.
+        names: Image sequences to be scored.
+        scenes: Their sources.
+
+    Raises:
+        UserError: When training or validation used one of them.
+    """
+    if identity is None:
+        return
+    used_names, used_scenes = _used(identity, "sequences"), _used(identity, "sources")
+    both = sorted((set(names) & used_names) | (set(scenes) & used_scenes))
+    if both:
+        more = f" and {len(both) - 5} more" if len(both) > 5 else ""
+        raise UserError(
+            f"the model was trained on {', '.join(both[:5])}{more}, which it would be scored on; "
+            f"choose a split without them, or a model that was not trained on them"
+        )
+
+
+def _used(identity: Mapping[str, Any], what: str) -> set[str]:
+    """Collects names from keys such as `training_sequences` and `validation_sequences`."""
+    found: set[str] = set()
+    for key, value in identity.items():
+        if key.startswith(("train", "val")) and isinstance(value, Mapping):
+            found |= set(value.get(what, ()))
+        elif key.startswith(("train", "val")) and key.endswith(what):
+            found |= set(value)
+    return found
+
+
+def _read_identity_file(path: str) -> dict[str, Any] | None:
+    if not files.exists(path):
+        return None
+    try:
+        content = json.loads(files.read_text(path))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds no JSON object, expected the model's identity")
+    return content
+
+
+def _check_signature(path: str, serve: Any) -> None:
+    inputs, outputs = serve.structured_input_signature[1], serve.structured_outputs
+    given, gives = inputs.get(INPUT), outputs.get(OUTPUT)
+    good = (
+        len(inputs) == 1
+        and given is not None
+        and given.dtype.name == "uint8"
+        and given.shape.rank == 3
+        and gives is not None
+        and gives.dtype.name == "float32"
+        and gives.shape.rank in (None, 2)
+    )
+    if not good:
+        raise UserError(
+            f"{path}: {SIGNATURE} maps {_words(inputs)} to {_words(outputs)}, expected uint8 "
+            f"{INPUT} [N, h, w] to float32 {OUTPUT} [N, D]"
+        )
+
+
+def _words(specs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{spec.dtype.name} {name} {spec.shape}" for name, spec in specs.items())
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,187 @@
+"""Descriptors as the HPatches benchmark's CSV tree: `<sequence>/<ref,e1..t5>.csv`.
+
+One row per patch, in the order of the strip. We write commas; commas, semicolons, tabs and
+spaces are read.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from components.example_gen import files
+from trainer import progress
+from trainer.errors import UserError
+from trainer.variants import VARIANTS
+
+# pyarrow is imported inside the functions: commands that do not need it start faster.
+
+
+def write_sequence(folder: str, name: str, descriptors: np.ndarray) -> str:
+    """Writes the 16 files of one image sequence, locally whole or not at all.
+
+    Args:
+        folder: Root of the tree; made when absent.
+        name: Image sequence.
+        descriptors: float32 [16, N, D]; written so that they read back bit for bit.
+
+    Returns:
+        The folder of the image sequence.
+
+    Raises:
+        UserError: When it is there already or cannot be written.
+    """
+    target = files.join(folder, name)
+    refuse_existing(target)
+    if files.is_remote(target):
+        _write_into(target, descriptors)
+        return target
+    temporary = Path(folder) / f".{name}.partial"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+        temporary.mkdir(parents=True)
+        _write_into(str(temporary), descriptors)
+        temporary.rename(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise UserError(f"{target}: cannot be written ({error.strerror})") from error
+    return target
+
+
+def refuse_existing(target: str) -> None:
+    """Refuses to write where something is.
+
+    Raises:
+        UserError: When `target` exists.
+    """
+    if files.exists(target):
+        raise UserError(
+            f"{target}: is there already, expected a new folder; delete it or choose another output"
+        )
+
+
+def read_tree(folder: str, counts: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Reads the descriptors of image sequences.
+
+    Args:
+        folder: Root of the tree; folders of other sequences are left alone.
+        counts: Number of patches of each image sequence that is wanted.
+
+    Returns:
+        float32 [16, N, D] by image sequence; NaN and infinity are kept.
+
+    Raises:
+        UserError: When a file is missing, ragged, not numeric, or has another number of rows
+            or columns; the message names file and line.
+    """
+    if not files.is_folder(folder):
+        raise UserError(f"{folder}: is no folder, expected descriptors as <sequence>/<variant>.csv")
+    result: dict[str, np.ndarray] = {}
+    for number, (name, count) in enumerate(sorted(counts.items())):
+        result[name] = read_sequence(folder, name, count)
+        first = next(iter(result))
+        if result[name].shape[2] != result[first].shape[2]:
+            raise UserError(
+                f"{files.join(folder, name)}: descriptors have {result[name].shape[2]} numbers, "
+                f"expected {result[first].shape[2]} as in {first}"
+            )
+        progress.report("reading descriptors", number + 1, len(counts), name)
+    return result
+
+
+def read_sequence(folder: str, name: str, count: int) -> np.ndarray:
+    """Reads the 16 files of one image sequence, float32 [16, `count`, D].
+
+    Raises:
+        UserError: As `read_tree`.
+    """
+    place = files.join(folder, name)
+    if not files.is_folder(place):
+        raise UserError(f"{place}: is no folder, expected the descriptors of {name} in it")
+    parts: list[np.ndarray] = []
+    for variant in VARIANTS:
+        path = files.join(place, f"{variant}.csv")
+        if not files.exists(path):
+            raise UserError(
+                f"{path}: is missing, expected one CSV file for each of the 16 variants"
+            )
+        rows = read_table(path)
+        if len(rows) != count:
+            raise UserError(
+                f"{path}: holds {len(rows)} descriptors, expected {count}, one for each patch of "
+                f"{name} in the release"
+            )
+        if parts and rows.shape[1] != parts[0].shape[1]:
+            raise UserError(
+                f"{path}: descriptors have {rows.shape[1]} numbers, expected "
+                f"{parts[0].shape[1]} as in {VARIANTS[0]}.csv"
+            )
+        parts.append(rows)
+    return np.stack(parts)
+
+
+def read_table(path: str) -> np.ndarray:
+    """Reads a table of numbers without a header, float32 [rows, columns].
+
+    The delimiter is the first of `;`, `,`, tab and space that the first row holds.
+
+    Raises:
+        UserError: When it is empty, ragged or not numeric.
+    """
+    from pyarrow import ArrowInvalid, BufferReader, csv, float32
+
+    data = files.read_bytes(path)
+    first = next((line for line in io.BytesIO(data) if line.strip()), b"").strip()
+    if not first:
+        raise UserError(f"{path}: is empty, expected one row of numbers per patch")
+    delimiter = next((mark for mark in (b";", b",", b"\t") if mark in first), b" ")
+    if delimiter == b" ":  # any run of spaces separates
+        data = b"\n".join(b" ".join(line.split()) for line in data.splitlines()) + b"\n"
+    columns = [f"f{number}" for number in range(len(first.split(delimiter)))]
+    if delimiter == b" ":
+        columns = [f"f{number}" for number in range(len(first.split()))]
+    try:
+        table = csv.read_csv(
+            BufferReader(data),
+            read_options=csv.ReadOptions(column_names=columns),
+            parse_options=csv.ParseOptions(delimiter=delimiter.decode(), quote_char=False),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(columns, float32()), null_values=[]
+            ),
+        )
+    except ArrowInvalid as error:
+        raise UserError(f"{path}: {_diagnose(data, delimiter, len(columns), error)}") from error
+    return np.column_stack([column.to_numpy() for column in table.columns])
+
+
+def _write_into(folder: str, descriptors: np.ndarray) -> None:
+    from pyarrow import array, csv, table
+
+    options = csv.WriteOptions(include_header=False)
+    for variant, rows in zip(VARIANTS, descriptors, strict=True):
+        buffer = io.BytesIO()
+        columns = [array(np.ascontiguousarray(column)) for column in rows.T]
+        names = [str(number) for number in range(len(columns))]
+        csv.write_csv(table(columns, names=names), buffer, options)
+        files.write_bytes(files.join(folder, f"{variant}.csv"), buffer.getvalue())
+
+
+def _diagnose(data: bytes, delimiter: bytes, columns: int, error: Exception) -> str:
+    """Finds the first bad line of a table that could not be read."""
+    for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
+        cells = line.decode("utf-8", "replace").split(delimiter.decode())
+        if len(cells) != columns:
+            return f"line {number} holds {len(cells)} numbers, expected {columns} as in line 1"
+        for place, cell in enumerate(cells, start=1):
+            try:
+                float(cell)
+            except ValueError:
+                found = repr(cell.strip()) if cell.strip() else "empty"
+                return f"line {number}, column {place} is {found}, expected a number"
+    return f"cannot be read as a table of numbers ({error})"

@@ -1,0 +1,247 @@
+"""Describes image sequences in Beam and keeps the descriptors as files.
+
+Per descriptor and image sequence there is `<name>/<sequence>.npy` (float32 [16, N, D]) and
+`<name>/<sequence>.jsonl` (the rows of the matching task, which needs nothing but the
+sequence), or `<name>/<sequence>.failed` with a sentence. A model that cannot describe is a
+finding about the model, not an error of the run; a shard that cannot be read is one.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from components.descriptor_evaluator import matching, rows_cache, tasks
+from components.descriptor_evaluator.unit_rows import UnitRow
+from trainer.errors import UserError
+from trainer.manifest import SequenceEntry
+from trainer.progress import report
+
+# TensorFlow is imported inside the functions: a Beam worker process that has not reached
+# them yet then starts in one second instead of ten.
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Describer:
+    """Something that turns patches into descriptors.
+
+    Attributes:
+        name: `candidate`, `production` or the name of a baseline; names its folder too.
+        model: Folder of a SavedModel; empty for a handmade descriptor.
+        baseline: Name that `baselines.describe` knows; empty for a model.
+        parameters: Keyword arguments of the baseline.
+    """
+
+    name: str
+    model: str = ""
+    baseline: str = ""
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    def load(self) -> Any:
+        """Returns a function from uint8 [N, 16, 65, 65] to float32 [16, N, D]."""
+        if self.model:
+            from components.descriptor_evaluator import describe
+
+            model = describe.load_model(self.model)
+            return lambda patches: describe.describe_patches(model, patches)
+        from components.descriptor_evaluator import baselines
+
+        parameters = dict(self.parameters)
+        return lambda patches: baselines.describe_sequence(self.baseline, patches, **parameters)
+
+
+class ModelError(Exception):
+    """A descriptor that could not be had; the message is a sentence for the verdict."""
+
+
+class DescribeSequence(beam.DoFn):
+    """Writes the descriptors of one image sequence; elements are `SequenceEntry`."""
+
+    def __init__(
+        self,
+        examples: str,
+        describers: Sequence[Describer],
+        folder: str,
+        total: int,
+    ):
+        self._examples = examples
+        self._describers = tuple(describers)
+        self._folder = folder
+        self._total = total
+        self._done = 0
+        self._loaded: dict[str, Any] = {}
+
+    def process(self, entry: SequenceEntry) -> Iterator[None]:
+        """Handles one image sequence.
+
+        Raises:
+            UserError: When its shards cannot be read.
+        """
+        patches = read_patches(self._examples, entry)
+        for describer in self._describers:
+            path = posixpath.join(self._folder, describer.name, entry.name)
+            try:
+                descriptors = self._describe(describer, patches)
+            except MemoryError:
+                raise
+            except Exception as error:
+                _log.exception("%s cannot describe %s", describer.name, entry.name)
+                _write_text(path + ".failed", _sentence(describer, entry, error))
+                continue
+            rows = matching.rows_of_sequence(entry.name, entry.source, entry.kind, descriptors)
+            _write_array(path + ".npy", descriptors)
+            _write_text(path + ".jsonl", rows_cache.rows_to_lines(rows))
+        self._done += 1
+        report("describing patches", self._done, self._total, entry.name)
+        yield from ()
+
+    def _describe(self, describer: Describer, patches: np.ndarray) -> np.ndarray:
+        if describer.name not in self._loaded:
+            self._loaded[describer.name] = describer.load()
+        found = np.asarray(self._loaded[describer.name](patches))
+        count, variants = patches.shape[:2]
+        if found.ndim != 3 or found.shape[:2] != (variants, count):
+            raise ModelError(
+                f"gave an array of shape {found.shape}, expected ({variants}, {count}, dimension)"
+            )
+        return found.astype(np.float32, copy=False)
+
+
+class ReferenceContrast(beam.DoFn):
+    """Writes the contrast of the reference patches, float32 [N], as `<sequence>.npy`."""
+
+    def __init__(self, examples: str, folder: str, total: int):
+        self._examples = examples
+        self._folder = folder
+        self._total = total
+        self._done = 0
+
+    def process(self, entry: SequenceEntry) -> Iterator[None]:
+        """Handles one image sequence."""
+        reference = read_patches(self._examples, entry)[:, 0]
+        _write_array(posixpath.join(self._folder, f"{entry.name}.npy"), tasks.contrast(reference))
+        self._done += 1
+        report("reading held-out patches", self._done, self._total, entry.name)
+        yield from ()
+
+
+def read_patches(examples: str, entry: SequenceEntry, most: int | None = None) -> np.ndarray:
+    """Reads the patches of an image sequence, uint8 [N, 16, 65, 65].
+
+    Args:
+        examples: Folder of the examples.
+        entry: The sequence, as the manifest has it.
+        most: Only the first so many points.
+
+    Raises:
+        UserError: When a shard cannot be read or the number of patches is not the manifest's.
+    """
+    from trainer import records
+
+    wanted = entry.count if most is None else min(most, entry.count)
+    patches = np.empty((wanted, *records.PATCH_SHAPE), np.uint8)
+    found = 0
+    for shard in entry.shards:
+        for record in records.read_shard(posixpath.join(examples, shard)):
+            if found < wanted:
+                patches[found] = record.patches
+            elif most is not None:
+                return patches
+            found += 1
+    if found < wanted or (most is None and found != wanted):
+        raise UserError(
+            f"{examples}: the shards of {entry.name} hold {found} records, the manifest says "
+            f"{entry.count}; delete the run's examples and run again"
+        )
+    return patches
+
+
+def matching_rows(folder: str, name: str, entries: Sequence[SequenceEntry]) -> list[UnitRow]:
+    """Returns the matching rows that `DescribeSequence` wrote for a descriptor.
+
+    Raises:
+        ModelError: When it could not describe a sequence.
+    """
+    import tensorflow as tf
+
+    rows: list[UnitRow] = []
+    for entry in entries:
+        path = posixpath.join(folder, name, entry.name)
+        if tf.io.gfile.exists(path + ".failed"):
+            with tf.io.gfile.GFile(path + ".failed", "r") as file:
+                raise ModelError(file.read())
+        with tf.io.gfile.GFile(path + ".jsonl", "r") as file:
+            rows.extend(rows_cache.rows_from_lines(file.read()))
+    return rows
+
+
+class StoredDescriptors(Mapping[str, np.ndarray]):
+    """The descriptors of a collection, float32 [16, N, D] by sequence, mapped from files.
+
+    Attributes:
+        folder: Folder of one descriptor.
+        names: Image sequences.
+    """
+
+    def __init__(self, folder: str, names: Sequence[str]):
+        self.folder = folder
+        self.names = tuple(names)
+        self._opened: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise KeyError(name)
+        if name not in self._opened:
+            self._opened[name] = read_array(posixpath.join(self.folder, f"{name}.npy"))
+        return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def read_array(path: str) -> np.ndarray:
+    """Reads an array; a local one is mapped, not loaded."""
+    if "://" not in path:
+        return np.load(path, mmap_mode="r")
+    import tensorflow as tf
+
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return np.load(file)
+
+
+def _write_array(path: str, values: np.ndarray) -> None:
+    import tensorflow as tf
+
+    tf.io.gfile.makedirs(posixpath.dirname(path))
+    with tf.io.gfile.GFile(path + ".tmp", "wb") as file:
+        np.save(file, values)
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def _write_text(path: str, text: str) -> None:
+    import tensorflow as tf
+
+    tf.io.gfile.makedirs(posixpath.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(text)
+
+
+def _sentence(describer: Describer, entry: SequenceEntry, error: Exception) -> str:
+    message = " ".join(str(error).split())[:500]
+    if isinstance(error, ModelError):
+        return f"The {describer.name} model {message} of {entry.name}."
+    if isinstance(error, UserError):
+        return f"The {describer.name} model cannot be used: {message}"
+    kind = type(error).__name__
+    return f"The {describer.name} model cannot describe {entry.name} ({kind}: {message})."

@@ -1,0 +1,215 @@
+"""Scoring descriptors on the HPatches tasks: `score` for arrays, `evaluate_release` for files."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from components.descriptor_evaluator import (
+    degeneracy,
+    descriptor_files,
+    matching,
+    release,
+    retrieval,
+    summary,
+    verification,
+)
+from components.descriptor_evaluator import tasks as task_sources
+from components.descriptor_evaluator.tasks import TASK_NAMES, SequenceInfo, Tasks, TaskSettings
+from components.descriptor_evaluator.unit_rows import UnitRow
+from trainer import progress
+from trainer.errors import UserError
+
+_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "tensorflow")
+
+
+def score(
+    descriptors: Mapping[str, np.ndarray], tasks: Tasks, which: Sequence[str] = TASK_NAMES
+) -> list[UnitRow]:
+    """Scores descriptors.
+
+    Args:
+        descriptors: float32 [16, N, D] per image sequence of `tasks`.
+        tasks: What is compared.
+        which: Tasks to score; one that `tasks` does not hold gives no rows.
+
+    Returns:
+        One row per unit; equal input gives equal rows in equal order.
+
+    Raises:
+        ValueError: When descriptors are missing or not of the expected shape, or a task is
+            unknown.
+    """
+    unknown = sorted(set(which) - set(TASK_NAMES))
+    if unknown:
+        raise ValueError(f"there is no task {unknown[0]}, expected some of {TASK_NAMES}")
+    for name, count in zip(tasks.names, tasks.counts, strict=True):
+        shape = descriptors[name].shape if name in descriptors else None
+        if shape is None or shape[:2] != (16, count):
+            raise ValueError(f"descriptors of {name} have shape {shape}, expected (16, {count}, D)")
+    rows: list[UnitRow] = []
+    if "verification" in which:
+        rows += verification.score(descriptors, tasks)
+    if "matching" in which:
+        for number, name in enumerate(tasks.names):
+            source, kind = tasks.sources[number], tasks.kinds[number]
+            rows += matching.rows_of_sequence(name, source, kind, descriptors[name])
+            progress.report("scoring matching", number + 1, len(tasks.names), name)
+    if "retrieval" in which:
+        rows += retrieval.score(descriptors, tasks)
+    return rows
+
+
+def evaluate_release(
+    data: str,
+    *,
+    model: str | None = None,
+    descriptors: str | None = None,
+    baseline: str | None = None,
+    split: str | None = None,
+    splits_file: str | None = None,
+    tasks_folder: str | None = None,
+    which: Sequence[str] = TASK_NAMES,
+    settings: TaskSettings | None = None,
+) -> dict[str, Any]:
+    """Scores a model, stored descriptors or a baseline on a patch release.
+
+    Args:
+        data: Patch release; only names and numbers of patches are needed for `descriptors`.
+        model: SavedModel with our serving signature.
+        descriptors: CSV tree.
+        baseline: Name of a handmade descriptor. Exactly one of these three is given.
+        split: Score the test list of this split; by default all image sequences.
+        splits_file: Splits of the shape of HPatches' `splits.json`; by default the
+            official ones.
+        tasks_folder: Published task files of `split`; by default tasks are drawn.
+        which: Tasks to score.
+        settings: Sizes and seed of drawn tasks.
+
+    Returns:
+        `summary.summarise`'s result, `data` (what was scored, how the tasks came about, the
+        degeneracy measures, notes) and `versions`; all of it JSON. An asked task that the
+        data does not allow is None, and a note says why.
+
+    Raises:
+        UserError: When anything that was given cannot be used.
+    """
+    given = [value for value in (model, descriptors, baseline) if value]
+    if len(given) != 1:
+        raise UserError(
+            f"{len(given)} of --model, --descriptors and --baseline are given, expected one of them"
+        )
+    counts = release.counts_of_release(data)
+    names = release.choose_sequences(list(counts), split, splits_file, data)
+    counts = {name: counts[name] for name in names}
+    drawn = tasks_folder is None and set(which) != {"matching"}
+    infos = release.describe_sequences(data, names, with_contrast=drawn)
+    tasks = _tasks(infos, split, tasks_folder, which, settings or TaskSettings())
+
+    found = _read(descriptors, infos) if descriptors else _describe(data, infos, model, baseline)
+    rows = score(found, tasks, which)
+    result = summary.summarise(rows)
+    report = degeneracy.measure(found)
+    result = {task: result.get(task) for task in TASK_NAMES if task in which}
+    result["data"] = {
+        "release": data,
+        "split": split,
+        "scored": {"model": model, "descriptors": descriptors, "baseline": baseline},
+        "sequences": list(tasks.names),
+        "sources": len(set(tasks.sources)),
+        "points": int(sum(tasks.counts)),
+        "tasks": _task_facts(tasks),
+        "degeneracy": report,
+        "notes": [*tasks.notes, *degeneracy.problems(report, degeneracy.DegeneracySettings())],
+    }
+    result["versions"] = versions()
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of what scores depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # pragma: no cover (another build of OpenCV)
+            continue
+    return found
+
+
+def _tasks(
+    infos: Sequence[SequenceInfo],
+    split: str | None,
+    folder: str | None,
+    which: Sequence[str],
+    settings: TaskSettings,
+) -> Tasks:
+    if set(which) == {"matching"}:
+        return task_sources.matching_only(infos)
+    if folder is None:
+        return task_sources.draw(infos, settings)
+    if split is None:
+        raise UserError("--tasks needs --split, because task files are published per split")
+    counts = {info.name: info.count for info in infos}
+    scenes = {info.name: info.source for info in infos}
+    return task_sources.load_official(folder, split, counts, which, scenes)
+
+
+def _read(folder: str, infos: Sequence[SequenceInfo]) -> dict[str, np.ndarray]:
+    from components.descriptor_evaluator import describe
+
+    _refuse_trained(describe.read_identity_of_descriptors(folder), infos)
+    return descriptor_files.read_tree(folder, {info.name: info.count for info in infos})
+
+
+def _refuse_trained(identity: dict[str, Any] | None, infos: Sequence[SequenceInfo]) -> None:
+    from components.descriptor_evaluator import describe
+
+    describe.refuse_if_trained_on(
+        identity, [info.name for info in infos], [info.source for info in infos]
+    )
+
+
+def _describe(
+    data: str, infos: Sequence[SequenceInfo], model_path: str | None, baseline: str | None
+) -> dict[str, np.ndarray]:
+    """Describes the image sequences one after the other, so that one's patches are held."""
+    from components.descriptor_evaluator import baselines, describe
+    from components.example_gen import files, strips
+
+    model = None
+    if model_path:
+        # Before TensorFlow is loaded: a refusal should not take ten seconds.
+        _refuse_trained(describe.read_identity(model_path), infos)
+        model = describe.load_model(model_path)
+    elif baseline not in baselines.NAMES:
+        raise UserError(f"there is no baseline '{baseline}', expected {', '.join(baselines.NAMES)}")
+    found: dict[str, np.ndarray] = {}
+    for number, info in enumerate(infos):
+        folder = files.join(data, info.name)
+        item = strips.check(info.name, (folder,), info.source)[0]
+        patches = strips.load(item).patches
+        if model is not None:
+            found[info.name] = describe.describe_patches(model, patches)
+        else:
+            found[info.name] = baselines.describe_sequence(str(baseline), patches)
+        progress.report("describing patches", number + 1, len(infos), info.name)
+    return found
+
+
+def _task_facts(tasks: Tasks) -> dict[str, Any]:
+    sizes = {
+        key: len(table)
+        for key in ("positives", "intra", "inter", "queries", "distractors")
+        if (table := getattr(tasks, key)) is not None
+    }
+    return {
+        "origin": tasks.origin,
+        "checksum": tasks.checksum,
+        "pool_sizes": list(tasks.pool_sizes),
+        **sizes,
+    }

@@ -1,0 +1,274 @@
+"""Runs DescriptorEvaluator: measures, judges, and writes the verdict and the blessing.
+
+What ends how:
+
+* a finding about the model (it cannot be loaded, gives NaN, crashes while scored) and a
+  crash of the judging itself refuse: the verdict says so and the blessing is NOT_BLESSED;
+* unreadable examples, wrong settings and failing machinery (a full disk) are raised: the
+  run stops, nothing is blessed, and nothing is cached that says the model was bad.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import posixpath
+from typing import Any
+
+import tensorflow as tf
+from pydantic import ValidationError
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.descriptor_evaluator import (
+    degeneracy,
+    gate,
+    measuring,
+    slicing,
+    summary,
+    thresholds,
+    verdict,
+)
+from components.descriptor_evaluator.descriptor_store import ModelError
+from components.descriptor_evaluator.rows_cache import RowsCache, Scored, rows_to_lines
+from components.descriptor_evaluator.settings import EvaluationSettings
+from components.descriptor_evaluator.unit_table import UnitTable
+from components.descriptor_evaluator.verdict import Production, Verdict
+from trainer import progress
+from trainer.errors import UserError
+
+EXAMPLES_KEY = "examples"
+MODEL_KEY = "model"
+BASELINE_MODEL_KEY = "baseline_model"
+EVALUATION_KEY = "evaluation"
+BLESSING_KEY = "blessing"
+SETTINGS_KEY = "settings"
+CODE_FINGERPRINT_KEY = "code_fingerprint"
+CACHE_FOLDER_KEY = "cache_dir"
+
+CANDIDATE = "candidate"
+PRODUCTION = "production"
+SUMMARY_FILE = "summary.json"
+ROWS_FOLDER = "unit_rows"
+_ALWAYS_SHOWN = ("rootsift", measuring.SMOOTHED)
+
+_log = logging.getLogger(__name__)
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Scores the candidate, compares it, and blesses it or not."""
+
+    def Do(  # noqa: N802 (TFX calls it so)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Evaluates one model.
+
+        Args:
+            input_dict: `examples`, `model` and, if production is known, `baseline_model`.
+            output_dict: `evaluation` and `blessing`.
+            exec_properties: `settings` (`EvaluationSettings` as JSON), `code_fingerprint`
+                and `cache_dir`.
+
+        Raises:
+            UserError: When settings or examples cannot be used.
+            RunError: When the machinery failed.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        settings = _settings(exec_properties)
+        evaluation = artifact_utils.get_single_instance(output_dict[EVALUATION_KEY])
+        try:
+            found = self._evaluate(input_dict, evaluation.uri, exec_properties, settings)
+        except (UserError, measuring.RunError, OSError, MemoryError, tf.errors.OpError):
+            raise
+        except ModelError as failure:
+            found = verdict.refusal(str(failure))
+        except Exception as error:
+            _log.exception("the evaluation crashed")
+            found = verdict.refusal(
+                f"The evaluation crashed ({type(error).__name__}: {error}), so the model was "
+                f"not judged."
+            )
+        verdict.write(found, evaluation.uri)
+        _bless(found, input_dict, output_dict, exec_properties)
+        _log.info("%s %s", found.summary, " ".join(found.reasons))
+
+    def _evaluate(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output: str,
+        exec_properties: dict[str, Any],
+        settings: EvaluationSettings,
+    ) -> Verdict:
+        folder = self._work_folder(output)
+        try:
+            bench = measuring.open_bench(
+                artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
+                settings,
+                RowsCache(exec_properties.get(CACHE_FOLDER_KEY) or None),
+                exec_properties.get(CODE_FINGERPRINT_KEY) or "",
+                folder,
+                self._make_beam_pipeline,
+            )
+            return self._judge(bench, _models(input_dict), output)
+        finally:
+            if tf.io.gfile.exists(folder):
+                tf.io.gfile.rmtree(folder)
+
+    def _judge(
+        self, bench: measuring.Bench, models: list[measuring.Candidate], output: str
+    ) -> Verdict:
+        """Scores, writes the rows, and asks TFMA and the gate."""
+        settings = bench.settings
+        tasks = measuring.make_tasks(bench)
+        tasks.save(output)
+        state = _production_state(models)
+        scored = measuring.score_all(
+            bench,
+            tasks,
+            models[:1] if state.status == "identical" else models,
+            _baselines(settings),
+        )
+        _write_results(scored, output)
+        tables = {name: UnitTable(item.rows) for name, item in scored.items()}
+        evidence = gate.Evidence(
+            candidate=tables[CANDIDATE],
+            baselines={name: tables[name] for name in _baselines(settings)},
+            production=tables.get(PRODUCTION),
+            production_state=state,
+            candidate_checksum=models[0].checksum,
+            other_checks=(
+                _degeneracy_check(scored[CANDIDATE], settings),
+                self._tfma_check(tables, settings, output),
+            ),
+            notes=tuple(tasks.notes),
+        )
+        progress.report("judging", 1, 1)
+        return gate.judge(evidence, settings.gate, settings.tasks)
+
+    def _tfma_check(
+        self, tables: dict[str, UnitTable], settings: EvaluationSettings, output: str
+    ) -> verdict.Check:
+        progress.report("slicing with TFMA", 0, 1)
+        baselines = _baselines(settings)
+        production = tables.get(PRODUCTION)
+        config = thresholds.eval_config(settings.gate, baselines, production is not None)
+        batches = slicing.record_batches(
+            tables[CANDIDATE],
+            {name: tables[name] for name in baselines},
+            production,
+            thresholds.metrics_used(settings.gate),
+        )
+        result = slicing.run_tfma(batches, config, output, self._make_beam_pipeline)
+        progress.report("slicing with TFMA", 1, 1)
+        return thresholds.validation_check(result)
+
+    def _work_folder(self, output: str) -> str:
+        """Returns a folder for descriptors, on a file system that the workers share."""
+        with contextlib.suppress(RuntimeError):  # no context was given: a direct call
+            return posixpath.join(self._get_tmp_dir(), "descriptor_evaluator")
+        return posixpath.join(output, "_work")
+
+
+def _settings(exec_properties: dict[str, Any]) -> EvaluationSettings:
+    try:
+        return EvaluationSettings.model_validate_json(exec_properties[SETTINGS_KEY])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "evaluation"
+        raise UserError(f"evaluation settings, {place}: {first['msg']}") from error
+
+
+def _models(input_dict: dict[str, list[types.Artifact]]) -> list[measuring.Candidate]:
+    """Returns the candidate and, if there is one, the model in production."""
+    from trainer import export  # loads tf_keras
+
+    artifact = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
+    path = path_utils.serving_model_path(artifact.uri)
+    if not tf.io.gfile.exists(posixpath.join(path, "saved_model.pb")):
+        raise ModelError(f"The candidate has no SavedModel at {path}.")
+    models = [measuring.Candidate(CANDIDATE, path, export.model_checksum(path))]
+    production = input_dict.get(BASELINE_MODEL_KEY) or []
+    if production and production[0].get_int_custom_property("exists"):
+        served = path_utils.serving_model_path(production[0].uri)
+        if not tf.io.gfile.exists(posixpath.join(served, "saved_model.pb")):
+            served = production[0].get_string_custom_property("model_path")
+        checksum = production[0].get_string_custom_property("checksum")
+        if not checksum or checksum == "none":
+            checksum = export.model_checksum(served)
+        models.append(measuring.Candidate(PRODUCTION, served, checksum))
+    return models
+
+
+def _production_state(models: list[measuring.Candidate]) -> Production:
+    if len(models) == 1:
+        return Production("none")
+    same = models[0].checksum == models[1].checksum
+    return Production("identical" if same else "compared", models[1].checksum)
+
+
+def _baselines(settings: EvaluationSettings) -> tuple[str, ...]:
+    """Returns the handmade descriptors that are scored: the usual two and the gate's."""
+    asked = settings.gate.baseline.names if settings.gate.baseline else ()
+    return tuple(dict.fromkeys((*_ALWAYS_SHOWN, *asked)))
+
+
+def _degeneracy_check(scored: Scored, settings: EvaluationSettings) -> verdict.Check:
+    report = scored.facts["degeneracy"]
+    found = degeneracy.problems(report, settings.gate.degeneracy)
+    if found:
+        return verdict.Check(
+            "degeneracy", False, f"The descriptors are degenerate: {'; '.join(found)}."
+        )
+    sentence = (
+        f"The descriptors tell patches apart: {100 * report['distinct_share']:.1f} % are distinct, "
+        f"spread {report['spread']:.2f} of their length."
+    )
+    return verdict.Check("degeneracy", True, sentence)
+
+
+def _write_results(scored: dict[str, Scored], output: str) -> None:
+    """Writes the unit rows of everything scored and the candidate's summary."""
+    folder = posixpath.join(output, ROWS_FOLDER)
+    tf.io.gfile.makedirs(folder)
+    for name, item in scored.items():
+        with tf.io.gfile.GFile(posixpath.join(folder, f"{name}.jsonl"), "w") as file:
+            file.write(rows_to_lines(item.rows))
+    content = summary.summarise(scored[CANDIDATE].rows)
+    with tf.io.gfile.GFile(posixpath.join(output, SUMMARY_FILE), "w") as file:
+        file.write(json.dumps(content, indent=1) + "\n")
+
+
+def _bless(
+    found: Verdict,
+    input_dict: dict[str, list[types.Artifact]],
+    output_dict: dict[str, list[types.Artifact]],
+    exec_properties: dict[str, Any],
+) -> None:
+    """Writes the blessing in the form of TFX's Evaluator, which the stock Pusher reads."""
+    blessing = artifact_utils.get_single_instance(output_dict[BLESSING_KEY])
+    model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    if input_dict.get(BASELINE_MODEL_KEY):
+        production = input_dict[BASELINE_MODEL_KEY][0]
+        blessing.set_string_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, production.uri
+        )
+        blessing.set_int_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, production.id
+        )
+    if "current_component_id" in exec_properties:
+        blessing.set_string_custom_property("component_id", exec_properties["current_component_id"])
+    name = constants.BLESSED_FILE_NAME if found.blessed else constants.NOT_BLESSED_FILE_NAME
+    value = constants.BLESSED_VALUE if found.blessed else constants.NOT_BLESSED_VALUE
+    io_utils.write_string_file(posixpath.join(blessing.uri, name), "")
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)

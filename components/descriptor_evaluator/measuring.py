@@ -1,0 +1,298 @@
+"""From examples and models to unit rows: what is described, scored, and kept.
+
+The cost is in describing patches; everything that follows from content that was seen before
+comes from `rows_cache`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from components.descriptor_evaluator import baselines as baseline_descriptors
+from components.descriptor_evaluator import tasks as task_drawing
+from components.descriptor_evaluator.descriptor_store import (
+    Describer,
+    DescribeSequence,
+    ModelError,
+    ReferenceContrast,
+    StoredDescriptors,
+    matching_rows,
+    read_array,
+    read_patches,
+)
+from components.descriptor_evaluator.rows_cache import RowsCache, Scored, entry_key
+from components.descriptor_evaluator.settings import EvaluationSettings
+from components.descriptor_evaluator.task_tables import Tasks
+from components.example_gen.patch_set import PatchSet
+from components.user_errors import find_user_error
+from trainer import manifest, progress
+from trainer.errors import UserError
+from trainer.manifest import Manifest, SequenceEntry, SplitName
+
+SMOOTHED = "rootsift-smoothed"
+
+_log = logging.getLogger(__name__)
+
+
+class RunError(RuntimeError):
+    """The machinery failed (a full disk, a lost worker): no finding about the model."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model to be scored.
+
+    Attributes:
+        name: `candidate` or `production`.
+        path: Folder of its SavedModel.
+        checksum: Of the SavedModel.
+    """
+
+    name: str
+    path: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and with what things are measured.
+
+    Attributes:
+        examples: Folder of the examples.
+        manifest: Its manifest.
+        settings: What is scored.
+        cache: Scores of earlier runs.
+        code_fingerprint: Of the code that describes and scores.
+        folder: Where descriptors may lie while the work lasts.
+        make_pipeline: Returns a Beam pipeline that runs when its context closes.
+    """
+
+    examples: str
+    manifest: Manifest
+    settings: EvaluationSettings
+    cache: RowsCache
+    code_fingerprint: str
+    folder: str
+    make_pipeline: Callable[[], Any]
+
+    def entries(self, split: SplitName) -> tuple[SequenceEntry, ...]:
+        """Returns the image sequences of a split."""
+        return self.manifest.splits.get(split, ())
+
+
+def open_bench(
+    examples: str,
+    settings: EvaluationSettings,
+    cache: RowsCache,
+    code_fingerprint: str,
+    folder: str,
+    make_pipeline: Callable[[], Any],
+) -> Bench:
+    """Reads the manifest and returns a bench.
+
+    Raises:
+        UserError: When there is no manifest or no held-out image sequence.
+    """
+    content = manifest.read(examples)
+    if not content.splits.get("eval"):
+        raise UserError(
+            f"{examples}: there is no image sequence in the split eval; give the data a split "
+            f"that holds some out"
+        )
+    return Bench(examples, content, settings, cache, code_fingerprint, folder, make_pipeline)
+
+
+def make_tasks(bench: Bench) -> Tasks:
+    """Reads the official tasks or draws tasks from the evaluation split.
+
+    Raises:
+        UserError: When official task files do not belong to the data.
+    """
+    entries, settings = bench.entries("eval"), bench.settings
+    if settings.official_tasks:
+        return task_drawing.load_official(
+            settings.official_tasks,
+            settings.official_split,
+            {entry.name: entry.count for entry in entries},
+            which=settings.tasks,
+            sources={entry.name: entry.source for entry in entries},
+        )
+    contrast = _reference_contrast(bench)
+    infos = [
+        task_drawing.SequenceInfo(
+            entry.name, entry.source, entry.kind, entry.count, contrast[entry.name]
+        )
+        for entry in entries
+    ]
+    return task_drawing.draw(infos, settings.drawing)
+
+
+def score_all(
+    bench: Bench, tasks: Tasks, models: Sequence[Candidate], baselines: Sequence[str]
+) -> dict[str, Scored]:
+    """Scores models and handmade descriptors on the evaluation split.
+
+    Args:
+        bench: Where and with what.
+        tasks: What is compared.
+        models: SavedModels.
+        baselines: Names of handmade descriptors.
+
+    Returns:
+        Scores by name.
+
+    Raises:
+        ModelError: When a model cannot be scored.
+        RunError: When the machinery failed.
+    """
+    wanted: dict[str, tuple[Describer, str]] = {}
+    for model in models:
+        key = _key(bench, tasks, model.checksum, {})
+        wanted[model.name] = Describer(model.name, model=model.path), key
+    for name in baselines:
+        parameters = {"sigma": smoothing_sigma(bench)} if name == SMOOTHED else {}
+        describer = Describer(name, baseline=name, parameters=tuple(parameters.items()))
+        wanted[name] = describer, _key(bench, tasks, name, parameters)
+    found = {name: bench.cache.get(key) for name, (_, key) in wanted.items()}
+    missing = [describer for name, (describer, _) in wanted.items() if found[name] is None]
+    if missing:
+        entries, folder = bench.entries("eval"), posixpath.join(bench.folder, "descriptors")
+        _run(bench, entries, DescribeSequence(bench.examples, missing, folder, len(entries)))
+    for describer in missing:
+        scored = _score(bench, tasks, describer.name)
+        bench.cache.put(wanted[describer.name][1], scored)
+        found[describer.name] = scored
+    return {name: scored for name, scored in found.items() if scored is not None}
+
+
+def smoothing_sigma(bench: Bench) -> float:
+    """Chooses the blur of `rootsift-smoothed`: best matching mAP on the validation split.
+
+    Without validation sequences it is the usual one.
+    """
+    settings, entries = bench.settings, bench.entries("val")
+    sigmas = settings.smoothing_sigmas
+    if not entries:
+        return baseline_descriptors.DEFAULT_SIGMA
+    if len(sigmas) == 1:
+        return sigmas[0]
+    key = entry_key(
+        f"{SMOOTHED}/sigma",
+        {"sigmas": list(sigmas), "points": settings.smoothing_points},
+        data_checksum(entries),
+        "",
+        bench.code_fingerprint,
+    )
+    known = bench.cache.get(key)
+    if known is None:
+        progress.report(f"choosing the blur of {SMOOTHED}", 0, 1)
+        known = Scored((), {"sigma": _best_sigma(bench, entries)})
+        bench.cache.put(key, known)
+    return float(known.facts["sigma"])
+
+
+def data_checksum(entries: Sequence[SequenceEntry]) -> str:
+    """sha256 over the content of some image sequences: equal data, equal checksum."""
+    digest = hashlib.sha256()
+    for entry in sorted(entries, key=lambda entry: entry.name):
+        digest.update(f"{entry.name}/{entry.source}/{entry.kind}/{entry.checksum}\n".encode())
+    return digest.hexdigest()
+
+
+def _key(bench: Bench, tasks: Tasks, descriptor: str, parameters: dict[str, Any]) -> str:
+    return entry_key(
+        descriptor,
+        parameters | {"tasks": sorted(bench.settings.tasks)},
+        data_checksum(bench.entries("eval")),
+        tasks.checksum,
+        bench.code_fingerprint,
+    )
+
+
+def _best_sigma(bench: Bench, entries: Sequence[SequenceEntry]) -> float:
+    points = bench.settings.smoothing_points
+    patch_sets = [
+        PatchSet(
+            entry.name,
+            entry.source,
+            entry.kind,
+            patches := read_patches(bench.examples, entry, points),
+            np.zeros((len(patches), 3), np.float32),
+        )
+        for entry in entries
+    ]
+    return baseline_descriptors.choose_sigma(patch_sets, bench.settings.smoothing_sigmas, points)
+
+
+def _reference_contrast(bench: Bench) -> dict[str, np.ndarray]:
+    """Returns the contrast of the reference patches, float32 [N] by image sequence."""
+    entries = bench.entries("eval")
+    key = entry_key("contrast", {}, data_checksum(entries), "", bench.code_fingerprint)
+    known = bench.cache.get(key)
+    if known is None:
+        folder = posixpath.join(bench.folder, "contrast")
+        _run(bench, entries, ReferenceContrast(bench.examples, folder, len(entries)))
+        found = {
+            entry.name: read_array(posixpath.join(folder, f"{entry.name}.npy")) for entry in entries
+        }
+        known = Scored((), {name: values.tolist() for name, values in found.items()})
+        bench.cache.put(key, known)
+    return {name: np.array(values, np.float32) for name, values in known.facts.items()}
+
+
+def _run(bench: Bench, entries: Sequence[SequenceEntry], work: beam.DoFn) -> None:
+    """Runs a step over image sequences in Beam."""
+    try:
+        with bench.make_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Sequences" >> beam.Create(list(entries))
+                | "Spread" >> beam.Reshuffle()
+                | type(work).__name__ >> beam.ParDo(work)
+            )
+    except Exception as error:
+        user_error = find_user_error(error)
+        if user_error is not None:
+            raise user_error from error
+        raise RunError(f"describing the held-out patches failed: {error}") from error
+
+
+def _score(bench: Bench, tasks: Tasks, name: str) -> Scored:
+    """Scores what was described.
+
+    Raises:
+        ModelError: When it could not be described or scored.
+    """
+    from components.descriptor_evaluator import degeneracy, evaluate
+
+    folder, entries = posixpath.join(bench.folder, "descriptors"), bench.entries("eval")
+    rows = matching_rows(folder, name, entries)  # also tells when a sequence failed
+    rows = rows if "matching" in bench.settings.tasks else []
+    descriptors = StoredDescriptors(posixpath.join(folder, name), [entry.name for entry in entries])
+    others = tuple(task for task in bench.settings.tasks if task != "matching")
+    with _failing_as_model(name):
+        report = degeneracy.measure(descriptors)
+        rows += evaluate.score(descriptors, tasks, which=others) if others else []
+    return Scored(tuple(rows), {"degeneracy": report})
+
+
+@contextlib.contextmanager
+def _failing_as_model(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        _log.exception("scoring %s failed", name)
+        raise ModelError(
+            f"Scoring the {name} model failed ({type(error).__name__}: {error})."
+        ) from error

@@ -1,0 +1,130 @@
+"""The image sequences of a patch release: their names, sources and numbers of patches."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from components.descriptor_evaluator.tasks import SequenceInfo, contrast
+from components.example_gen import files, sources_table, splits, strips
+from trainer.errors import UserError
+from trainer.variants import PATCH_SIZE, VARIANTS, kind_of
+
+_HEADER = struct.Struct(">8s4x4sIIBB")  # signature, length, IHDR, width, height, depth, colour
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def counts_of_release(root: str) -> dict[str, int]:
+    """Counts the patches of each image sequence from the headers of its PNG files.
+
+    Args:
+        root: Patch release; only `ref.png` of each sequence has to be there, other strips
+            must have its height.
+
+    Returns:
+        Number of points by image sequence, sorted by name.
+
+    Raises:
+        UserError: When there is no sequence or a header is not that of a strip.
+    """
+    found = strips.find(root)
+    if not found:
+        raise UserError(
+            f"{root}: no image sequence found, expected a folder per image sequence with PNG "
+            f"strips (HPatches patch release)"
+        )
+    return {name: _count(folder) for name, (folder,) in sorted(found.items())}
+
+
+def choose_sequences(
+    names: Sequence[str], split: str | None, splits_file: str | None, root: str
+) -> list[str]:
+    """Returns the image sequences that are scored: the test list of a split, or all.
+
+    Args:
+        names: Image sequences of the release.
+        split: Official name (a, b, c, illum, view, full) or one of `splits_file`.
+        splits_file: JSON of the shape of HPatches' `splits.json`.
+        root: Folder of the release, for the message.
+
+    Raises:
+        UserError: When there is no such split or it names an absent sequence.
+    """
+    if split is None and splits_file is None:
+        return sorted(names)
+    if splits_file is not None:
+        chosen = splits.read_split_file(splits_file, split)
+    else:
+        chosen = splits.official_split(str(split))
+    absent = [name for name in chosen["test"] if name not in names]
+    if absent:
+        more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+        raise UserError(
+            f"{root}: split '{chosen['name']}' tests on {', '.join(absent[:3])}{more}, which the "
+            f"release does not hold; expected all {len(chosen['test'])} sequences of the split"
+        )
+    if not chosen["test"]:
+        raise UserError(f"split '{chosen['name']}' has an empty test list, expected sequences")
+    return chosen["test"]
+
+
+def describe_sequences(root: str, names: Sequence[str], with_contrast: bool) -> list[SequenceInfo]:
+    """Returns what task drawing has to know of image sequences.
+
+    Args:
+        root: Patch release; its `sources.csv`, if any, tells which sequences show the same
+            scene.
+        names: Image sequences.
+        with_contrast: Whether the reference strips are decoded for their contrast.
+
+    Raises:
+        UserError: When a strip cannot be read.
+    """
+    table = sources_table.read(root)
+    infos = []
+    for name in sorted(names):
+        folder = files.join(root, name)
+        values = None
+        if with_contrast:
+            values = contrast(strips.read_strip(files.join(folder, f"{VARIANTS[0]}.png")))
+        count = _count(folder) if values is None else len(values)
+        infos.append(SequenceInfo(name, table.get(name, name), kind_of(name), count, values))
+    return infos
+
+
+def _count(folder: str) -> int:
+    reference = files.join(folder, f"{VARIANTS[0]}.png")
+    if not files.exists(reference):
+        raise UserError(
+            f"{folder}: lacks {VARIANTS[0]}.png, expected the strips of a patch release"
+        )
+    count = _patches_in(reference)
+    for variant in VARIANTS[1:]:
+        path = files.join(folder, f"{variant}.png")
+        if files.exists(path) and (found := _patches_in(path)) != count:
+            raise UserError(
+                f"{path}: holds {found} patches, expected {count} as in {VARIANTS[0]}.png"
+            )
+    return count
+
+
+def _patches_in(path: str) -> int:
+    data = _read_start(path)
+    if len(data) < _HEADER.size or not data.startswith(_SIGNATURE):
+        raise UserError(f"{path}: is not a whole PNG, expected an 8-bit grey PNG strip")
+    _, _, width, height, depth, colour = _HEADER.unpack(data)
+    if (depth, colour) != (8, 0):
+        raise UserError(f"{path}: is not an 8-bit grey PNG, which a strip has to be; convert it")
+    if width != PATCH_SIZE or height == 0 or height % PATCH_SIZE:
+        raise UserError(
+            f"{path}: is {width} x {height} pixels, expected {PATCH_SIZE} wide and a multiple of "
+            f"{PATCH_SIZE} high"
+        )
+    return height // PATCH_SIZE
+
+
+def _read_start(path: str) -> bytes:
+    if files.is_remote(path):
+        return files.read_bytes(path)[: _HEADER.size]
+    with open(path, "rb") as file:
+        return file.read(_HEADER.size)

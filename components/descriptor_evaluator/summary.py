@@ -1,0 +1,101 @@
+"""Unit rows condensed into the result that `hpatches evaluate --json` writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.descriptor_evaluator.unit_rows import UnitRow
+from trainer.variants import KINDS, NOISES
+
+PAIR_SETS = ("inter", "intra")
+
+Value = float | None  # None where there is nothing to average, or NaN within
+
+
+def summarise(rows: Iterable[UnitRow]) -> dict[str, Any]:
+    """Averages unit rows as HPatches reports them.
+
+    Verification: `mean` is over the imbalanced precisions of all pair sets and noise levels.
+    Matching: flat means over image pairs per noise level, then their mean. Retrieval: means
+    over queries per noise level and pool size, then their mean.
+
+    Args:
+        rows: Rows of any tasks.
+
+    Returns:
+        `{"verification": {"balanced": {"inter": {"e", "h", "t"}, "intra": {...}},
+        "imbalanced": {...}, "mean"}, "matching": {"e", "h", "t", "mean", "success_rate":
+        {"e", "h", "t", "mean"}, "by_kind": {"i": {"e", "h", "t", "mean"}, ...}},
+        "retrieval": {"e": {"100": ..., ...}, "h", "t", "mean"}}` with only the tasks and
+        kinds that have rows. Fractions; None in the place of NaN and of an absent pair set.
+    """
+    by_task: dict[str, list[UnitRow]] = {}
+    for row in rows:
+        by_task.setdefault(row.task, []).append(row)
+    makers: dict[str, Callable[[list[UnitRow]], dict[str, Any]]] = {
+        "verification": _verification,
+        "matching": _matching,
+        "retrieval": _retrieval,
+    }
+    return {task: make(by_task[task]) for task, make in makers.items() if task in by_task}
+
+
+def headline(summary: dict[str, Any], task: str) -> Value:
+    """Returns the one number of a task that is compared; None without the task."""
+    return summary[task]["mean"] if task in summary else None
+
+
+def _verification(rows: Sequence[UnitRow]) -> dict[str, Any]:
+    def by_set(metric: str) -> dict[str, Any]:
+        found = {name: [row for row in rows if row.unit == name] for name in PAIR_SETS}
+        return {
+            name: _by_noise(chosen, metric, mean=False) if chosen else None
+            for name, chosen in found.items()
+        }
+
+    imbalanced = by_set("ap")
+    values = [value for part in imbalanced.values() if part for value in part.values()]
+    return {"balanced": by_set("auc"), "imbalanced": imbalanced, "mean": _mean(values)}
+
+
+def _matching(rows: Sequence[UnitRow]) -> dict[str, Any]:
+    kinds = {kind: [row for row in rows if row.kind == kind] for kind in KINDS}
+    return _by_noise(rows, "ap") | {
+        "success_rate": _by_noise(rows, "success_rate"),
+        "by_kind": {kind: _by_noise(chosen, "ap") for kind, chosen in kinds.items() if chosen},
+    }
+
+
+def _retrieval(rows: Sequence[UnitRow]) -> dict[str, Any]:
+    sizes = [name for name in rows[0].metrics if name.startswith("ap@")]
+    result: dict[str, Any] = {}
+    for noise in NOISES:
+        chosen = [row for row in rows if row.noise == noise]
+        table = np.array([[row.metrics[size] for size in sizes] for row in chosen])
+        means = table.mean(axis=0) if len(chosen) else np.full(len(sizes), np.nan)
+        result[noise] = {
+            size.removeprefix("ap@"): _number(value)
+            for size, value in zip(sizes, means, strict=True)
+        }
+    result["mean"] = _mean(value for noise in NOISES for value in result[noise].values())
+    return result
+
+
+def _by_noise(rows: Sequence[UnitRow], metric: str, mean: bool = True) -> dict[str, Value]:
+    values: dict[str, Value] = {
+        noise: _mean(row.metrics[metric] for row in rows if row.noise == noise) for noise in NOISES
+    }
+    return values | {"mean": _mean(values.values())} if mean else values
+
+
+def _mean(values: Iterable[Value]) -> Value:
+    numbers = [math.nan if value is None else value for value in values]
+    return _number(float(np.mean(numbers))) if numbers else None
+
+
+def _number(value: float) -> Value:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,95 @@
+"""From a data folder to patches, whatever lies in it: the one door to all readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from components.example_gen import photographs, sequences, sources_table, strips
+from components.example_gen.patch_set import PatchSet, SequenceInput
+from components.example_gen.settings import DataSettings, SourceType
+from trainer.errors import UserError
+
+__all__ = ["PatchSet", "SequenceInput", "Skipped", "list_sequences", "load_sequence"]
+
+
+class Skipped(NamedTuple):
+    """An image sequence (or photograph) that is left out, and why."""
+
+    name: str
+    reason: str
+
+
+_FIND: dict[str, Callable[[str], dict[str, tuple[str, ...]]]] = {
+    "strips": strips.find,
+    "sequences": sequences.find,
+    "photos": photographs.find,
+}
+_CHECK: dict[str, Callable[[str, tuple[str, ...], str], list[SequenceInput]]] = {
+    "strips": strips.check,
+    "sequences": sequences.check,
+    "photos": photographs.check,
+}
+_EXPECTED = {
+    "strips": "a folder per image sequence with 16 PNG strips (HPatches patch release)",
+    "sequences": "a folder per image sequence with images 1..6 and homographies H_1_2..H_1_6",
+    "photos": "photographs (png, jpg, tif, bmp, ppm, pgm or webp)",
+}
+
+
+def list_sequences(
+    source_type: SourceType, root: str, settings: DataSettings
+) -> tuple[list[SequenceInput], list[Skipped]]:
+    """Finds the image sequences of a data folder and checks their layout; reads no image.
+
+    Args:
+        source_type: What lies in the folder.
+        root: Data folder, local or remote. Its `sources.csv`, if any, tells which image
+            sequences (or photographs, by stem) show the same thing.
+        settings: Whether bad sequences are skipped.
+
+    Returns:
+        The image sequences sorted by name, and what is skipped (only with
+        `skip_bad_sequences`).
+
+    Raises:
+        UserError: When the folder holds nothing usable, or one sequence is bad and bad ones
+            are not skipped.
+    """
+    found = _FIND[source_type](root)
+    if not found:
+        raise UserError(f"{root}: no image sequence found, expected {_EXPECTED[source_type]}")
+    table = sources_table.read(root)
+    inputs: list[SequenceInput] = []
+    skipped: list[Skipped] = []
+    for name, paths in sorted(found.items()):
+        try:
+            inputs.extend(_CHECK[source_type](name, paths, table.get(name, name)))
+        except UserError as error:
+            if not settings.skip_bad_sequences:
+                raise
+            skipped.append(Skipped(name, str(error)))
+    if not inputs:
+        reasons = "; ".join(item.reason for item in skipped)
+        raise UserError(f"{root}: every image sequence is bad and skipped ({reasons})")
+    return sorted(inputs, key=lambda item: item.name), skipped
+
+
+def load_sequence(item: SequenceInput, settings: DataSettings) -> PatchSet:
+    """Reads or cuts the patches of one image sequence.
+
+    Deterministic: the same files, settings and name give the same bytes, in whatever order
+    and process sequences are loaded.
+
+    Args:
+        item: As `list_sequences` returned it.
+        settings: Seed, limits, extraction and photograph settings.
+
+    Raises:
+        UserError: When a file cannot be used; the message names it.
+    """
+    if item.source_type == "strips":
+        return strips.load(item)
+    if item.source_type == "sequences":
+        return sequences.load(item, settings)
+    return photographs.load(item, settings)

@@ -1,0 +1,73 @@
+"""The numbers of `hpatches evaluate` as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trainer.variants import NOISE_NAMES, NOISES
+
+_KINDS = {"i": "illumination", "v": "viewpoint", "u": "unspecified"}
+_Row = tuple[str, Mapping[str, float | None], float | None]
+
+
+def print_scores(console: Console, result: Mapping[str, Any]) -> None:
+    """Prints the tasks' numbers in per cent, and remarks on the data.
+
+    Args:
+        console: Where to.
+        result: As `evaluate_release` returns it.
+    """
+    table = Table(title=_title(result["data"]), title_justify="left")
+    table.add_column("task")
+    table.add_column("measure")
+    for heading in (*NOISE_NAMES.values(), "mean"):
+        table.add_column(heading, justify="right")
+    for task, rows in _ROWS.items():
+        if result.get(task) is None:
+            continue
+        for number, (measure, by_noise, mean) in enumerate(rows(result[task])):
+            cells = (*(_percent(by_noise.get(noise)) for noise in NOISES), _percent(mean))
+            table.add_row(task if number == 0 else "", measure, *cells)
+        table.add_section()
+    console.print(table)
+    for note in result["data"].get("notes", ()):
+        console.print(Text(note, style="yellow"), soft_wrap=True)
+
+
+def _title(data: Mapping[str, Any]) -> str:
+    return (
+        f"{len(data['sequences'])} image sequences, {data['points']} points, "
+        f"{data['tasks']['origin']}; in per cent"
+    )
+
+
+def _verification(scores: Mapping[str, Any]) -> Iterator[_Row]:
+    for balance, measure in (("imbalanced", "AP"), ("balanced", "AUC")):
+        for pair_set, by_noise in scores[balance].items():
+            yield f"{measure} {pair_set} ({balance})", by_noise or {}, None
+    yield "mean AP (imbalanced)", {}, scores["mean"]
+
+
+def _matching(scores: Mapping[str, Any]) -> Iterator[_Row]:
+    yield "mAP", scores, scores["mean"]
+    for kind, by_noise in scores["by_kind"].items():
+        yield f"mAP {_KINDS.get(kind, kind)}", by_noise, by_noise.get("mean")
+    yield "success rate", scores["success_rate"], scores["success_rate"].get("mean")
+
+
+def _retrieval(scores: Mapping[str, Any]) -> Iterator[_Row]:
+    for size in scores[NOISES[0]]:
+        yield f"mAP, pool of {size}", {noise: scores[noise][size] for noise in NOISES}, None
+    yield "mAP", {}, scores["mean"]
+
+
+_ROWS = {"verification": _verification, "matching": _matching, "retrieval": _retrieval}
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"

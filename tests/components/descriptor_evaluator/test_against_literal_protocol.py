@@ -1,0 +1,144 @@
+"""The fast tasks equal the literal protocol on random, tied, clustered and broken input."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.descriptor_evaluator import matching, retrieval, verification
+from components.descriptor_evaluator.tasks import SequenceInfo, TaskSettings, draw
+from tests.components.descriptor_evaluator import literal_protocol as literal
+
+NAMES = ("i_one", "v_one", "v_three", "v_two")
+GROUPS = {"i_one": "one", "v_one": "one", "v_three": "three", "v_two": "two"}
+FLAVOURS = (
+    "random", "good", "integers", "binary", "clustered", "near_collapse", "collapse", "tiny",
+    "offset", "nan", "infinite", "all_nan", "duplicates",
+)  # fmt: skip
+
+
+def collection(flavour: str, seed: int, dimension: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    result = {}
+    for name in NAMES:
+        count = int(rng.integers(2, 9))
+        points = rng.normal(size=(1, count, dimension))
+        noise = rng.normal(size=(16, count, dimension))
+        values = points + 0.5 * noise
+        if flavour == "random":
+            values = noise
+        elif flavour == "integers":
+            values = np.round(values)
+        elif flavour == "binary":
+            values = (values > 0).astype(float)
+        elif flavour == "clustered":
+            values = np.round(points) + 1e-7 * np.round(noise)
+        elif flavour == "near_collapse":
+            values = 1.0 + 1e-7 * noise
+        elif flavour == "collapse":
+            values = np.full_like(values, 0.3)
+        elif flavour == "tiny":
+            values = values * 1e-7
+        elif flavour == "offset":
+            values = values * 1e-3 + 100.0
+        elif flavour == "nan":
+            values[rng.random(values.shape[:2]) < 0.1] = np.nan
+        elif flavour == "infinite":
+            values[rng.random(values.shape) < 0.05] = np.inf
+        elif flavour == "all_nan":
+            values[:] = np.nan
+        elif flavour == "duplicates":
+            values = values[:, rng.integers(count, size=count)]
+        result[name] = values.astype(np.float32)
+    return result
+
+
+def tasks_of(values, seed):
+    infos = [SequenceInfo(name, GROUPS[name], name[0], values[name].shape[1]) for name in NAMES]
+    settings_ = TaskSettings(seed=seed, queries_per_point=0.5, distractors_per_point=0.8)
+    return draw(infos, settings_)
+
+
+inputs = given(
+    flavour=st.sampled_from(FLAVOURS),
+    seed=st.integers(0, 10**6),
+    dimension=st.sampled_from((2, 3, 17, 128)),
+)
+effort = settings(max_examples=60, deadline=None)
+
+
+@inputs
+@effort
+def test_matching_equals_the_literal_protocol(flavour, seed, dimension):
+    for descriptors in collection(flavour, seed, dimension).values():
+        expected = literal.matching(descriptors)
+        for noise, target, metrics in matching.match_sequence(descriptors):
+            found = [metrics[name] for name in ("ap", "ap_tie_safe", "success_rate")]
+            np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
+
+
+@inputs
+@effort
+def test_retrieval_equals_the_literal_protocol(flavour, seed, dimension):
+    values = collection(flavour, seed, dimension)
+    tasks = tasks_of(values, seed)
+    if tasks.queries is None:
+        return
+    queries, distractors = (
+        [(NAMES[s], int(i)) for s, i in zip(table.sequence, table.index, strict=True)]
+        for table in (tasks.queries, tasks.distractors)
+    )
+    sizes = sorted({6, 7, 9, *tasks.pool_sizes})
+    tasks = type(tasks)(**{**vars(tasks), "pool_sizes": tuple(sizes)})
+    expected = literal.retrieval(values, queries, distractors, sizes, GROUPS)
+    rows = {(row.sequence, row.unit, row.noise): row for row in retrieval.score(values, tasks)}
+    assert len(rows) == 3 * len(queries)
+    for number, (name, index) in enumerate(queries):
+        for noise in "eht":
+            metrics = rows[name, str(index), noise].metrics
+            wanted = [expected[number, noise, size] for size in sizes]
+            found = [metrics[f"ap@{size}"] for size in sizes]
+            np.testing.assert_allclose(found, [pair[0] for pair in wanted], atol=1e-9, rtol=0)
+            means = np.mean(np.array(wanted), axis=0)
+            found = [metrics["ap"], metrics["ap_tie_safe"]]
+            np.testing.assert_allclose(found, means, atol=1e-9, rtol=0)
+
+
+@inputs
+@effort
+def test_verification_equals_the_literal_protocol(flavour, seed, dimension):
+    values = collection(flavour, seed, dimension)
+    tasks = tasks_of(values, seed)
+    tables = {}
+    for key in ("positives", "intra", "inter"):
+        pairs = getattr(tasks, key)
+        columns = zip(
+            pairs.sequence1, pairs.image1, pairs.index1,
+            pairs.sequence2, pairs.image2, pairs.index2, strict=True,
+        )  # fmt: skip
+        tables[key] = [(NAMES[a], b, c, NAMES[d], e, f) for a, b, c, d, e, f in columns]
+    rows = {(row.unit, row.noise): row.metrics for row in verification.score(values, tasks)}
+    assert len(rows) == 6
+    for unit in ("inter", "intra"):
+        expected = literal.verification(values, tables["positives"], tables[unit])
+        for noise in "eht":
+            metrics = rows[unit, noise]
+            found = [metrics["auc"], metrics["ap"]]
+            np.testing.assert_allclose(found, expected[noise], atol=1e-9, rtol=0)
+            safe = [metrics["auc_tie_safe"], metrics["ap_tie_safe"]]
+            np.testing.assert_array_equal(found, safe)
+
+
+@pytest.mark.parametrize("flavour", ["clustered", "near_collapse", "good", "duplicates"])
+def test_many_rows_cross_the_block_borders_unharmed(flavour, monkeypatch):
+    monkeypatch.setattr(matching, "_ROWS", 7)
+    monkeypatch.setattr(retrieval, "_CHUNK", 5)
+    monkeypatch.setattr(retrieval, "_QUERIES", 3)
+    monkeypatch.setattr(verification, "_BLOCK", 11)
+    for run in (
+        test_matching_equals_the_literal_protocol,
+        test_retrieval_equals_the_literal_protocol,
+        test_verification_equals_the_literal_protocol,
+    ):
+        for seed in range(3):
+            run.hypothesis.inner_test(flavour=flavour, seed=seed, dimension=8)

@@ -1,0 +1,300 @@
+"""The component's executor on a few made-up patches and tiny SavedModels."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.components.util import model_utils
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.descriptor_evaluator import evaluate, executor, gate, verdict
+from components.descriptor_evaluator.descriptor_store import DescribeSequence
+from components.descriptor_evaluator.measuring import RunError
+from components.descriptor_evaluator.settings import EvaluationSettings
+from trainer import manifest, records
+from trainer.errors import UserError
+from trainer.variants import NOISES, PATCH_SIZE, TARGETS
+
+POINTS = 24
+SEQUENCES = [("i_a", "a"), ("v_a", "a"), ("i_b", "b"), ("v_b", "b")]
+FLOORS = {
+    "baseline": None,
+    "floors": [
+        {"task": "matching", "at_least": 0.5},
+        {"task": "retrieval", "noise": "e", "at_least": 0.5},
+    ],
+    "production": {"mode": "point"},
+    "resamples": 200,
+}
+
+
+def make_patches(seed: int) -> np.ndarray:
+    """Smooth random patches, uint8 [POINTS, 16, 65, 65]; noise grows from e to t."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(40, 215, (POINTS, 7, 7)).astype(np.float32)
+    base = np.stack(
+        [cv2.resize(c, (PATCH_SIZE, PATCH_SIZE), interpolation=cv2.INTER_CUBIC) for c in coarse]
+    )
+    strength = [0.0] + [level for level in (4.0, 10.0, 20.0) for _ in range(TARGETS)]
+    variants = [base + rng.normal(0, s + 1e-3, base.shape) for s in strength]
+    return np.clip(np.stack(variants, axis=1), 0, 255).astype(np.uint8)
+
+
+def write_examples(root: Path) -> str:
+    """Writes shards and a manifest with an eval and a val split."""
+    splits: dict = {"train": [], "val": [], "eval": []}
+    for number, (name, source) in enumerate([*SEQUENCES, ("v_c", "c")]):
+        split = "val" if source == "c" else "eval"
+        shard = f"Split-{split}/{name}-00000-of-00001"
+        (root / f"Split-{split}").mkdir(parents=True, exist_ok=True)
+        with tf.io.TFRecordWriter(str(root / shard)) as writer:
+            for index, patches in enumerate(make_patches(number)):
+                record = records.PatchSequence(name, source, name[0], index, patches)
+                writer.write(records.encode(record))
+        splits[split].append(
+            manifest.SequenceEntry(
+                name=name,
+                source=source,
+                kind=name[0],
+                count=POINTS,
+                shards=(shard,),
+                checksum=f"{number}",
+            )
+        )
+    manifest.write(manifest.Manifest(splits=splits), str(root))
+    return str(root)
+
+
+class TinyModel(tf.Module):
+    """Pixels shrunk to 8 x 8 as a descriptor, or something broken."""
+
+    def __init__(self, behaviour: str):
+        super().__init__()
+        self._behaviour = behaviour
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.uint8, name="patches")])
+    def serve(self, patches):
+        """Describes uint8 [N, h, w]."""
+        small = tf.image.resize(tf.cast(patches, tf.float32)[..., None], [8, 8], method="area")
+        flat = tf.reshape(small, [-1, 64])
+        flat -= tf.reduce_mean(flat, axis=1, keepdims=True)
+        found = tf.math.l2_normalize(flat, axis=1)
+        if self._behaviour == "constant":
+            found = tf.ones_like(found) / 8.0
+        if self._behaviour == "poor":
+            found = tf.concat([found[:, :2], tf.zeros_like(found[:, 2:])], axis=1)
+        if self._behaviour == "nan":
+            found = found * float("nan")
+        if self._behaviour == "crash":
+            with tf.control_dependencies([tf.debugging.assert_less(found, -2.0, "deliberate")]):
+                found = tf.identity(found)
+        return {"descriptors": found}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Saves a tiny model once per behaviour; returns the artifact's folder."""
+    made: dict[str, str] = {}
+
+    def make(behaviour: str) -> str:
+        if behaviour not in made:
+            folder = tmp_path_factory.mktemp(f"model_{behaviour}")
+            model = TinyModel(behaviour)
+            name = "other" if behaviour == "unsigned" else "serving_default"
+            tf.saved_model.save(
+                model, str(folder / "Format-Serving"), signatures={name: model.serve}
+            )
+            made[behaviour] = str(folder)
+        return made[behaviour]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    return write_examples(tmp_path_factory.mktemp("examples"))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Shared by the module, so that the baselines are scored once."""
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def run(examples, models, cache, tmp_path):
+    """Runs the executor; returns the verdict, the blessing and the evaluation's folder."""
+
+    def run_executor(behaviour, gate_settings=FLOORS, production=None, cache_dir=cache, **inputs):
+        def artifact(kind, uri):
+            made = kind()
+            made.uri = str(uri)
+            return made
+
+        given = artifact(standard_artifacts.Examples, inputs.get("examples", examples))
+        given.split_names = artifact_utils.encode_split_names(["train", "val", "eval"])
+        input_dict = {
+            "examples": [given],
+            "model": [artifact(standard_artifacts.Model, models(behaviour))],
+        }
+        if production is not None:
+            served = artifact(standard_artifacts.Model, models(production) if production else "")
+            served.set_int_custom_property("exists", int(bool(production)))
+            served.set_string_custom_property("checksum", "" if production else "none")
+            input_dict["baseline_model"] = [served]
+        evaluation = artifact(standard_artifacts.ModelEvaluation, tmp_path / "evaluation")
+        blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
+        settings = EvaluationSettings.model_validate({"gate": gate_settings})
+        context = executor.Executor.Context(tmp_dir=str(tmp_path / "tmp"), unique_id="1")
+        executor.Executor(context).Do(
+            input_dict,
+            {"evaluation": [evaluation], "blessing": [blessing]},
+            {
+                "settings": settings.model_dump_json(),
+                "code_fingerprint": "code",
+                "cache_dir": cache_dir,
+            },
+        )
+        return verdict.read(evaluation.uri), blessing, Path(evaluation.uri)
+
+    return run_executor
+
+
+def assert_blessing(blessing, blessed: bool):
+    names = {path.name for path in Path(blessing.uri).iterdir()}
+    assert names == {"BLESSED" if blessed else "NOT_BLESSED"}
+    assert model_utils.is_model_blessed(blessing) is blessed
+
+
+def test_a_good_first_model_is_blessed_with_everything_written(run):
+    found, blessing, folder = run("good", production="")
+    assert found.blessed, found.reasons
+    assert_blessing(blessing, True)
+    assert blessing.get_string_custom_property("current_model")
+    assert found.production.status == "none"
+    assert {check.name for check in found.checks} == {
+        "evaluation",
+        "floor",
+        "production",
+        "degeneracy",
+        "tfma",
+    }
+    (row,) = [row for row in found.table if (row.task, row.noise) == ("matching", "mean")]
+    assert row.sources == 2
+    assert set(row.baselines) == {"rootsift", "rootsift-smoothed"}
+    assert all(0.0 < value <= 1.0 for value in row.baselines.values())
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["matching"]["mean"] == pytest.approx(row.candidate)
+    rows = (folder / "unit_rows" / "candidate.jsonl").read_text().splitlines()
+    assert sum('"task": "matching"' in line for line in rows) == 4 * len(NOISES) * TARGETS
+    assert (folder / "tasks.npz").exists()
+    assert any(path.name.startswith("validations") for path in folder.iterdir())
+    assert not (folder.parent / "tmp" / "1" / "descriptor_evaluator").exists()
+
+
+def test_a_poor_model_is_refused_with_the_slice_and_the_distance(run):
+    found, blessing, _ = run("poor")
+    assert_blessing(blessing, False)
+    assert any("below the floor of 50.00" in reason for reason in found.reasons)
+    assert not [c for c in found.checks if c.name == "tfma"][0].passed
+
+
+def test_a_constant_model_is_refused_as_degenerate_whatever_the_floors_say(run):
+    gate_settings = FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}
+    found, blessing, _ = run("constant", gate_settings)
+    assert_blessing(blessing, False)
+    assert len(found.reasons) == 1
+    assert "degenerate" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [("nan", "NaN"), ("crash", "cannot describe"), ("unsigned", "cannot be used")],
+)
+def test_a_broken_model_is_refused_with_the_reason(run, behaviour, words):
+    found, blessing, _ = run(behaviour)
+    assert_blessing(blessing, False)
+    assert any(words in reason for reason in found.reasons), found.reasons
+
+
+def test_a_candidate_is_compared_with_production(run):
+    found, blessing, _ = run("good", production="poor")
+    assert_blessing(blessing, True)
+    assert found.production.status == "compared"
+    assert found.table[0].change.mean > 0
+    assert blessing.get_string_custom_property("baseline_model")
+    worse, blessing, _ = run(
+        "poor", FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}, production="good"
+    )
+    assert_blessing(blessing, False)
+    assert any("below production" in reason for reason in worse.reasons)
+
+
+def test_the_identical_model_passes_as_such(run):
+    found, blessing, folder = run("good", production="good")
+    assert_blessing(blessing, True)
+    assert found.production.status == "identical"
+    assert not (folder / "unit_rows" / "production.jsonl").exists()
+
+
+def test_a_production_model_that_breaks_refuses(run):
+    found, blessing, _ = run("good", production="crash")
+    assert_blessing(blessing, False)
+    assert "production" in found.reasons[0]
+
+
+def test_scores_are_taken_from_the_cache(run, monkeypatch):
+    first, _, _ = run("good", production="poor")
+    monkeypatch.setattr(DescribeSequence, "process", lambda self, entry: pytest.fail("described"))
+    again, _, _ = run("good", production="poor")
+    assert again.to_json() == first.to_json()
+    # The candidate of one run is production of the next.
+    swapped, _, _ = run("poor", production="good")
+    assert swapped.production.checksum == first.candidate_checksum
+
+
+def test_without_a_cache_the_result_is_the_same(run):
+    kept, _, _ = run("good")
+    fresh, _, _ = run("good", cache_dir=None)
+    assert fresh.to_json() == kept.to_json()
+
+
+def test_a_crash_while_scoring_or_judging_refuses(run, monkeypatch):
+    def crash(*args, **kwargs):
+        raise ZeroDivisionError("deliberate")
+
+    monkeypatch.setattr(evaluate, "score", crash)
+    found, blessing, _ = run("good", cache_dir=None)
+    assert_blessing(blessing, False)
+    assert "deliberate" in found.reasons[0]
+    monkeypatch.undo()
+    monkeypatch.setattr(gate, "judge", crash)
+    found, blessing, _ = run("good")
+    assert found.reasons == (
+        "The evaluation crashed (ZeroDivisionError: deliberate), so the model was not judged.",
+    )
+
+
+def test_failing_machinery_is_raised_and_blesses_nothing(run, monkeypatch, tmp_path):
+    def full(self, entry):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(DescribeSequence, "process", full)
+    with pytest.raises(RunError, match="No space left"):
+        run("good", cache_dir=None)
+    assert not (tmp_path / "blessing").exists()
+
+
+def test_examples_that_cannot_be_read_are_the_users_to_mend(run, tmp_path):
+    root = tmp_path / "broken"
+    write_examples(root)
+    shard = root / "Split-eval" / "i_a-00000-of-00001"
+    shard.write_bytes(shard.read_bytes()[:100_000])
+    with pytest.raises(UserError, match=r"i_a-00000-of-00001: record 1 cannot be read"):
+        run("good", examples=root)
+    with pytest.raises(UserError, match="no manifest"):
+        run("good", examples=tmp_path)
+    assert not (tmp_path / "blessing").exists()

@@ -1,0 +1,64 @@
+import pytest
+from pydantic import ValidationError
+
+from components.descriptor_evaluator.settings import EvaluationSettings, GateSettings
+
+
+def refused(match, **changes):
+    with pytest.raises(ValidationError, match=match):
+        EvaluationSettings.model_validate(changes)
+
+
+def test_the_defaults_are_valid_and_come_back_from_json():
+    settings = EvaluationSettings()
+    assert EvaluationSettings.model_validate_json(settings.model_dump_json()) == settings
+    assert settings.gate.baseline.margins == {"mean": 0.0, "e": -0.01}
+    assert settings.gate.production.delta == 0.01
+
+
+def test_a_gate_that_could_pass_anything_is_refused():
+    refused("neither a floor nor a baseline", gate={"baseline": None})
+    GateSettings(baseline=None, floors=[{"task": "matching", "at_least": 0.3}])
+
+
+@pytest.mark.parametrize(
+    ("floor", "match"),
+    [
+        ({"task": "matching", "metric": "auc", "at_least": 0.3}, "no metric 'auc'"),
+        ({"task": "retrieval", "metric": "ap@", "at_least": 0.3}, "no metric 'ap@'"),
+        ({"task": "matching", "noise": "x", "at_least": 0.3}, "'e', 'h' or 't'"),
+        ({"task": "matching", "kind": "u", "at_least": 0.3}, "'i' or 'v'"),
+        ({"task": "tracking", "at_least": 0.3}, "'verification', 'matching' or 'retrieval'"),
+        ({"task": "matching", "at_least": 30}, "less than or equal to 1"),
+        ({"task": "verification", "kind": "v", "at_least": 0.3}, "have no kind"),
+    ],
+)
+def test_a_floor_on_something_unknown_is_refused_before_anything_runs(floor, match):
+    refused(match, gate={"floors": [floor]})
+
+
+def test_known_metrics_are_accepted():
+    for task, metric in [
+        ("matching", "success_rate"),
+        ("retrieval", "ap@100"),
+        ("verification", "auc"),
+        ("retrieval", "ap_tie_safe"),
+    ]:
+        GateSettings.model_validate({"floors": [{"task": task, "metric": metric, "at_least": 0.1}]})
+
+
+def test_a_gate_on_a_task_that_is_not_scored_is_refused():
+    refused("gate.baseline uses the task retrieval", tasks=["matching"])
+    only = {"baseline": {"tasks": ["matching"]}, "production": {"tasks": ["matching"]}}
+    EvaluationSettings.model_validate({"tasks": ["matching"], "gate": only})
+
+
+def test_verification_cannot_be_guarded_by_a_lower_bound():
+    rule = {"tasks": ["verification"]}
+    refused("no interval over sources", gate={"production": rule})
+    EvaluationSettings.model_validate({"gate": {"production": rule | {"mode": "point"}}})
+
+
+def test_unknown_keys_and_delta_in_points_are_refused():
+    refused("Extra inputs", gate={"flors": []})
+    refused("less than or equal to 0.2", gate={"production": {"delta": 1}})

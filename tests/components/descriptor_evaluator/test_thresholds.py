@@ -1,0 +1,117 @@
+"""The gate's thresholds through TFMA itself."""
+
+import math
+
+import apache_beam as beam
+import numpy as np
+import pytest
+
+from components.descriptor_evaluator import slicing, thresholds
+from components.descriptor_evaluator.gate import Evidence, judge
+from components.descriptor_evaluator.settings import GateSettings
+from components.descriptor_evaluator.verdict import Production, Slice
+from tests.components.descriptor_evaluator.unit_row_samples import level, table
+
+NAMES = ("rootsift", "rootsift-smoothed")
+SOURCES = 3
+
+
+def gate(**changes):
+    base = {
+        "floors": [{"task": "matching", "noise": "t", "kind": "v", "at_least": 0.3}],
+        "production": {"mode": "point"},
+    }
+    return GateSettings.model_validate(base | changes)
+
+
+@pytest.fixture
+def validate(tmp_path):
+    """Runs TFMA over tables and returns its validation as a check."""
+
+    def run(candidate, settings, production=None, baseline=0.2):
+        tables = {name: table(level(baseline), SOURCES) for name in NAMES}
+        config = thresholds.eval_config(settings, NAMES, production is not None)
+        batches = slicing.record_batches(
+            table(candidate, SOURCES),
+            tables,
+            None if production is None else table(production, SOURCES),
+            thresholds.metrics_used(settings),
+        )
+        result = slicing.run_tfma(
+            batches, config, str(tmp_path), lambda: beam.Pipeline(runner="DirectRunner")
+        )
+        return thresholds.validation_check(result)
+
+    return run
+
+
+def test_a_good_candidate_passes_and_the_sliced_means_are_ours(validate, tmp_path):
+    import tensorflow_model_analysis as tfma
+
+    check = validate(level(0.6), gate(), production=level(0.605))
+    assert check.passed, check.sentence
+    result = tfma.load_eval_result(str(tmp_path), model_name="candidate")
+    means = {
+        tuple(value for _, value in key): metrics[""][""]["mean_prediction"]["doubleValue"]
+        for key, metrics in result.slicing_metrics
+    }
+    rows = table(level(0.6), SOURCES)
+    expected = {
+        ("ap", "matching"): rows.mean(Slice("matching"), "ap"),
+        ("v", "ap", "t", "retrieval"): rows.mean(Slice("retrieval", "t", "v"), "ap"),
+        ("ap", "e", "verification"): rows.mean(Slice("verification", "e"), "ap"),
+    }
+    for key, value in expected.items():
+        assert means[key] == pytest.approx(value, abs=1e-12)
+    assert ("ap", "i_00", "matching") in means
+
+
+def test_floors_baselines_and_change_thresholds_all_refuse_and_are_named(validate):
+    settings = gate(floors=[{"task": "retrieval", "metric": "ap@100", "at_least": 0.95}])
+    check = validate(level(0.5), settings, production=level(0.52), baseline=0.6)
+    assert not check.passed
+    for part in (
+        "candidate on retrieval, ap@100 is 0.9000, asked at least 0.9500",
+        "candidate on matching, ap_tie_safe is -0.0200, asked change at least -0.0100",
+        "over_rootsift-smoothed on matching, ap_tie_safe, e is -0.1000",
+        "over_rootsift on retrieval, ap_tie_safe is -0.1000",
+    ):
+        assert part in check.sentence
+
+
+def test_nan_refuses(validate):
+    check = validate(
+        lambda task, noise, kind, source: math.nan if source == 0 and noise == "t" else 0.9, gate()
+    )
+    assert not check.passed
+
+
+def test_a_slice_that_does_not_exist_refuses(validate):
+    settings = gate(
+        floors=[{"task": "retrieval", "metric": "ap@500", "noise": "h", "at_least": 0.0}]
+    )
+    check = validate(level(0.6), settings)
+    assert not check.passed
+    assert "retrieval" in check.sentence and "ap@500" in check.sentence
+
+
+def test_tfma_agrees_with_the_gate_on_a_threshold_that_is_exactly_met(validate):
+    settings = gate(floors=[{"task": "matching", "at_least": 0.7}], baseline=None)
+    assert validate(lambda *_: 0.7, settings).passed
+    found = Evidence(table(lambda *_: 0.7, SOURCES), {}, production_state=Production("none"))
+    assert judge(found, settings, ("matching",)).blessed
+
+
+def test_models_scored_on_other_units_are_refused():
+    with pytest.raises(ValueError, match="same units"):
+        slicing.record_batches(table(0.5, 3), {"rootsift": table(0.5, 2)}, None, {})
+
+
+def test_batches_hold_one_row_per_unit_and_metric():
+    metrics = thresholds.metrics_used(gate())
+    assert metrics["matching"] == ("ap", "ap_tie_safe")
+    batches = slicing.record_batches(table(0.5, 1), {"rootsift": table(0.4, 1)}, None, metrics)
+    rows = sum(batch.num_rows for batch in batches)
+    assert rows == 2 * len(table(0.5, 1))
+    over = np.concatenate([batch.column("over_rootsift").flatten() for batch in batches])
+    assert over == pytest.approx(0.1)

@@ -1,0 +1,176 @@
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.standard_component_specs import EXAMPLES_KEY
+
+from components.example_gen import executor, shards, strips
+from components.example_gen.component import PatchExampleGen
+from components.example_gen.patch_set import PatchSet
+from components.example_gen.settings import DataSettings, SplitSettings
+from trainer import manifest, records
+from trainer.errors import UserError
+
+NAMES = ("v_a", "i_b", "v_c", "i_d", "v_e", "i_f", "v_g", "i_h")
+POINTS = 3
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """A patch release of eight small sequences; `v_a` and `v_c` show one scene."""
+    root = tmp_path / "release"
+    for number, name in enumerate(NAMES):
+        random = np.random.default_rng(number)
+        patches = random.integers(0, 256, (POINTS, *records.PATCH_SHAPE), dtype=np.uint8)
+        strips.write_release(
+            PatchSet(name, name, name[0], patches, np.zeros((POINTS, 3), np.float32)), str(root)
+        )
+    (root / "sources.csv").write_text("name,source\nv_a,hall\nv_c,hall\n")
+    return root
+
+
+def _run(release: Path, output: Path, pattern: str | None = None, **settings) -> Path:
+    """Runs the executor with what the component and TFX's driver would hand it."""
+    component = PatchExampleGen(
+        input_base=str(release),
+        source="strips",
+        settings_json=DataSettings(source="strips", **settings).model_dump_json(),
+        split_lists=None,
+        code_fingerprint="",
+        pattern=pattern,
+    )
+    examples = standard_artifacts.Examples()
+    examples.uri = str(output)
+    executor.Executor().Do({}, {EXAMPLES_KEY: [examples]}, dict(component.exec_properties))
+    assert artifact_utils.decode_split_names(examples.split_names) == ["train", "val", "eval"]
+    return output
+
+
+def _contents(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_one_record_per_patch_sequence_in_whole_shards(release: Path, tmp_path: Path):
+    root = _run(release, tmp_path / "out")
+    listing = manifest.read(str(root))
+    entries = [entry for split in listing.splits.values() for entry in split]
+    assert sorted(entry.name for entry in entries) == sorted(NAMES)
+    for entry in entries:
+        (shard,) = entry.shards
+        read = list(records.read_shard(str(root / shard)))
+        assert [(record.sequence, record.index) for record in read] == [
+            (entry.name, index) for index in range(POINTS)
+        ]
+        first = strips.read_strip(str(release / entry.name / "e2.png"))[1]
+        np.testing.assert_array_equal(read[1].patches[2], first)
+
+
+def test_splits_never_share_a_source(release: Path, tmp_path: Path):
+    listing = manifest.read(str(_run(release, tmp_path / "out")))
+    split_of: dict[str, set[str]] = {}
+    for split, entries in listing.splits.items():
+        for entry in entries:
+            split_of.setdefault(entry.source, set()).add(split)
+    assert set(split_of) == {"hall", *NAMES} - {"v_a", "v_c"}
+    assert all(len(splits) == 1 for splits in split_of.values())
+
+
+def test_the_same_data_and_seed_give_the_same_bytes(release: Path, tmp_path: Path):
+    assert _contents(_run(release, tmp_path / "one")) == _contents(_run(release, tmp_path / "two"))
+
+
+def test_a_long_sequence_is_cut_into_numbered_shards(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(shards, "RECORDS_PER_SHARD", 2)
+    root = _run(release, tmp_path / "out")
+    for split in manifest.SPLITS:
+        for entry in manifest.read(str(root)).splits[split]:
+            assert entry.shards == tuple(
+                f"Split-{split}/{entry.name}-0000{number}-of-00002" for number in (0, 1)
+            )
+            counts = [len(list(records.read_shard(str(root / shard)))) for shard in entry.shards]
+            assert counts == [2, 1]
+
+
+def test_a_bad_sequence_stops_the_run_in_one_sentence(release: Path, tmp_path: Path):
+    strip = release / "i_b" / "h3.png"
+    strip.write_bytes(strip.read_bytes()[:200])
+    with pytest.raises(UserError, match=r"h3\.png") as told:
+        _run(release, tmp_path / "out")
+    assert "\n" not in str(told.value) and "while running" not in str(told.value)
+
+
+def test_bad_sequences_can_be_skipped_and_are_listed(release: Path, tmp_path: Path):
+    strip = release / "i_b" / "h3.png"
+    strip.write_bytes(strip.read_bytes()[:200])
+    (release / "v_e" / "t5.png").unlink()
+    listing = manifest.read(str(_run(release, tmp_path / "out", skip_bad_sequences=True)))
+    assert [item.name for item in listing.skipped] == ["i_b", "v_e"]
+    assert "h3.png" in listing.skipped[0].reason and "t5.png" in listing.skipped[1].reason
+    kept = {entry.name for split in listing.splits.values() for entry in split}
+    assert kept == set(NAMES) - {"i_b", "v_e"}
+
+
+def test_a_split_that_skipping_empties_is_told(release: Path, tmp_path: Path):
+    splits = tmp_path / "splits.json"
+    splits.write_text(json.dumps({"train": ["v_a", "i_b", "i_d"], "test": ["v_e"]}))
+    strip = release / "v_e" / "ref.png"
+    strip.write_bytes(b"no PNG")
+    with pytest.raises(UserError, match="'eval' has no image sequence left"):
+        _run(
+            release,
+            tmp_path / "out",
+            skip_bad_sequences=True,
+            split=SplitSettings(rule="file", file=str(splits)),
+        )
+
+
+def test_the_folder_of_a_span_is_read(release: Path, tmp_path: Path):
+    shutil.move(str(release), str(tmp_path / "spans" / "span-2" / "v1"))
+    listing = manifest.read(
+        str(_run(tmp_path / "spans", tmp_path / "out", pattern="span-2/v1/*/*"))
+    )
+    assert listing.count("train") > 0
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_shard(release: Path, tmp_path: Path):
+    """Writes into a file system that is smaller than the shards."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small file system here: {mounted.stderr.decode().strip()}")
+    try:
+        with pytest.raises(UserError, match="could not be written") as told:
+            _run(release, disk / "out")
+        assert "Free space" in str(told.value)
+        assert not [path for path in disk.rglob("_tmp-*")]
+        assert not (disk / "out" / manifest.FILE_NAME).exists()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_write_that_fails_is_told_and_leaves_no_half_shard(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import tensorflow as tf
+
+    class FullDisk(tf.io.TFRecordWriter):
+        def write(self, record):
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.io, "TFRecordWriter", FullDisk)
+    with pytest.raises(UserError, match="No space left on device"):
+        _run(release, tmp_path / "out", skip_bad_sequences=True)
+    assert not list((tmp_path / "out").rglob("_tmp-*"))

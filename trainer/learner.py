@@ -1,0 +1,231 @@
+"""A network in training: its compiled steps, its forward pass, its snapshots.
+
+The only module that knows the distribution strategy; the loop above it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from trainer import batch_hard, image, model, probe, strategy
+from trainer.augmentation import flip_and_turn
+from trainer.config import TrainerConfig
+
+METRICS = (
+    "loss",
+    "hardest_positive",
+    "hardest_negative",
+    "active_share",
+    "spread",
+    "norm",
+    "gradient_norm",
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Weights, batch norm statistics and optimizer slots, in host memory."""
+
+    model: tuple[np.ndarray, ...]
+    optimizer: tuple[np.ndarray, ...]
+
+
+class Learner:
+    """The network, its optimizer and its loss, placed by a strategy.
+
+    Args:
+        config: The run.
+        placement: Strategy the variables and steps live under.
+        normalisation: From grey levels to network input.
+    """
+
+    def __init__(
+        self,
+        config: TrainerConfig,
+        placement: tf.distribute.Strategy,
+        normalisation: image.Normalisation,
+    ) -> None:
+        self.config = config
+        self.normalisation = normalisation
+        self.loss = batch_hard.BatchHardLoss.of(config.loss, config.model)
+        self.traces = 0
+        self._strategy = placement
+        self.replicas = placement.num_replicas_in_sync
+        with placement.scope():
+            self.model = model.build(
+                config.model,
+                config.seed,
+                synchronized=self.replicas > 1,
+                bfloat16=config.bfloat16,
+            )
+            # The optimizer's own compilation is for accelerators; the step compiles as a whole.
+            self.optimizer = tf_keras.optimizers.Adam(1e-3, jit_compile=False)
+            self.optimizer.build(self.model.trainable_variables)
+        self._forward = tf.function(self._infer)
+        self._steps: dict[tuple[int, int], Callable[..., tf.Tensor]] = {}
+
+    def train(
+        self, batches: np.ndarray, variants: int, rates: np.ndarray, first_step: int
+    ) -> dict[str, float]:
+        """Takes `len(rates)` steps and returns the means of `METRICS` over them.
+
+        Args:
+            batches: uint8 [steps or more, S*K, 32, 32]; what exceeds the rates is padding that
+                keeps the shape, and with it the compiled function, the same.
+            variants: K.
+            rates: float32, learning rate of each step.
+            first_step: Number of the first step in the run; seeds the augmentation.
+        """
+        key = (batches.shape[1], variants)
+        if key not in self._steps:
+            self._steps[key] = self._compiled_steps(variants)
+        padded = np.zeros(len(batches), np.float32)
+        padded[: len(rates)] = rates
+        means = self._steps[key](
+            self._dealt_out(batches),
+            tf.constant(padded),
+            tf.constant(len(rates)),
+            tf.constant(first_step),
+        )
+        return dict(zip(METRICS, means.numpy().astype(float).tolist(), strict=True))
+
+    def forward(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns embedding and descriptors of uint8 [N, 32, 32], in inference mode."""
+        embedding, descriptors = self._forward(tf.constant(patches))
+        return embedding.numpy(), descriptors.numpy()
+
+    def probe(self, patches: np.ndarray, variants: int) -> probe.ProbeSignals:
+        """Returns the signals of a batch uint8 [S*K, 32, 32] in inference mode."""
+        embedding, descriptors = self.forward(patches)
+        hardest = batch_hard.hardest_distances(
+            tf.constant(descriptors), variants, squared=self.loss.squared
+        )
+        share = self.loss.share(float(tf.reduce_mean(self.loss.per_anchor(hardest))))
+        return probe.signals(embedding, descriptors, variants, share)
+
+    def calibrate(self, patches: np.ndarray) -> None:
+        """Sets the batch norms' statistics to those of a batch, so that inference is meaningful.
+
+        Before the first step they would be 0 and 1, and the probe's start would be of another
+        network than the one that trains.
+        """
+        norms = [
+            layer
+            for layer in self.model.layers
+            if isinstance(layer, tf_keras.layers.BatchNormalization)
+        ]
+        for layer in norms:
+            layer.momentum = 0.0
+        pixels = tf.constant(patches)
+        # A function of its own: the momentum is a constant of a traced graph.
+        self._strategy.run(
+            tf.function(
+                lambda: self.model(image.normalise(pixels, self.normalisation), training=True)
+            )
+        )
+        for layer in norms:
+            layer.momentum = model.BATCH_NORM_MOMENTUM
+
+    def snapshot(self) -> Snapshot:
+        """Copies the present state to host memory."""
+        return Snapshot(
+            tuple(variable.numpy() for variable in self.model.variables),
+            tuple(variable.numpy() for variable in self.optimizer.variables),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes back to a snapshot, optimizer slots included."""
+        pairs = (
+            (self.model.variables, snapshot.model),
+            (self.optimizer.variables, snapshot.optimizer),
+        )
+        for variables, values in pairs:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+    def _infer(self, patches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self.model(image.normalise(patches, self.normalisation), training=False)
+
+    def _dealt_out(self, batches: np.ndarray) -> tf.Tensor:
+        """Gives each replica its patch sequences of every batch."""
+        if self.replicas == 1:
+            return tf.constant(batches)
+        share = batches.shape[1] // self.replicas
+
+        def part(context: tf.distribute.ValueContext) -> tf.Tensor:
+            start = context.replica_id_in_sync_group * share
+            return tf.constant(batches[:, start : start + share])
+
+        return self._strategy.experimental_distribute_values_from_function(part)
+
+    def _compiled_steps(self, variants: int) -> Callable[..., tf.Tensor]:
+        """Returns a function of many steps in one call, traced once per batch shape."""
+        compiled = strategy.compiles_with_xla(self.config, self._strategy)
+
+        def replica_step(patches: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            return self._replica_step(patches, variants, rate, step)
+
+        step_function = tf.function(replica_step, jit_compile=True) if compiled else replica_step
+
+        def one(batches: tf.Tensor, number: tf.Tensor, rate: tf.Tensor, step: tf.Tensor):
+            return step_function(batches[number], rate, step)
+
+        @tf.function
+        def steps(
+            batches: tf.Tensor, rates: tf.Tensor, count: tf.Tensor, first_step: tf.Tensor
+        ) -> tf.Tensor:
+            self.traces += 1
+            sums = tf.zeros(len(METRICS))
+            for number in tf.range(count):
+                metrics = self._strategy.run(
+                    one, (batches, number, rates[number], first_step + number)
+                )
+                sums += self._strategy.reduce("SUM", metrics, axis=None)
+            return sums / tf.cast(count, tf.float32)
+
+        return steps
+
+    def _replica_step(
+        self, patches: tf.Tensor, variants: int, rate: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
+        """One step on one replica; the sum over replicas of what it returns are the metrics."""
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group
+        anchors = patches.shape[0]
+        if self.config.augment:
+            seed = tf.stack([self.config.seed, step * self.replicas + replica])
+            patches = flip_and_turn(patches, variants, seed)
+        inputs = image.normalise(patches, self.normalisation)
+        with tf.GradientTape() as tape:
+            embedding, descriptors = self.model(inputs, training=True)
+            candidates = descriptors
+            if self.replicas > 1:
+                candidates = context.all_gather(descriptors, axis=0)
+            hardest = batch_hard.hardest_distances(
+                descriptors,
+                variants,
+                squared=self.loss.squared,
+                candidates=candidates,
+                offset=replica * anchors,
+            )
+            # Divided by the global batch: the replicas' gradients are summed.
+            loss = tf.reduce_sum(self.loss.per_anchor(hardest)) / (anchors * self.replicas)
+        variables = self.model.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.learning_rate.assign(rate)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        violated = self.loss.margin + hardest.positive > hardest.negative
+        local = (
+            tf.reduce_mean(hardest.positive),
+            tf.reduce_mean(hardest.negative),
+            tf.reduce_mean(tf.cast(violated, tf.float32)),
+            tf.sqrt(tf.reduce_sum(tf.math.reduce_variance(embedding, axis=0))),
+            tf.reduce_mean(tf.norm(embedding, axis=1)),
+            tf.linalg.global_norm(gradients),
+        )
+        return tf.stack([loss, *(value / self.replicas for value in local)])

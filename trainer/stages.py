@@ -1,0 +1,398 @@
+"""The stages of a run and the controller that moves between them: a pure state machine.
+
+Progressive hard batch mining: start with a small easy batch, grow it while the loss
+stays away from the collapse point L* (the loss of a network whose descriptors are all
+equal), and go back when the signs of a collapse show. `observe` takes a state and what
+was seen since, and returns the next state and the decisions taken; it reads no clock, no
+file and no network, so that every rule can be tested on an invented trace.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from trainer.config import ControllerConfig, StageConfig
+from trainer.probe import ProbeSignals
+
+_SMALLEST = 16  # patch sequences in the easiest batch that a rollback goes down to
+_HEALTHY_DISTANCE = 0.7  # probe distance, relative to the start, of a state surely good
+_LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
+_MEASURED_STEPS = 20  # before the speed is judged
+_NEXT_PROBE_EVERY = 50  # steps
+
+Kind = Literal["good", "promote", "insert", "shorten", "suspect", "rollback", "give_up", "finish"]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen over the last steps.
+
+    Attributes:
+        steps: How many steps.
+        loss: Their mean loss.
+        share: The same as a share of the collapse point (`BatchHardLoss.share`).
+        probe: Signals after them.
+        next_share: Share of the loss on a probe batch of the next stage's shape, or None
+            when it was not measured (`wants_next_probe`).
+        cpu_seconds: Processor time of the run so far, or None.
+    """
+
+    steps: int
+    loss: float
+    share: float
+    probe: ProbeSignals
+    next_share: float | None = None
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision, as it goes to the timeline.
+
+    Attributes:
+        kind: What was decided. `good` calls the present state good (take a snapshot of it);
+            `rollback` asks for the last good state back.
+        step: Steps of the run so far.
+        stage: Stage it concerns, from 0.
+        reason: Why, in words.
+        values: The numbers it rests on.
+    """
+
+    kind: Kind
+    step: int
+    stage: int
+    reason: str
+    values: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ControllerState:
+    """All that the controller knows between two observations.
+
+    Attributes:
+        plan: Stages, as changed by rollbacks and insertions.
+        start: Signals before the first step.
+        multiple: S of an inserted stage is a multiple of it (the replicas).
+        stage: Present stage, from 0.
+        step: Steps of the run so far, those before rollbacks included.
+        stage_step: Steps of the present stage.
+        smoothed: Running mean of the share.
+        lowest: Lowest running mean of the stage.
+        lowest_at: Stage step of `lowest`.
+        suspicious: Observations in a row with the signs of an onset.
+        rollbacks: Rollbacks so far.
+        inserted: Intermediate stages inserted for promotions so far.
+        patches: Patches seen so far.
+        speed_mark: (processor seconds, patches) at the first observation.
+        entered: Stages entered so far; tells whether an observation led into another one.
+        ended: Why the run is over; empty while it is not.
+    """
+
+    plan: tuple[StageConfig, ...]
+    start: ProbeSignals
+    multiple: int = 1
+    stage: int = 0
+    step: int = 0
+    stage_step: int = 0
+    smoothed: float | None = None
+    lowest: float = math.inf
+    lowest_at: int = 0
+    suspicious: int = 0
+    rollbacks: int = 0
+    inserted: int = 0
+    patches: int = 0
+    speed_mark: tuple[float, int] | None = None
+    entered: int = 1
+    ended: str = ""
+
+    @property
+    def current(self) -> StageConfig:
+        """The present stage."""
+        return self.plan[self.stage]
+
+    @property
+    def following(self) -> StageConfig | None:
+        """The next stage, if there is one."""
+        return self.plan[self.stage + 1] if self.stage + 1 < len(self.plan) else None
+
+
+def rate_at(stage: StageConfig, step: int) -> float:
+    """Returns the learning rate of a stage's step, from 0.
+
+    Example:
+        >>> stage = StageConfig(learning_rate=0.1, schedule="linear", max_steps=10)
+        >>> rate_at(stage, 0), rate_at(stage, 5)
+        (0.1, 0.05)
+    """
+    rate = stage.learning_rate
+    if stage.schedule == "linear":
+        rate *= max(0.0, 1 - step / stage.max_steps)
+    if step < stage.warm_up_steps:
+        rate *= (step + 1) / (stage.warm_up_steps + 1)
+    return rate
+
+
+def steps_until_decision(state: ControllerState, steps_per_loop: int) -> int:
+    """Returns how many steps to take before the next observation."""
+    return max(1, min(steps_per_loop, state.current.max_steps - state.stage_step))
+
+
+def wants_next_probe(state: ControllerState, steps: int) -> bool:
+    """Tells whether the observation after `steps` more should measure the next stage's shape.
+
+    From `min_steps` on, once in a while (it costs a forward pass of a large batch) and at the
+    last step.
+    """
+    stage, reached = state.current, state.stage_step + steps
+    if state.following is None or reached < stage.min_steps:
+        return False
+    due = reached // _NEXT_PROBE_EVERY > state.stage_step // _NEXT_PROBE_EVERY
+    first = state.stage_step < stage.min_steps
+    return due or first or reached >= stage.max_steps
+
+
+def observe(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> tuple[ControllerState, tuple[Decision, ...]]:
+    """Takes one observation.
+
+    Args:
+        state: Before it.
+        seen: What the last steps brought.
+        settings: The thresholds.
+
+    Returns:
+        The state after it and what was decided, in order. At most one decision moves
+        between stages; after `give_up` or `finish` the state has `ended` set.
+    """
+    if not math.isfinite(seen.loss):
+        state = _advanced(state, replace(seen, share=math.inf), settings)
+        return _collapsed(state, settings, "the loss is not finite", {})
+    state = _advanced(state, seen, settings)
+    if settings.enabled:
+        sign, values = _sign_of_collapse(state, seen, settings)
+        if sign == "collapse":
+            return _collapsed(state, settings, "the probe batch has collapsed", values)
+        if sign == "onset":
+            state = replace(state, suspicious=state.suspicious + 1)
+            if state.suspicious >= settings.patience:
+                return _collapsed(state, settings, "the probe batch is collapsing", values)
+            return state, (_decision(state, "suspect", "signs of a beginning collapse", values),)
+        state = replace(state, suspicious=0)
+    decisions: list[Decision] = []
+    if _is_good(state, seen):
+        decisions.append(_decision(state, "good", "the probe batch is healthy", {}))
+    state, more = _within_budget(state, seen, settings)
+    decisions += more
+    state, more = _moved_on(state, seen, settings)
+    return state, tuple(decisions + more)
+
+
+def _advanced(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> ControllerState:
+    """Counts the steps and updates the running mean."""
+    kept = settings.smoothing
+    smoothed = (
+        seen.share if state.smoothed is None else kept * state.smoothed + (1 - kept) * seen.share
+    )
+    stage_step = state.stage_step + seen.steps
+    improved = smoothed < state.lowest * (1 - settings.plateau_improvement)
+    return replace(
+        state,
+        step=state.step + seen.steps,
+        stage_step=stage_step,
+        smoothed=smoothed,
+        lowest=smoothed if improved else state.lowest,
+        lowest_at=stage_step if improved else state.lowest_at,
+        patches=state.patches + seen.steps * state.current.batch,
+    )
+
+
+def _sign_of_collapse(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> tuple[Literal["collapse", "onset", ""], dict[str, float]]:
+    """Judges the probe; distances and ranks are relative to those before the first step."""
+    probe = seen.probe
+    distance = probe.pair_distance / max(state.start.pair_distance, 1e-12)
+    rank = probe.effective_rank / state.start.effective_rank
+    values = {"relative_distance": distance, "relative_rank": rank, "share": seen.share}
+    values |= {"hardest_positive": probe.hardest_positive}
+    values |= {"hardest_negative": probe.hardest_negative}
+    finite = math.isfinite(distance) and math.isfinite(rank)
+    if not finite or distance < settings.collapsed_distance:
+        return "collapse", values
+    near = min(seen.share, probe.share) > settings.collapse_share
+    if near and rank < settings.collapsed_rank:
+        return "collapse", values
+    return ("onset" if near and distance < settings.onset_distance else ""), values
+
+
+def _is_good(state: ControllerState, seen: Observation) -> bool:
+    relative = seen.probe.pair_distance / max(state.start.pair_distance, 1e-12)
+    return relative >= _HEALTHY_DISTANCE or seen.share < _LEARNING_SHARE
+
+
+def _moved_on(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> tuple[ControllerState, list[Decision]]:
+    """Promotes, inserts an intermediate stage, or ends the run, when it is time."""
+    stage, following = state.current, state.following
+    used_up = state.stage_step >= stage.max_steps
+    if following is None:
+        if not used_up:
+            return state, []
+        decision = _decision(state, "finish", "the last stage has had its steps", {})
+        return replace(state, ended=decision.reason), [decision]
+    if state.stage_step < stage.min_steps or not (settings.enabled or used_up):
+        return state, []
+    values = {"smoothed_share": state.smoothed or 0.0}
+    if seen.next_share is not None:
+        values["next_share"] = seen.next_share
+    earned = _earned_promotion(state, seen, settings)
+    plateau = state.stage_step - state.lowest_at >= settings.plateau_steps
+    if not (earned or plateau or used_up):
+        return state, []
+    if not earned and settings.enabled and state.inserted < settings.max_inserted:
+        too_big = (seen.next_share or 0.0) > settings.intermediate_above
+        between = intermediate(stage, following, state.multiple)
+        if too_big and between is not None:
+            plan = (*state.plan[: state.stage + 1], between, *state.plan[state.stage + 1 :])
+            decision = _decision(state, "insert", "the next stage is too big a step", values)
+            state = replace(state, plan=plan, inserted=state.inserted + 1)
+            return _entered(state, state.stage + 1), [decision]
+    reason = earned or ("plateau of the smoothed loss" if plateau else "maximum steps reached")
+    decision = _decision(state, "promote", reason, values)
+    return _entered(state, state.stage + 1), [decision]
+
+
+def _earned_promotion(state: ControllerState, seen: Observation, settings: ControllerConfig) -> str:
+    """Returns why the loss allows the next stage, or nothing."""
+    if not settings.enabled:
+        return ""
+    below = state.current.promote_below
+    if below is not None and state.smoothed is not None and state.smoothed < below:
+        return "the smoothed loss is below its share of the collapse point"
+    if seen.next_share is not None and seen.next_share < settings.promote_probe_below:
+        return "the next stage's probe batch loses less than the collapse point"
+    return ""
+
+
+def _collapsed(
+    state: ControllerState, settings: ControllerConfig, why: str, values: dict[str, float]
+) -> tuple[ControllerState, tuple[Decision, ...]]:
+    """Rolls back to the last good state with an easier plan, or gives up."""
+    if not settings.enabled or state.rollbacks >= settings.max_rollbacks:
+        tries = f" after {state.rollbacks} rollbacks" if settings.enabled else ""
+        decision = _decision(state, "give_up", why + tries, values)
+        return replace(state, ended=f"gave up: {decision.reason}"), (decision,)
+    decision = _decision(state, "rollback", why, values)
+    plan = easier_plan(state.plan, state.stage, settings.rate_drop, state.multiple)
+    state = replace(state, plan=plan, rollbacks=state.rollbacks + 1)
+    return _entered(state, state.stage), (decision,)
+
+
+def easier_plan(
+    plan: tuple[StageConfig, ...], stage: int, rate_drop: float, multiple: int
+) -> tuple[StageConfig, ...]:
+    """Returns the plan after a collapse in `stage`.
+
+    All rates from there on fall, and an easier stage comes first: between the previous stage
+    and this one, or, for the first stage, with half of its patch sequences and K = 2.
+    """
+    lowered = tuple(
+        later.model_copy(update={"learning_rate": later.learning_rate * rate_drop})
+        for later in plan[stage:]
+    )
+    hard = lowered[0]
+    if stage > 0:
+        easy = intermediate(plan[stage - 1], hard, multiple)
+    else:
+        halved = max(min(_SMALLEST, hard.sequences_per_batch), hard.sequences_per_batch // 2)
+        easy = _shaped(hard, halved, 2, multiple)
+    if easy is None:
+        return (*plan[:stage], *lowered)
+    return (*plan[:stage], easy, *lowered)
+
+
+def intermediate(before: StageConfig, after: StageConfig, multiple: int) -> StageConfig | None:
+    """Returns a stage between two (geometric means of S and K), or None when none fits."""
+    sequences = round(math.sqrt(before.sequences_per_batch * after.sequences_per_batch))
+    variants = round(math.sqrt(before.variants_per_sequence * after.variants_per_sequence))
+    between = _shaped(after, sequences, variants, multiple)
+    if between is None or _shape(between) == _shape(before):
+        return None
+    return between
+
+
+def _shaped(stage: StageConfig, sequences: int, variants: int, multiple: int) -> StageConfig | None:
+    """Returns half of `stage` with a smaller batch, or None when that would be its own shape."""
+    sequences = max(multiple, 2, sequences // multiple * multiple)
+    steps = max(1, stage.max_steps // 2)
+    shaped = stage.model_copy(
+        update={
+            "sequences_per_batch": sequences,
+            "variants_per_sequence": variants,
+            "schedule": "constant",
+            "min_steps": min(stage.min_steps, steps),
+            "max_steps": steps,
+        }
+    )
+    return None if _shape(shaped) == _shape(stage) else shaped
+
+
+def _shape(stage: StageConfig) -> tuple[int, int]:
+    return stage.sequences_per_batch, stage.variants_per_sequence
+
+
+def _entered(state: ControllerState, stage: int) -> ControllerState:
+    """Starts a stage."""
+    return replace(
+        state,
+        stage=stage,
+        entered=state.entered + 1,
+        stage_step=0,
+        smoothed=None,
+        lowest=math.inf,
+        lowest_at=0,
+        suspicious=0,
+    )
+
+
+def _within_budget(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> tuple[ControllerState, list[Decision]]:
+    """Shortens what is left of the plan in proportion when the processor time will not do."""
+    if settings.max_cpu_minutes is None or seen.cpu_seconds is None:
+        return state, []
+    if state.speed_mark is None:
+        return replace(state, speed_mark=(seen.cpu_seconds, state.patches)), []
+    seconds, patches = state.speed_mark
+    if state.patches - patches < _MEASURED_STEPS * state.current.batch:
+        return state, []
+    per_patch = (seen.cpu_seconds - seconds) / (state.patches - patches)
+    ahead = state.plan[state.stage :]
+    done = (state.stage_step, *(0 for _ in ahead[1:]))
+    left = [max(0, stage.max_steps - past) for stage, past in zip(ahead, done, strict=True)]
+    patches_left = sum(stage.batch * steps for stage, steps in zip(ahead, left, strict=True))
+    needed = per_patch * patches_left
+    available = settings.max_cpu_minutes * 60 - seen.cpu_seconds
+    if needed <= 1.05 * available or needed <= 0:
+        return state, []
+    factor = max(0.0, available / needed)
+    shortened = []
+    for stage, past, steps in zip(ahead, done, left, strict=True):
+        most = max(1, past + int(steps * factor))
+        update = {"max_steps": most, "min_steps": min(stage.min_steps, most)}
+        shortened.append(stage.model_copy(update=update))
+    values = {"needed_seconds": needed, "available_seconds": available}
+    decision = _decision(state, "shorten", "the processor time will not do for the plan", values)
+    return replace(state, plan=(*state.plan[: state.stage], *shortened)), [decision]
+
+
+def _decision(
+    state: ControllerState, kind: Kind, reason: str, values: dict[str, float]
+) -> Decision:
+    return Decision(kind, state.step, state.stage, reason, values)

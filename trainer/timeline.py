@@ -1,0 +1,43 @@
+"""Everything that was decided in a run, in `timeline.json` and on TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.files import write_text
+
+FILE_NAME = "timeline.json"
+
+
+class Timeline:
+    """The list of events of a run; the file is whole after each of them.
+
+    Args:
+        folder: Where `timeline.json` goes.
+        writer: TensorBoard's.
+    """
+
+    def __init__(self, folder: str, writer: tf.summary.SummaryWriter) -> None:
+        self.path = posixpath.join(folder, FILE_NAME)
+        self.events: list[dict[str, Any]] = []
+        self._writer = writer
+
+    def add(self, event: str, step: int, stage: int, reason: str, **values: Any) -> None:
+        """Records an event.
+
+        Args:
+            event: What happened, e.g. `promote`.
+            step: Steps of the run so far.
+            stage: From 0.
+            reason: Why, in words.
+            values: Numbers and names it rests on.
+        """
+        entry = {"event": event, "step": step, "stage": stage, "reason": reason, **values}
+        self.events.append(entry)
+        write_text(self.path, json.dumps(self.events, indent=1))
+        with self._writer.as_default():
+            tf.summary.text(f"events/{event}", json.dumps(entry), step=step)

@@ -1,0 +1,104 @@
+"""Which checkpoint is best: matching on the `val` split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.config import ValidationConfig
+from trainer.packing import PackedPatches
+from trainer.variants import NOISES, TARGETS, variant_index
+
+Describe = Callable[[np.ndarray], np.ndarray]
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """The patches a network is validated on.
+
+    Attributes:
+        patches: uint8 [n, 16, 32, 32] of each image sequence.
+    """
+
+    patches: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, packed: PackedPatches, config: ValidationConfig) -> ValidationSet:
+        """Takes evenly spread points of every image sequence with two points or more."""
+        counts = np.bincount(packed.sequence, minlength=len(packed.sequences))
+        share = config.max_points // max(1, len(packed.sequences))
+        most = max(2, min(config.points_per_sequence, share))
+        chosen = []
+        for sequence, count in enumerate(counts):
+            rows = np.flatnonzero(packed.sequence == sequence)
+            if count >= 2:
+                places = np.linspace(0, count - 1, min(most, count)).round().astype(int)
+                chosen.append(np.asarray(packed.patches[rows[places]]))
+        return cls(tuple(chosen))
+
+    def __bool__(self) -> bool:
+        return bool(self.patches)
+
+    def score(self, describe: Describe) -> dict[str, float]:
+        """Returns matching mAP for `e`, `h`, `t` and their `mean`, over image pairs.
+
+        Args:
+            describe: From uint8 [1024, 32, 32] to float32 [1024, D] (short batches are
+                filled up, so that it needs one trace).
+        """
+        flat = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in self.patches])
+        descriptors = _in_batches(describe, flat)
+        scores: dict[str, list[float]] = {noise: [] for noise in NOISES}
+        start = 0
+        for part in self.patches:
+            count, variants = part.shape[:2]
+            end = start + count * variants
+            by_variant = descriptors[start:end].reshape(count, variants, -1).transpose(1, 0, 2)
+            start = end
+            for noise in NOISES:
+                for target in range(1, TARGETS + 1):
+                    other = by_variant[variant_index(noise, target)]
+                    scores[noise].append(matching_average_precision(by_variant[0], other))
+        means = {noise: float(np.mean(values)) for noise, values in scores.items()}
+        return {**means, "mean": float(np.mean(list(means.values())))}
+
+
+def matching_average_precision(reference: np.ndarray, target: np.ndarray) -> float:
+    """Average precision of matching two images' descriptors, row i being point i in both.
+
+    Every reference descriptor is matched with its nearest neighbour; matches are ranked by
+    distance (stable), and the area under precision over recall is taken by the trapezoid
+    rule from (recall 0, precision 1), with as many positives as points (HPatches, matching
+    task).
+
+    Args:
+        reference: float32 [N, D].
+        target: float32 [N, D].
+
+    Returns:
+        0..1; NaN descriptors score 0.
+    """
+    reference, target = reference.astype(np.float64), target.astype(np.float64)
+    if not (np.isfinite(reference).all() and np.isfinite(target).all()):
+        return 0.0
+    squares = (target**2).sum(1) - 2 * reference @ target.T
+    nearest = squares.argmin(1)
+    distance = np.linalg.norm(reference - target[nearest], axis=1)
+    right = (nearest == np.arange(len(nearest)))[np.argsort(distance, kind="stable")]
+    hits = np.cumsum(right)
+    precision = np.concatenate([[1.0], hits / np.arange(1, len(hits) + 1)])
+    recall = np.concatenate([[0.0], hits / len(hits)])
+    return float(np.trapz(precision, recall))
+
+
+def _in_batches(describe: Describe, patches: np.ndarray) -> np.ndarray:
+    parts = []
+    for start in range(0, len(patches), _BATCH):
+        part = patches[start : start + _BATCH]
+        filled = np.zeros((_BATCH, *part.shape[1:]), part.dtype)
+        filled[: len(part)] = part
+        parts.append(np.asarray(describe(filled))[: len(part)])
+    return np.concatenate(parts)
