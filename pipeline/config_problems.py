@@ -90,11 +90,11 @@ def unknown_key(origin: str, location: Sequence[str | int], model: type[BaseMode
     known = list(owner.model_fields) if owner is not None else []
     close = difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
-    return f"{origin}: {_dotted(location)}: unknown key; {hint}"
+    return f"{_where(origin, location)}: unknown key; {hint}"
 
 
 def _sentence(origin: str, location: Sequence[str | int], problems: list[dict[str, Any]]) -> str:
-    where = f"{origin}: {_dotted(location)}" if location else origin
+    where = _where(origin, location)
     problem = problems[0]
     if problem["type"] == "missing":
         return f"{where}: the key is missing; expected a value"
@@ -137,8 +137,10 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
 
 
-def _dotted(location: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in location)
+def _where(origin: str, location: Sequence[str | int]) -> str:
+    """Returns origin and key path; once, where the option names the path itself."""
+    path = ".".join(str(part) for part in location)
+    return origin if not path or origin == f"--set {path}" else f"{origin}: {path}"
 
 
 def _origin(

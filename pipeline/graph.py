@@ -38,6 +38,8 @@ class Places:
         data_fingerprint: Changes with the data.
         production_checksum: Checksum of the model in production; empty to look it up at
             run time, with no caching.
+        destination_state: Changes with every push and rollback, so that no cached "pushed"
+            stands for a model that is no longer served.
     """
 
     data: str
@@ -48,6 +50,7 @@ class Places:
     reports: str = ""
     data_fingerprint: str = ""
     production_checksum: str = ""
+    destination_state: str = ""
 
 
 def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tfx_pipeline.Pipeline:
@@ -97,7 +100,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     production = ProductionModel(
         push_destination=places.serving,
         production_checksum=places.production_checksum,
-        code_fingerprint=fingerprint("components.production_model"),
+        code_fingerprint=fingerprint("components.production_model", "trainer.export"),
     )
     trainer = DescriptorTrainer(
         examples=examples,
@@ -116,14 +119,18 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     )
     validator = ServingValidator(
         model=trainer.outputs["model"],
-        code_fingerprint=fingerprint("components.serving_validator"),
+        examples=examples,
+        code_fingerprint=fingerprint("components.serving_validator", *_RECORDS),
     )
     pusher = create_pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=validator.outputs["blessing"],
         destination=places.serving,
-        code_fingerprint=fingerprint("components.pusher", "components.production_model"),
+        destination_state=places.destination_state,
+        code_fingerprint=fingerprint(
+            "components.pusher", "components.production_model", "trainer.export"
+        ),
     )
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,

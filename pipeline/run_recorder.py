@@ -44,7 +44,8 @@ class RunRecorder:
 
     def write_failure(self, error: BaseException) -> str:
         """Writes the record of a run that did not come to its end; returns its path."""
-        sentence = str(error).splitlines()[0] if str(error) else type(error).__name__
+        interrupted = isinstance(error, KeyboardInterrupt)
+        sentence = "interrupted" if interrupted else (str(error) or repr(error)).splitlines()[0]
         components = tuple(
             runs.ComponentRecord(
                 name=event.component, state=_STATES[event.kind], seconds=event.seconds

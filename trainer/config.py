@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from trainer.settings import Settings
-from trainer.variants import NOISES, TARGETS, VARIANTS
+from trainer.variants import TARGETS, VARIANTS
 
 Noise = Literal["e", "h", "t"]
 FinalNormalisation = Literal["none", "l2", "batch_norm", "batch_norm_l2"]
-DEFAULT_NORMALISATION_FLOOR = 1.0
 
 
 class ModelConfig(Settings):
@@ -32,12 +31,12 @@ class ModelConfig(Settings):
             flat patches from being blown up to noise.
     """
 
-    width: float = Field(0.25, gt=0, le=8)
+    width: float = Field(default=0.25, gt=0, le=8)
     dimension: Literal[64, 128, 256] = 128
     final_normalisation: FinalNormalisation = "batch_norm_l2"
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     normalise: Literal["patch", "dataset"] = "patch"
-    deviation_floor: float = Field(DEFAULT_NORMALISATION_FLOOR, gt=0, le=64)
+    deviation_floor: float = Field(default=1.0, gt=0, le=64)
 
 
 class LossConfig(Settings):
@@ -52,7 +51,7 @@ class LossConfig(Settings):
 
     name: Literal["hinge", "soft_margin"] = "hinge"
     distance: Literal["euclidean", "squared"] = "euclidean"
-    margin: float = Field(1.0, ge=0, le=100)
+    margin: float = Field(default=1.0, ge=0, le=100)
 
     @model_validator(mode="after")
     def _hinge_needs_a_margin(self) -> LossConfig:
@@ -77,15 +76,15 @@ class StageConfig(Settings):
             stage is left; None: only by the probe of the next stage, plateau or `max_steps`.
     """
 
-    sequences_per_batch: int = Field(128, ge=2, le=65536)
-    variants_per_sequence: int = Field(4, ge=2, le=len(VARIANTS))
-    learning_rate: float = Field(1e-2, gt=0, le=10)
+    sequences_per_batch: int = Field(default=128, ge=2, le=65536)
+    variants_per_sequence: int = Field(default=4, ge=2, le=len(VARIANTS))
+    learning_rate: float = Field(default=1e-2, gt=0, le=10)
     schedule: Literal["constant", "linear"] = "constant"
-    warm_up_steps: int = Field(0, ge=0)
-    noises: tuple[Noise, ...] = Field(NOISES, min_length=1)
-    min_steps: int = Field(1, ge=1)
-    max_steps: int = Field(1000, ge=1)
-    promote_below: float | None = Field(None, gt=0, le=1)
+    warm_up_steps: int = Field(default=0, ge=0)
+    noises: tuple[Noise, ...] = Field(default=("e", "h", "t"), min_length=1)
+    min_steps: int = Field(default=1, ge=1)
+    max_steps: int = Field(default=1000, ge=1)
+    promote_below: float | None = Field(default=None, gt=0, le=1)
 
     @property
     def batch(self) -> int:
@@ -135,20 +134,20 @@ class ControllerConfig(Settings):
     """
 
     enabled: bool = True
-    smoothing: float = Field(0.8, ge=0, lt=1)
-    promote_probe_below: float = Field(0.98, gt=0, le=1)
-    plateau_steps: int = Field(300, ge=1)
-    plateau_improvement: float = Field(0.01, ge=0, lt=1)
-    onset_distance: float = Field(0.5, gt=0, lt=1)
-    collapsed_distance: float = Field(0.1, gt=0, lt=1)
-    collapsed_rank: float = Field(0.1, gt=0, lt=1)
-    collapse_share: float = Field(0.98, gt=0)
-    patience: int = Field(2, ge=1)
-    rate_drop: float = Field(0.3, gt=0, lt=1)
-    max_rollbacks: int = Field(4, ge=0)
-    max_inserted: int = Field(2, ge=0)
-    intermediate_above: float = Field(1.5, gt=0)
-    max_cpu_minutes: float | None = Field(None, gt=0)
+    smoothing: float = Field(default=0.8, ge=0, lt=1)
+    promote_probe_below: float = Field(default=0.98, gt=0, le=1)
+    plateau_steps: int = Field(default=300, ge=1)
+    plateau_improvement: float = Field(default=0.01, ge=0, lt=1)
+    onset_distance: float = Field(default=0.5, gt=0, lt=1)
+    collapsed_distance: float = Field(default=0.1, gt=0, lt=1)
+    collapsed_rank: float = Field(default=0.1, gt=0, lt=1)
+    collapse_share: float = Field(default=0.98, gt=0)
+    patience: int = Field(default=3, ge=1)
+    rate_drop: float = Field(default=0.3, gt=0, lt=1)
+    max_rollbacks: int = Field(default=4, ge=0)
+    max_inserted: int = Field(default=2, ge=0)
+    intermediate_above: float = Field(default=1.5, gt=0)
+    max_cpu_minutes: float | None = Field(default=None, gt=0)
 
 
 class ValidationConfig(Settings):
@@ -160,9 +159,9 @@ class ValidationConfig(Settings):
         max_points: Patch sequences in all.
     """
 
-    every_steps: int = Field(200, ge=1)
-    points_per_sequence: int = Field(150, ge=2)
-    max_points: int = Field(600, ge=2)
+    every_steps: int = Field(default=200, ge=1)
+    points_per_sequence: int = Field(default=150, ge=2)
+    max_points: int = Field(default=600, ge=2)
 
 
 class ProbeConfig(Settings):
@@ -173,8 +172,8 @@ class ProbeConfig(Settings):
         variants: Patches of each.
     """
 
-    sequences: int = Field(48, ge=2)
-    variants: int = Field(4, ge=2, le=len(VARIANTS))
+    sequences: int = Field(default=48, ge=2)
+    variants: int = Field(default=4, ge=2, le=len(VARIANTS))
 
 
 def demo_plan() -> tuple[StageConfig, ...]:
@@ -223,7 +222,7 @@ class TrainerConfig(Settings):
         'soft_margin'
     """
 
-    seed: int = Field(1, ge=0, lt=2**31)
+    seed: int = Field(default=1, ge=0, lt=2**31)
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)] = demo_plan()
@@ -236,9 +235,9 @@ class TrainerConfig(Settings):
     tpu: str | None = None
     bfloat16: bool = False
     jit_compile: Literal["auto", "on", "off"] = "auto"
-    steps_per_loop: int = Field(10, ge=1, le=10000)
-    checkpoint_every: int = Field(0, ge=0)
-    threads: int = Field(0, ge=0, le=1024)
+    steps_per_loop: int = Field(default=10, ge=1, le=10000)
+    checkpoint_every: int = Field(default=0, ge=0)
+    threads: int = Field(default=0, ge=0, le=1024)
 
     @model_validator(mode="after")
     def _batches_grow(self) -> TrainerConfig:

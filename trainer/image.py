@@ -15,7 +15,6 @@ from typing import Literal
 import tensorflow as tf
 from pydantic import Field
 
-from trainer.config import DEFAULT_NORMALISATION_FLOOR
 from trainer.settings import Settings
 
 INPUT_SIZE = 32
@@ -68,8 +67,8 @@ class Normalisation(Settings):
 
     kind: Literal["patch", "dataset"] = "patch"
     mean: float = 0.0
-    deviation: float = Field(1.0, gt=0)
-    floor: float = Field(DEFAULT_NORMALISATION_FLOOR, gt=0)
+    deviation: float = Field(default=1.0, gt=0)
+    floor: float = Field(default=1.0, gt=0)
 
 
 def normalise(patches: tf.Tensor, how: Normalisation) -> tf.Tensor:

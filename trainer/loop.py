@@ -152,7 +152,7 @@ class _Run:
         self._probe_batch = self._probe_of(
             min(config.probe.sequences, most), config.probe.variants, NOISES
         )
-        self._next_batch: tuple[StageConfig | None, np.ndarray | None] = (None, None)
+        self._next_batch: tuple[StageConfig, np.ndarray] | None = None
         self._epoch = 0
         self._best: tuple[float, int, Snapshot] | None = None
         self._scores: dict[str, float] = {}
@@ -257,7 +257,7 @@ class _Run:
         """Returns the loss of the present weights on a batch of another stage's shape."""
         if stage is None:
             return None
-        if self._next_batch[0] != stage:
+        if self._next_batch is None or self._next_batch[0] != stage:
             batch = self._probe_of(
                 stage.sequences_per_batch, stage.variants_per_sequence, stage.noises
             )

@@ -67,10 +67,12 @@ def signals(
 
 
 def effective_rank(values: np.ndarray) -> float:
-    """Returns the effective rank of the rows of [N, D]; 1 when all rows are equal."""
+    """Returns the effective rank of the rows of [N, D]; 1 when they are equal or not finite."""
+    if not np.isfinite(values).all():
+        return 1.0
     variances = np.linalg.svd(values - values.mean(0), compute_uv=False) ** 2
     total = variances.sum()
-    if not np.isfinite(total) or total <= 1e-12 * max(1.0, float((values**2).sum())):
+    if total <= 1e-12 * float((values**2).sum()):
         return 1.0
     shares = variances[variances > 0] / total
     return float(np.exp(-(shares * np.log(shares)).sum()))

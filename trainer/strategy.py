@@ -19,7 +19,7 @@ def create(config: TrainerConfig) -> tf.distribute.Strategy:
         UserError: When what is asked for is not there.
     """
     gpus = tf.config.list_logical_devices("GPU")
-    name = config.strategy
+    name: str = config.strategy
     if name == "auto":
         name = _best(config, len(gpus))
         _log.info("strategy auto: %s", name)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tfx import types
-from tfx.components.base import base_beam_component
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.descriptor_evaluator import executor

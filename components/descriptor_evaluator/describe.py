@@ -54,10 +54,10 @@ def load_model(path: str) -> DescriptorModel:
         UserError: When there is none, it is damaged, or its signature is not uint8
             `patches` [N, h, w] -> float32 `descriptors` [N, D].
     """
-    import tensorflow as tf
-
     if not files.exists(files.join(path, "saved_model.pb")):
         raise UserError(f"{path}: holds no saved_model.pb, expected the folder of a SavedModel")
+    import tensorflow as tf
+
     try:
         loaded = tf.saved_model.load(path)
     except Exception as error:  # damaged protos, missing variables, unknown operations
@@ -178,7 +178,8 @@ def refuse_if_trained_on(
     sequences under the same names, so that a comparison by name finds them.
 
     Args:
-        identity: As `read_identity` returned it; None (nothing is known) passes.
+        identity: As `read_identity` returned it: `sequences` and `sources` by `train` and
+            `val`. None (nothing is known) passes.
         names: Image sequences to be scored.
         scenes: Their sources.
 
@@ -187,25 +188,17 @@ def refuse_if_trained_on(
     """
     if identity is None:
         return
-    used_names, used_scenes = _used(identity, "sequences"), _used(identity, "sources")
-    both = sorted((set(names) & used_names) | (set(scenes) & used_scenes))
+    used = [
+        {name for split in ("train", "val") for name in identity.get(key, {}).get(split, ())}
+        for key in ("sequences", "sources")
+    ]
+    both = sorted((set(names) & used[0]) | (set(scenes) & used[1]))
     if both:
         more = f" and {len(both) - 5} more" if len(both) > 5 else ""
         raise UserError(
             f"the model was trained on {', '.join(both[:5])}{more}, which it would be scored on; "
             f"choose a split without them, or a model that was not trained on them"
         )
-
-
-def _used(identity: Mapping[str, Any], what: str) -> set[str]:
-    """Collects names from keys such as `training_sequences` and `validation_sequences`."""
-    found: set[str] = set()
-    for key, value in identity.items():
-        if key.startswith(("train", "val")) and isinstance(value, Mapping):
-            found |= set(value.get(what, ()))
-        elif key.startswith(("train", "val")) and key.endswith(what):
-            found |= set(value)
-    return found
 
 
 def _read_identity_file(path: str) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.descriptor_evaluator import (
     degeneracy,
+    describe,
     gate,
     measuring,
     slicing,
@@ -36,6 +37,7 @@ from components.descriptor_evaluator import (
 from components.descriptor_evaluator.descriptor_store import ModelError
 from components.descriptor_evaluator.rows_cache import RowsCache, Scored, rows_to_lines
 from components.descriptor_evaluator.settings import EvaluationSettings
+from components.descriptor_evaluator.task_tables import Tasks
 from components.descriptor_evaluator.unit_table import UnitTable
 from components.descriptor_evaluator.verdict import Production, Verdict
 from trainer import progress
@@ -127,6 +129,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Scores, writes the rows, and asks TFMA and the gate."""
         settings = bench.settings
         tasks = measuring.make_tasks(bench)
+        tf.io.gfile.makedirs(output)
         tasks.save(output)
         state = _production_state(models)
         scored = measuring.score_all(
@@ -137,6 +140,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         _write_results(scored, output)
         tables = {name: UnitTable(item.rows) for name, item in scored.items()}
+        leaks = [_leak(model, tasks) for model in models]
         evidence = gate.Evidence(
             candidate=tables[CANDIDATE],
             baselines={name: tables[name] for name in _baselines(settings)},
@@ -144,10 +148,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             production_state=state,
             candidate_checksum=models[0].checksum,
             other_checks=(
+                *([verdict.Check("evaluation", False, leaks[0])] if leaks[0] else []),
                 _degeneracy_check(scored[CANDIDATE], settings),
                 self._tfma_check(tables, settings, output),
             ),
-            notes=tuple(tasks.notes),
+            notes=(*tasks.notes, *filter(None, leaks[1:])),
         )
         progress.report("judging", 1, 1)
         return gate.judge(evidence, settings.gate, settings.tasks)
@@ -159,13 +164,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         baselines = _baselines(settings)
         production = tables.get(PRODUCTION)
         config = thresholds.eval_config(settings.gate, baselines, production is not None)
-        batches = slicing.record_batches(
+        batch = slicing.record_batch(
             tables[CANDIDATE],
             {name: tables[name] for name in baselines},
             production,
             thresholds.metrics_used(settings.gate),
         )
-        result = slicing.run_tfma(batches, config, output, self._make_beam_pipeline)
+        result = slicing.run_tfma(batch, config, output, self._make_beam_pipeline)
         progress.report("slicing with TFMA", 1, 1)
         return thresholds.validation_check(result)
 
@@ -217,6 +222,16 @@ def _baselines(settings: EvaluationSettings) -> tuple[str, ...]:
     """Returns the handmade descriptors that are scored: the usual two and the gate's."""
     asked = settings.gate.baseline.names if settings.gate.baseline else ()
     return tuple(dict.fromkeys((*_ALWAYS_SHOWN, *asked)))
+
+
+def _leak(model: measuring.Candidate, tasks: Tasks) -> str:
+    """Returns a sentence when a model was trained on what it is scored on, else ""."""
+    try:
+        identity = describe.read_identity(model.path)
+        describe.refuse_if_trained_on(identity, tasks.names, tasks.sources)
+    except UserError as error:
+        return f"The {model.name} model: {error}."
+    return ""
 
 
 def _degeneracy_check(scored: Scored, settings: EvaluationSettings) -> verdict.Check:

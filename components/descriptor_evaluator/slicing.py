@@ -3,6 +3,10 @@
 This is TFMA's model-agnostic path: the "predictions" are metrics that are already there.
 `ExtractEvaluateAndWriteResults` refuses change thresholds without a model, so its three
 steps are composed here.
+
+No slice is finer than a sequence at a noise level, so the units of such a cell are handed
+over as their mean, weighted by their number: every sliced mean stays what it is, and TFMA's
+cost no longer grows with the number of retrieval queries.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from components.descriptor_evaluator.thresholds import (
     FEATURES,
     LABEL,
     PRODUCTION,
+    WEIGHT,
     over,
 )
 from components.descriptor_evaluator.unit_table import UnitTable
@@ -25,22 +30,20 @@ if TYPE_CHECKING:
     import pyarrow
     from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 
-ROWS_PER_BATCH = 4096
 
-
-def record_batches(
+def record_batch(
     candidate: UnitTable,
     baselines: Mapping[str, UnitTable],
     production: UnitTable | None,
     metrics: Mapping[str, Sequence[str]],
-) -> list[pyarrow.RecordBatch]:
-    """Lays unit rows out as TFMA's input.
+) -> pyarrow.RecordBatch:
+    """Lays unit rows out as TFMA's input, one example per cell and metric.
 
     Args:
         candidate: Rows of the candidate.
         baselines: Rows of the handmade descriptors, by name.
         production: Rows of the production model, or None.
-        metrics: Metrics to take along, by task; one example per row and metric.
+        metrics: Metrics to take along, by task.
 
     Raises:
         ValueError: When the models were not scored on the same units.
@@ -51,26 +54,30 @@ def record_batches(
     for name, table in others.items():
         if not table.covers_the_same_units_as(candidate):
             raise ValueError(f"{name} was not scored on the same units as the candidate")
-    features: dict[str, list[str]] = {name: [] for name in FEATURES}
-    numbers: dict[str, list[float]] = {name: [] for name in (CANDIDATE, *others)}
+    cells: dict[tuple[str, ...], list[int]] = {}
     for place, row in enumerate(candidate.rows):
-        for metric in metrics.get(row.task, ()):
-            for name in FEATURES:
-                features[name].append(metric if name == "metric" else str(getattr(row, name)))
-            numbers[CANDIDATE].append(row.metrics.get(metric, np.nan))
+        cells.setdefault((row.task, row.noise, row.kind, row.sequence), []).append(place)
+    examples: list[dict[str, Any]] = []
+    for (task, noise, kind, sequence), places in cells.items():
+        for metric in metrics.get(task, ()):
+            values = (task, metric, noise, kind, sequence)
+            example: dict[str, Any] = dict(zip(FEATURES, map(str.encode, values), strict=True))
+            ours = _mean(candidate, places, metric)
+            example |= {CANDIDATE: ours, LABEL: 0.0, WEIGHT: float(len(places))}
             for name, table in others.items():
-                numbers[name].append(table.rows[place].metrics.get(metric, np.nan))
-    columns = {name: np.asarray(values, np.float64) for name, values in numbers.items()}
-    for name in baselines:
-        columns[over(name)] = columns[CANDIDATE] - columns.pop(name)
-    columns[LABEL] = np.zeros(len(columns[CANDIDATE]))
-    arrays = {name: [value.encode() for value in values] for name, values in features.items()}
-    table = pyarrow.table({name: _lists(values) for name, values in {**arrays, **columns}.items()})
-    return table.to_batches(max_chunksize=ROWS_PER_BATCH)
+                theirs = _mean(table, places, metric)
+                if name == PRODUCTION:
+                    example[PRODUCTION] = theirs
+                else:
+                    example[over(name)] = ours - theirs
+            examples.append(example)
+    names = list(examples[0]) if examples else []
+    arrays = [_lists([example[name] for example in examples]) for name in names]
+    return pyarrow.RecordBatch.from_arrays(arrays, names)
 
 
 def run_tfma(
-    batches: Sequence[pyarrow.RecordBatch],
+    batch: pyarrow.RecordBatch,
     config: config_pb2.EvalConfig,
     output: str,
     make_pipeline: Callable[[], Any],
@@ -78,7 +85,7 @@ def run_tfma(
     """Slices and validates, writes TFMA's results and returns its validation.
 
     Args:
-        batches: From `record_batches`.
+        batch: From `record_batch`.
         config: From `thresholds.eval_config`.
         output: Folder for TFMA's files; `tfma.load_eval_result` reads them.
         make_pipeline: Returns a Beam pipeline that runs when its context closes.
@@ -109,7 +116,7 @@ def run_tfma(
     with make_pipeline() as pipeline:
         _ = (
             pipeline
-            | "UnitRows" >> beam.Create(list(batches))
+            | "UnitRows" >> beam.Create([batch])
             | "ToExtracts" >> tfma.BatchedInputsToExtracts()
             | "Slice" >> tfma.ExtractAndEvaluate(extractors=extractors, evaluators=evaluators)
             | "Write" >> tfma.WriteResults(writers=tfma.default_writers(output, eval_config=config))
@@ -117,7 +124,11 @@ def run_tfma(
     return tfma.load_validation_result(output)
 
 
-def _lists(values: Any):
+def _mean(table: UnitTable, places: Sequence[int], metric: str) -> float:
+    return float(np.mean([table.rows[place].metrics.get(metric, np.nan) for place in places]))
+
+
+def _lists(values: Sequence[Any]):
     """Wraps each value in a list of its own, the shape TFMA's features have."""
     import pyarrow
 

@@ -1,8 +1,9 @@
 """The gate's thresholds as a TFMA EvalConfig, and TFMA's answer as a check.
 
-Every unit row becomes one TFMA example per metric with the features `task`, `metric`,
-`noise`, `kind` and `sequence` and these columns as ready-made predictions, one
-`model_spec` each; `MeanPrediction` is then the mean over the rows of a slice:
+The units of a sequence at a noise level become one TFMA example per metric with the
+features `task`, `metric`, `noise`, `kind` and `sequence`, their number as weight, and these
+columns as ready-made predictions, one `model_spec` each; the weighted `MeanPrediction` is
+then the mean over the unit rows of a slice:
 
 * `candidate`: the metric of the candidate; floors are value thresholds;
 * `production`: of the model in production, TFMA's baseline; "not worse" is a change
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 CANDIDATE = "candidate"
 PRODUCTION = "production"
 LABEL = "label"
+WEIGHT = "units"
 FEATURES = ("task", "metric", "noise", "kind", "sequence")
 SLICES = (
     ("task", "metric"),
@@ -62,7 +64,8 @@ def eval_config(
 
     Args:
         settings: Thresholds.
-        baselines: Handmade descriptors that were scored; each gets a column.
+        baselines: Handmade descriptors that were scored, at least one (TFMA lays out a
+            single column otherwise); each gets a column.
         with_production: Whether there is a production model other than the candidate.
             Without one there are no change thresholds.
     """
@@ -76,6 +79,7 @@ def eval_config(
             name=column,
             prediction_key=column,
             label_key=LABEL,
+            example_weight_key=WEIGHT,
             is_baseline=column == PRODUCTION,
         )
     for keys in SLICES:
@@ -118,7 +122,9 @@ def validation_check(result: validation_result_pb2.ValidationResult) -> Check:
 
 
 def _mean_of(config: config_pb2.EvalConfig, columns: Sequence[str]) -> config_pb2.MetricConfig:
-    return config.metrics_specs.add(model_names=columns).metrics.add(class_name="MeanPrediction")
+    spec = config.metrics_specs.add(model_names=columns)
+    spec.example_weights.weighted = True
+    return spec.metrics.add(class_name="MeanPrediction")
 
 
 def _add_slice(mean: config_pb2.MetricConfig, **features: str | None):

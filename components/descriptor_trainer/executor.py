@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
+from tfx.utils import io_utils, path_utils
 
 from trainer import export, loop
 from trainer.config import TrainerConfig
@@ -50,7 +51,8 @@ class Executor(base_executor.BaseExecutor):
             warm_start=_production(input_dict),
         )
         serving = path_utils.serving_model_dir(model.uri)
-        export.copy_model(result.model_path, serving)
+        io_utils.copy_dir(result.model_path, serving)
+        tf.io.gfile.rmtree(result.model_path)
         model.set_string_custom_property("checksum", export.model_checksum(serving))
 
 

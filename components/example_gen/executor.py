@@ -10,6 +10,7 @@ import apache_beam as beam
 import tensorflow as tf
 from google.protobuf import struct_pb2
 from tfx import types
+from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
@@ -80,6 +81,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         manifest.write(content, examples.uri)
         examples.split_names = artifact_utils.encode_split_names(list(manifest.SPLITS))
         examples.set_string_custom_property("checksum", content.checksum)
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
 
 
 def _custom_config(exec_properties: dict[str, Any]) -> dict[str, Any]:

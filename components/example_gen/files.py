@@ -37,14 +37,25 @@ def list_folder(path: str) -> list[str]:
     if not is_folder(path):
         found = "a file" if exists(path) else "nothing"
         raise UserError(f"{path}: found {found}, expected a folder; give the folder of the data")
-    try:
-        names = (
-            _gfile().listdir(path) if is_remote(path) else [p.name for p in Path(path).iterdir()]
-        )
-    except OSError as error:
-        raise UserError(f"{path}: the folder cannot be read ({error.strerror})") from error
+    names = _list_remote(path) if is_remote(path) else _list_local(path)
     stripped = (name.rstrip("/") for name in names)
     return sorted(name for name in stripped if name and not name.startswith("."))
+
+
+def _list_local(path: str) -> list[str]:
+    try:
+        return [entry.name for entry in Path(path).iterdir()]
+    except OSError as error:
+        raise UserError(f"{path}: the folder cannot be read ({error.strerror})") from error
+
+
+def _list_remote(path: str) -> list[str]:
+    import tensorflow as tf  # only for remote paths: it takes ten seconds
+
+    try:
+        return tf.io.gfile.listdir(path)
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: the folder cannot be read ({error.message})") from error
 
 
 def read_bytes(path: str) -> bytes:
@@ -101,6 +112,7 @@ def _write_remote(path: str, data: bytes) -> None:
     import tensorflow as tf  # only for remote paths: it takes ten seconds
 
     try:
+        tf.io.gfile.makedirs(posixpath.dirname(path))  # object stores need none
         with tf.io.gfile.GFile(path, "wb") as file:  # an object appears when it is closed
             file.write(data)
     except tf.errors.OpError as error:

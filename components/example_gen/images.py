@@ -41,6 +41,10 @@ def read_grey(path: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()  # refuses truncated files
+            if image.format == "PNG":  # OpenCV prints warnings about harmless colour profiles
+                return _grey_of_png(path, data, image)
+    except UserError:
+        raise
     except Exception as error:  # Pillow's decoders raise many kinds
         raise UserError(
             f"{path}: cannot be decoded ({str(error) or type(error).__name__}), "
@@ -50,16 +54,11 @@ def read_grey(path: str) -> np.ndarray:
     if pixels is None:
         raise UserError(f"{path}: cannot be decoded by OpenCV; save it as an 8-bit PNG")
     if pixels.dtype != np.uint8:
-        raise UserError(
-            f"{path}: holds {pixels.dtype} pixels, expected 8 bits per channel; convert it"
-        )
-    if pixels.ndim == 3:
-        channels = pixels.shape[2]
-        if channels == 1:
-            return pixels[:, :, 0]
-        if channels == 2:  # grey with alpha
-            return np.ascontiguousarray(pixels[:, :, 0])
-        pixels = cv2.cvtColor(np.ascontiguousarray(pixels[:, :, :3]), cv2.COLOR_BGR2GRAY)
+        raise _wrong_depth(path, f"{pixels.dtype}")
+    if pixels.ndim == 3 and pixels.shape[2] >= 3:
+        return cv2.cvtColor(np.ascontiguousarray(pixels[:, :, :3]), cv2.COLOR_BGR2GRAY)
+    if pixels.ndim == 3:  # grey, perhaps with alpha
+        return np.ascontiguousarray(pixels[:, :, 0])
     return pixels
 
 
@@ -96,6 +95,21 @@ def encode_png(pixels: np.ndarray) -> bytes:
     if not done:
         raise ValueError(f"cannot encode {pixels.dtype} {pixels.shape} as PNG")
     return data.tobytes()
+
+
+def _grey_of_png(path: str, data: bytes, image: Image.Image) -> np.ndarray:
+    depth = data[len(_PNG_SIGNATURE) + 16]  # of the IHDR chunk, which always stands first
+    if depth > 8:
+        raise _wrong_depth(path, f"{depth}-bit")
+    if image.mode in ("P", "RGBA"):
+        image = image.convert("RGB")  # drops alpha without blending
+    if image.mode == "LA":
+        return np.array(image.getchannel(0))
+    return np.array(image.convert("L"))
+
+
+def _wrong_depth(path: str, found: str) -> UserError:
+    return UserError(f"{path}: holds {found} pixels, expected 8 bits per channel; convert it")
 
 
 def _decode(data: bytes) -> np.ndarray | None:

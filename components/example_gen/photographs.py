@@ -69,7 +69,7 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     Raises:
         UserError: When the photograph cannot be decoded, is too small or shows no texture.
     """
-    photograph = images.read_grey(item.files[0])
+    photograph = read_photograph(item)
     rules = settings.photographs
     factor = shrinkage(photograph.shape, rules)
     if min(photograph.shape) / factor < _MIN_SIDE:
@@ -84,6 +84,15 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     return sequences.cut(
         item, pictures, matrices, settings.model_copy(update={"extraction": detection}), flat=True
     )
+
+
+def read_photograph(item: SequenceInput) -> np.ndarray:
+    """Reads the photograph of an image sequence: uint8 [height, width].
+
+    Raises:
+        UserError: When it cannot be decoded.
+    """
+    return images.read_grey(item.files[0])
 
 
 def detection_rules(

@@ -77,9 +77,17 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     Raises:
         UserError: When an image cannot be decoded or no point survives.
     """
-    pictures = [images.read_grey(path) for path in item.files[:IMAGES]]
     matrices = [homography.read(path) for path in item.files[IMAGES:]]
-    return cut(item, pictures, matrices, settings)
+    return cut(item, read_images(item), matrices, settings)
+
+
+def read_images(item: SequenceInput) -> list[np.ndarray]:
+    """Reads the six images of a sequence: uint8 [height, width] each.
+
+    Raises:
+        UserError: When one cannot be decoded.
+    """
+    return [images.read_grey(path) for path in item.files[:IMAGES]]
 
 
 def cut(
@@ -124,7 +132,7 @@ def cut(
         kept = np.sort(rng.choice(kept, settings.max_points, replace=False))
     if not len(kept):
         raise UserError(
-            f"{item.name}: none of {counts['detections']} detections stays inside all "
+            f"{item.name}: none of {counts['detections']:.0f} detections stays inside all "
             f"{IMAGES} images, expected a textured reference that the targets show too"
         )
     patches = np.empty((len(kept), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)

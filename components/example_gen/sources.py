@@ -30,6 +30,12 @@ _CHECK: dict[str, Callable[[str, tuple[str, ...], str], list[SequenceInput]]] = 
     "sequences": sequences.check,
     "photos": photographs.check,
 }
+# Reads every file of a sequence as `load_sequence` would, but cuts nothing.
+_READ: dict[str, Callable[[SequenceInput], object]] = {
+    "strips": strips.load,
+    "sequences": sequences.read_images,
+    "photos": photographs.read_photograph,
+}
 _EXPECTED = {
     "strips": "a folder per image sequence with 16 PNG strips (HPatches patch release)",
     "sequences": "a folder per image sequence with images 1..6 and homographies H_1_2..H_1_6",
@@ -40,7 +46,10 @@ _EXPECTED = {
 def list_sequences(
     source_type: SourceType, root: str, settings: DataSettings
 ) -> tuple[list[SequenceInput], list[Skipped]]:
-    """Finds the image sequences of a data folder and checks their layout; reads no image.
+    """Finds the image sequences of a data folder and checks their layout.
+
+    Images are read only when bad sequences are skipped: a split is then drawn from what
+    remains, not from what turns out to be bad once shards are written.
 
     Args:
         source_type: What lies in the folder.
@@ -64,7 +73,10 @@ def list_sequences(
     skipped: list[Skipped] = []
     for name, paths in sorted(found.items()):
         try:
-            inputs.extend(_CHECK[source_type](name, paths, table.get(name, name)))
+            items = _CHECK[source_type](name, paths, table.get(name, name))
+            if settings.skip_bad_sequences:
+                _READ[source_type](items[0])  # the items of one name share their files
+            inputs.extend(items)
         except UserError as error:
             if not settings.skip_bad_sequences:
                 raise

@@ -109,8 +109,8 @@ def assign_splits(
     for items, word in ((tested, "eval"), (trained, "train")):
         if not items:
             raise UserError(
-                f"{label}: no image sequence is left to {word} on out of {len(inputs)} "
-                f"({len({item.source for item in inputs})} sources); expected at least one"
+                f"{label}: '{word}' has no image sequence left out of {len(inputs)} "
+                f"({len({item.source for item in inputs})} sources), expected at least one"
             )
     shared = {item.source for item in tested} & {item.source for item in trained}
     if shared:

@@ -252,8 +252,11 @@ def _compare(name, found, expected, limit, report):
 
 
 def _first_line(error):
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no message"
+    """The first line of a message that says something; TensorFlow begins with where it was."""
+    places = ("Graph execution error", "Detected at node", "<stack traces")
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(places)]
+    return telling[0] if telling else "no message"
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def runs(work: str) -> None:
             run.config_name,
             f"{run.seconds:.0f} s",
             _components(run),
-            ", ".join(f"{task} {100 * value:.1f}" for task, value in run.metrics.items()) or "-",
+            "\n".join(f"{task} {100 * value:.1f}" for task, value in run.metrics.items()) or "-",
             _verdict(run),
             _model(run, served[run.push_destination]),
         )
@@ -159,7 +159,10 @@ def _verdict(run: RunSummary) -> str:
         return f"failed: {run.error}"
     if run.blessed is None:
         return "-"
-    return "blessed" if run.blessed else "not blessed: " + "; ".join(run.reasons)
+    if run.blessed:
+        return "blessed"
+    more = f" (and {len(run.reasons) - 1} more)" if len(run.reasons) > 1 else ""
+    return f"not blessed: {run.reasons[0]}{more}" if run.reasons else "not blessed"
 
 
 def _model(run: RunSummary, served: int | None) -> str:

@@ -20,6 +20,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_ru
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.production_model import served_model
+from components.pusher import push_log
 from components.user_errors import user_errors
 from pipeline.config import PipelineConfig
 from pipeline.graph import Places, create_pipeline
@@ -169,19 +170,18 @@ def run(
     """
     work = Path(config.work_dir).expanduser().absolute()
     assert config.data.path is not None, "the command fills in data.path"
-    data = config.data.path
-    if "://" not in data:
-        data = str(Path(data).expanduser().absolute())
-    served = served_model.find(config.push_destination)
+    data = _absolute(config.data.path)
+    serving = _absolute(config.push_destination)
     places = Places(
         data=data,
         artifacts=str(work / "artifacts"),
-        serving=_absolute(config.push_destination),
+        serving=serving,
         schema=str(_schema_by_content(work)),
         cache=str(work / "evaluations"),
         reports=str(work / "reports"),
         data_fingerprint=fingerprint_of_files(data),
-        production_checksum=served.checksum if served else "none",
+        production_checksum=served_model.current_checksum(serving),
+        destination_state=push_log.destination_state(serving),
     )
     pipeline = create_pipeline(
         config,

@@ -13,14 +13,16 @@ _FLOOD = "property_predicate is not supported"
 def quieten(verbose: bool = False) -> None:
     """Sets up logging and warnings for the command line; call before TensorFlow is imported.
 
-    Silenced are TensorFlow's C++ start-up messages, the FutureWarning that every Google
+    Silenced are TensorFlow's C++ messages (some of its start-up chatter is logged as errors;
+    what matters is raised in Python, too), the FutureWarning that every Google
     library prints on Python 3.10, and TFX's `property_predicate` line, which it logs for
     every input of every component.
 
     Args:
-        verbose: Whether to show what the libraries log at INFO.
+        verbose: Whether to show what the libraries log, from INFO on.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if not verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google(\.|$)")
     root = logging.getLogger()
     root.setLevel(logging.INFO if verbose else logging.WARNING)

@@ -75,7 +75,7 @@ def results_table(rows: Sequence[TableRow]) -> Table:
                 _METRIC_NAMES.get(row.metric, row.metric),
                 Text(_percent(row.candidate), "bold"),
                 _interval(row.low, row.high),
-                str(row.sources),
+                str(row.sources) if row.sources else _NOTHING,
                 *(_percent(row.baselines.get(name, math.nan)) for name in baselines),
                 _percent(row.production),
                 _change(row),

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -18,6 +18,7 @@ from trainer.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
 _BAR_WIDTH = 24
+_MARKS = {"finished": ("✓", "green"), "cached": ("✓", "dim"), "failed": ("✗", "red")}
 
 
 class Event(Protocol):
@@ -138,31 +139,24 @@ class RunView:
         return table
 
 
-def _cells(row: _Row) -> tuple[Spinner | Text, Text, Text, ProgressBar | Text]:
+def _cells(row: _Row) -> tuple[RenderableType, ...]:
+    """Returns mark, name, time and what there is to say."""
     if row.state == "started":
         elapsed = Text(f"{time.monotonic() - row.started:.0f} s", style="cyan")
-        name = Text(row.component, style="bold")
-        if row.progress is None:
-            return row.spinner, name, elapsed, Text("")
-        return row.spinner, name, elapsed, _progress_cell(row.progress)
-    marks = {"finished": ("✓", "green"), "cached": ("✓", "dim"), "failed": ("✗", "red")}
-    mark, style = marks.get(row.state, ("-", "yellow"))
+        progress = Text("") if row.progress is None else _progress_cell(row.progress)
+        return row.spinner, Text(row.component, style="bold"), elapsed, progress
+    mark, style = _MARKS.get(row.state, ("-", "yellow"))
     took = "cached" if row.state == "cached" else f"{row.seconds:.1f} s"
-    return (
-        Text(mark, style),
-        Text(row.component, style if row.state != "finished" else ""),
-        Text(took, "dim"),
-        Text("" if row.state in marks else row.state, style),
-    )
+    said = "" if row.state in _MARKS else row.state
+    return Text(mark, style), Text(row.component, style), Text(took, "dim"), Text(said, style)
 
 
-def _progress_cell(progress: Progress) -> Table | Text:  # type: ignore[return]
-    cell = Table.grid(padding=(0, 1))
+def _progress_cell(progress: Progress) -> RenderableType:
     text = Text(f"{progress.label} {_count(progress)} {progress.detail}".rstrip())
-    if progress.total:
-        cell.add_row(ProgressBar(progress.total, progress.done, width=_BAR_WIDTH), text)
-    else:
-        cell.add_row(text)
+    if not progress.total:
+        return text
+    cell = Table.grid(padding=(0, 1))
+    cell.add_row(ProgressBar(progress.total, progress.done, width=_BAR_WIDTH), text)
     return cell
 
 

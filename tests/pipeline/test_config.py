@@ -124,12 +124,11 @@ def test_a_wrong_file_ends_in_one_sentence(tmp_path, text, sentence):
     [
         (
             "training.sed=1",
-            "--set training.sed: training.sed: unknown key; did you mean 'seed'?",
+            "--set training.sed: unknown key; did you mean 'seed'?",
         ),
         (
             "training.stages.0.learning_rate=fast",
-            "--set training.stages.0.learning_rate: training.stages.0.learning_rate: "
-            'found "fast", expected a number',
+            '--set training.stages.0.learning_rate: found "fast", expected a number',
         ),
         (
             "data.split.rule=official",

@@ -106,7 +106,7 @@ def test_the_sentence_names_the_file_or_option_that_set_the_value():
     merged = {"training": {"decay": 2, "stages": [{"points": 1, "views": 1}]}}
     change = Override("--set training.stages.0.views", ("training", "stages", "0", "views"), 1)
     assert sorted(told(merged, change, layers=(low, high))) == [
-        "--set training.stages.0.views: training.stages.0.views: found 1, expected at least 2",
+        "--set training.stages.0.views: found 1, expected at least 2",
         "high.yaml: training.decay: found 2, expected true or false",
         "low.yaml: training.stages.0.points: found 1, expected at least 2",
     ]

@@ -142,3 +142,53 @@ def test_many_rows_cross_the_block_borders_unharmed(flavour, monkeypatch):
     ):
         for seed in range(3):
             run.hypothesis.inner_test(flavour=flavour, seed=seed, dimension=8)
+
+
+def twins(seed: int, count: int = 30) -> np.ndarray:
+    """Descriptors [16, 2 * count, 16] in which every point has a twin.
+
+    One third of the twins are exactly equal, one third differ in the last bit of one number,
+    one third somewhat more: a product proposes two candidates among many clear cases.
+    """
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(1, count, 16)) + 0.3 * rng.normal(size=(16, count, 16))
+    first = points.astype(np.float32)
+    second = first.copy()
+    second[:, ::3, 5] = np.nextafter(second[:, ::3, 5], np.float32(9))
+    second[:, 1::3, 5] *= np.float32(1 + 1e-5)
+    return np.concatenate([first, second], axis=1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_near_ties_among_many_clear_matches(seed):
+    values = twins(seed)
+    expected = literal.matching(values)
+    for noise, target, metrics in matching.match_sequence(values):
+        found = [metrics[name] for name in ("ap", "ap_tie_safe", "success_rate")]
+        np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_few_near_ties_among_many_distractors(seed):
+    values = twins(seed)
+    # The distractors are the queries' own views under another name, and far ones.
+    values = {"q": values, "d": values[[1, 6, 11, 0, *range(12)]]}
+    queries = [("q", index) for index in range(0, 60, 7)]
+    others = [("d", index) for index in range(60)]
+    pool = values["d"][:4].reshape(-1, 16)
+    sizes = (50, 200, 245)
+    groups = {"q": "q", "d": "d"}
+    # The literal protocol only takes reference patches: give it each variant as one.
+    spread = {f"d{variant}": values["d"][[variant] * 16] for variant in range(4)}
+    names = [(f"d{variant}", index) for variant in range(4) for _, index in others]
+    groups |= dict.fromkeys(spread, "d")
+    expected = literal.retrieval(values | spread, queries, names, sizes, groups)
+    asked = values["q"][:, [index for _, index in queries]].swapaxes(0, 1)
+    positives = asked[:, 1:].reshape(len(queries), 3, 5, 16)
+    found = retrieval.score_queries(asked[:, 0], positives, pool, sizes)
+    for number in range(len(queries)):
+        for level, noise in enumerate("eht"):
+            for place, size in enumerate(sizes):
+                pair = found.reference[number, level, place], found.tie_safe[number, level, place]
+                wanted = expected[number, noise, size]
+                np.testing.assert_allclose(pair, wanted, atol=1e-9, rtol=0)

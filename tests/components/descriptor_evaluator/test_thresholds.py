@@ -1,16 +1,17 @@
 """The gate's thresholds through TFMA itself."""
 
+import dataclasses
 import math
 
 import apache_beam as beam
-import numpy as np
 import pytest
 
 from components.descriptor_evaluator import slicing, thresholds
 from components.descriptor_evaluator.gate import Evidence, judge
 from components.descriptor_evaluator.settings import GateSettings
+from components.descriptor_evaluator.unit_table import UnitTable
 from components.descriptor_evaluator.verdict import Production, Slice
-from tests.components.descriptor_evaluator.unit_row_samples import level, table
+from tests.components.descriptor_evaluator.unit_row_samples import level, retrieval_rows, table
 
 NAMES = ("rootsift", "rootsift-smoothed")
 SOURCES = 3
@@ -31,14 +32,14 @@ def validate(tmp_path):
     def run(candidate, settings, production=None, baseline=0.2):
         tables = {name: table(level(baseline), SOURCES) for name in NAMES}
         config = thresholds.eval_config(settings, NAMES, production is not None)
-        batches = slicing.record_batches(
+        batch = slicing.record_batch(
             table(candidate, SOURCES),
             tables,
             None if production is None else table(production, SOURCES),
             thresholds.metrics_used(settings),
         )
         result = slicing.run_tfma(
-            batches, config, str(tmp_path), lambda: beam.Pipeline(runner="DirectRunner")
+            batch, config, str(tmp_path), lambda: beam.Pipeline(runner="DirectRunner")
         )
         return thresholds.validation_check(result)
 
@@ -104,14 +105,40 @@ def test_tfma_agrees_with_the_gate_on_a_threshold_that_is_exactly_met(validate):
 
 def test_models_scored_on_other_units_are_refused():
     with pytest.raises(ValueError, match="same units"):
-        slicing.record_batches(table(0.5, 3), {"rootsift": table(0.5, 2)}, None, {})
+        slicing.record_batch(table(0.5, 3), {"rootsift": table(0.5, 2)}, None, {})
 
 
-def test_batches_hold_one_row_per_unit_and_metric():
+def test_a_batch_holds_one_weighted_row_per_cell_and_metric():
     metrics = thresholds.metrics_used(gate())
     assert metrics["matching"] == ("ap", "ap_tie_safe")
-    batches = slicing.record_batches(table(0.5, 1), {"rootsift": table(0.4, 1)}, None, metrics)
-    rows = sum(batch.num_rows for batch in batches)
-    assert rows == 2 * len(table(0.5, 1))
-    over = np.concatenate([batch.column("over_rootsift").flatten() for batch in batches])
-    assert over == pytest.approx(0.1)
+    rows = table(lambda *_: 0.5, 1)
+    batch = slicing.record_batch(rows, {"rootsift": table(0.4, 1)}, None, metrics)
+    # Matching and retrieval: 2 sequences x 3 noise levels; verification: 3 noise levels.
+    assert batch.num_rows == 2 * (6 + 6 + 3)
+    assert batch.column("over_rootsift").flatten().to_pylist() == pytest.approx([0.1] * 30)
+    assert sum(batch.column("units").flatten().to_pylist()) == 2 * len(rows)
+
+
+def test_sequences_with_unequal_numbers_of_units_keep_the_flat_mean(tmp_path):
+    import tensorflow_model_analysis as tfma
+
+    few, many = (
+        retrieval_rows(lambda *_, value=value: value, sources=1, queries=queries)
+        for value, queries in ((0.2, 1), (0.8, 7))
+    )
+    many = [dataclasses.replace(row, source="other", sequence=f"{row.sequence}x") for row in many]
+    rows = UnitTable(few + many)
+    settings = GateSettings.model_validate({"floors": [{"task": "retrieval", "at_least": 0.5}]})
+    check = thresholds.validation_check(
+        slicing.run_tfma(
+            slicing.record_batch(rows, {"sift": rows}, None, thresholds.metrics_used(settings)),
+            thresholds.eval_config(settings, ("sift",), False),
+            str(tmp_path),
+            lambda: beam.Pipeline(runner="DirectRunner"),
+        )
+    )
+    assert check.passed, check.sentence
+    result = tfma.load_eval_result(str(tmp_path), model_name="candidate")
+    means = {tuple(v for _, v in key): found for key, found in result.slicing_metrics}
+    value = means["ap", "retrieval"][""][""]["mean_prediction"]["doubleValue"]
+    assert value == pytest.approx((0.2 + 7 * 0.8) / 8, abs=1e-12)

@@ -25,6 +25,8 @@ def write_sequence(folder: Path, suffix: str = "ppm", seed: int = 0) -> Path:
     """Writes an image sequence whose targets are the reference, moved by `SHIFT`."""
     folder.mkdir(parents=True)
     reference = texture(seed=seed)
+    if suffix == "ppm":  # holds colour only
+        reference = cv2.cvtColor(reference, cv2.COLOR_GRAY2BGR)
     cv2.imwrite(str(folder / f"1.{suffix}"), reference)
     moved = cv2.warpPerspective(reference, SHIFT, (210, 170))
     for k in range(2, 7):

@@ -29,9 +29,9 @@ def test_harris_finds_corners_and_neither_edges_nor_the_middle():
     points = detection.detect(image, ExtractionSettings(detectors=("harris",)))
     corners = np.array([[50, 40], [109, 40], [50, 89], [109, 89]])
     distance = np.linalg.norm(points[:, None, :2] - corners, axis=2)
-    assert (distance.min(0) < 2.5).all()
-    fine = points[:, 2] < 4
-    assert (distance[fine].min(1) < 3 * points[fine, 2]).all()
+    # Blur draws the maximum inwards, by less than the scale at which it is found.
+    assert (distance.min(0) < 3).all()
+    assert (distance.min(1) < 2 * points[:, 2]).all()
 
 
 @pytest.mark.parametrize("detector", ["hessian", "harris", "dog"])
@@ -81,9 +81,9 @@ def test_the_orientation_is_that_of_the_gradient(degrees):
 def test_orientations_turn_with_the_image():
     image = texture(201, 201)
     rng = np.random.default_rng(0)
-    points = np.column_stack(
-        [rng.uniform(60, 140, (40, 2)), rng.uniform(2, 8, 40)]
-    ).astype(np.float32)
+    points = np.column_stack([rng.uniform(60, 140, (40, 2)), rng.uniform(2, 8, 40)]).astype(
+        np.float32
+    )
     turned = points.copy()
     turned[:, 0], turned[:, 1] = points[:, 1], 200 - points[:, 0]  # np.rot90
     before = detection.orientations(image, points)

@@ -63,9 +63,7 @@ def test_jitter_has_the_stated_sizes():
     assert angle.std() == pytest.approx(18, rel=0.03)
     assert scale.std() == pytest.approx(0.24, rel=0.03)
     np.testing.assert_allclose(drawn[:, :2, 2].std(0), 0.2, rtol=0.03)
-    stretched = frames.jitter(
-        20000, 2.0, JitterSettings(log_scale=0), np.random.default_rng(0)
-    )
+    stretched = frames.jitter(20000, 2.0, JitterSettings(log_scale=0), np.random.default_rng(0))
     values = np.linalg.svd(stretched[:, :2, :2], compute_uv=False)
     assert np.sqrt((np.log(values[:, 0]) ** 2).mean()) == pytest.approx(0.24, rel=0.03)
 
@@ -104,7 +102,9 @@ def test_distinct_points_do_not_overlap_and_cover_the_rest(seed):
     stays = frames.distinct(points, 0.5, rng)
     distance = np.linalg.norm(points[:, None, :2] - points[None, :, :2], axis=2)
     radii = np.broadcast_to(points[:, 2], distance.shape)
-    overlap = frames.disc_overlap(distance.ravel(), radii.ravel(), radii.T.ravel()).reshape(400, 400)
+    overlap = frames.disc_overlap(distance.ravel(), radii.ravel(), radii.T.ravel()).reshape(
+        400, 400
+    )
     among = overlap[np.ix_(stays, stays)] - np.eye(len(stays))
     assert among.max() <= 0.5
     goes = np.setdiff1d(np.arange(400), stays)
@@ -114,9 +114,7 @@ def test_distinct_points_do_not_overlap_and_cover_the_rest(seed):
 
 def test_each_member_of_a_cluster_has_its_chance():
     points = np.array([[10.0, 10, 2], [10.1, 10, 2], [10, 10.1, 2], [50, 50, 2]])
-    kept = [
-        tuple(frames.distinct(points, 0.5, np.random.default_rng(seed))) for seed in range(60)
-    ]
+    kept = [tuple(frames.distinct(points, 0.5, np.random.default_rng(seed))) for seed in range(60)]
     assert set(kept) == {(0, 3), (1, 3), (2, 3)}
 
 

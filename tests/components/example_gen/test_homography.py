@@ -15,9 +15,7 @@ def write(tmp_path, text):
 
 def test_mixed_formats_and_trailing_blanks_are_read(tmp_path):
     path = write(tmp_path, "  5.0e-01\t-1   2 \n 0 1E0 4.5  \n0.0 0 1  \n\n  \n")
-    np.testing.assert_array_equal(
-        homography.read(path), [[0.5, -1, 2], [0, 1, 4.5], [0, 0, 1]]
-    )
+    np.testing.assert_array_equal(homography.read(path), [[0.5, -1, 2], [0, 1, 4.5], [0, 0, 1]])
 
 
 def test_every_real_homography_is_read(shared):

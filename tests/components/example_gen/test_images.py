@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from components.example_gen import images
 from tests.components.example_gen.pictures import texture
@@ -95,17 +96,31 @@ def test_grey_images_keep_their_values(tmp_path):
     np.testing.assert_array_equal(images.read_grey(write(tmp_path / "a.pgm", pixels)), pixels)
 
 
-@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3)])
-def test_sixteen_bits_per_channel_are_refused(tmp_path, shape):
-    path = write(tmp_path / "a.png", np.full(shape, 5000, np.uint16))
-    with pytest.raises(UserError, match="holds uint16 pixels, expected 8 bits"):
+def test_palettes_and_grey_with_alpha_are_read(tmp_path):
+    grey = Image.fromarray(np.full((20, 30), 90, np.uint8))
+    grey.convert("P").save(tmp_path / "p.png")
+    Image.merge("LA", (grey, Image.new("L", grey.size, 0))).save(tmp_path / "la.png")
+    for name in ("p.png", "la.png"):
+        assert (images.read_grey(str(tmp_path / name)) == 90).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "ppm"])
+def test_sixteen_bits_per_channel_are_refused(tmp_path, suffix):
+    path = write(tmp_path / f"a.{suffix}", np.full((20, 30, 3), 5000, np.uint16))
+    with pytest.raises(UserError, match=r"holds .*16.* pixels, expected 8 bits"):
+        images.read_grey(path)
+
+
+def test_sixteen_bit_grey_is_refused(tmp_path):
+    path = write(tmp_path / "a.png", np.full((20, 30), 5000, np.uint16))
+    with pytest.raises(UserError, match="holds 16-bit pixels, expected 8 bits"):
         images.read_grey(path)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "ppm"])
 def test_a_truncated_photograph_is_refused(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
-    write(path, texture(400, 300))
+    write(path, cv2.cvtColor(texture(400, 300), cv2.COLOR_GRAY2BGR))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match=f"a.{suffix}: cannot be decoded"):
         images.read_grey(str(path))

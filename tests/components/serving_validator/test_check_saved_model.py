@@ -125,12 +125,12 @@ def test_records_must_agree_with_patches(request_content, alter):
 def test_an_empty_batch_that_fails_is_a_warning(request_content):
     def refuse_empty(found, patches):
         if not len(patches):
-            raise ValueError("empty")
+            raise ValueError("Graph execution error:\n\nDetected at node Conv\ninput depth is 0\n")
         return found
 
     failed, report = failures(Fake(refuse_empty), request_content)
     assert failed == []
-    assert report.warnings == ["an empty batch is not served (empty)"]
+    assert report.warnings == ["an empty batch is not served (input depth is 0)"]
 
 
 def test_a_missing_or_different_signature_is_named(tmp_path):

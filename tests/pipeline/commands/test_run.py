@@ -84,7 +84,7 @@ class FakeRunner:
     def _examples(self):
         artifact = self._artifact("examples")
         skipped = (manifest.SkippedSequence(name="v_bad", reason="e1.png is 64 pixels wide"),)
-        empty = {name: () for name in manifest.SPLITS}
+        empty = dict.fromkeys(manifest.SPLITS, ())
         manifest.write(manifest.Manifest(splits=empty, skipped=skipped), artifact.uri)
         return artifact
 
@@ -225,6 +225,7 @@ def test_ctrl_c_ends_with_130_and_a_sentence_and_frees_the_folder(install, tmp_p
     result = hpatches("--work", tmp_path / "work")
     assert result.exit_code == 130
     assert result.stderr.startswith("Stopped before the end")
+    assert runs.list_runs(str(tmp_path / "work"))[0].error == "interrupted"
     with work_lock.hold(tmp_path / "work"):
         pass
 
@@ -242,7 +243,7 @@ def test_a_full_disk_is_one_sentence(install, tmp_path):
         (["--source", "strips"], "data.path: not set"),
         (["--source", "sequences", "--data", "nowhere"], "data.path: found no folder 'nowhere'"),
         (["--config", "dmo"], "configuration 'dmo': did you mean 'demo'?"),
-        (["--set", "training.sed=1"], "--set training.sed: training.sed: unknown key"),
+        (["--set", "training.sed=1"], "--set training.sed: unknown key"),
         (["--work", "/proc/work"], "/proc/work: cannot write here"),
     ],
 )

@@ -1,0 +1,86 @@
+"""Handmade descriptors: recipes, shapes, and the choice of the blur."""
+
+import cv2
+import numpy as np
+import pytest
+
+from components.descriptor_evaluator import baselines, matching
+from components.example_gen.patch_set import PatchSet
+from trainer.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def patches():
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(0, 255, size=(20, 65, 65)).astype(np.float32)
+    return np.stack([cv2.GaussianBlur(patch, (0, 0), 4.0) for patch in noise]).astype(np.uint8)
+
+
+def test_sift_is_opencvs_at_the_centre(patches):
+    keypoint = cv2.KeyPoint(32.0, 32.0, 65 / 6, 0.0)
+    expected = cv2.SIFT_create().compute(patches[3], [keypoint])[1][0]
+    np.testing.assert_array_equal(baselines.describe("sift", patches)[3], expected)
+
+
+def test_rootsift_is_the_root_of_the_l1_normalised_sift(patches):
+    sift = baselines.describe("sift", patches)
+    found = baselines.describe("rootsift", patches)
+    np.testing.assert_allclose(found**2, sift / sift.sum(axis=1, keepdims=True), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-6)
+
+
+def test_smoothing_is_a_blur_of_the_patch(patches):
+    blurred = np.stack([cv2.GaussianBlur(patch, (0, 0), 2.0) for patch in patches])
+    np.testing.assert_array_equal(
+        baselines.describe("rootsift-smoothed", patches, sigma=2.0),
+        baselines.describe("rootsift", blurred),
+    )
+
+
+def test_flat_patches_give_finite_descriptors():
+    flat = np.full((2, 65, 65), 128, np.uint8)
+    for name in baselines.NAMES:
+        assert np.isfinite(baselines.describe(name, flat)).all()
+
+
+def test_pixels_are_area_means_brought_to_mean_zero_and_deviation_one(patches):
+    found = baselines.describe("pixels", patches)
+    small = cv2.resize(patches[5].astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA)
+    expected = ((small - small.mean()) / small.std()).ravel()
+    np.testing.assert_allclose(found[5], expected, atol=1e-3)
+    np.testing.assert_allclose(found.std(axis=1), 1.0, atol=1e-4)
+
+
+def test_chunks_and_threads_do_not_change_the_result(patches, monkeypatch):
+    whole = baselines.describe("rootsift", patches)
+    monkeypatch.setattr(baselines, "_CHUNK", 3)
+    np.testing.assert_array_equal(baselines.describe("rootsift", patches), whole)
+
+
+def test_sequences_come_out_variant_by_variant(patches):
+    sequence = np.stack([patches[:16], patches[4:]])  # [2, 16, 65, 65]
+    found = baselines.describe_sequence("pixels", sequence)
+    assert found.shape == (16, 2, 64)
+    np.testing.assert_array_equal(found[3, 1], baselines.describe("pixels", patches)[7])
+
+
+def test_an_unknown_baseline_is_refused(patches):
+    with pytest.raises(UserError, match="no baseline 'surf', expected one of rootsift"):
+        baselines.describe("surf", patches)
+
+
+def test_the_blur_with_the_best_matching_is_chosen(patches):
+    rng = np.random.default_rng(1)
+    clean = patches[:, None].astype(np.float32) + rng.normal(size=(20, 16, 65, 65)) * 40
+    noisy = np.clip(clean, 0, 255).astype(np.uint8)
+    item = PatchSet("v_a", "a", "v", noisy, np.zeros((20, 3), np.float32))
+    scores = {
+        sigma: matching.mean_average_precision(
+            {"v_a": baselines.describe_sequence("rootsift-smoothed", noisy, sigma)}
+        )["mean"]
+        for sigma in (0.5, 3.0)
+    }
+    assert scores[3.0] != scores[0.5]
+    best = max(scores, key=lambda sigma: scores[sigma])
+    assert baselines.choose_sigma([item], (0.5, 3.0)) == best
+    assert baselines.choose_sigma([item], (3.0, 0.5)) == best

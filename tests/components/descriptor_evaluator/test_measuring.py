@@ -1,0 +1,67 @@
+import pytest
+
+from components.descriptor_evaluator import baselines, measuring
+from components.descriptor_evaluator.rows_cache import RowsCache
+from components.descriptor_evaluator.settings import EvaluationSettings
+from trainer import manifest
+from trainer.errors import UserError
+from trainer.manifest import Manifest, SequenceEntry
+
+
+def entry(name, checksum="c"):
+    return SequenceEntry(name=name, source="a", kind="v", count=3, shards=(), checksum=checksum)
+
+
+def bench(tmp_path, val=(), code="code", **settings):
+    splits = {"eval": (entry("v_e"),), "val": val}
+    return measuring.Bench(
+        "examples",
+        Manifest(splits=splits),
+        EvaluationSettings.model_validate(settings),
+        RowsCache(str(tmp_path)),
+        code,
+        "folder",
+        lambda: pytest.fail("no pipeline is needed"),
+    )
+
+
+def test_without_validation_data_the_usual_blur_is_taken(tmp_path):
+    assert measuring.smoothing_sigma(bench(tmp_path)) == baselines.DEFAULT_SIGMA
+    one = bench(tmp_path, val=(entry("v_v"),), smoothing_sigmas=[2.25])
+    assert measuring.smoothing_sigma(one) == 2.25
+
+
+def test_the_blur_is_chosen_on_validation_data_once_per_content(tmp_path, monkeypatch):
+    asked = []
+
+    def choose(patch_sets, sigmas, points):
+        asked.append([item.name for item in patch_sets])
+        return sigmas[1]
+
+    monkeypatch.setattr(baselines, "choose_sigma", choose)
+    monkeypatch.setattr(measuring, "read_patches", lambda *args: [0, 0])
+    val = (entry("v_v"), entry("v_w"))
+    for _ in range(2):
+        assert measuring.smoothing_sigma(bench(tmp_path, val)) == 3.0
+    assert asked == [["v_v", "v_w"]]
+    measuring.smoothing_sigma(bench(tmp_path, (entry("v_v", "changed"),)))
+    measuring.smoothing_sigma(bench(tmp_path, val, code="changed"))
+    measuring.smoothing_sigma(bench(tmp_path, val, smoothing_sigmas=[1.0, 2.0]))
+    assert len(asked) == 4
+
+
+def test_the_data_checksum_does_not_depend_on_order_but_on_content():
+    first, second = entry("v_a"), entry("v_b")
+    checksum = measuring.data_checksum([first, second])
+    assert measuring.data_checksum([second, first]) == checksum
+    assert measuring.data_checksum([first]) != checksum
+    moved = first.model_copy(update={"source": "b"})
+    assert measuring.data_checksum([moved, second]) != checksum
+
+
+def test_examples_that_hold_nothing_out_are_refused(tmp_path):
+    manifest.write(Manifest(splits={"train": (entry("v_a"),)}), str(tmp_path))
+    with pytest.raises(UserError, match="no image sequence in the split eval"):
+        measuring.open_bench(
+            str(tmp_path), EvaluationSettings(), RowsCache(None), "", "folder", lambda: None
+        )

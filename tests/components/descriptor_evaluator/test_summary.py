@@ -1,0 +1,89 @@
+"""The JSON of an evaluation, from rows with known values."""
+
+import math
+
+import pytest
+
+from components.descriptor_evaluator.summary import headline, summarise
+from components.descriptor_evaluator.unit_rows import UnitRow
+
+
+def matching_row(noise, kind, target, precision, rate=0.5):
+    metrics = {"ap": precision, "ap_tie_safe": 0.0, "success_rate": rate}
+    return UnitRow("matching", noise, kind, f"{kind}_x", "x", str(target), metrics)
+
+
+def test_matching_is_a_flat_mean_over_pairs_and_by_kind():
+    # Two i pairs and one v pair: the flat mean is not the mean of the kinds.
+    rows = [
+        row
+        for noise, offset in (("e", 0.0), ("h", 0.1), ("t", 0.2))
+        for row in (
+            matching_row(noise, "i", 1, 0.9 - offset),
+            matching_row(noise, "i", 2, 0.7 - offset),
+            matching_row(noise, "v", 1, 0.2),
+        )
+    ]
+    found = summarise(rows)["matching"]
+    assert found["e"] == pytest.approx(0.6)
+    assert found["t"] == pytest.approx((0.7 + 0.5 + 0.2) / 3)
+    assert found["mean"] == pytest.approx((0.6 + 1.6 / 3 + 1.4 / 3) / 3)
+    assert found["by_kind"]["i"]["e"] == pytest.approx(0.8)
+    assert found["by_kind"]["v"]["mean"] == pytest.approx(0.2)
+    assert set(found["by_kind"]) == {"i", "v"}
+    assert found["success_rate"] == pytest.approx({"e": 0.5, "h": 0.5, "t": 0.5, "mean": 0.5})
+    assert set(found) == {"e", "h", "t", "mean", "success_rate", "by_kind"}
+
+
+def verification_rows(units, precision):
+    return [
+        UnitRow("verification", noise, "u", "", "", unit, {"auc": 0.9, "ap": precision[unit]})
+        for unit in units
+        for noise in "eht"
+    ]
+
+
+def test_verification_means_the_six_imbalanced_precisions():
+    found = summarise(verification_rows(("inter", "intra"), {"inter": 0.8, "intra": 0.4}))
+    areas = dict.fromkeys("eht", 0.9)
+    precisions = {"inter": dict.fromkeys("eht", 0.8), "intra": dict.fromkeys("eht", 0.4)}
+    assert found["verification"] == {
+        "balanced": {"inter": areas, "intra": areas},
+        "imbalanced": precisions,
+        "mean": pytest.approx(0.6),
+    }
+
+
+def test_an_absent_pair_set_is_none():
+    found = summarise(verification_rows(("intra",), {"intra": 0.4}))["verification"]
+    assert found["imbalanced"]["inter"] is None and found["balanced"]["inter"] is None
+    assert found["mean"] == pytest.approx(0.4)
+
+
+def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
+    rows = [
+        UnitRow(
+            "retrieval", noise, "v", "v_x", "x", unit,
+            {"ap": 0.0, "ap_tie_safe": 0.0, "ap@100": value, "ap@500": value / 2},
+        )
+        for noise, base in (("e", 0.8), ("h", 0.6), ("t", 0.4))
+        for unit, value in (("1", base), ("2", base - 0.2))
+    ]  # fmt: skip
+    found = summarise(rows)["retrieval"]
+    assert found["e"] == pytest.approx({"100": 0.7, "500": 0.35})
+    assert found["mean"] == pytest.approx((0.7 + 0.5 + 0.3) * 1.5 / 6)
+    assert set(found) == {"e", "h", "t", "mean"}
+
+
+def test_only_scored_tasks_appear():
+    found = summarise([matching_row(noise, "i", 1, 0.5) for noise in "eht"])
+    assert list(found) == ["matching"]
+    assert headline(found, "matching") == 0.5
+    assert headline(found, "retrieval") is None
+    assert summarise([]) == {}
+
+
+def test_nan_becomes_none_and_does_not_hide():
+    rows = [matching_row(noise, "i", 1, math.nan if noise == "h" else 0.5) for noise in "eht"]
+    found = summarise(rows)["matching"]
+    assert found["e"] == 0.5 and found["h"] is None and found["mean"] is None

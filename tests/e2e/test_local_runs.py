@@ -1,0 +1,157 @@
+"""The whole DAG, run in this process: pass, refuse, and again against production."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.descriptor_evaluator import verdict
+from components.production_model import served_model
+from pipeline import graph
+from pipeline.runners import local
+from tests.e2e.conftest import LENIENT, STRICT, small_config
+from trainer import manifest
+
+pytestmark = pytest.mark.slow
+
+ALL = {
+    "PatchExampleGen",
+    "ImportSchemaGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "AnomalyGate",
+    "Transform",
+    "ProductionModel",
+    "DescriptorTrainer",
+    "DescriptorEvaluator",
+    "ServingValidator",
+    "Pusher",
+}
+TOUCHED_BY_PRODUCTION = {"ProductionModel", "DescriptorEvaluator", "Pusher"}
+
+
+def _executed(result: local.RunResult) -> set[str]:
+    return {name for name, state in result.states.items() if state == "finished"}
+
+
+def _verdict(result: local.RunResult) -> verdict.Verdict:
+    return verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def first(work: Path, photographs: Path) -> local.RunResult:
+    """The first run: nothing is in production yet."""
+    return local.run(small_config(work, photographs, *LENIENT))
+
+
+@pytest.fixture(scope="module")
+def second(first: local.RunResult, work: Path, photographs: Path) -> local.RunResult:
+    """The same again, now that the first run's model is in production."""
+    return local.run(small_config(work, photographs, *LENIENT))
+
+
+def test_the_first_run_blesses_and_pushes(first: local.RunResult, work: Path):
+    assert _executed(first) == ALL
+    found = _verdict(first)
+    assert found.blessed and found.production.status == "none"
+    assert found.table and all(0 <= row.candidate <= 1 for row in found.table)
+    served = served_model.find(str(work / "serving"))
+    assert served is not None and served.checksum == found.candidate_checksum
+
+
+def test_what_is_served_describes_patches_of_any_size(first: local.RunResult, work: Path):
+    del first
+    served = served_model.find(str(work / "serving"))
+    describe = tf.saved_model.load(served.path).signatures["serving_default"]
+    random = np.random.default_rng(0)
+    for size in ((65, 65), (32, 32), (40, 80)):
+        patches = random.integers(0, 256, (3, *size), dtype=np.uint8)
+        descriptors = describe(patches=tf.constant(patches))["descriptors"].numpy()
+        assert descriptors.shape == (3, 128) and descriptors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1, atol=1e-5)
+
+
+def test_train_val_and_eval_share_no_photograph(first: local.RunResult):
+    listing = manifest.read(first.uri("PatchExampleGen", "examples"))
+    sources = [{entry.source for entry in listing.splits[name]} for name in manifest.SPLITS]
+    assert all(sources)
+    assert not sources[0] & sources[1] and not (sources[0] | sources[1]) & sources[2]
+
+
+def test_the_second_run_does_only_what_production_changes(
+    second: local.RunResult, work: Path
+):
+    assert _executed(second) == TOUCHED_BY_PRODUCTION
+    found = _verdict(second)
+    assert found.blessed and found.production.status == "identical"
+    pushed = second.artifact("Pusher", "pushed_model").custom_properties["pushed"].int_value
+    assert pushed == 0
+    assert len(served_model.versions(str(work / "serving"))) == 1
+
+
+def test_the_third_run_finds_everything_done(
+    second: local.RunResult, work: Path, photographs: Path
+):
+    del second
+    third = local.run(small_config(work, photographs, *LENIENT))
+    assert set(third.states.values()) == {"cached"}
+
+
+def test_changed_code_of_an_executor_runs_that_component_again(
+    second: local.RunResult, work: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+):
+    del second
+    original = graph.fingerprint
+
+    def changed(*modules: str) -> str:
+        return "changed" if modules[0] == "components.anomaly_gate" else original(*modules)
+
+    monkeypatch.setattr(graph, "fingerprint", changed)
+    again = local.run(small_config(work, photographs, *LENIENT))
+    assert _executed(again) == {"AnomalyGate"}
+
+
+def test_a_refused_model_is_not_pushed_and_the_reasons_say_by_how_much(
+    second: local.RunResult, work: Path, photographs: Path
+):
+    del second
+    before = served_model.versions(str(work / "serving"))
+    refused = local.run(small_config(work, photographs, *STRICT))
+    found = _verdict(refused)
+    assert not found.blessed
+    (check,) = [check for check in found.checks if check.name == "floor"]
+    assert check.slice.task == "matching" and check.threshold == 0.99
+    assert check.margin == pytest.approx(check.value - 0.99) and check.margin < 0
+    assert check.sentence in found.reasons
+    assert "matching" in check.sentence and "99" in check.sentence
+    assert served_model.versions(str(work / "serving")) == before
+
+
+def test_another_seed_is_compared_with_production(
+    second: local.RunResult, work: Path, photographs: Path
+):
+    del second
+    other = local.run(
+        small_config(
+            work,
+            photographs,
+            *LENIENT,
+            "training.seed=7",
+            "evaluation.gate.production.delta=0.2",
+        )
+    )
+    found = _verdict(other)
+    assert found.production.status == "compared"
+    names = {check.name for check in found.checks}
+    assert "production" in names
+    assert all(row.change is not None for row in found.table if row.task == "matching")
+    pushed = other.artifact("Pusher", "pushed_model").custom_properties["pushed"].int_value
+    assert bool(pushed) == found.blessed

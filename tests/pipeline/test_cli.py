@@ -1,0 +1,176 @@
+"""The command line as such: quick help, and how commands end."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from pipeline import config_files
+from pipeline.cli import cli
+from trainer.errors import UserError
+
+_HEAVY = ("tensorflow", "tf_keras", "tfx", "apache_beam", "cv2", "pandas", "scipy", "sklearn")
+_COMMANDS = [
+    [],
+    ["run"],
+    ["extract"],
+    ["describe"],
+    ["evaluate"],
+    ["config"],
+    ["config", "show"],
+    ["config", "check"],
+    ["runs"],
+    ["rollback"],
+    ["clean"],
+]
+_HELP = f"""
+import sys
+from pipeline.cli import cli
+try:
+    cli(sys.argv[1:] + ["--help"])
+finally:
+    print("loaded:", *[name for name in {_HEAVY} if name in sys.modules])
+"""
+
+
+def run_script(*arguments: str) -> tuple[str, float]:
+    """Returns what a child printed and the processor seconds it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output = subprocess.check_output([sys.executable, "-c", _HELP, *arguments], text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return output, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
+def test_help_answers_at_once_and_loads_no_heavy_library(command):
+    output, seconds = run_script(*command)
+    assert "Usage:" in output
+    assert output.splitlines()[-1] == "loaded:"
+    assert seconds < 2.0  # processor time: a busy machine does not fail it
+
+
+def test_every_command_is_documented_and_in_the_list_above():
+    def walk(command: click.Command, path: list[str]):
+        assert command.help, path
+        assert all(p.help for p in command.params if isinstance(p, click.Option)), path
+        yield path
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from walk(inner, [*path, name])
+
+    assert sorted(walk(cli, [])) == sorted(_COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing"],
+        ["run", "--nothing"],
+        ["run", "--source", "videos"],
+        ["extract", "--source", "strips", "--input", "a", "--output", "b"],
+        ["extract", "--source", "photos", "--input", "a"],
+        ["evaluate", "--data", "x"],
+        ["evaluate", "--data", "x", "--model", "m", "--baseline", "sift"],
+        ["evaluate", "--data", "x", "--baseline", "surf"],
+        ["evaluate", "--data", "x", "--baseline", "sift", "--task", "guessing"],
+        ["rollback"],
+        ["rollback", "newest"],
+        ["clean", "--keep", "0"],
+    ],
+    ids=" ".join,
+)
+def test_mistyped_commands_exit_with_2(arguments):
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    def _add(error: BaseException):
+        @click.command()
+        def fail():
+            raise error
+
+        monkeypatch.setitem(cli.commands, "fail", fail)
+        return CliRunner().invoke(cli, ["fail"])
+
+    return _add
+
+
+def test_a_users_mistake_is_one_sentence_on_stderr_and_exit_2(failing):
+    result = failing(UserError("a.png: found 64 [pixels], expected 65"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "a.png: found 64 [pixels], expected 65\n"
+
+
+def test_a_users_mistake_under_another_exception_is_found(failing):
+    error = RuntimeError("beam")
+    error.__cause__ = UserError("a.png is empty")
+    assert failing(error).stderr == "a.png is empty\n"
+
+
+def test_a_long_sentence_stays_one_line(failing):
+    sentence = "word " * 100 + "end"
+    assert failing(UserError(sentence)).stderr == sentence + "\n"
+
+
+def test_a_bug_keeps_its_exception(failing):
+    result = failing(KeyError("bug"))
+    assert result.exit_code == 1
+    assert isinstance(result.exception, KeyError)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
+def test_ctrl_c_exits_with_130(failing, error):
+    result = failing(error)
+    assert result.exit_code == 130
+    assert result.stderr.startswith("Stopped")
+
+
+def test_the_installed_command_prints_mistakes_without_a_traceback(tmp_path):
+    script = "from pipeline.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", script, "config", "show", "--config", "nowhere.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("configuration 'nowhere.yaml': There is no such file")
+    assert result.stderr.count("\n") == 1
+
+
+def test_config_show_prints_what_config_reads(tmp_path):
+    shown = CliRunner().invoke(cli, ["config", "show", "--set", "training.seed=7"])
+    assert shown.exit_code == 0
+    path = tmp_path / "shown.yaml"
+    path.write_text(shown.stdout)
+    again = CliRunner().invoke(cli, ["config", "show", "--config", str(path)])
+    assert again.stdout == shown.stdout
+    assert "seed: 7" in shown.stdout
+
+
+@pytest.mark.parametrize("name", config_files.packaged_names())
+def test_config_check_finds_nothing_wrong_with_what_is_packaged(name):
+    result = CliRunner().invoke(cli, ["config", "check", "--config", name])
+    assert result.exit_code == 0
+    assert result.stdout == f"{name} (packaged): nothing wrong with it.\n"
+
+
+def test_config_check_lists_every_problem(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("nam: x\nwarm_start: 1\ndata: {seed: -1}\n")
+    result = CliRunner().invoke(cli, ["config", "check", "--config", str(path)])
+    assert result.exit_code == 2
+    assert sorted(result.stderr.splitlines()) == [
+        f"{path}: data.seed: found -1, expected at least 0",
+        f"{path}: nam: unknown key; did you mean 'name'?",
+        f"{path}: warm_start: found 1, expected true or false",
+    ]

@@ -1,0 +1,46 @@
+"""Distances between descriptors."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.spatial.distance import cdist
+
+from trainer import distances
+
+
+def test_pairwise_distances_agree_with_scipy():
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(7, 16)), rng.normal(size=(5, 16))
+    found = distances.pairwise_squared(tf.constant(left), tf.constant(right))
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found, cdist(left, right, "sqeuclidean"), rtol=1e-5)
+
+
+def test_pairwise_distances_are_never_negative():
+    values = tf.constant(np.random.default_rng(1).normal(size=(50, 8)).astype(np.float32) * 100)
+    assert float(tf.reduce_min(distances.pairwise_squared(values, values))) >= 0
+
+
+def test_blocks_are_taken_apart():
+    values = tf.constant([[[0.0], [3.0]], [[1.0], [5.0]]])
+    expected = [[[0, 9], [9, 0]], [[0, 16], [16, 0]]]
+    np.testing.assert_array_equal(distances.pairwise_squared(values, values), expected)
+
+
+@pytest.mark.parametrize(("squared", "expected"), [(False, [5.0, 1.0]), (True, [25.0, 1.0])])
+def test_paired_distances_by_hand(squared, expected):
+    left, right = tf.constant([[3.0, 4.0], [1.0, 1.0]]), tf.constant([[0.0, 0.0], [1.0, 2.0]])
+    np.testing.assert_allclose(distances.paired(left, right, squared), expected)
+
+
+def test_the_root_of_equal_rows_has_gradient_zero():
+    left = tf.Variable([[1.0, 2.0], [0.0, 1.0]])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(distances.paired(left, tf.constant([[1.0, 2.0], [0.0, 0.0]]), False))
+    np.testing.assert_allclose(tape.gradient(loss, left), [[0, 0], [0, 1]])
+
+
+def test_half_precision_descriptors_are_compared_in_float32():
+    half = tf.cast(tf.constant([[1.0, 0.5]]), tf.bfloat16)
+    assert distances.pairwise_squared(half, half).dtype == tf.float32
+    assert distances.paired(half, half, True).dtype == tf.float32

@@ -1,0 +1,146 @@
+"""A network in training."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.synthetic import START, patch_sequence
+from trainer import image
+from trainer.batches import Sampler
+from trainer.config import ModelConfig, StageConfig, TrainerConfig
+from trainer.learner import METRICS, Learner
+from trainer.packing import PackedPatches
+
+_STAGE = StageConfig(sequences_per_batch=16, variants_per_sequence=2)
+_CONFIG = TrainerConfig(
+    model=ModelConfig(width=0.125, dimension=64), stages=(_STAGE,), steps_per_loop=4
+)
+
+
+@pytest.fixture(scope="module")
+def batches() -> np.ndarray:
+    """uint8 [4, 32, 32, 32]: four batches of 16 x 2 patches that can be learned."""
+    patches = np.stack([patch_sequence("v_a", "a", index, 32) for index in range(40)])
+    column = np.zeros(40, np.int32)
+    packed = PackedPatches(patches, column, column, np.arange(40), ("v_a",), ("a",), ("v",))
+    sampler = Sampler(packed, 16, 2, ("e", "h", "t"), START)
+    return np.stack([next(sampler) for _ in range(4)])
+
+
+def _learner(config: TrainerConfig = _CONFIG) -> Learner:
+    placement = tf.distribute.OneDeviceStrategy("/cpu:0")
+    return Learner(config, placement, image.Normalisation(kind="patch"))
+
+
+def test_steps_lower_the_loss_and_are_traced_once(batches):
+    learner = _learner()
+    rates = np.full(4, 3e-3, np.float32)
+    history = [learner.train(batches, 2, rates, 4 * block) for block in range(8)]
+    assert set(history[0]) == set(METRICS)
+    assert history[-1]["loss"] < history[0]["loss"] - 0.1
+    assert history[-1]["hardest_negative"] > history[0]["hardest_negative"]
+    assert 0 <= history[-1]["active_share"] <= 1
+    assert learner.traces == 1
+    learner.train(batches, 2, rates[:1], 32)  # fewer steps than the block holds
+    assert learner.traces == 1
+    assert learner.optimizer.iterations.numpy() == 33
+
+
+def test_a_rate_of_zero_changes_no_weight(batches):
+    learner = _learner()
+    before = learner.snapshot()
+    learner.train(batches, 2, np.zeros(4, np.float32), 0)
+    for old, new in zip(before.model, learner.snapshot().model, strict=True):
+        if old.ndim == 4:
+            np.testing.assert_array_equal(old, new)
+
+
+def test_a_snapshot_brings_weights_statistics_and_slots_back(batches):
+    learner = _learner()
+    rates = np.full(4, 1e-2, np.float32)
+    learner.train(batches, 2, rates, 0)
+    snapshot = learner.snapshot()
+    first = learner.train(batches, 2, rates, 4)
+    learner.restore(snapshot)
+    again = learner.snapshot()
+    for old, new in zip(
+        snapshot.model + snapshot.optimizer, again.model + again.optimizer, strict=True
+    ):
+        np.testing.assert_array_equal(old, new)
+    assert learner.train(batches, 2, rates, 4) == pytest.approx(first, rel=1e-4)
+
+
+def test_calibration_makes_inference_resemble_training(batches):
+    learner = _learner()
+    patches = batches[0]
+    learner.calibrate(patches)
+    inputs = image.normalise(patches, learner.normalisation)
+    _, trained = learner.model(inputs, training=True)
+    learner.calibrate(patches)
+    _, inferred = learner.forward(patches)
+    # The moving variance is the unbiased estimate, the batch's is not.
+    np.testing.assert_allclose(inferred, trained, atol=0.02)
+
+
+def test_the_probe_reports_the_loss_and_does_not_train(batches):
+    learner = _learner()
+    learner.calibrate(batches[0])
+    before = learner.snapshot()
+    found = learner.probe(batches[0], 2)
+    again = learner.probe(batches[0], 2)
+    assert found == again
+    expected = 1 + found.hardest_positive - found.hardest_negative
+    assert found.share == pytest.approx(expected, abs=0.05)  # all triplets active at the start
+    for old, new in zip(before.model, learner.snapshot().model, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.slow
+def test_the_step_compiles_with_xla(batches):
+    rates = np.full(4, 1e-3, np.float32)
+    plain = _learner().train(batches, 2, rates, 0)
+    compiled = _learner(_CONFIG.model_copy(update={"jit_compile": "on"}))
+    assert compiled.train(batches, 2, rates, 0) == pytest.approx(plain, rel=1e-3)
+
+
+_TWO_REPLICAS = """
+import numpy as np, tensorflow as tf
+cpus = tf.config.list_physical_devices("CPU")
+two = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
+tf.config.set_logical_device_configuration(cpus[0], two)
+from trainer import image
+from trainer.config import TrainerConfig
+from trainer.learner import Learner
+from trainer.strategy import create
+patches = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 32), dtype=np.uint8)
+weights = []
+for name in ("one_device", "mirrored"):
+    config = TrainerConfig(
+        strategy=name, augment=False, model=dict(width=0.125, dimension=64), stages=[{}]
+    )
+    placement = create(config)
+    learner = Learner(config, placement, image.Normalisation(kind="patch"))
+    metrics = learner.train(patches, 2, np.full(1, 1e-3, np.float32), 0)
+    learner.calibrate(patches[0])
+    snapshot = learner.snapshot()
+    learner.restore(snapshot)
+    weights.append((metrics, snapshot.optimizer, learner.forward(patches[0])[1]))
+    print(placement.num_replicas_in_sync, metrics)
+(first, slots, _), (second, other_slots, _) = weights
+assert placement.num_replicas_in_sync == 2
+for name in ("loss", "hardest_positive", "hardest_negative"):
+    assert abs(first[name] - second[name]) < 1e-4, (name, first, second)
+for left, right in zip(slots, other_slots):  # Adam's moments are the gradients
+    assert np.abs(left - right).max() <= 1e-3 * max(1e-6, np.abs(left).max()), left.shape
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_take_the_same_step_as_one_device():
+    done = subprocess.run(
+        [sys.executable, "-c", _TWO_REPLICAS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout

@@ -1,0 +1,82 @@
+"""The network."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer import model
+from trainer.config import ModelConfig
+
+_SMALL = ModelConfig(width=0.125, dimension=64)
+
+
+def _outputs(config: ModelConfig, training: bool = False, **options):
+    network = model.build(config, seed=1, **options)
+    patches = np.random.default_rng(0).normal(size=(16, 32, 32, 1)).astype(np.float32)
+    return [values.numpy() for values in network(tf.constant(patches), training=training)]
+
+
+@pytest.mark.parametrize(
+    ("width", "parameters"), [(0.25, 0.28e6), (0.5, 0.60e6), (1.0, 1.34e6)]
+)
+def test_published_sizes(width, parameters):
+    config = ModelConfig(width=width)
+    count = sum(int(np.prod(kernel.shape)) for kernel in model.build(config, 1).trainable_variables)
+    assert count == pytest.approx(parameters, rel=0.05)
+
+
+def test_only_convolutions_are_trained():
+    network = model.build(_SMALL, 1)
+    assert len(network.trainable_variables) == 7
+    assert all("kernel" in kernel.name for kernel in network.trainable_variables)
+
+
+@pytest.mark.parametrize("dimension", [64, 128, 256])
+def test_descriptors_have_the_dimension(dimension):
+    config = _SMALL.model_copy(update={"dimension": dimension})
+    assert [values.shape for values in _outputs(config)] == [(16, dimension)] * 2
+
+
+@pytest.mark.parametrize("ending", ["l2", "batch_norm_l2"])
+def test_normalised_descriptors_have_length_one(ending):
+    _, descriptors = _outputs(_SMALL.model_copy(update={"final_normalisation": ending}))
+    np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1, rtol=1e-5)
+    assert model.on_unit_sphere(ending)
+
+
+def test_without_normalisation_the_embedding_is_the_descriptor():
+    config = _SMALL.model_copy(update={"final_normalisation": "none"})
+    embedding, descriptors = _outputs(config)
+    np.testing.assert_array_equal(embedding, descriptors)
+    assert not model.on_unit_sphere("none")
+
+
+def test_the_final_batch_norm_pins_every_dimension():
+    config = _SMALL.model_copy(update={"final_normalisation": "batch_norm"})
+    embedding, descriptors = _outputs(config, training=True)
+    np.testing.assert_allclose(descriptors.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(descriptors.std(0), 1, rtol=1e-3)
+    assert not np.allclose(embedding, descriptors)
+
+
+def test_the_seed_decides_the_weights():
+    first, again = (model.build(_SMALL, 1).get_weights() for _ in range(2))
+    other = model.build(_SMALL, 2).get_weights()
+    assert all(np.array_equal(left, right) for left, right in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_an_all_zero_embedding_stays_finite():
+    assert np.array_equal(model.l2_normalise(tf.zeros([2, 4])), np.zeros((2, 4)))
+
+
+def test_bfloat16_ends_in_float32():
+    embedding, descriptors = _outputs(_SMALL, bfloat16=True)
+    exact = _outputs(_SMALL)[1]
+    assert embedding.dtype == descriptors.dtype == np.float32
+    assert 0 < np.abs(descriptors - exact).max() < 0.1
+
+
+def test_narrow_networks_keep_a_channel():
+    assert model.channels(0.01) == (1, 1, 1, 1, 1, 1)
+    assert model.channels(1.0) == (32, 32, 64, 64, 128, 128)

@@ -1,0 +1,192 @@
+"""Packing shards into memory-mapped patches."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.synthetic import patch_sequence, write_examples
+from trainer import image, manifest, packing, records
+from trainer.errors import UserError
+from trainer.progress import listen
+
+_SPLITS = {
+    "train": {"i_a": ("a", 3), "v_a": ("a", 2), "v_b": ("b", 2)},
+    "val": {"v_c": ("c", 2)},
+}
+
+
+@pytest.fixture
+def examples(tmp_path) -> Path:
+    write_examples(tmp_path / "examples", _SPLITS)
+    return tmp_path / "examples"
+
+
+def _pack(examples: Path, split: str = "train", graph: str | None = None):
+    return packing.pack(str(examples), split, graph, str(examples.parent / "packed"))
+
+
+def _resized(sequence: str, source: str, index: int) -> np.ndarray:
+    return image.resize_area(tf.constant(patch_sequence(sequence, source, index))).numpy()
+
+
+def test_patches_are_ordered_by_sequence_and_index(examples):
+    packed = _pack(examples)
+    assert packed.patches.shape == (7, 16, 32, 32)
+    assert packed.patches.dtype == np.uint8
+    assert packed.sequences == ("i_a", "v_a", "v_b")
+    assert packed.sources == ("a", "b")
+    assert packed.kinds == ("i", "v", "v")
+    assert packed.sequence.tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert packed.source.tolist() == [0, 0, 0, 0, 0, 1, 1]
+    assert packed.index.tolist() == [0, 1, 2, 0, 1, 0, 1]
+    np.testing.assert_array_equal(packed.patches[2], _resized("i_a", "a", 2))
+    np.testing.assert_array_equal(packed.patches[6], _resized("v_b", "b", 1))
+
+
+def test_each_split_is_packed_apart(examples):
+    assert len(_pack(examples, "val")) == 2
+    assert len(_pack(examples, "eval")) == 0
+
+
+def test_the_array_is_mapped_and_packed_only_once(examples):
+    heard = []
+    with listen(heard.append):
+        first = _pack(examples)
+    assert isinstance(first.patches, np.memmap)
+    assert heard[-1].done == heard[-1].total == 7
+    with listen(heard.append):
+        second = _pack(examples)
+    assert heard[-1].label == "packing train patches"
+    assert len(heard) == 3  # one report per shard, none the second time
+    np.testing.assert_array_equal(first.patches, second.patches)
+
+
+def test_other_data_is_packed_anew(examples, tmp_path):
+    _pack(examples)
+    write_examples(examples, {"train": {"i_z": ("z", 4)}})
+    assert _pack(examples).sequences == ("i_z",)
+
+
+def test_nothing_half_packed_stays_after_a_failure(examples):
+    _corrupt(examples)
+    with pytest.raises(UserError):
+        _pack(examples)
+    assert list((examples.parent / "packed").iterdir()) == []
+
+
+def _corrupt(examples: Path) -> Path:
+    shard = examples / "Split-train" / "v_b-00000-of-00001"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    return shard
+
+
+def test_a_truncated_shard_is_named_with_its_record(examples):
+    shard = _corrupt(examples)
+    with pytest.raises(UserError, match=rf"{shard.name}: record 1 cannot be read"):
+        _pack(examples)
+
+
+def test_a_record_of_another_kind_is_named(examples):
+    shard = examples / "Split-train" / "v_b-00000-of-00001"
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        writer.write(_record("v_b", 0))
+        writer.write(b"no example")
+    with pytest.raises(UserError, match=rf"{shard.name}: record 1 cannot be read"):
+        _pack(examples)
+
+
+def test_records_that_are_not_those_of_the_manifest_are_refused(examples):
+    shard = examples / "Split-train" / "v_b-00000-of-00001"
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for index in (1, 0):  # another order
+            writer.write(_record("v_b", index))
+    with pytest.raises(UserError, match="count or checksum differs"):
+        _pack(examples)
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        writer.write(_record("v_b", 0))
+    with pytest.raises(UserError, match="not the 2 that the manifest lists"):
+        _pack(examples)
+
+
+def test_a_missing_shard_is_named(examples):
+    (examples / "Split-train" / "v_b-00000-of-00001").unlink()
+    with pytest.raises(UserError, match="v_b-00000-of-00001"):
+        _pack(examples)
+
+
+def test_sequences_may_have_several_shards(examples):
+    listing = manifest.read(str(examples))
+    entry = listing.splits["train"][0]
+    whole = list(records.read_shard(str(examples / entry.shards[0])))
+    names = ("Split-train/part-0", "Split-train/part-1")
+    for name, part in zip(names, (whole[:2], whole[2:]), strict=True):
+        with tf.io.TFRecordWriter(str(examples / name)) as writer:
+            for record in part:
+                writer.write(records.encode(record))
+    entries = (entry.model_copy(update={"shards": names}), *listing.splits["train"][1:])
+    manifest.write(listing.model_copy(update={"splits": {"train": entries}}), str(examples))
+    np.testing.assert_array_equal(_pack(examples).patches[2], _resized("i_a", "a", 2))
+
+
+def _record(sequence: str, index: int) -> bytes:
+    patches = patch_sequence(sequence, "b", index)
+    return records.encode(records.PatchSequence(sequence, "b", "v", index, patches))
+
+
+class _Transform(tf.Module):
+    """What Transform saves in TF2 mode: a function of one dictionary, by name."""
+
+    @tf.function(
+        input_signature=[
+            {
+                name: tf.TensorSpec([None, *spec.shape], spec.dtype)
+                for name, spec in records.feature_spec().items()
+            }
+        ]
+    )
+    def transform_fn(self, features):
+        return {
+            "patches": 255 - packing.patches_from_bytes(features["patches"]),
+            "sequence_id": tf.zeros(tf.shape(features["index"]), tf.int64),
+        }
+
+
+@pytest.fixture(params=["transform_fn", "transform_signature"])
+def graph(request, tmp_path) -> str:
+    """Graphs that invert the grey levels, saved as Transform saves in TF2 and TF1 mode."""
+    module = _Transform()
+    folder = str(tmp_path / "graph" / "transform_fn")
+    if request.param == "transform_fn":
+        tf.saved_model.save(module, folder)
+    else:
+        plain = tf.Module()
+        inputs = {
+            name: tf.TensorSpec([None, *spec.shape], spec.dtype, name)
+            for name, spec in records.feature_spec().items()
+        }
+        call = tf.function(lambda **features: module.transform_fn(features))
+        concrete = call.get_concrete_function(**inputs)
+        tf.saved_model.save(plain, folder, signatures={"transform_signature": concrete})
+    return str(tmp_path / "graph")
+
+
+def test_patches_go_through_the_transform_graph(examples, graph):
+    direct, transformed = _pack(examples), _pack(examples, graph=graph)
+    np.testing.assert_array_equal(transformed.patches, 255 - direct.patches)
+
+
+def test_a_missing_graph_is_named(examples, tmp_path):
+    with pytest.raises(UserError, match="nowhere/transform_fn"):
+        _pack(examples, graph=str(tmp_path / "nowhere"))
+
+
+def test_pixel_statistics_are_those_of_all_pixels(examples):
+    packed = _pack(examples)
+    mean, deviation = packed.pixel_statistics()
+    assert mean == pytest.approx(packed.patches.mean(dtype=np.float64))
+    assert deviation == pytest.approx(packed.patches.std(dtype=np.float64))
+    flat = dataclasses.replace(packed, patches=np.full((1, 16, 32, 32), 7, np.uint8))
+    assert flat.pixel_statistics()[1] > 0

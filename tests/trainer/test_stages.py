@@ -1,0 +1,254 @@
+"""The controller as a state machine, on invented traces."""
+
+import dataclasses
+import math
+
+import pytest
+
+from trainer.config import ControllerConfig, StageConfig
+from trainer.probe import ProbeSignals
+from trainer.stages import (
+    ControllerState,
+    Observation,
+    easier_plan,
+    intermediate,
+    observe,
+    rate_at,
+    steps_until_decision,
+    wants_next_probe,
+)
+
+_HEALTHY = ProbeSignals(1.4, 1.2, 0.9, 40.0, 4.0, 0.8)
+_SETTINGS = ControllerConfig(smoothing=0.5, patience=2, plateau_steps=100, max_rollbacks=2)
+_EASY = StageConfig(
+    sequences_per_batch=16, variants_per_sequence=2, learning_rate=0.01, min_steps=20,
+    max_steps=200, promote_below=0.8,
+)  # fmt: skip
+_HARD = StageConfig(
+    sequences_per_batch=64, variants_per_sequence=8, learning_rate=0.01, min_steps=20,
+    max_steps=100,
+)  # fmt: skip
+
+
+def _state(*plan: StageConfig, **changes) -> ControllerState:
+    return ControllerState(plan or (_EASY, _HARD), start=_HEALTHY, **changes)
+
+
+def _seen(share: float, *, steps: int = 10, distance: float = 1.0, **changes) -> Observation:
+    """An observation; `distance` is relative to the start."""
+    probe = dataclasses.replace(_HEALTHY, pair_distance=1.4 * distance, share=share)
+    probe = dataclasses.replace(probe, **changes.pop("probe", {}))
+    return Observation(steps=steps, loss=share, share=share, probe=probe, **changes)
+
+
+def _kinds(decisions) -> list[str]:
+    return [decision.kind for decision in decisions]
+
+
+def _run(state, observations, settings=_SETTINGS):
+    """Feeds observations; returns the state and all decisions but `good`."""
+    made = []
+    for seen in observations:
+        state, decisions = observe(state, seen, settings)
+        made += [decision for decision in decisions if decision.kind != "good"]
+    return state, made
+
+
+def test_healthy_steps_are_counted_and_called_good():
+    state, decisions = observe(_state(), _seen(0.95), _SETTINGS)
+    assert (state.step, state.stage_step, state.patches) == (10, 10, 320)
+    assert _kinds(decisions) == ["good"]
+
+
+def test_promotion_when_the_smoothed_loss_is_low():
+    # Running means 0.9, 0.75: below 0.8 at the second, but not before min_steps.
+    state, decisions = _run(_state(), [_seen(0.9), _seen(0.6)])
+    assert state.stage == 1
+    assert (state.stage_step, state.smoothed, state.step) == (0, None, 20)
+    assert _kinds(decisions) == ["promote"]
+    assert decisions[0].values["smoothed_share"] == pytest.approx(0.75)
+    assert decisions[0].stage == 0
+
+
+def test_no_promotion_before_min_steps():
+    state, decisions = observe(_state(), _seen(0.1), _SETTINGS)
+    assert state.stage == 0
+    assert _kinds(decisions) == ["good"]
+
+
+def test_one_lucky_batch_is_smoothed_away():
+    state, _ = _run(_state(), [_seen(0.95), _seen(0.95), _seen(0.7)])
+    assert state.stage == 0
+
+
+def test_promotion_when_the_next_batch_is_already_below_the_collapse_point():
+    state, decisions = _run(_state(), [_seen(0.95), _seen(0.95, next_share=0.9)])
+    assert state.stage == 1
+    assert "next stage" in decisions[0].reason
+
+
+def test_promotion_on_a_plateau():
+    state, decisions = _run(_state(), [_seen(0.95)] * 11)
+    assert state.stage == 1
+    assert "plateau" in decisions[0].reason
+    assert decisions[0].step == 110  # the first observation was the last improvement
+
+
+def test_a_falling_loss_is_no_plateau_and_ends_at_max_steps():
+    observations = [_seen(2 * 0.95**number) for number in range(20)]
+    plan = (_EASY.model_copy(update={"promote_below": None}), _HARD)
+    state, decisions = _run(_state(*plan), observations)
+    assert state.stage == 1
+    assert decisions[0].reason == "maximum steps reached"
+    assert decisions[0].step == 200
+
+
+def test_too_big_a_step_gets_an_intermediate_stage_once_promotion_is_forced():
+    observations = [_seen(0.95, next_share=1.8)] * 11
+    state, decisions = _run(_state(), observations)
+    assert _kinds(decisions) == ["insert"]
+    assert state.stage == 1
+    assert len(state.plan) == 3
+    between = state.current
+    assert (between.sequences_per_batch, between.variants_per_sequence) == (32, 4)
+
+
+def test_the_last_stage_finishes_the_run():
+    state, decisions = _run(_state(_HARD), [_seen(0.95)] * 10)
+    assert _kinds(decisions) == ["finish"]
+    assert state.ended
+    assert state.stage == 0
+
+
+def test_a_vanished_probe_distance_is_a_collapse_at_once():
+    state, decisions = _run(_state(stage=1), [_seen(1.0, distance=0.05)])
+    assert _kinds(decisions) == ["rollback"]
+    assert decisions[0].values["relative_distance"] == pytest.approx(0.05)
+    assert state.rollbacks == 1
+    shapes = [(stage.sequences_per_batch, stage.variants_per_sequence) for stage in state.plan]
+    assert shapes == [(16, 2), (32, 4), (64, 8)]
+    assert [stage.learning_rate for stage in state.plan] == pytest.approx([0.01, 0.003, 0.003])
+    assert (state.stage, state.stage_step) == (1, 0)
+
+
+def test_signs_of_an_onset_must_last():
+    onset, healthy = _seen(1.0, distance=0.4), _seen(1.0)
+    state, decisions = _run(_state(_HARD), [onset, healthy, onset])
+    assert _kinds(decisions) == ["suspect", "suspect"]
+    state, decisions = _run(state, [onset])
+    assert _kinds(decisions) == ["rollback"]
+
+
+def test_a_short_distance_with_a_low_loss_is_no_onset():
+    # A network without normalisation may shrink its scale and still learn.
+    _, decisions = _run(_state(_HARD), [_seen(0.5, distance=0.3)] * 5)
+    assert decisions == []
+
+
+def test_a_loss_near_the_collapse_point_alone_is_no_collapse():
+    # A final batch norm keeps healthy runs at 1.02 of the margin.
+    _, decisions = _run(_state(_HARD), [_seen(1.02)] * 9)
+    assert decisions == []
+
+
+def test_a_code_of_low_rank_is_a_collapse():
+    seen = _seen(1.05, probe={"effective_rank": 2.0})
+    _, decisions = _run(_state(_HARD), [seen])
+    assert _kinds(decisions) == ["rollback"]
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_rolls_back(loss):
+    state, decisions = _run(_state(_HARD), [_seen(0.9), _seen(loss)])
+    assert _kinds(decisions) == ["rollback"]
+    assert "not finite" in decisions[0].reason
+    assert state.smoothed is None
+
+
+def test_broken_descriptors_are_a_collapse():
+    _, decisions = _run(_state(_HARD), [_seen(0.9, distance=math.nan)])
+    assert _kinds(decisions) == ["rollback"]
+
+
+def test_a_suspect_state_is_never_called_good():
+    _, decisions = observe(_state(_HARD), _seen(1.0, distance=0.4), _SETTINGS)
+    assert _kinds(decisions) == ["suspect"]
+    _, decisions = observe(_state(_HARD), _seen(0.95, distance=0.6), _SETTINGS)
+    assert _kinds(decisions) == []
+
+
+def test_after_too_many_rollbacks_the_run_gives_up_with_a_reason():
+    collapse = _seen(1.0, distance=0.01)
+    state, decisions = _run(_state(), [collapse] * 3)
+    assert _kinds(decisions) == ["rollback", "rollback", "give_up"]
+    assert state.ended.startswith("gave up")
+    assert "2 rollbacks" in state.ended
+
+
+def test_a_collapse_of_the_first_stage_makes_it_easier():
+    first, *_ = easier_plan((_HARD,), 0, 0.3, 1)
+    assert (first.sequences_per_batch, first.variants_per_sequence) == (32, 2)
+    assert first.learning_rate == pytest.approx(0.003)
+    smallest = _EASY.model_copy(update={"sequences_per_batch": 16})
+    plan = easier_plan((smallest,), 0, 0.3, 1)
+    assert len(plan) == 1  # nothing smaller: only the rate falls
+    assert plan[0].learning_rate == pytest.approx(0.003)
+
+
+def test_intermediate_stages_divide_among_the_replicas():
+    between = intermediate(_EASY, _HARD.model_copy(update={"sequences_per_batch": 100}), 8)
+    assert between.sequences_per_batch == 40
+    assert intermediate(_EASY, _EASY, 1) is None
+
+
+def test_without_the_controller_only_max_steps_move_on():
+    settings = ControllerConfig(enabled=False)
+    trace = [_seen(1.0, distance=0.01, next_share=0.1)] * 30
+    state, decisions = _run(_state(), trace, settings)
+    assert [(decision.kind, decision.step) for decision in decisions] == [
+        ("promote", 200),
+        ("finish", 300),
+    ]
+    _, decisions = _run(_state(), [_seen(math.nan)], settings)
+    assert _kinds(decisions) == ["give_up"]
+
+
+def test_a_slow_machine_shortens_the_plan_in_proportion():
+    settings = ControllerConfig(max_cpu_minutes=1)
+    plan = (_HARD.model_copy(update={"max_steps": 1000, "schedule": "linear"}),)
+    observations = [_seen(0.95, cpu_seconds=5.0 + 5.0 * number) for number in range(3)]
+    state, decisions = _run(_state(*plan), observations, settings)
+    # Half a second a step: 970 steps need 485 s, 45 s are left.
+    assert _kinds(decisions) == ["shorten"]
+    assert decisions[0].values["needed_seconds"] == pytest.approx(485)
+    assert state.current.max_steps == 30 + 90
+
+
+def test_a_fast_machine_keeps_the_plan():
+    settings = ControllerConfig(max_cpu_minutes=1)
+    observations = [_seen(0.95, cpu_seconds=0.1 * number) for number in range(8)]
+    state, decisions = _run(_state(_HARD), observations, settings)
+    assert decisions == []
+    assert state.plan == (_HARD,)
+
+
+def test_rates_follow_their_schedule():
+    linear = StageConfig(learning_rate=0.1, schedule="linear", max_steps=10, warm_up_steps=1)
+    assert [rate_at(linear, step) for step in (0, 1, 5, 10)] == pytest.approx([0.05, 0.09, 0.05, 0])
+    assert rate_at(_EASY, 199) == 0.01
+
+
+def test_loops_end_with_the_stage():
+    state = _state(_HARD, stage_step=95)
+    assert steps_until_decision(state, 10) == 5
+    assert steps_until_decision(_state(_HARD), 10) == 10
+
+
+def test_the_next_shape_is_probed_from_min_steps_on_now_and_then():
+    steps = [number for number in range(0, 200, 10) if wants_next_probe(_at(number), 10)]
+    assert steps == [10, 40, 90, 140, 190]
+    assert not wants_next_probe(_state(_HARD), 10)
+
+
+def _at(stage_step: int) -> ControllerState:
+    return _state(stage_step=stage_step)
