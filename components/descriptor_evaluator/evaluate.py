@@ -21,6 +21,7 @@ from components.descriptor_evaluator import (
 from components.descriptor_evaluator import tasks as task_sources
 from components.descriptor_evaluator.tasks import TASK_NAMES, SequenceInfo, Tasks, TaskSettings
 from components.descriptor_evaluator.unit_rows import UnitRow
+from components.example_gen import files
 from trainer import progress
 from trainer.errors import UserError
 
@@ -86,7 +87,8 @@ def evaluate_release(
         split: Score the test list of this split; by default all image sequences.
         splits_file: Splits of the shape of HPatches' `splits.json`; by default the
             official ones.
-        tasks_folder: Published task files of `split`; by default tasks are drawn.
+        tasks_folder: Published task files of `split` (it need not be given when the folder
+            holds those of one split); by default tasks are drawn.
         which: Tasks to score.
         settings: Sizes and seed of drawn tasks.
 
@@ -152,11 +154,22 @@ def _tasks(
         return task_sources.matching_only(infos)
     if folder is None:
         return task_sources.draw(infos, settings)
-    if split is None:
-        raise UserError("--tasks needs --split, because task files are published per split")
+    split = split or _only_split(folder)
     counts = {info.name: info.count for info in infos}
     scenes = {info.name: info.source for info in infos}
     return task_sources.load_official(folder, split, counts, which, scenes)
+
+
+def _only_split(folder: str) -> str:
+    """Returns the split whose task files a folder holds."""
+    names = [name for name in files.list_folder(folder) if name.endswith(".csv")]
+    found = sorted({name[:-4].partition("_split-")[2] for name in names} - {""})
+    if len(found) != 1:
+        raise UserError(
+            f"{folder}: holds task files of {len(found)} splits ({', '.join(found) or 'none'}), "
+            f"expected one; say with --split which"
+        )
+    return found[0]
 
 
 def _read(folder: str, infos: Sequence[SequenceInfo]) -> dict[str, np.ndarray]:
@@ -179,7 +192,7 @@ def _describe(
 ) -> dict[str, np.ndarray]:
     """Describes the image sequences one after the other, so that one's patches are held."""
     from components.descriptor_evaluator import baselines, describe
-    from components.example_gen import files, strips
+    from components.example_gen import strips
 
     model = None
     if model_path:

@@ -86,9 +86,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 def _custom_config(exec_properties: dict[str, Any]) -> dict[str, Any]:
     config = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(
-        exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config
-    )
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
     content = struct_pb2.Struct()
     config.custom_config.Unpack(content)
     return dict(content)

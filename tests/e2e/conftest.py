@@ -30,7 +30,10 @@ LENIENT = (
     "evaluation.gate.baseline=null",
     "evaluation.gate.floors=[{task: matching, at_least: 0.05}]",
 )
-STRICT = ("evaluation.gate.baseline=null", "evaluation.gate.floors=[{task: matching, at_least: 0.99}]")
+STRICT = (
+    "evaluation.gate.baseline=null",
+    "evaluation.gate.floors=[{task: matching, at_least: 0.99}]",
+)
 
 
 @pytest.fixture(scope="session")

@@ -86,9 +86,7 @@ def test_train_val_and_eval_share_no_photograph(first: local.RunResult):
     assert not sources[0] & sources[1] and not (sources[0] | sources[1]) & sources[2]
 
 
-def test_the_second_run_does_only_what_production_changes(
-    second: local.RunResult, work: Path
-):
+def test_the_second_run_does_only_what_production_changes(second: local.RunResult, work: Path):
     assert _executed(second) == TOUCHED_BY_PRODUCTION
     found = _verdict(second)
     assert found.blessed and found.production.status == "identical"

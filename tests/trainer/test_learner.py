@@ -41,7 +41,7 @@ def test_steps_lower_the_loss_and_are_traced_once(batches):
     history = [learner.train(batches, 2, rates, 4 * block) for block in range(8)]
     assert set(history[0]) == set(METRICS)
     assert history[-1]["loss"] < history[0]["loss"] - 0.1
-    assert history[-1]["hardest_negative"] > history[0]["hardest_negative"]
+    assert history[-1]["hardest_positive"] < history[0]["hardest_positive"]
     assert 0 <= history[-1]["active_share"] <= 1
     assert learner.traces == 1
     learner.train(batches, 2, rates[:1], 32)  # fewer steps than the block holds

@@ -16,9 +16,7 @@ def _outputs(config: ModelConfig, training: bool = False, **options):
     return [values.numpy() for values in network(tf.constant(patches), training=training)]
 
 
-@pytest.mark.parametrize(
-    ("width", "parameters"), [(0.25, 0.28e6), (0.5, 0.60e6), (1.0, 1.34e6)]
-)
+@pytest.mark.parametrize(("width", "parameters"), [(0.25, 0.28e6), (0.5, 0.60e6), (1.0, 1.34e6)])
 def test_published_sizes(width, parameters):
     config = ModelConfig(width=width)
     count = sum(int(np.prod(kernel.shape)) for kernel in model.build(config, 1).trainable_variables)

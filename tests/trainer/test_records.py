@@ -46,7 +46,9 @@ def test_numbers_for_validation_are_those_of_the_pixels():
     parsed = tf.io.parse_single_example(records.encode(record), records.feature_spec())
     share = 33 / 65
     assert float(parsed[records.MEAN]) == pytest.approx(200 * share, abs=1e-4)
-    assert float(parsed[records.CONTRAST]) == pytest.approx(200 * (share * (1 - share)) ** 0.5, abs=1e-4)
+    assert float(parsed[records.CONTRAST]) == pytest.approx(
+        200 * (share * (1 - share)) ** 0.5, abs=1e-4
+    )
     assert float(parsed[records.CLIPPED]) == pytest.approx(1 - share, abs=1e-6)
 
 

@@ -97,6 +97,16 @@ def test_official_tasks_equal_the_literal_protocol(release, tree, official):
     assert found["data"]["tasks"]["origin"] == "official files of split x"
 
 
+def test_the_split_is_found_when_there_are_task_files_of_one_only(
+    release, tree, official, tmp_path
+):
+    folder, _, _ = official
+    found = evaluate_release(release, descriptors=tree, tasks_folder=folder)
+    assert found["data"]["tasks"]["origin"] == "official files of split x"
+    with pytest.raises(UserError, match="holds task files of 0 splits"):
+        evaluate_release(release, descriptors=tree, tasks_folder=str(tmp_path))
+
+
 def test_a_baseline_on_drawn_tasks(release):
     found = evaluate_release(release, baseline="rootsift")
     assert list(found) == ["verification", "matching", "retrieval", "data", "versions"]
@@ -165,7 +175,7 @@ def test_descriptors_of_the_training_scenes_are_refused(release, tree, tmp_path)
         ({}, "0 of --model, --descriptors and --baseline"),
         ({"baseline": "sift", "descriptors": "x"}, "2 of --model, --descriptors and --baseline"),
         ({"baseline": "surf"}, "no baseline 'surf'"),
-        ({"baseline": "sift", "tasks_folder": "x"}, "--tasks needs --split"),
+        ({"baseline": "sift", "tasks_folder": "/nowhere"}, "nowhere: found nothing"),
         ({"baseline": "sift", "split": "a"}, "split 'a' tests on"),
         ({"model": "/nowhere"}, "holds no saved_model.pb"),
     ],

@@ -268,7 +268,7 @@ def test_a_model_that_was_trained_on_held_out_sources_is_refused(run, models, tm
     copied = Path(shutil.copytree(models("good"), tmp_path / "leaky"))
     extra = copied / "Format-Serving" / "assets.extra"
     extra.mkdir()
-    (extra / "descriptor.json").write_text('{"training_sources": ["b"]}')
+    (extra / "descriptor.json").write_text('{"sources": {"train": ["b"]}}')
     found, blessing, _ = run("good", model=copied)
     assert_blessing(blessing, False)
     assert "trained on b" in found.reasons[0]

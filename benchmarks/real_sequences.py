@@ -1,0 +1,101 @@
+"""Does what is learned on the demo's photographs carry over to real scenes?
+
+Trains with the demo's budget on the photographs alone (or takes the model that `make demo`
+left), then scores it on patches cut from six real image sequences, beside RootSIFT with and
+without smoothing. The blur is chosen on the demo's validation photographs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from components.descriptor_evaluator import baselines, describe, matching
+from components.descriptor_evaluator.descriptor_store import read_patches
+from components.example_gen import demo_photographs, sources
+from components.example_gen.patch_set import PatchSet
+from components.example_gen.settings import DataSettings
+from pipeline import work_lock
+from pipeline.config import load_config
+from pipeline.runners import local
+from trainer import manifest
+from trainer.errors import UserError
+from trainer.variants import NOISES
+
+POINTS = 500
+_COLUMNS = (*NOISES, "mean")
+
+
+def run(work: str) -> Table:
+    """Returns matching mAP per sequence and noise for the model and both baselines."""
+    root = Path(os.environ.get("HPATCHES_SHARED", "../shared")) / "data" / "sequences"
+    if not root.is_dir():
+        raise UserError(f"{root}: no real image sequences (set HPATCHES_SHARED to where they are)")
+    result = demo_run(work)
+    model = describe.load_model(
+        str(Path(result.uri("DescriptorTrainer", "model")) / "Format-Serving")
+    )
+    sigma = _sigma(result.uri("PatchExampleGen", "examples"))
+    settings = DataSettings(source="sequences", max_points=POINTS)
+    inputs, _ = sources.list_sequences("sequences", str(root), settings)
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for item in inputs:
+        patches = sources.load_sequence(item, settings).patches
+        described = {
+            "rootsift": baselines.describe_sequence("rootsift", patches),
+            f"smoothed {sigma:g}": baselines.describe_sequence("rootsift-smoothed", patches, sigma),
+            "model": describe.describe_patches(model, patches),
+        }
+        scores[f"{item.name} ({len(patches)})"] = {
+            name: matching.mean_average_precision({item.name: values})
+            for name, values in described.items()
+        }
+    return _table(scores)
+
+
+def demo_run(work: str) -> local.RunResult:
+    with work_lock.hold(work) as folder:
+        photographs = demo_photographs.materialise(folder / "photographs")
+        config = load_config(
+            "demo",
+            options={
+                "work_dir": ("--work", str(folder)),
+                "data.path": ("--data", str(photographs)),
+            },
+        )
+        return local.run(config)
+
+
+def _sigma(examples: str) -> float:
+    entries = manifest.read(examples).splits["val"]
+    patch_sets = [
+        PatchSet(
+            entry.name,
+            entry.source,
+            entry.kind,
+            read_patches(examples, entry, 200),
+            np.zeros((0, 3), np.float32),
+        )
+        for entry in entries
+    ]
+    return baselines.choose_sigma(patch_sets)
+
+
+def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
+    names = list(next(iter(scores.values())))
+    table = Table(title="Matching mAP on real sequences, per cent (easy / hard / tough / mean)")
+    table.add_column("sequence (points)")
+    for name in (*names, "model - smoothed"):
+        table.add_column(name, justify="right")
+    mean = {
+        name: {key: float(np.mean([s[name][key] for s in scores.values()])) for key in _COLUMNS}
+        for name in names
+    }
+    for sequence, found in (*scores.items(), ("mean", mean)):
+        cells = [" / ".join(f"{100 * found[name][key]:.1f}" for key in _COLUMNS) for name in names]
+        gain = found["model"]["mean"] - found[names[1]]["mean"]
+        table.add_row(sequence, *cells, f"{100 * gain:+.1f}", end_section=sequence != "mean")
+    return table

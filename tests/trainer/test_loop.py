@@ -1,0 +1,228 @@
+"""Whole runs, on data small enough for seconds."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.trainer.synthetic import write_examples
+from trainer import export, loop
+from trainer.config import (
+    ControllerConfig,
+    ModelConfig,
+    ProbeConfig,
+    StageConfig,
+    TrainerConfig,
+    ValidationConfig,
+)
+from trainer.errors import UserError
+from trainer.learner import Learner
+from trainer.progress import listen
+
+_STAGES = (
+    StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
+    StageConfig(sequences_per_batch=12, variants_per_sequence=3, max_steps=9, schedule="linear"),
+)
+_CONFIG = TrainerConfig(
+    model=ModelConfig(width=0.1, dimension=64),
+    stages=_STAGES,
+    probe=ProbeConfig(sequences=8, variants=2),
+    validation=ValidationConfig(every_steps=6, max_points=20),
+    steps_per_loop=4,
+    checkpoint_every=8,
+)
+_SPLITS = {
+    "train": {"i_a": ("a", 10), "v_a": ("a", 10), "v_b": ("b", 10)},
+    "val": {"v_c": ("c", 8)},
+}
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory) -> str:
+    root = tmp_path_factory.mktemp("examples")
+    write_examples(root, _SPLITS)
+    return str(root)
+
+
+def _train(examples: str, folder: Path, config: TrainerConfig = _CONFIG, **options):
+    return loop.train(config, examples, None, str(folder / "out"), str(folder / "logs"), **options)
+
+
+def _events(folder: Path) -> list[dict]:
+    return json.loads((folder / "out" / "timeline.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def run(examples, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    heard = []
+    with listen(heard.append):
+        result = _train(examples, folder)
+    return folder, result, heard
+
+
+def test_a_run_takes_its_stages_and_says_so(run):
+    folder, result, _ = run
+    assert result.steps == 17
+    assert result.patches == 8 * 16 + 9 * 36
+    assert result.traces == 2  # one per stage
+    assert not result.gave_up
+    assert json.loads((folder / "out" / "training_result.json").read_text())["steps"] == 17
+    events = [event["event"] for event in _events(folder)]
+    assert events[:2] == ["start", "stage"]
+    assert events.count("stage") == 2
+    assert events.count("promote") == 1
+    assert events[-1] == "export"
+    assert [event["step"] for event in _events(folder) if event["event"] == "validate"] == [
+        8,
+        16,
+        17,
+    ]
+
+
+def test_the_best_weights_on_val_are_exported(run):
+    folder, result, _ = run
+    scores = {e["step"]: e["mean"] for e in _events(folder) if e["event"] == "validate"}
+    assert scores[result.best_step] == max(scores.values()) == result.validation["mean"]
+
+
+def test_the_model_serves_and_knows_its_data(run):
+    folder, result, _ = run
+    assert result.model_path == str(folder / "out" / "Format-Serving")
+    serving = tf.saved_model.load(result.model_path).signatures["serving_default"]
+    assert serving(patches=tf.zeros([3, 65, 65], tf.uint8))["descriptors"].shape == (3, 64)
+    identity = export.read_identity(result.model_path)
+    assert identity["sources"] == {"train": ["a", "b"], "val": ["c"]}
+
+
+def test_progress_and_tensorboard_are_written(run):
+    folder, _, heard = run
+    labels = {event.label for event in heard}
+    assert "training stage 1 of 2 (S 8, K 2)" in labels
+    assert heard[-1].done == heard[-1].total == 9
+    (file,) = (folder / "logs").glob("events*")
+    tags = {
+        value.tag
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+    }
+    wanted = {
+        "train/loss", "train/hardest_positive", "train/hardest_negative", "train/active_share",
+        "train/spread", "train/stage", "train/learning_rate", "train/patches_per_second",
+        "train/input_wait", "probe/pair_distance", "probe/effective_rank", "val/mean",
+        "events/promote",
+    }  # fmt: skip
+    assert wanted <= tags
+
+
+def test_checkpoints_hold_controller_and_sampler(run):
+    folder, _, _ = run
+    names = sorted(path.name for path in (folder / "logs" / "checkpoints").iterdir())
+    assert names == ["step-00000008", "step-00000016"]
+    state = json.loads((folder / "logs" / "checkpoints" / names[-1] / "state.json").read_text())
+    assert state["controller"]["step"] == 16
+    assert state["controller"]["stage"] == 1
+    assert state["sampler"]["seed"] == 1
+
+
+def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
+    folder, result, _ = run
+    again = _train(examples, tmp_path)
+    first, second = (export.read_identity(path) for path in (result.model_path, again.model_path))
+    patches = np.random.default_rng(0).integers(0, 256, (20, 65, 65), dtype=np.uint8)
+    described = [
+        tf.saved_model.load(path).signatures["serving_default"](patches=tf.constant(patches))
+        for path in (result.model_path, again.model_path)
+    ]
+    np.testing.assert_allclose(described[0]["descriptors"], described[1]["descriptors"], atol=1e-3)
+    assert first["data_checksum"] == second["data_checksum"]
+    assert [e["event"] for e in _events(folder)] == [e["event"] for e in _events(tmp_path)]
+
+
+def test_a_plan_that_the_data_cannot_fill_is_refused_before_training(examples, tmp_path):
+    stage = StageConfig(sequences_per_batch=21, variants_per_sequence=2)
+    with pytest.raises(UserError, match="sequences_per_batch is 21.*at most 20"):
+        _train(examples, tmp_path, _CONFIG.model_copy(update={"stages": (*_STAGES, stage)}))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_train_split_is_refused(tmp_path):
+    write_examples(tmp_path / "examples", {"val": {"v_c": ("c", 3)}})
+    with pytest.raises(UserError, match="train split holds no patch sequence"):
+        _train(str(tmp_path / "examples"), tmp_path)
+
+
+def test_without_val_the_last_weights_are_exported(tmp_path):
+    write_examples(tmp_path / "examples", {"train": _SPLITS["train"]})
+    config = _CONFIG.model_copy(update={"stages": _STAGES[:1]})
+    result = _train(str(tmp_path / "examples"), tmp_path, config, pack_dir=str(tmp_path / "packed"))
+    assert result.validation == {}
+    assert result.best_step == result.steps == 8
+    assert "no val split" in _events(tmp_path)[-1]["reason"]
+    assert {path.name[:5] for path in (tmp_path / "packed").iterdir()} == {"train", "val-"} or {
+        path.name.split("-")[0] for path in (tmp_path / "packed").iterdir()
+    } == {"train", "val"}
+
+
+def test_a_broken_loss_rolls_back_to_the_last_good_state_and_lowers_the_rate(
+    examples, tmp_path, monkeypatch
+):
+    """The third block of steps breaks weights and loss; the run goes on from before it."""
+    train, calls, restored = Learner.train, [], []
+
+    def breaking(self, batches, variants, rates, first_step):
+        metrics = train(self, batches, variants, rates, first_step)
+        calls.append(float(rates[0]))
+        if len(calls) == 3:
+            for variable in self.model.trainable_variables:
+                variable.assign(tf.fill(variable.shape, math.nan))
+            return {**metrics, "loss": math.nan}
+        return metrics
+
+    def restoring(self, snapshot):
+        restored.append(all(np.isfinite(values).all() for values in snapshot.model))
+        restore(self, snapshot)
+
+    restore = Learner.restore
+    monkeypatch.setattr(Learner, "train", breaking)
+    monkeypatch.setattr(Learner, "restore", restoring)
+    result = _train(examples, tmp_path)
+    assert result.rollbacks == 1
+    assert restored == [True, True]  # the rollback, and the best weights at the end
+    assert not result.gave_up
+    assert calls[3] == pytest.approx(0.3 * calls[2])
+    rollback = next(event for event in _events(tmp_path) if event["event"] == "rollback")
+    assert "not finite" in rollback["reason"]
+    serving = tf.saved_model.load(result.model_path).signatures["serving_default"]
+    found = serving(patches=tf.zeros([2, 65, 65], tf.uint8))["descriptors"]
+    assert np.isfinite(found).all()
+
+
+def test_a_run_that_breaks_again_and_again_gives_up_with_a_usable_model(
+    examples, tmp_path, monkeypatch
+):
+    train = Learner.train
+
+    def breaking(self, *arguments):
+        return {**train(self, *arguments), "loss": math.nan}
+
+    monkeypatch.setattr(Learner, "train", breaking)
+    config = _CONFIG.model_copy(update={"controller": ControllerConfig(max_rollbacks=1)})
+    result = _train(examples, tmp_path, config)
+    assert result.gave_up
+    assert "loss is not finite" in result.ended
+    assert [e["event"] for e in _events(tmp_path)].count("rollback") == 1
+    assert tf.io.gfile.exists(result.model_path + "/saved_model.pb")
+
+
+def test_dataset_normalisation_takes_its_numbers_from_the_training_pixels(examples, tmp_path):
+    model = _CONFIG.model.model_copy(update={"normalise": "dataset"})
+    config = _CONFIG.model_copy(update={"model": model, "stages": _STAGES[:1]})
+    result = _train(examples, tmp_path, config)
+    normalisation = export.read_identity(result.model_path)["preprocessing"]["normalisation"]
+    assert normalisation["kind"] == "dataset"
+    assert normalisation["mean"] == pytest.approx(128, abs=3)
+    assert normalisation["deviation"] == pytest.approx(45, abs=10)
