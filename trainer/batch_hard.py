@@ -13,6 +13,7 @@ computed anew from the differences, exactly where the matrix product is not.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -121,8 +122,14 @@ def hardest_distances(
     )
     return Hardest(
         distances.paired(anchors, tf.gather(anchors, positive), squared),
-        distances.paired(anchors, tf.gather(candidates, negative), squared),
+        distances.paired(anchors, tf.gather(_with_dense_gradient(candidates), negative), squared),
     )
+
+
+@tf.custom_gradient
+def _with_dense_gradient(values: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+    """Returns the values; a gather's sparse gradient becomes dense, as collectives need it."""
+    return tf.identity(values), tf.convert_to_tensor
 
 
 def _farthest_positive(anchors: tf.Tensor, variants: int) -> tf.Tensor:

@@ -180,7 +180,11 @@ class _Served(tf.Module):
         return {OUTPUT: tf.reshape(flat, [-1, len(VARIANTS), flat.shape[-1]])}
 
     def _descriptors(self, resized: tf.Tensor) -> tf.Tensor:
-        return self._folded(image.normalise(resized, self._normalisation))
+        # An empty batch becomes one patch on the way: oneDNN's fused convolution refuses none.
+        count = tf.shape(resized)[0]
+        added = tf.cast(tf.equal(count, 0), tf.int32)
+        inputs = image.normalise(tf.pad(resized, [[0, added], [0, 0], [0, 0]]), self._normalisation)
+        return self._folded(inputs)[:count]
 
 
 class FoldedNetwork:

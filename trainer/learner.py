@@ -205,7 +205,10 @@ class Learner:
             embedding, descriptors = self.model(inputs, training=True)
             candidates = descriptors
             if self.replicas > 1:
-                candidates = context.all_gather(descriptors, axis=0)
+                candidates = tf.ensure_shape(
+                    context.all_gather(descriptors, axis=0),
+                    [anchors * self.replicas, descriptors.shape[-1]],
+                )
             hardest = batch_hard.hardest_distances(
                 descriptors,
                 variants,

@@ -231,7 +231,9 @@ class _Run:
         ahead = 0 if ended else stages.steps_until_decision(after, self._config.steps_per_loop)
         places = range(state.stage_step, after.stage_step)
         rates = np.array([stages.rate_at(stage, place) for place in places], np.float32)
+        waited = infeed.waited
         batches = infeed.take(steps, ahead)
+        waited = infeed.waited - waited
         metrics = learner.train(batches, stage.variants_per_sequence, rates, state.step)
         seconds = time.perf_counter() - started
         self._stepping_seconds += seconds
@@ -240,7 +242,7 @@ class _Run:
         if stages.wants_next_probe(state, steps):
             next_share = self._share_on(state.following)
         speed = {"patches_per_second": steps * stage.batch / seconds}
-        speed |= {"input_wait": infeed.waited, "learning_rate": float(rates[-1])}
+        speed |= {"input_wait": waited / seconds, "learning_rate": float(rates[-1])}
         step = state.step + steps
         self._scalars(step, "train", {**metrics, **speed, "stage": float(state.stage)})
         self._scalars(step, "probe", probe.as_dict())

@@ -158,7 +158,7 @@ def _batches(path: str) -> Iterator[tuple[int, list[bytes]]]:
     number = 0
     batch: list[bytes] = []
     try:
-        for serialized in tf.compat.v1.io.tf_record_iterator(path):
+        for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator():
             batch.append(serialized)
             number += 1
             if len(batch) == _BATCH:

@@ -19,6 +19,7 @@ from trainer.probe import ProbeSignals
 _SMALLEST = 16  # patch sequences in the easiest batch that a rollback goes down to
 _HEALTHY_DISTANCE = 0.7  # probe distance, relative to the start, of a state surely good
 _LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
+_SECONDS_TO_EXPORT = 8.0  # of processor time, kept for what follows the last step
 _MEASURED_STEPS = 20  # before the speed is judged
 _NEXT_PROBE_EVERY = 50  # steps
 
@@ -378,10 +379,10 @@ def _within_budget(
     left = [max(0, stage.max_steps - past) for stage, past in zip(ahead, done, strict=True)]
     patches_left = sum(stage.batch * steps for stage, steps in zip(ahead, left, strict=True))
     needed = per_patch * patches_left
-    available = settings.max_cpu_minutes * 60 - seen.cpu_seconds
-    if needed <= 1.05 * available or needed <= 0:
+    available = settings.max_cpu_minutes * 60 - seen.cpu_seconds - _SECONDS_TO_EXPORT
+    if needed <= max(0.0, available):
         return state, []
-    factor = max(0.0, available / needed)
+    factor = max(0.0, 0.95 * available / needed)  # a margin, or it would be shortened again
     shortened = []
     for stage, past, steps in zip(ahead, done, left, strict=True):
         most = max(1, past + int(steps * factor))

@@ -91,7 +91,7 @@ def matching_average_precision(reference: np.ndarray, target: np.ndarray) -> flo
     hits = np.cumsum(right)
     precision = np.concatenate([[1.0], hits / np.arange(1, len(hits) + 1)])
     recall = np.concatenate([[0.0], hits / len(hits)])
-    return float(np.trapz(precision, recall))
+    return float(np.sum((precision[1:] + precision[:-1]) / 2 * np.diff(recall)))
 
 
 def _in_batches(describe: Describe, patches: np.ndarray) -> np.ndarray:

@@ -7,7 +7,13 @@ import os
 import sys
 import warnings
 
-_FLOOD = "property_predicate is not supported"
+# What is said on every run, means nothing for the user and cannot be switched off by an option.
+_FLOOD = (
+    "property_predicate is not supported",  # TFX, for every input of every component
+    "Tables initialized inside a tf.function",  # TensorFlow Transform, per vocabulary
+    "Not using the in-place Transform",  # TensorFlow Transform: that is as it should be
+    "Couldn't find python-snappy",  # Beam; its checksums take a millisecond per shard
+)
 
 
 def quieten(verbose: bool = False) -> None:
@@ -15,8 +21,7 @@ def quieten(verbose: bool = False) -> None:
 
     Silenced are TensorFlow's C++ messages (some of its start-up chatter is logged as errors;
     what matters is raised in Python, too), the FutureWarning that every Google
-    library prints on Python 3.10, and TFX's `property_predicate` line, which it logs for
-    every input of every component.
+    library prints on Python 3.10, and the lines of `_FLOOD`.
 
     Args:
         verbose: Whether to show what the libraries log, from INFO on.
@@ -35,7 +40,7 @@ class _ToStderr(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.addFilter(lambda record: _FLOOD not in record.getMessage())
+        self.addFilter(lambda record: not any(text in record.getMessage() for text in _FLOOD))
         self.setFormatter(
             logging.Formatter("%(levelname).1s %(asctime)s %(name)s: %(message)s", "%H:%M:%S")
         )

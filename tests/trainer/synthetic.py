@@ -43,7 +43,8 @@ def write_examples(root: Path, splits: dict[str, dict[str, tuple[str, int]]]) ->
         for name, (source, count) in sorted(sequences.items()):
             entries[split].append(_write_sequence(root, split, name, source, count))
     listing = manifest.Manifest(
-        splits={name: tuple(value) for name, value in entries.items()}, settings={"seed": 0}
+        splits={name: tuple(entries[name]) for name in manifest.SPLITS},  # type: ignore[misc]
+        settings={"seed": 0},
     )
     manifest.write(listing, str(root))
     return listing

@@ -129,14 +129,14 @@ def test_a_saved_state_goes_on_where_it_was():
 def test_epochs_differ():
     sequence, source = _columns([30, 30], [0, 1])
     orders = [epoch_order(sequence, source, 16, 0, epoch) for epoch in (0, 1)]
-    assert not np.array_equal(*orders)
+    assert not np.array_equal(orders[0], orders[1])
 
 
 def test_a_batch_larger_than_the_data_is_refused_with_both_numbers():
-    with pytest.raises(UserError, match="sequences_per_batch is 21.*at most 20"):
+    with pytest.raises(UserError, match=r"sequences_per_batch is 21.*at most 20"):
         Sampler(packed([10, 10, 5], [0, 1, 1]), 21, 2, _NOISES, START)
 
 
 def test_more_variants_than_the_noises_offer_are_refused():
-    with pytest.raises(UserError, match="variants_per_sequence is 7.*only 6"):
+    with pytest.raises(UserError, match=r"variants_per_sequence is 7.*only 6"):
         Sampler(packed([10, 10], [0, 1]), 4, 7, ("e",), START)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from trainer.config import ControllerConfig, StageConfig, TrainerConfig, demo_plan
+from trainer.config import ControllerConfig, LossConfig, StageConfig, TrainerConfig, demo_plan
 
 
 def _problem(values: dict) -> tuple[str, str]:
@@ -53,7 +53,7 @@ def test_min_steps_above_max_steps_are_refused():
 
 def test_hinge_without_margin_is_refused_and_soft_margin_is_not():
     assert "margin is 0" in _problem({"loss": {"margin": 0}})[1]
-    assert TrainerConfig(loss={"name": "soft_margin", "margin": 0}).loss.margin == 0
+    assert TrainerConfig(loss=LossConfig(name="soft_margin", margin=0)).loss.margin == 0
 
 
 def test_a_shrinking_plan_must_say_so():

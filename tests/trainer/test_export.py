@@ -138,6 +138,7 @@ def test_no_optimizer_travels_with_it(saved):
 
 def test_the_model_knows_what_it_is(saved):
     identity = export.read_identity(saved)
+    assert identity is not None
     assert identity["dimension"] == 64
     assert identity["architecture"]["width"] == 0.1
     assert identity["preprocessing"]["normalisation"]["kind"] == "patch"

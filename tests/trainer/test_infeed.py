@@ -58,7 +58,7 @@ def test_errors_of_the_thread_reach_the_caller():
         def __next__(self):
             raise OSError("disk gone")
 
-    infeed = Infeed(Broken(), block=1)
+    infeed = Infeed(Broken(), block=1)  # type: ignore[arg-type]
     with pytest.raises(OSError, match="disk gone"):
         infeed.take(1, ahead=0)
     infeed.close()

@@ -20,17 +20,20 @@ from trainer.config import (
 )
 from trainer.errors import UserError
 from trainer.learner import Learner
-from trainer.progress import listen
+from trainer.progress import Progress, listen
 
 _STAGES = (
     StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
     StageConfig(sequences_per_batch=12, variants_per_sequence=3, max_steps=9, schedule="linear"),
 )
+# These textures are learned at once; the stages are to last for their steps all the same.
+_CONTROLLER = ControllerConfig(promote_probe_below=1e-6)
 _CONFIG = TrainerConfig(
     model=ModelConfig(width=0.1, dimension=64),
     stages=_STAGES,
     probe=ProbeConfig(sequences=8, variants=2),
     validation=ValidationConfig(every_steps=6, max_points=20),
+    controller=_CONTROLLER,
     steps_per_loop=4,
     checkpoint_every=8,
 )
@@ -55,10 +58,16 @@ def _events(folder: Path) -> list[dict]:
     return json.loads((folder / "out" / "timeline.json").read_text())
 
 
+def _identity(path: str) -> dict:
+    identity = export.read_identity(path)
+    assert identity is not None
+    return identity
+
+
 @pytest.fixture(scope="module")
 def run(examples, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    heard = []
+    heard: list[Progress] = []
     with listen(heard.append):
         result = _train(examples, folder)
     return folder, result, heard
@@ -94,7 +103,7 @@ def test_the_model_serves_and_knows_its_data(run):
     assert result.model_path == str(folder / "out" / "Format-Serving")
     serving = tf.saved_model.load(result.model_path).signatures["serving_default"]
     assert serving(patches=tf.zeros([3, 65, 65], tf.uint8))["descriptors"].shape == (3, 64)
-    identity = export.read_identity(result.model_path)
+    identity = _identity(result.model_path)
     assert identity["sources"] == {"train": ["a", "b"], "val": ["c"]}
 
 
@@ -131,7 +140,7 @@ def test_checkpoints_hold_controller_and_sampler(run):
 def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
     folder, result, _ = run
     again = _train(examples, tmp_path)
-    first, second = (export.read_identity(path) for path in (result.model_path, again.model_path))
+    first, second = (_identity(path) for path in (result.model_path, again.model_path))
     patches = np.random.default_rng(0).integers(0, 256, (20, 65, 65), dtype=np.uint8)
     described = [
         tf.saved_model.load(path).signatures["serving_default"](patches=tf.constant(patches))
@@ -144,7 +153,7 @@ def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
 
 def test_a_plan_that_the_data_cannot_fill_is_refused_before_training(examples, tmp_path):
     stage = StageConfig(sequences_per_batch=21, variants_per_sequence=2)
-    with pytest.raises(UserError, match="sequences_per_batch is 21.*at most 20"):
+    with pytest.raises(UserError, match=r"sequences_per_batch is 21.*at most 20"):
         _train(examples, tmp_path, _CONFIG.model_copy(update={"stages": (*_STAGES, stage)}))
     assert not (tmp_path / "out").exists()
 
@@ -162,9 +171,8 @@ def test_without_val_the_last_weights_are_exported(tmp_path):
     assert result.validation == {}
     assert result.best_step == result.steps == 8
     assert "no val split" in _events(tmp_path)[-1]["reason"]
-    assert {path.name[:5] for path in (tmp_path / "packed").iterdir()} == {"train", "val-"} or {
-        path.name.split("-")[0] for path in (tmp_path / "packed").iterdir()
-    } == {"train", "val"}
+    kept = {path.name.split("-")[0] for path in (tmp_path / "packed").iterdir()}
+    assert kept == {"train", "val"}
 
 
 def test_a_broken_loss_rolls_back_to_the_last_good_state_and_lowers_the_rate(
@@ -210,7 +218,8 @@ def test_a_run_that_breaks_again_and_again_gives_up_with_a_usable_model(
         return {**train(self, *arguments), "loss": math.nan}
 
     monkeypatch.setattr(Learner, "train", breaking)
-    config = _CONFIG.model_copy(update={"controller": ControllerConfig(max_rollbacks=1)})
+    controller = _CONTROLLER.model_copy(update={"max_rollbacks": 1})
+    config = _CONFIG.model_copy(update={"controller": controller})
     result = _train(examples, tmp_path, config)
     assert result.gave_up
     assert "loss is not finite" in result.ended
@@ -222,7 +231,7 @@ def test_dataset_normalisation_takes_its_numbers_from_the_training_pixels(exampl
     model = _CONFIG.model.model_copy(update={"normalise": "dataset"})
     config = _CONFIG.model_copy(update={"model": model, "stages": _STAGES[:1]})
     result = _train(examples, tmp_path, config)
-    normalisation = export.read_identity(result.model_path)["preprocessing"]["normalisation"]
+    normalisation = _identity(result.model_path)["preprocessing"]["normalisation"]
     assert normalisation["kind"] == "dataset"
     assert normalisation["mean"] == pytest.approx(128, abs=3)
     assert normalisation["deviation"] == pytest.approx(45, abs=10)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tests.trainer.synthetic import patch_sequence, write_examples
 from trainer import image, manifest, packing, records
 from trainer.errors import UserError
-from trainer.progress import listen
+from trainer.progress import Progress, listen
 
 _SPLITS = {
     "train": {"i_a": ("a", 3), "v_a": ("a", 2), "v_b": ("b", 2)},
@@ -24,7 +24,7 @@ def examples(tmp_path) -> Path:
     return tmp_path / "examples"
 
 
-def _pack(examples: Path, split: str = "train", graph: str | None = None):
+def _pack(examples: Path, split: manifest.SplitName = "train", graph: str | None = None):
     return packing.pack(str(examples), split, graph, str(examples.parent / "packed"))
 
 
@@ -52,7 +52,7 @@ def test_each_split_is_packed_apart(examples):
 
 
 def test_the_array_is_mapped_and_packed_only_once(examples):
-    heard = []
+    heard: list[Progress] = []
     with listen(heard.append):
         first = _pack(examples)
     assert isinstance(first.patches, np.memmap)

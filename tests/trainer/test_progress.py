@@ -6,7 +6,7 @@ from trainer import progress
 
 
 def test_listener_hears_reports_while_it_listens():
-    heard = []
+    heard: list[progress.Progress] = []
     with progress.listen(heard.append):
         progress.report("packing", 1, 2, "half")
     progress.report("packing", 2, 2)
@@ -14,7 +14,7 @@ def test_listener_hears_reports_while_it_listens():
 
 
 def test_listener_is_removed_when_the_work_fails():
-    heard = []
+    heard: list[progress.Progress] = []
     try:
         with progress.listen(heard.append):
             raise RuntimeError
@@ -25,7 +25,8 @@ def test_listener_is_removed_when_the_work_fails():
 
 
 def test_every_listener_hears():
-    first, second = [], []
+    first: list[progress.Progress] = []
+    second: list[progress.Progress] = []
     with progress.listen(first.append), progress.listen(second.append):
         progress.report("training", 3)
     assert first == second == [progress.Progress("training", 3)]
