@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 from trainer.errors import UserError
 
-_IN_TRACEBACK = re.compile(r"^[\w.]*\.(?:User|Unwritable)Error: (.+?)(?: \[while running .*)?$", re.M)
+_IN_TRACEBACK = re.compile(
+    r"^[\w.]*\.(?:User|Unwritable)Error: (.+?)(?: \[while running .*)?$", re.MULTILINE
+)
 
 
 def find_user_error(error: BaseException) -> UserError | None:
@@ -28,11 +30,11 @@ def find_user_error(error: BaseException) -> UserError | None:
 
 @contextlib.contextmanager
 def user_errors() -> Iterator[None]:
-    """Raises a worker's `UserError` as itself.
+    r"""Raises a worker's `UserError` as itself.
 
     Example:
         >>> with user_errors():
-        ...     raise RuntimeError("Traceback...\\ntrainer.errors.UserError: a.png is empty")
+        ...     raise RuntimeError("Traceback...\ntrainer.errors.UserError: a.png is empty")
         Traceback (most recent call last):
         ...
         trainer.errors.UserError: a.png is empty

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from components.descriptor_evaluator.settings import EvaluationSettings
 from components.example_gen.settings import DataSettings
@@ -77,6 +77,15 @@ class PipelineConfig(Settings):
     push: PushSettings = PushSettings()
     beam: tuple[str, ...] = ()
     warm_start: bool = False
+
+    @model_validator(mode="after")
+    def _tasks_of_a_release(self) -> PipelineConfig:
+        if self.evaluation.official_tasks is not None and self.data.source != "strips":
+            raise ValueError(
+                f"evaluation.official_tasks is set, but data.source is {self.data.source!r}; "
+                "published tasks name the patches of the patch release (source 'strips')"
+            )
+        return self
 
     @property
     def push_destination(self) -> str:

@@ -83,6 +83,16 @@ class BatchHardLoss:
             )
         return 0.0 if self.farthest is None else max(0.0, self.margin - self.farthest)
 
+    @property
+    def length(self) -> float:
+        """Euclidean distance at which the loss works: that of the margin, or 1 without one.
+
+        Descriptors without a fixed length start at whatever scale the weights have and move
+        to this one, which is no collapse.
+        """
+        reach = max(self.margin, 1.0) if self.soft else self.margin
+        return math.sqrt(reach) if self.squared else reach
+
     def share(self, loss: float) -> float:
         """Returns (L - floor) / (L* - floor): 1 at the collapse point, 0 at the best."""
         return (loss - self.floor) / (self.collapse_point - self.floor)

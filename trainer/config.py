@@ -117,9 +117,9 @@ class ControllerConfig(Settings):
             next stage's shape must be under for a promotion.
         plateau_steps: Promotion when the smoothed loss has not improved over so many steps.
         plateau_improvement: Relative fall of the loss that counts as improvement.
-        onset_distance: Probe distance, relative to the start, that counts as the onset of a
-            collapse; also the least for a state to be called good.
-        collapsed_distance: Probe distance, relative to the start, that is a collapse at once.
+        onset_distance: Probe distance, relative to the healthy one (that of the start, or
+            1.5 margins if that is less), that counts as the onset of a collapse.
+        collapsed_distance: Relative probe distance that is a collapse at once.
         collapsed_rank: Effective rank, relative to the start, that is a collapse at once.
         collapse_share: Share of the collapse point that the loss must be above for an onset
             to count.

@@ -27,6 +27,7 @@ from trainer.image import Normalisation
 from trainer.infeed import Infeed
 from trainer.learner import Learner, Snapshot
 from trainer.packing import PackedPatches
+from trainer.plan import rate_at
 from trainer.progress import report
 from trainer.timeline import Timeline
 from trainer.validation import ValidationSet
@@ -167,7 +168,12 @@ class _Run:
         learner.calibrate(self._probe_batch)
         start = learner.probe(self._probe_batch, self._config.probe.variants)
         self._timeline.add("start", 0, 0, "before the first step", **start.as_dict())
-        state = stages.ControllerState(self._config.stages, start, multiple=learner.replicas)
+        state = stages.ControllerState(
+            self._config.stages,
+            start,
+            healthy_distance=stages.healthy_distance(start, learner.loss.length),
+            multiple=learner.replicas,
+        )
         good = learner.snapshot()  # before step 1: one step at a high rate can spoil everything
         while not state.ended:
             entered, infeed = state, self._enter(state)
@@ -230,7 +236,7 @@ class _Run:
         ended = after.stage_step >= stage.max_steps
         ahead = 0 if ended else stages.steps_until_decision(after, self._config.steps_per_loop)
         places = range(state.stage_step, after.stage_step)
-        rates = np.array([stages.rate_at(stage, place) for place in places], np.float32)
+        rates = np.array([rate_at(stage, place) for place in places], np.float32)
         waited = infeed.waited
         batches = infeed.take(steps, ahead)
         waited = infeed.waited - waited

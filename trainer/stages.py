@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from trainer.config import ControllerConfig, StageConfig
+from trainer.plan import easier_plan, intermediate
 from trainer.probe import ProbeSignals
 
-_SMALLEST = 16  # patch sequences in the easiest batch that a rollback goes down to
-_HEALTHY_DISTANCE = 0.7  # probe distance, relative to the start, of a state surely good
+_HEALTHY_DISTANCE = 0.7  # probe distance, relative to the healthy one, of a state surely good
+_LENGTHS_APART = 1.5  # a healthy distance of random pairs, in lengths of the loss
 _LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
 _SECONDS_TO_EXPORT = 8.0  # of processor time, kept for what follows the last step
 _MEASURED_STEPS = 20  # before the speed is judged
@@ -75,6 +76,8 @@ class ControllerState:
     Attributes:
         plan: Stages, as changed by rollbacks and insertions.
         start: Signals before the first step.
+        healthy_distance: Mean distance of random pairs that is healthy
+            (`healthy_distance`); those of probes are judged relative to it.
         multiple: S of an inserted stage is a multiple of it (the replicas).
         stage: Present stage, from 0.
         step: Steps of the run so far, those before rollbacks included.
@@ -93,6 +96,7 @@ class ControllerState:
 
     plan: tuple[StageConfig, ...]
     start: ProbeSignals
+    healthy_distance: float
     multiple: int = 1
     stage: int = 0
     step: int = 0
@@ -119,20 +123,16 @@ class ControllerState:
         return self.plan[self.stage + 1] if self.stage + 1 < len(self.plan) else None
 
 
-def rate_at(stage: StageConfig, step: int) -> float:
-    """Returns the learning rate of a stage's step, from 0.
+def healthy_distance(start: ProbeSignals, length: float) -> float:
+    """Returns the mean distance of random pairs to judge later ones by.
 
-    Example:
-        >>> stage = StageConfig(learning_rate=0.1, schedule="linear", max_steps=10)
-        >>> rate_at(stage, 0), rate_at(stage, 5)
-        (0.1, 0.05)
+    That of the start, unless the descriptors start farther apart than the loss asks for.
+
+    Args:
+        start: Signals before the first step.
+        length: Distance at which the loss works (`BatchHardLoss.length`).
     """
-    rate = stage.learning_rate
-    if stage.schedule == "linear":
-        rate *= max(0.0, 1 - step / stage.max_steps)
-    if step < stage.warm_up_steps:
-        rate *= (step + 1) / (stage.warm_up_steps + 1)
-    return rate
+    return max(min(start.pair_distance, _LENGTHS_APART * length), 1e-12)
 
 
 def steps_until_decision(state: ControllerState, steps_per_loop: int) -> int:
@@ -215,9 +215,9 @@ def _advanced(
 def _sign_of_collapse(
     state: ControllerState, seen: Observation, settings: ControllerConfig
 ) -> tuple[Literal["collapse", "onset", ""], dict[str, float]]:
-    """Judges the probe; distances and ranks are relative to those before the first step."""
+    """Judges the probe, relative to what is healthy."""
     probe = seen.probe
-    distance = probe.pair_distance / max(state.start.pair_distance, 1e-12)
+    distance = probe.pair_distance / state.healthy_distance
     rank = probe.effective_rank / state.start.effective_rank
     values = {"relative_distance": distance, "relative_rank": rank, "share": seen.share}
     values |= {"hardest_positive": probe.hardest_positive}
@@ -232,7 +232,7 @@ def _sign_of_collapse(
 
 
 def _is_good(state: ControllerState, seen: Observation) -> bool:
-    relative = seen.probe.pair_distance / max(state.start.pair_distance, 1e-12)
+    relative = seen.probe.pair_distance / state.healthy_distance
     return relative >= _HEALTHY_DISTANCE or seen.share < _LEARNING_SHARE
 
 
@@ -293,59 +293,6 @@ def _collapsed(
     plan = easier_plan(state.plan, state.stage, settings.rate_drop, state.multiple)
     state = replace(state, plan=plan, rollbacks=state.rollbacks + 1)
     return _entered(state, state.stage), (decision,)
-
-
-def easier_plan(
-    plan: tuple[StageConfig, ...], stage: int, rate_drop: float, multiple: int
-) -> tuple[StageConfig, ...]:
-    """Returns the plan after a collapse in `stage`.
-
-    All rates from there on fall, and an easier stage comes first: between the previous stage
-    and this one, or, for the first stage, with half of its patch sequences and K = 2.
-    """
-    lowered = tuple(
-        later.model_copy(update={"learning_rate": later.learning_rate * rate_drop})
-        for later in plan[stage:]
-    )
-    hard = lowered[0]
-    if stage > 0:
-        easy = intermediate(plan[stage - 1], hard, multiple)
-    else:
-        halved = max(min(_SMALLEST, hard.sequences_per_batch), hard.sequences_per_batch // 2)
-        easy = _shaped(hard, halved, 2, multiple)
-    if easy is None:
-        return (*plan[:stage], *lowered)
-    return (*plan[:stage], easy, *lowered)
-
-
-def intermediate(before: StageConfig, after: StageConfig, multiple: int) -> StageConfig | None:
-    """Returns a stage between two (geometric means of S and K), or None when none fits."""
-    sequences = round(math.sqrt(before.sequences_per_batch * after.sequences_per_batch))
-    variants = round(math.sqrt(before.variants_per_sequence * after.variants_per_sequence))
-    between = _shaped(after, sequences, variants, multiple)
-    if between is None or _shape(between) == _shape(before):
-        return None
-    return between
-
-
-def _shaped(stage: StageConfig, sequences: int, variants: int, multiple: int) -> StageConfig | None:
-    """Returns half of `stage` with a smaller batch, or None when that would be its own shape."""
-    sequences = max(multiple, 2, sequences // multiple * multiple)
-    steps = max(1, stage.max_steps // 2)
-    shaped = stage.model_copy(
-        update={
-            "sequences_per_batch": sequences,
-            "variants_per_sequence": variants,
-            "schedule": "constant",
-            "min_steps": min(stage.min_steps, steps),
-            "max_steps": steps,
-        }
-    )
-    return None if _shape(shaped) == _shape(stage) else shaped
-
-
-def _shape(stage: StageConfig) -> tuple[int, int]:
-    return stage.sequences_per_batch, stage.variants_per_sequence
 
 
 def _entered(state: ControllerState, stage: int) -> ControllerState:

@@ -6,10 +6,9 @@ TensorFlow is imported inside the functions: commands that need no model start w
 from __future__ import annotations
 
 import json
-import shutil
+import textwrap
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,29 +126,20 @@ def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
         UserError: When input cannot be used or the output is there already; then nothing
             is left at `output`.
     """
-    if files.exists(output) and (not files.is_folder(output) or files.list_folder(output)):
-        descriptor_files.refuse_existing(output)
-    settings = DataSettings(source="strips")
-    inputs, _ = sources.list_sequences("strips", data, settings)
-    model = load_model(model_path)
     target = output.rstrip("/")
-    place = target if files.is_remote(target) else f"{target}.partial"
+    settings = DataSettings(source="strips")
     patches = dimension = 0
-    try:
+    with files.new_folder(target) as folder:
+        inputs, _ = sources.list_sequences("strips", data, settings)
+        model = load_model(model_path)
         for number, item in enumerate(inputs):
             found = describe_patches(model, sources.load_sequence(item, settings).patches)
-            descriptor_files.write_sequence(place, item.name, found)
+            descriptor_files.write_sequence(folder, item.name, found)
             patches, dimension = patches + found.shape[0] * found.shape[1], found.shape[2]
             progress.report("describing patches", number + 1, len(inputs), item.name)
         if model.identity is not None:
             text = json.dumps(model.identity, indent=1) + "\n"
-            files.write_bytes(files.join(place, IDENTITY_FILE), text.encode())
-        if place != target:
-            Path(place).rename(target)
-    except BaseException:
-        if place != target:
-            shutil.rmtree(place, ignore_errors=True)
-        raise
+            files.write_bytes(files.join(folder, IDENTITY_FILE), text.encode())
     return {
         "sequences": len(inputs), "patches": patches, "dimension": dimension, "output": target,
     }  # fmt: skip
@@ -238,4 +228,4 @@ def _words(specs: Mapping[str, Any]) -> str:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    return textwrap.shorten(lines[0], 160, placeholder=" ...") if lines else type(error).__name__

@@ -3,7 +3,8 @@
 What ends how:
 
 * a finding about the model (it cannot be loaded, gives NaN, crashes while scored) and a
-  crash of the judging itself refuse: the verdict says so and the blessing is NOT_BLESSED;
+  crash of the judging itself (ours or TFMA's) refuse: the verdict says so and the blessing
+  is NOT_BLESSED;
 * unreadable examples, wrong settings and failing machinery (a full disk) are raised: the
   run stops, nothing is blessed, and nothing is cached that says the model was bad.
 """
@@ -27,11 +28,13 @@ from tfx.utils import io_utils, path_utils
 from components.descriptor_evaluator import (
     degeneracy,
     describe,
+    earlier_models,
     gate,
     measuring,
     slicing,
     summary,
     thresholds,
+    validation,
     verdict,
 )
 from components.descriptor_evaluator.descriptor_store import ModelError
@@ -118,13 +121,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 folder,
                 self._make_beam_pipeline,
             )
-            return self._judge(bench, _models(input_dict), output)
+            production = input_dict.get(BASELINE_MODEL_KEY) or []
+            served = production[0].get_string_custom_property("model_path") if production else ""
+            destination = posixpath.dirname(served.rstrip("/"))
+            return self._judge(bench, _models(input_dict), destination, output)
         finally:
             if tf.io.gfile.exists(folder):
                 tf.io.gfile.rmtree(folder)
 
     def _judge(
-        self, bench: measuring.Bench, models: list[measuring.Candidate], output: str
+        self,
+        bench: measuring.Bench,
+        models: list[measuring.Candidate],
+        destination: str,
+        output: str,
     ) -> Verdict:
         """Scores, writes the rows, and asks TFMA and the gate."""
         settings = bench.settings
@@ -141,38 +151,52 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         _write_results(scored, output)
         tables = {name: UnitTable(item.rows) for name, item in scored.items()}
         leaks = [_leak(model, tasks) for model in models]
+        earlier, remarks = _earlier(bench, tasks, models, destination)
         evidence = gate.Evidence(
             candidate=tables[CANDIDATE],
             baselines={name: tables[name] for name in _baselines(settings)},
             production=tables.get(PRODUCTION),
             production_state=state,
+            earlier=earlier,
+            validation=self._validate(tables, settings, output),
             candidate_checksum=models[0].checksum,
             other_checks=(
                 *([verdict.Check("evaluation", False, leaks[0])] if leaks[0] else []),
                 _degeneracy_check(scored[CANDIDATE], settings),
-                self._tfma_check(tables, settings, output),
             ),
-            notes=(*tasks.notes, *filter(None, leaks[1:])),
+            notes=(*tasks.notes, *filter(None, leaks[1:]), *remarks),
         )
         progress.report("judging", 1, 1)
         return gate.judge(evidence, settings.gate, settings.tasks)
 
-    def _tfma_check(
+    def _validate(
         self, tables: dict[str, UnitTable], settings: EvaluationSettings, output: str
-    ) -> verdict.Check:
+    ) -> validation.Validation:
+        """Has TFMA slice the rows and judge them by the same thresholds.
+
+        Raises:
+            RunError: When the machinery failed.
+        """
         progress.report("slicing with TFMA", 0, 1)
         baselines = _baselines(settings)
         production = tables.get(PRODUCTION)
-        config = thresholds.eval_config(settings.gate, baselines, production is not None)
-        batch = slicing.record_batch(
-            tables[CANDIDATE],
-            {name: tables[name] for name in baselines},
-            production,
-            thresholds.metrics_used(settings.gate),
-        )
-        result = slicing.run_tfma(batch, config, output, self._make_beam_pipeline)
+        try:
+            config = thresholds.eval_config(settings.gate, baselines, production is not None)
+            batch = slicing.record_batch(
+                tables[CANDIDATE],
+                {name: tables[name] for name in baselines},
+                production,
+                thresholds.metrics_used(settings.gate),
+            )
+            result = slicing.run_tfma(batch, config, output, self._make_beam_pipeline)
+            found = validation.read_validation(result)
+        except Exception as error:
+            if measuring.is_machinery(error):
+                raise measuring.RunError(f"slicing with TFMA failed: {error}") from error
+            _log.exception("TFMA crashed")
+            found = validation.crashed(error)
         progress.report("slicing with TFMA", 1, 1)
-        return thresholds.validation_check(result)
+        return found
 
     def _work_folder(self, output: str) -> str:
         """Returns a folder for descriptors, on a file system that the workers share."""
@@ -196,14 +220,19 @@ def _models(input_dict: dict[str, list[types.Artifact]]) -> list[measuring.Candi
 
     artifact = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
     path = path_utils.serving_model_path(artifact.uri)
-    if not tf.io.gfile.exists(posixpath.join(path, "saved_model.pb")):
+    if not _holds_model(path):
         raise ModelError(f"The candidate has no SavedModel at {path}.")
     models = [measuring.Candidate(CANDIDATE, path, export.model_checksum(path))]
     production = input_dict.get(BASELINE_MODEL_KEY) or []
     if production and production[0].get_int_custom_property("exists"):
         served = path_utils.serving_model_path(production[0].uri)
-        if not tf.io.gfile.exists(posixpath.join(served, "saved_model.pb")):
+        if not _holds_model(served):
             served = production[0].get_string_custom_property("model_path")
+        if not _holds_model(served):
+            raise ModelError(
+                f"The production model has no SavedModel at {served or production[0].uri}, so the "
+                f"candidate could not be compared with it."
+            )
         checksum = production[0].get_string_custom_property("checksum")
         if not checksum or checksum == "none":
             checksum = export.model_checksum(served)
@@ -211,11 +240,51 @@ def _models(input_dict: dict[str, list[types.Artifact]]) -> list[measuring.Candi
     return models
 
 
+def _holds_model(path: str) -> bool:
+    return tf.io.gfile.exists(posixpath.join(path, "saved_model.pb"))
+
+
 def _production_state(models: list[measuring.Candidate]) -> Production:
     if len(models) == 1:
         return Production("none")
     same = models[0].checksum == models[1].checksum
     return Production("identical" if same else "compared", models[1].checksum)
+
+
+def _earlier(
+    bench: measuring.Bench,
+    tasks: Tasks,
+    models: list[measuring.Candidate],
+    destination: str,
+) -> tuple[dict[str, UnitTable], list[str]]:
+    """Returns the rows of other models that were pushed, by name, and remarks.
+
+    Nothing is scored for this: a pushed model was once a candidate, so its rows are in the
+    cache as long as data, tasks and code are the same.
+    """
+    from components.pusher import push_log
+
+    if not destination or _production_state(models).status != "compared":
+        return {}, []
+    if not bench.settings.gate.production.best_pushed:
+        return {}, []
+    pushed = earlier_models.pushed_models(push_log.read(destination))
+    for model in models:
+        pushed.pop(model.checksum, None)
+    found, unknown = {}, 0
+    for checksum, version in pushed.items():
+        name = f"version {version}"
+        scored = measuring.known_scores(bench, tasks, checksum)
+        path = posixpath.join(destination, str(version))
+        if scored is None or _leak(measuring.Candidate(name, path, checksum), tasks):
+            unknown += 1
+        else:
+            found[name] = UnitTable(scored.rows)
+    remark = (
+        f"The candidate was not compared with {unknown} of the models pushed earlier: they have "
+        f"no (fair) scores on this data."
+    )
+    return found, [remark] if unknown else []
 
 
 def _baselines(settings: EvaluationSettings) -> tuple[str, ...]:

@@ -2,16 +2,6 @@
 
 Pure functions over unit rows. A check that cannot be made (no rows, a missing metric, NaN,
 other units than the candidate's) fails; nothing passes for want of evidence.
-
-Not worse than production (per guarded slice, paired over sources):
-
-* the difference of the means is not below -delta;
-* the candidate is not *significantly worse*: Holm over all guarded slices, so that
-  together they refuse an equally good model at most at the stated level;
-* with mode `lower_bound`, the one-sided lower bound of the difference is above -delta. All
-  slices must pass, so the level holds without a correction (intersection-union).
-
-Source of the rule: non-inferiority testing as in ICH E9/E10; Holm (1979).
 """
 
 from __future__ import annotations
@@ -22,13 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from components.descriptor_evaluator.intervals import (
-    BOOTSTRAP_SOURCES,
-    PairedDifference,
-    holm,
-    mean_interval,
-    paired_difference,
+from components.descriptor_evaluator.comparison import (
+    best_pushed_checks,
+    compare,
+    production_checks,
 )
+from components.descriptor_evaluator.intervals import BOOTSTRAP_SOURCES, mean_interval
 from components.descriptor_evaluator.settings import (
     MAIN_METRIC,
     ROUNDING,
@@ -36,6 +25,7 @@ from components.descriptor_evaluator.settings import (
     GateSettings,
 )
 from components.descriptor_evaluator.unit_table import UnitTable
+from components.descriptor_evaluator.validation import Validation
 from components.descriptor_evaluator.verdict import (
     Change,
     Check,
@@ -44,9 +34,14 @@ from components.descriptor_evaluator.verdict import (
     TableRow,
     Verdict,
 )
+from components.descriptor_evaluator.wording import (
+    above_or_below,
+    missed_by,
+    name_slice,
+    points,
+    signed,
+)
 from trainer.variants import NOISE_NAMES, NOISES
-
-_KIND_NAMES = {"i": "illumination", "v": "viewpoint"}
 
 
 @dataclass(frozen=True)
@@ -59,8 +54,10 @@ class Evidence:
         production: Rows of the model in production; None when there is none or it is the
             candidate itself.
         production_state: What stands in production.
+        earlier: Rows of other models that were pushed, by what they are called.
+        validation: TFMA's answer to the same thresholds.
         candidate_checksum: Of the candidate.
-        other_checks: Checks made elsewhere (degeneracy, TFMA's validation).
+        other_checks: Checks made elsewhere (degeneracy, training on held-out data).
         notes: Remarks to carry into the verdict.
     """
 
@@ -68,6 +65,8 @@ class Evidence:
     baselines: Mapping[str, UnitTable]
     production: UnitTable | None = None
     production_state: Production = field(default_factory=Production)
+    earlier: Mapping[str, UnitTable] = field(default_factory=dict)
+    validation: Validation | None = None
     candidate_checksum: str = ""
     other_checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
@@ -85,9 +84,14 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
         *completeness_checks(evidence, settings.metric, tasks),
         *(floor_check(evidence.candidate, floor, settings.metric) for floor in settings.floors),
         *(baseline_checks(evidence, settings) if settings.baseline else ()),
-        *production_checks(evidence, settings),
+        *production_checks(
+            evidence.candidate, evidence.production, evidence.production_state, settings
+        ),
+        *_best_pushed_checks(evidence, settings),
         *evidence.other_checks,
     ]
+    if evidence.validation is not None:
+        checks.append(evidence.validation.as_check(checks))
     return Verdict(
         checks=tuple(checks),
         table=result_table(evidence, settings, tasks),
@@ -124,12 +128,12 @@ def floor_check(candidate: UnitTable, floor: Floor, default_metric: str) -> Chec
     part = Slice(floor.task, floor.noise or "", floor.kind or "")
     value = candidate.mean(part, metric)
     passed = value >= floor.at_least - ROUNDING
-    words = _words(part, metric)
+    words = name_slice(part, metric)
     if not math.isfinite(value):
-        sentence = f"{words} has no value; the floor is {_points(floor.at_least)}."
+        sentence = f"{words} has no value; the floor is {points(floor.at_least)}."
     else:
-        place = _distance(value - floor.at_least)
-        sentence = f"{words} is {_points(value)}, {place} the floor of {_points(floor.at_least)}."
+        place = above_or_below(value - floor.at_least)
+        sentence = f"{words} is {points(value)}, {place} the floor of {points(floor.at_least)}."
     return Check("floor", passed, sentence, part, metric, value, floor.at_least)
 
 
@@ -149,7 +153,7 @@ def baseline_checks(evidence: Evidence, settings: GateSettings) -> list[Check]:
 def _baseline_check(
     evidence: Evidence, metric: str, names: Sequence[str], part: Slice, margin: float
 ) -> Check:
-    words = _words(part, metric)
+    words = name_slice(part, metric)
     value = evidence.candidate.mean(part, metric)
     means = {}
     for name in names:
@@ -165,112 +169,17 @@ def _baseline_check(
     difference = value - means[best]
     passed = difference >= margin - ROUNDING
     sentence = (
-        f"{words} is {_points(value)}, {_distance(difference)} {best} ({_points(means[best])}); "
-        f"asked: at least {_signed(margin)}."
+        f"{words} is {points(value)}, {above_or_below(difference)} {best} ({points(means[best])}); "
+        f"asked: at least {signed(margin)}{'' if passed else missed_by(difference - margin)}."
     )
     return Check("baseline", passed, sentence, part, metric, difference, margin)
 
 
-def production_checks(evidence: Evidence, settings: GateSettings) -> list[Check]:
-    """Checks that the candidate is not worse than the model in production."""
-    rule, state = settings.production, evidence.production_state
-    if state.status == "none":
-        return [Check("production", True, "There is no production model yet to compare with.")]
-    if state.status == "identical":
-        return [Check("production", True, "The candidate is identical to the production model.")]
-    table = evidence.production
-    if table is None or not table.covers_the_same_units_as(evidence.candidate):
-        sentence = "The production model was not scored on the candidate's units."
-        return [Check("production", False, sentence)]
-    parts = [
-        Slice(task, guarded.noise or "", guarded.kind or "")
-        for task in rule.tasks
-        for guarded in rule.slices
-    ]
-    found = [
-        _difference(evidence.candidate, table, part, settings.metric, settings) for part in parts
-    ]
-    checks = []
-    for part, difference in zip(parts, found, strict=True):
-        checks.append(_point_check(part, difference, settings))
-        if rule.mode == "lower_bound":
-            checks.append(_bound_check(part, difference, settings))
-    return checks + _significance_checks(parts, found, settings)
-
-
-def _difference(
-    candidate: UnitTable, production: UnitTable, part: Slice, metric: str, settings: GateSettings
-) -> PairedDifference:
-    mean = candidate.mean(part, metric) - production.mean(part, metric)
-    ours, theirs = candidate.totals(part, metric), production.totals(part, metric)
-    if not ours.sources:
-        nan = math.nan
-        return PairedDifference(mean, nan, nan, nan, nan, 0, "none")
-    return paired_difference(
-        ours,
-        theirs,
-        confidence=settings.production.confidence,
-        resamples=settings.resamples,
-        seed=settings.seed,
-    )
-
-
-def _point_check(part: Slice, found: PairedDifference, settings: GateSettings) -> Check:
-    rule, words = settings.production, _words(part, settings.metric)
-    passed = found.mean >= -rule.delta - ROUNDING
-    if not math.isfinite(found.mean):
-        sentence = f"{words} has no value to compare with production."
-    else:
-        sentence = (
-            f"{words} is {_distance(found.mean)} production; "
-            f"allowed: at most {_points(rule.delta)} below."
-        )
-    return Check("production", passed, sentence, part, settings.metric, found.mean, -rule.delta)
-
-
-def _bound_check(part: Slice, found: PairedDifference, settings: GateSettings) -> Check:
-    rule, words = settings.production, _words(part, settings.metric)
-    if found.sources < rule.min_sources:
-        sentence = (
-            f"{words}: {found.sources} sources are too few for a lower bound (at least "
-            f"{rule.min_sources}); evaluate on more sources or set "
-            f"gate.production.mode to point."
-        )
-        return Check("production", False, sentence, part, settings.metric, threshold=-rule.delta)
-    passed = found.lower > -rule.delta
-    sentence = (
-        f"{words}: the {100 * rule.confidence:g} % lower bound of the difference to production "
-        f"is {_signed(found.lower)} over {found.sources} sources; it must be above "
-        f"{_signed(-rule.delta)}."
-    )
-    return Check("production", passed, sentence, part, settings.metric, found.lower, -rule.delta)
-
-
-def _significance_checks(
-    parts: Sequence[Slice], found: Sequence[PairedDifference], settings: GateSettings
-) -> list[Check]:
-    """Tests "significantly worse" on all guarded slices together; the value is Holm's p."""
-    level = 1.0 - settings.production.confidence
-    tested = [place for place, item in enumerate(found) if item.sources >= BOOTSTRAP_SOURCES]
-    adjusted = dict(zip(tested, holm([found[place].p_worse for place in tested]), strict=True))
-    checks = []
-    for place, part in enumerate(parts):
-        words, sources = _words(part, settings.metric), found[place].sources
-        if place not in adjusted:
-            sentence = (
-                f"{words}: {sources} sources are too few to test for a significant loss; "
-                f"the means decide."
-            )
-            checks.append(Check("production", True, sentence, part, "p"))
-            continue
-        p = float(adjusted[place])
-        passed = p >= level  # False for NaN
-        sentence = (
-            f"{words} is {'not ' if passed else ''}significantly worse than production "
-            f"(p = {p:.3f} after Holm, level {level:.2g}, {sources} sources)."
-        )
-        checks.append(Check("production", passed, sentence, part, "p", p, level))
-    return checks
+def _best_pushed_checks(evidence: Evidence, settings: GateSettings) -> list[Check]:
+    """Compares with other pushed models; the model in production itself is not held to them."""
+    if evidence.production is None or not settings.production.best_pushed:
+        return []
+    return best_pushed_checks(evidence.candidate, evidence.production, evidence.earlier, settings)
 
 
 def result_table(
@@ -285,14 +194,15 @@ def result_table(
             interval = mean_interval(totals, resamples=settings.resamples, seed=settings.seed)
             candidate = evidence.candidate.mean(part, MAIN_METRIC)
             production, change = _production_cells(evidence, settings, part, candidate)
+            low, high = np.clip([interval.low, interval.high], 0.0, 1.0).tolist()  # keeps NaN
             rows.append(
                 TableRow(
                     task=task,
                     noise=noise,
                     metric=MAIN_METRIC,
                     candidate=candidate,
-                    low=interval.low,
-                    high=interval.high,
+                    low=low,
+                    high=high,
                     sources=interval.sources,
                     baselines={
                         name: table.mean(part, MAIN_METRIC)
@@ -316,7 +226,7 @@ def _production_cells(
     value = table.mean(part, MAIN_METRIC)
     if not table.covers_the_same_units_as(evidence.candidate):
         return value, None
-    found = _difference(evidence.candidate, table, part, MAIN_METRIC, settings)
+    found = compare(evidence.candidate, table, part, MAIN_METRIC, settings)
     return value, Change(found.mean, found.low, found.high)
 
 
@@ -331,29 +241,3 @@ def _source_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
             f"(at least {BOOTSTRAP_SOURCES} are wanted)."
         ]
     return []
-
-
-def _words(part: Slice, metric: str) -> str:
-    """Names a metric on a slice, e.g. `matching mAP (tough, viewpoint)`."""
-    plain = metric.removesuffix("_tie_safe")
-    if metric.startswith("ap@"):
-        name = f"mAP at pool size {metric[3:]}"
-    else:
-        name = {"ap": "mAP", "auc": "ROC AUC", "success_rate": "success rate"}.get(plain, metric)
-    levels = NOISE_NAMES[part.noise] if part.noise else "mean of the noise levels"
-    kind = f", {_KIND_NAMES[part.kind]}" if part.kind else ""
-    return f"{part.task} {name} ({levels}{kind})"
-
-
-def _points(fraction: float) -> str:
-    return f"{100 * fraction:.2f}"
-
-
-def _signed(fraction: float) -> str:
-    return f"{100 * fraction:+.2f}"
-
-
-def _distance(difference: float) -> str:
-    """Says by how many points something is above or below something else."""
-    side = "below" if difference < 0 else "above"
-    return f"{100 * abs(difference):.2f} {side}"

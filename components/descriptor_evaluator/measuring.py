@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import logging
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,9 @@ from trainer.manifest import Manifest, SequenceEntry, SplitName
 SMOOTHED = "rootsift-smoothed"
 
 _log = logging.getLogger(__name__)
+_MACHINERY = re.compile(
+    r"\[Errno \d+\]|\w*(?:OSError|IOError|MemoryError|ResourceExhaustedError)[:(]"
+)
 
 
 class RunError(RuntimeError):
@@ -172,6 +176,24 @@ def score_all(
         bench.cache.put(wanted[describer.name][1], scored)
         found[describer.name] = scored
     return {name: scored for name, scored in found.items() if scored is not None}
+
+
+def known_scores(bench: Bench, tasks: Tasks, checksum: str) -> Scored | None:
+    """Returns what an earlier run made of a model on the same data and tasks, if it is kept."""
+    return bench.cache.get(_key(bench, tasks, checksum, {}))
+
+
+def is_machinery(error: BaseException) -> bool:
+    """Tells a failing machine (a full disk, no memory) from a failing program.
+
+    Beam hands on a worker's exception as a cause or as text, in a sentence of its own.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError | MemoryError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return bool(_MACHINERY.search(str(error)))
 
 
 def smoothing_sigma(bench: Bench) -> float:

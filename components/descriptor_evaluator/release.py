@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 
 from components.descriptor_evaluator.tasks import SequenceInfo, contrast
 from components.example_gen import files, sources_table, splits, strips
 from trainer.errors import UserError
-from trainer.variants import PATCH_SIZE, VARIANTS, kind_of
-
-_HEADER = struct.Struct(">8s4x4sIIBB")  # signature, length, IHDR, width, height, depth, colour
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from trainer.variants import VARIANTS, kind_of
 
 
 def counts_of_release(root: str) -> dict[str, int]:
@@ -33,7 +29,7 @@ def counts_of_release(root: str) -> dict[str, int]:
             f"{root}: no image sequence found, expected a folder per image sequence with PNG "
             f"strips (HPatches patch release)"
         )
-    return {name: _count(folder) for name, (folder,) in sorted(found.items())}
+    return {name: strips.count_patches(folder) for name, (folder,) in sorted(found.items())}
 
 
 def choose_sequences(
@@ -59,9 +55,11 @@ def choose_sequences(
     absent = [name for name in chosen["test"] if name not in names]
     if absent:
         more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+        where = f" of {splits_file}" if splits_file is not None else ""
         raise UserError(
-            f"{root}: split '{chosen['name']}' tests on {', '.join(absent[:3])}{more}, which the "
-            f"release does not hold; expected all {len(chosen['test'])} sequences of the split"
+            f"{root}: split '{chosen['name']}'{where} tests on {', '.join(absent[:3])}{more}, "
+            f"which the release does not hold; expected all {len(chosen['test'])} sequences of "
+            f"the split"
         )
     if not chosen["test"]:
         raise UserError(f"split '{chosen['name']}' has an empty test list, expected sequences")
@@ -87,44 +85,6 @@ def describe_sequences(root: str, names: Sequence[str], with_contrast: bool) -> 
         values = None
         if with_contrast:
             values = contrast(strips.read_strip(files.join(folder, f"{VARIANTS[0]}.png")))
-        count = _count(folder) if values is None else len(values)
+        count = strips.count_patches(folder) if values is None else len(values)
         infos.append(SequenceInfo(name, table.get(name, name), kind_of(name), count, values))
     return infos
-
-
-def _count(folder: str) -> int:
-    reference = files.join(folder, f"{VARIANTS[0]}.png")
-    if not files.exists(reference):
-        raise UserError(
-            f"{folder}: lacks {VARIANTS[0]}.png, expected the strips of a patch release"
-        )
-    count = _patches_in(reference)
-    for variant in VARIANTS[1:]:
-        path = files.join(folder, f"{variant}.png")
-        if files.exists(path) and (found := _patches_in(path)) != count:
-            raise UserError(
-                f"{path}: holds {found} patches, expected {count} as in {VARIANTS[0]}.png"
-            )
-    return count
-
-
-def _patches_in(path: str) -> int:
-    data = _read_start(path)
-    if len(data) < _HEADER.size or not data.startswith(_SIGNATURE):
-        raise UserError(f"{path}: is not a whole PNG, expected an 8-bit grey PNG strip")
-    _, _, width, height, depth, colour = _HEADER.unpack(data)
-    if (depth, colour) != (8, 0):
-        raise UserError(f"{path}: is not an 8-bit grey PNG, which a strip has to be; convert it")
-    if width != PATCH_SIZE or height == 0 or height % PATCH_SIZE:
-        raise UserError(
-            f"{path}: is {width} x {height} pixels, expected {PATCH_SIZE} wide and a multiple of "
-            f"{PATCH_SIZE} high"
-        )
-    return height // PATCH_SIZE
-
-
-def _read_start(path: str) -> bytes:
-    if files.is_remote(path):
-        return files.read_bytes(path)[: _HEADER.size]
-    with open(path, "rb") as file:
-        return file.read(_HEADER.size)

@@ -108,6 +108,8 @@ class ProductionRule(Settings):
         min_sources: Sources below which `lower_bound` refuses for want of evidence.
         tasks: Tasks that are compared.
         slices: Parts that are guarded, each on its own.
+        best_pushed: Whether the means must not be below the best model ever pushed by more
+            than `delta` either; models that a rollback took out of service do not count.
         confidence: Confidence of the bound; 1 - confidence is the level of the test for
             "significantly worse" over all checks together (Holm).
     """
@@ -117,6 +119,7 @@ class ProductionRule(Settings):
     min_sources: Annotated[int, Field(ge=8)] = 10
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("matching", "retrieval")
     slices: Annotated[tuple[GuardedSlice, ...], Field(min_length=1)] = (GuardedSlice(),)
+    best_pushed: bool = True
     confidence: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.95
 
     @model_validator(mode="after")
@@ -124,11 +127,6 @@ class ProductionRule(Settings):
         if "verification" in self.tasks and any(part.kind for part in self.slices):
             raise ValueError(
                 "verification pairs cross sequences and have no kind; guard kinds of other tasks"
-            )
-        if "verification" in self.tasks and self.mode == "lower_bound":
-            raise ValueError(
-                "verification has no interval over sources; leave it out of `tasks` or set "
-                "mode: point"
             )
         return self
 

@@ -288,6 +288,11 @@ def _read_table(path: str, names: tuple[str, ...], columns: dict[str, Any]) -> l
 
     from components.example_gen import files
 
+    if not files.exists(path):
+        raise UserError(
+            f"{path}: is missing, expected the published task files of the split; put it there, "
+            f"choose tasks whose files are there, or give no task files to draw tasks instead"
+        )
     data = files.read_bytes(path)
     try:
         table = pd.read_csv(io.BytesIO(data), skipinitialspace=True, keep_default_na=False)

@@ -1,4 +1,4 @@
-"""The gate's thresholds as a TFMA EvalConfig, and TFMA's answer as a check.
+"""The gate's thresholds as a TFMA EvalConfig.
 
 The units of a sequence at a noise level become one TFMA example per metric with the
 features `task`, `metric`, `noise`, `kind` and `sequence`, their number as weight, and these
@@ -25,16 +25,16 @@ from components.descriptor_evaluator.settings import (
     TASK_NAMES,
     GateSettings,
 )
-from components.descriptor_evaluator.verdict import Check
 
 if TYPE_CHECKING:
-    from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
+    from tensorflow_model_analysis.proto import config_pb2
 
 CANDIDATE = "candidate"
 PRODUCTION = "production"
 LABEL = "label"
 WEIGHT = "units"
 FEATURES = ("task", "metric", "noise", "kind", "sequence")
+OVER = "over_"
 SLICES = (
     ("task", "metric"),
     ("task", "metric", "noise"),
@@ -46,7 +46,7 @@ SLICES = (
 
 def over(baseline: str) -> str:
     """Returns the column that holds candidate minus a baseline."""
-    return f"over_{baseline}"
+    return f"{OVER}{baseline}"
 
 
 def metrics_used(settings: GateSettings) -> dict[str, tuple[str, ...]]:
@@ -102,25 +102,6 @@ def eval_config(
     return config
 
 
-def validation_check(result: validation_result_pb2.ValidationResult) -> Check:
-    """Turns TFMA's validation into one check; what failed stands in its sentence."""
-    failures = [
-        _failure_sentence(per_slice.slice_key, failure)
-        for per_slice in result.metric_validations_per_slice
-        for failure in per_slice.failures
-    ]
-    for missing in result.missing_slices:
-        values = ", ".join(missing.feature_values[name] for name in sorted(missing.feature_values))
-        failures.append(f"the slice {values} is missing")
-    if result.missing_thresholds:
-        failures.append("there is no threshold")
-    if result.validation_ok and not failures:
-        slices = len(result.validation_details.slicing_details)
-        return Check("tfma", True, f"TFMA's validation passed its thresholds on {slices} slices.")
-    told = "; ".join(failures) or "it gave no reason"
-    return Check("tfma", False, f"TFMA's validation failed: {told}.")
-
-
 def _mean_of(config: config_pb2.EvalConfig, columns: Sequence[str]) -> config_pb2.MetricConfig:
     spec = config.metrics_specs.add(model_names=columns)
     spec.example_weights.weighted = True
@@ -164,22 +145,3 @@ def _add_baseline_thresholds(
         for level, margin in rule.margins.items():
             noise = None if level == "mean" else level
             _add_floor(mean, margin, task=task, metric=settings.metric, noise=noise)
-
-
-def _failure_sentence(slice_key, failure) -> str:
-    place = ", ".join(
-        key.bytes_value.decode() for key in sorted(slice_key.single_slice_keys, key=_column_order)
-    )
-    column = failure.metric_key.model_name
-    threshold = failure.metric_threshold
-    if threshold.HasField("change_threshold"):
-        asked = f"change at least {threshold.change_threshold.absolute.value:.4f}"
-    else:
-        asked = f"at least {threshold.value_threshold.lower_bound.value:.4f}"
-    if failure.message.strip():
-        return f"{column} on {place}: {failure.message.strip()} ({asked})"
-    return f"{column} on {place} is {failure.metric_value.double_value.value:.4f}, asked {asked}"
-
-
-def _column_order(key) -> int:
-    return FEATURES.index(key.column) if key.column in FEATURES else len(FEATURES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class UnitRow:
             counted against the descriptors); matching adds `success_rate`, retrieval
             `ap@100` and so on per pool size, verification `auc` and `auc_tie_safe`.
             NaN stands where the reference evaluator finds nothing to score.
+        without: Verification only: `ap` without the pairs of a source, by source. The other
+            tasks' rows belong to one source each.
     """
 
     task: str
@@ -32,3 +34,4 @@ class UnitRow:
     source: str
     unit: str
     metrics: Mapping[str, float]
+    without: Mapping[str, float] = field(default_factory=dict)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.intervals import SourceTotals, source_totals
+from components.descriptor_evaluator.left_out_sources import influence_values
+from components.descriptor_evaluator.settings import MAIN_METRIC
 from components.descriptor_evaluator.unit_rows import UnitRow
 from components.descriptor_evaluator.verdict import Slice
 
@@ -70,14 +72,29 @@ class UnitTable:
     def totals(self, part: Slice, metric: str) -> SourceTotals:
         """Returns a metric of a slice, summed per source.
 
-        Rows that belong to no single source (verification pairs cross sources) give no
-        totals, and so no interval.
+        Verification pairs cross sources: there every source gets one value, the mean plus
+        the influence that the source has on it (see `left_out_sources`). Rows of which
+        neither is known give no totals, and so no interval.
         """
         mask = self._mask(part)
         sources = self._columns["source"][mask]
         if (sources == "").any():
-            return source_totals([], [])
+            return self._totals_of_influences(np.flatnonzero(mask), metric)
         return source_totals(sources.tolist(), self.values(part, metric))
+
+    def _totals_of_influences(self, places: np.ndarray, metric: str) -> SourceTotals:
+        """Returns totals of rows that say what they are without each source."""
+        rows = [self._rows[place] for place in places]
+        names = sorted(rows[0].without)
+        # Verification ranks ties against the descriptors anyway, so `ap` is tie-safe.
+        known = metric.removesuffix("_tie_safe") == MAIN_METRIC
+        if not known or any(sorted(row.without) != names for row in rows):
+            return source_totals([], [])
+        whole = float(np.mean([row.metrics.get(metric, np.nan) for row in rows]))
+        without = np.mean([[row.without[name] for name in names] for row in rows], axis=0)
+        if len(names) < 2 or not np.isfinite(without).all():
+            return source_totals([], [])
+        return source_totals(names, influence_values(whole, without))
 
     def _mask(self, part: Slice) -> np.ndarray:
         mask = np.ones(len(self._rows), bool)

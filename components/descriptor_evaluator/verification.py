@@ -21,6 +21,7 @@ from components.descriptor_evaluator.average_precision import (
     average_precision_of_ranks,
     roc_area_of_ranks,
 )
+from components.descriptor_evaluator.left_out_sources import precision_without_each
 from components.descriptor_evaluator.tasks import Pairs, Tasks
 from components.descriptor_evaluator.unit_rows import UnitRow
 from trainer import progress
@@ -77,7 +78,7 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
         metrics["auc"] = roc_area_of_ranks(
             before, retrieved, len(positive), len(negative), len(ranked)
         )
-    fifth = int(0.2 * len(positive))
+    fifth = _fifth(positive)
     if len(ranked) or retrieved[:fifth].any():
         metrics["ap"] = float(
             average_precision_of_ranks(before[:fifth], retrieved[:fifth], max(fifth, 1))
@@ -88,6 +89,9 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
 def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:
     """Scores the task; one row per pair set and noise level.
 
+    Each row also says what the (imbalanced) precision is `without` each source, from which
+    intervals are made.
+
     Args:
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Pairs; a set without pairs gives no rows.
@@ -96,18 +100,40 @@ def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:
         return []
     sets = {"inter": tasks.inter, "intra": tasks.intra}
     total = 1 + sum(pairs is not None for pairs in sets.values())
+    sources, of_sequence = np.unique(np.array(tasks.sources), return_inverse=True)
     positive = pair_distances(descriptors, tasks.names, tasks.positives)
+    fifth = _fifth(positive[0])
+    touched_by_positive = _touched(tasks.positives, of_sequence)[:, :fifth]
     progress.report("scoring verification", 1, total)
     rows: list[UnitRow] = []
     for name, pairs in sets.items():
         if pairs is None:
             continue
         negative = pair_distances(descriptors, tasks.names, pairs)
+        touched_by_negative = _touched(pairs, of_sequence)
         for level, noise in enumerate(NOISES):
             metrics = score_distances(negative[level], positive[level])
-            rows.append(UnitRow(TASK, noise, "u", "", "", name, metrics))
+            values = precision_without_each(
+                negative[level],
+                positive[level, :fifth],
+                touched_by_negative,
+                touched_by_positive,
+                len(sources),
+            )
+            without = dict(zip(sources.tolist(), values.tolist(), strict=True))
+            rows.append(UnitRow(TASK, noise, "u", "", "", name, metrics, without))
         progress.report("scoring verification", 1 + len(rows) // len(NOISES), total)
     return rows
+
+
+def _fifth(positive: np.ndarray) -> int:
+    """Returns how many of the positives the imbalanced setting takes."""
+    return int(0.2 * len(positive))
+
+
+def _touched(pairs: Pairs, of_sequence: np.ndarray) -> np.ndarray:
+    """Returns the numbers of the sources of both patches of each pair, int [2, n]."""
+    return np.stack([of_sequence[pairs.sequence1], of_sequence[pairs.sequence2]])
 
 
 def _fill(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 from components.example_gen import files, sources, sources_table, strips
@@ -42,67 +40,40 @@ def extract(
     """
     if source_type == "strips":
         raise UserError("source 'strips' is a patch release already, expected sequences or photos")
-    _check_output(output_dir)
     settings = settings.model_copy(update={"source": source_type})
-    inputs, left_out = sources.list_sequences(source_type, input_dir, settings)
-    staging = _staging_folder(output_dir)
-    skipped = list(left_out)
-    written: list[dict[str, Any]] = []
-    try:
-        for number, item in enumerate(inputs):
-            report("cutting patches", number, len(inputs), item.name)
-            try:
-                patch_set = sources.load_sequence(item, settings)
-            except UserError as error:
-                if not settings.skip_bad_sequences:
-                    raise
-                skipped.append(sources.Skipped(item.name, str(error)))
-                continue
-            strips.write_release(patch_set, staging)
-            written.append(_describe(patch_set))
-        report("cutting patches", len(inputs), len(inputs))
+    with files.new_folder(output_dir) as folder:
+        inputs, left_out = sources.list_sequences(source_type, input_dir, settings)
+        written, skipped = _write_sequences(inputs, folder, settings)
+        skipped = [*left_out, *skipped]
         if not written:
             reasons = "; ".join(item.reason for item in skipped)
             raise UserError(f"{input_dir}: every image sequence is bad and skipped ({reasons})")
         summary = _summarise(settings, written, skipped)
         table = sources_table.format_table({entry["name"]: entry["source"] for entry in written})
-        files.write_bytes(files.join(staging, sources_table.FILE_NAME), table.encode())
-        files.write_bytes(files.join(staging, SUMMARY), json.dumps(summary, indent=1).encode())
-        if staging != output_dir:
-            _publish(staging, output_dir)
-    finally:
-        if staging != output_dir:
-            shutil.rmtree(staging, ignore_errors=True)
+        files.write_bytes(files.join(folder, sources_table.FILE_NAME), table.encode())
+        files.write_bytes(files.join(folder, SUMMARY), json.dumps(summary, indent=1).encode())
     return summary
 
 
-def _check_output(output_dir: str) -> None:
-    if not files.exists(output_dir):
-        return
-    if files.list_folder(output_dir):
-        raise UserError(
-            f"{output_dir}: is not empty, expected a new or empty folder for the patch release"
-        )
-
-
-def _staging_folder(output_dir: str) -> str:
-    if files.is_remote(output_dir):
-        return output_dir
-    output = Path(output_dir).absolute()
-    staging = output.with_name(f".{output.name}.partial")
-    try:
-        shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
-        staging.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"{output_dir}: cannot be written ({error.strerror})") from error
-    return str(staging)
-
-
-def _publish(staging: str, output_dir: str) -> None:
-    try:
-        Path(staging).rename(output_dir)
-    except OSError as error:
-        raise UserError(f"{output_dir}: cannot be written ({error.strerror})") from error
+def _write_sequences(
+    inputs: list[sources.SequenceInput], folder: str, settings: DataSettings
+) -> tuple[list[dict[str, Any]], list[sources.Skipped]]:
+    """Writes the strips of every image sequence; returns what was written and skipped."""
+    written: list[dict[str, Any]] = []
+    skipped: list[sources.Skipped] = []
+    for number, item in enumerate(inputs):
+        report("cutting patches", number, len(inputs), item.name)
+        try:
+            patch_set = sources.load_sequence(item, settings)
+        except UserError as error:
+            if not settings.skip_bad_sequences:
+                raise
+            skipped.append(sources.Skipped(item.name, str(error)))
+            continue
+        strips.write_release(patch_set, folder)
+        written.append(_describe(patch_set))
+    report("cutting patches", len(inputs), len(inputs))
+    return written, skipped
 
 
 def _describe(patch_set: PatchSet) -> dict[str, Any]:

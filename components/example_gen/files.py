@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from trainer.errors import UserError
@@ -36,7 +39,7 @@ def list_folder(path: str) -> list[str]:
     """
     if not is_folder(path):
         found = "a file" if exists(path) else "nothing"
-        raise UserError(f"{path}: found {found}, expected a folder; give the folder of the data")
+        raise UserError(f"{path}: found {found}, expected a folder; check the path")
     names = _list_remote(path) if is_remote(path) else _list_local(path)
     stripped = (name.rstrip("/") for name in names)
     return sorted(name for name in stripped if name and not name.startswith("."))
@@ -58,22 +61,23 @@ def _list_remote(path: str) -> list[str]:
         raise UserError(f"{path}: the folder cannot be read ({error.message})") from error
 
 
-def read_bytes(path: str) -> bytes:
-    """Reads a whole file.
+def read_bytes(path: str, length: int = -1) -> bytes:
+    """Reads a file, or its first `length` bytes (fewer if it holds no more).
 
     Raises:
         UserError: When it is missing or cannot be read.
     """
     if not is_remote(path):
         try:
-            return Path(path).read_bytes()
+            with open(path, "rb") as file:
+                return file.read(length)
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     import tensorflow as tf  # only for remote paths: it takes ten seconds
 
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read()
+            return file.read(length)
     except tf.errors.OpError as error:
         raise UserError(f"{path}: cannot be read ({error.message})") from error
 
@@ -106,6 +110,52 @@ def write_bytes(path: str, data: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def new_folder(path: str) -> Iterator[str]:
+    """Yields a folder to write into that becomes `path` when all went well.
+
+    When the context ends with an error, nothing is left. Remote file systems rename no
+    folders: there the context yields `path` itself, so write last what marks it as whole.
+
+    Raises:
+        UserError: When something is at `path` already (other than an empty folder), or it
+            cannot be written.
+    """
+    if exists(path) and (not is_folder(path) or list_folder(path)):
+        found = "a folder that is not empty" if is_folder(path) else "a file"
+        raise UserError(f"{path}: found {found}, expected a new or empty folder; choose another")
+    if is_remote(path):
+        yield path
+        return
+    target = Path(path).absolute()
+    staging = target.with_name(f".{target.name}.partial")
+    made = [folder for folder in target.parents if not folder.exists()]
+    try:
+        with _told_unwritable(path):
+            shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
+            staging.mkdir(parents=True)
+        yield str(staging)
+        with _told_unwritable(path):
+            staging.rename(target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        for folder in made:
+            with contextlib.suppress(OSError):  # somebody else may use it by now
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _told_unwritable(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); expected a folder that this user "
+            "may make there"
+        ) from error
 
 
 def _write_remote(path: str, data: bytes) -> None:

@@ -28,12 +28,9 @@ def read(path: str) -> np.ndarray:
         UserError: When it is not 3x3, not numeric or singular.
     """
     rows = [line.split() for line in files.read_text(path).splitlines() if line.strip()]
-    shape = "x".join(str(n) for n in (len(rows), *sorted({len(row) for row in rows})))
     if [len(row) for row in rows] != [3, 3, 3]:
         found = f"{len(rows)} rows of {', '.join(str(len(row)) for row in rows)} numbers"
-        raise UserError(
-            f"{path}: holds {found if rows else 'nothing'} ({shape}), expected a 3x3 homography"
-        )
+        raise UserError(f"{path}: holds {found if rows else 'nothing'}, expected a 3x3 homography")
     try:
         matrix = np.array(rows, dtype=np.float64)
     except ValueError as error:

@@ -12,7 +12,7 @@ import zlib
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from components.example_gen import files
 from trainer.errors import UserError
@@ -22,6 +22,8 @@ PHOTOGRAPH_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp",
 )  # fmt: skip
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER = struct.Struct(">8s4x4sIIBB")  # signature, IHDR, width, height, depth, colour
+_PNG_DEPTH_AT = 24
 _PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 
 
@@ -46,10 +48,7 @@ def read_grey(path: str) -> np.ndarray:
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
-        raise UserError(
-            f"{path}: cannot be decoded ({str(error) or type(error).__name__}), "
-            f"expected a whole PNG, JPEG, TIFF, BMP, PPM, PGM or WebP image"
-        ) from error
+        raise _undecodable(path, error) from error
     pixels = _decode(data)
     if pixels is None:
         raise UserError(f"{path}: cannot be decoded by OpenCV; save it as an 8-bit PNG")
@@ -60,6 +59,48 @@ def read_grey(path: str) -> np.ndarray:
     if pixels.ndim == 3:  # grey, perhaps with alpha
         return np.ascontiguousarray(pixels[:, :, 0])
     return pixels
+
+
+def check_header(path: str) -> None:
+    """Looks at the first bytes of an image, so that many can be checked before one is used.
+
+    Remote files are left alone: a look at each would take as long as reading it.
+
+    Args:
+        path: Image file.
+
+    Raises:
+        UserError: When the file is no image or has not 8 bits per channel.
+    """
+    if files.is_remote(path):
+        return
+    try:
+        with Image.open(path) as image:
+            kind = image.format
+    except Exception as error:
+        raise _undecodable(path, error) from error
+    if kind == "PNG":
+        _check_depth(path, files.read_bytes(path, _PNG_HEADER.size))
+
+
+def strip_length(path: str) -> int:
+    """Returns the number of patches in a strip, from the first bytes of the file.
+
+    Args:
+        path: As for `read_strip`.
+
+    Raises:
+        UserError: When the header is not that of a strip.
+    """
+    data = files.read_bytes(path, _PNG_HEADER.size)
+    if data and not data.startswith(_PNG_SIGNATURE[: len(data)]):
+        raise _no_png(path)
+    if len(data) < _PNG_HEADER.size:
+        raise _truncated(path, len(data))
+    header = _PNG_HEADER.unpack(data)
+    if header[1] != b"IHDR":
+        raise _no_png(path)
+    return _patches_of_strip(path, *header[2:])
 
 
 def read_strip(path: str) -> np.ndarray:
@@ -75,16 +116,10 @@ def read_strip(path: str) -> np.ndarray:
         UserError: When the file is anything else, damaged or cut short.
     """
     data = files.read_bytes(path)
-    width, height, depth, colour = _check_png(path, data)
-    if (depth, colour) != (8, 0):
-        found = f"{depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
-        raise UserError(f"{path}: is a {found} PNG, expected 8-bit grey")
-    if width != PATCH_SIZE:
-        raise UserError(f"{path}: is {width} pixels wide, expected {PATCH_SIZE}")
-    if height == 0 or height % PATCH_SIZE:
-        raise UserError(f"{path}: is {height} pixels high, expected a multiple of {PATCH_SIZE}")
+    count = _patches_of_strip(path, *_check_png(path, data))
     pixels = _decode(data)
-    if pixels is None or pixels.shape != (height, width) or pixels.dtype != np.uint8:
+    shape = (count * PATCH_SIZE, PATCH_SIZE)
+    if pixels is None or pixels.shape != shape or pixels.dtype != np.uint8:
         raise UserError(f"{path}: cannot be decoded; copy the file again")
     return pixels.reshape(-1, PATCH_SIZE, PATCH_SIZE)
 
@@ -98,14 +133,52 @@ def encode_png(pixels: np.ndarray) -> bytes:
 
 
 def _grey_of_png(path: str, data: bytes, image: Image.Image) -> np.ndarray:
-    depth = data[len(_PNG_SIGNATURE) + 16]  # of the IHDR chunk, which always stands first
-    if depth > 8:
-        raise _wrong_depth(path, f"{depth}-bit")
+    _check_depth(path, data)
     if image.mode in ("P", "RGBA"):
         image = image.convert("RGB")  # drops alpha without blending
     if image.mode == "LA":
         return np.array(image.getchannel(0))
     return np.array(image.convert("L"))
+
+
+def _check_depth(path: str, data: bytes) -> None:
+    depth = data[_PNG_DEPTH_AT]
+    if depth > 8:
+        raise _wrong_depth(path, f"{depth}-bit")
+
+
+def _patches_of_strip(path: str, width: int, height: int, depth: int, colour: int) -> int:
+    """Checks what a PNG header says of a strip and returns the number of patches."""
+    if (depth, colour) != (8, 0):
+        found = f"{depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
+        raise UserError(f"{path}: is a {found} PNG, expected 8-bit grey; convert it")
+    if width != PATCH_SIZE:
+        raise UserError(f"{path}: is {width} pixels wide, expected {PATCH_SIZE}")
+    if height == 0 or height % PATCH_SIZE:
+        raise UserError(f"{path}: is {height} pixels high, expected a multiple of {PATCH_SIZE}")
+    return height // PATCH_SIZE
+
+
+def _undecodable(path: str, error: Exception) -> UserError:
+    reason = str(error) or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):  # its text shows an address in memory
+        reason = "no image format is recognised"
+    elif isinstance(error, OSError) and error.strerror:
+        return UserError(f"{path}: cannot be read ({error.strerror})")
+    return UserError(
+        f"{path}: cannot be decoded ({reason}), "
+        f"expected a whole PNG, JPEG, TIFF, BMP, PPM, PGM or WebP image"
+    )
+
+
+def _no_png(path: str) -> UserError:
+    return UserError(f"{path}: is not a PNG, expected an 8-bit grey PNG strip")
+
+
+def _truncated(path: str, length: int) -> UserError:
+    return UserError(
+        f"{path}: is truncated after {length} bytes, expected a whole PNG; copy the file again"
+    )
 
 
 def _wrong_depth(path: str, found: str) -> UserError:
@@ -128,7 +201,7 @@ def _check_png(path: str, data: bytes) -> tuple[int, int, int, int]:
     Source: Portable Network Graphics Specification, chapters 5 and 11.2.2.
     """
     if not data.startswith(_PNG_SIGNATURE):
-        raise UserError(f"{path}: is not a PNG, expected an 8-bit grey PNG strip")
+        raise _no_png(path) if data else _truncated(path, 0)
     header: tuple[int, int, int, int] | None = None
     place = len(_PNG_SIGNATURE)
     while place + 12 <= len(data):
@@ -144,6 +217,4 @@ def _check_png(path: str, data: bytes) -> tuple[int, int, int, int]:
         if kind == b"IEND" and header:
             return header
         place += 12 + length
-    raise UserError(
-        f"{path}: is truncated after {len(data)} bytes, expected a whole PNG; copy the file again"
-    )
+    raise _truncated(path, len(data))

@@ -52,7 +52,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         The inputs `i_<name>` and `v_<name>`.
 
     Raises:
-        UserError: When two photographs have one stem.
+        UserError: When two photographs have one stem, or a file is no image by its header.
     """
     if len(paths) > 1:
         listed = " and ".join(PurePosixPath(path).name for path in paths)
@@ -60,6 +60,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
             f"{paths[0]}: {listed} would make two sequences of one name (v_{name}), "
             f"expected photographs with different names; rename one"
         )
+    images.check_header(paths[0])
     return [SequenceInput(f"{kind}_{name}", source, kind, "photos", paths) for kind in "iv"]
 
 

@@ -24,9 +24,15 @@ _IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences below a folder: name -> (folder,)."""
     names = files.list_folder(root)
-    return {
+    found: dict[str, tuple[str, ...]] = {
         name: (files.join(root, name),) for name in names if files.is_folder(files.join(root, name))
     }
+    if not found and "H_1_2" in names:
+        raise UserError(
+            f"{root}: is itself an image sequence, expected a folder of such folders; "
+            f"give the folder above"
+        )
+    return found
 
 
 def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
@@ -41,7 +47,8 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         One input; its files are the six images, then the five homographies.
 
     Raises:
-        UserError: When images are missing or too many, or a homography is no homography.
+        UserError: When images are missing or too many, a file is no image by its header, or
+            a homography is no homography.
     """
     folder = paths[0]
     by_number: dict[int, list[str]] = {}
@@ -66,6 +73,8 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         if file not in listed:
             raise UserError(f"{files.join(folder, file)}: is missing, expected a 3x3 homography")
         homography.read(files.join(folder, file))
+    for number in sorted(by_number):
+        images.check_header(files.join(folder, by_number[number][0]))
     ordered = [by_number[number][0] for number in range(1, IMAGES + 1)] + matrices
     paths = tuple(files.join(folder, file) for file in ordered)
     return [SequenceInput(name, source, kind_of(name), "sequences", paths)]
@@ -132,8 +141,9 @@ def cut(
         kept = np.sort(rng.choice(kept, settings.max_points, replace=False))
     if not len(kept):
         raise UserError(
-            f"{item.name}: none of {counts['detections']:.0f} detections stays inside all "
-            f"{IMAGES} images, expected a textured reference that the targets show too"
+            f"{item.files[0]}: none of {counts['detections']:.0f} points found in the reference of "
+            f"{item.name} stays inside all {IMAGES} images, expected a textured reference that the "
+            f"targets show too"
         )
     patches = np.empty((len(kept), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)
     patches[:, 0] = ImageSampler(reference).sample(squares[kept])

@@ -36,7 +36,10 @@ class SplitSettings(Settings):
     def _complete(self) -> SplitSettings:
         names = OfficialSplit.__args__  # type: ignore[attr-defined]
         if self.rule == "official" and self.name not in names:
-            raise ValueError(f"rule 'official' needs a name out of {', '.join(names)}")
+            raise ValueError(
+                f"rule 'official' needs a name out of {', '.join(names)}; found name "
+                f"{'null' if self.name is None else repr(self.name)}"
+            )
         if self.rule == "file" and not self.file:
             raise ValueError("rule 'file' needs the path of a splits file in 'file'")
         return self

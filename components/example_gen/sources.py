@@ -36,10 +36,13 @@ _READ: dict[str, Callable[[SequenceInput], object]] = {
     "sequences": sequences.read_images,
     "photos": photographs.read_photograph,
 }
-_EXPECTED = {
-    "strips": "a folder per image sequence with 16 PNG strips (HPatches patch release)",
-    "sequences": "a folder per image sequence with images 1..6 and homographies H_1_2..H_1_6",
-    "photos": "photographs (png, jpg, tif, bmp, ppm, pgm or webp)",
+_EMPTY = {
+    "strips": "no image sequence found, expected a folder per image sequence with 16 PNG strips "
+    "(HPatches patch release)",
+    "sequences": "no image sequence found, expected a folder per image sequence with images 1..6 "
+    "and homographies H_1_2..H_1_6",
+    "photos": "no photograph found, expected png, jpg, tif, bmp, ppm, pgm or webp files right in "
+    "this folder",
 }
 
 
@@ -48,8 +51,9 @@ def list_sequences(
 ) -> tuple[list[SequenceInput], list[Skipped]]:
     """Finds the image sequences of a data folder and checks their layout.
 
-    Images are read only when bad sequences are skipped: a split is then drawn from what
-    remains, not from what turns out to be bad once shards are written.
+    Of local images, the headers are looked at. Whole images are read only when bad sequences
+    are skipped: a split is then drawn from what remains, not from what turns out to be bad
+    once shards are written.
 
     Args:
         source_type: What lies in the folder.
@@ -67,7 +71,7 @@ def list_sequences(
     """
     found = _FIND[source_type](root)
     if not found:
-        raise UserError(f"{root}: no image sequence found, expected {_EXPECTED[source_type]}")
+        raise UserError(f"{root}: {_EMPTY[source_type]}")
     table = sources_table.read(root)
     inputs: list[SequenceInput] = []
     skipped: list[Skipped] = []

@@ -105,6 +105,8 @@ def assign_splits(
         resolved = lists if lists is not None else load_split_lists(rule)
         assert resolved is not None
         label = f"split '{resolved['name']}'"
+        if rule.rule == "file":
+            label = f"{rule.file}: {label}"
         tested, trained = _apply(inputs, resolved, set(skipped), label, rule.rule == "official")
     for items, word in ((tested, "eval"), (trained, "train")):
         if not items:

@@ -51,7 +51,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         `positions.csv` if there is one.
 
     Raises:
-        UserError: When a strip is missing or there is one too many.
+        UserError: When a strip is missing, is one too many, or is no strip by its header.
     """
     folder = paths[0]
     listed = files.list_folder(folder)
@@ -69,9 +69,31 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
             f"{folder}: holds {', '.join(extra)} beside the {len(wanted)} strips, "
             f"expected no other PNG; move it away"
         )
+    if not files.is_remote(folder):  # a look at each remote file takes as long as reading it
+        count_patches(folder)
     tables = [POSITIONS] if POSITIONS in listed else []
     paths = tuple(files.join(folder, file) for file in wanted + tables)
     return [SequenceInput(name, source, kind_of(name), "strips", paths)]
+
+
+def count_patches(folder: str) -> int:
+    """Counts the patches of an image sequence from the headers of its strips.
+
+    Args:
+        folder: Only `ref.png` has to be there; other strips that are must have its length.
+
+    Raises:
+        UserError: When a header is not that of a strip, or lengths differ.
+    """
+    names = [f"{variant}.png" for variant in VARIANTS]
+    if not files.exists(files.join(folder, names[0])):
+        raise UserError(f"{folder}: lacks {names[0]}, expected the strips of a patch release")
+    count = images.strip_length(files.join(folder, names[0]))
+    for name in names[1:]:
+        path = files.join(folder, name)
+        if files.exists(path):
+            _check_length(path, images.strip_length(path), count)
+    return count
 
 
 def load(item: SequenceInput) -> PatchSet:
@@ -84,11 +106,8 @@ def load(item: SequenceInput) -> PatchSet:
     strips: list[np.ndarray] = []
     for path in item.files[: len(VARIANTS)]:
         strip = read_strip(path)
-        if strips and len(strip) != len(strips[0]):
-            raise UserError(
-                f"{path}: holds {len(strip)} patches, expected {len(strips[0])} as in "
-                f"{VARIANTS[0]}.png of {item.name}"
-            )
+        if strips:
+            _check_length(path, len(strip), len(strips[0]))
         strips.append(strip)
     patches = np.stack(strips, axis=1)
     positions = np.zeros((len(patches), 3), np.float32)
@@ -129,6 +148,13 @@ def write_release(patch_set: PatchSet, output_dir: str) -> str:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
+
+
+def _check_length(path: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise UserError(
+            f"{path}: holds {found} patches, expected {expected} as in {VARIANTS[0]}.png beside it"
+        )
 
 
 def _write_into(folder: str, patch_set: PatchSet) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline import preflight
 from pipeline.house_keeping import files
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
@@ -87,6 +88,7 @@ def _check_writable(json_file: str | None) -> None:
         raise UserError(
             f"--json: {json_file} cannot be written; expected a file name in a folder that is there"
         )
+    preflight.check_folder("--json", str(path.absolute().parent))
 
 
 def _write(json_file: str, result: dict) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from components.example_gen import demo_photographs
-from pipeline import work_lock
+from pipeline import preflight, work_lock
 from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
 from pipeline.config import PipelineConfig
 from pipeline.run_recorder import RunRecorder
@@ -42,10 +42,12 @@ def run(
     done before in the same work folder is not done again.
     """
     config = resolve(name_or_file, source, data, work, skip_bad_sequences, overrides)
-    data_folder = _checked_data(config)  # before anything is written
+    data_folder = _checked(config)  # before anything is written
     console = consoles.output()
     with work_lock.hold(config.work_dir) as folder:
         config = _with_absolute_paths(config, folder, data_folder)
+        if data_folder is None:
+            preflight.check_data(config, str(config.data.path))
         recorder = RunRecorder(config, name_or_file or source or DEFAULT_CONFIG)
         try:
             with RunView(console) as view, progress.listen(view.on_progress):
@@ -91,12 +93,14 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
     )
 
 
-def _checked_data(config: PipelineConfig) -> str | None:
+def _checked(config: PipelineConfig) -> str | None:
     """Returns the data folder, absolute; None for the photographs that come with the program.
 
     Raises:
-        UserError: When no folder is set for a source that needs one, or it is not there.
+        UserError: When data or push destination cannot be used.
     """
+    if config.push.destination is not None:
+        preflight.check_folder("push.destination", config.push.destination)
     path = config.data.path
     if path is None:
         if config.data.source != "photos":
@@ -105,12 +109,13 @@ def _checked_data(config: PipelineConfig) -> str | None:
                 f"found source {config.data.source}, expected its folder with --data DIR"
             )
         return None
-    if "://" in path:
-        return path
-    folder = Path(path).expanduser().absolute()
-    if not folder.is_dir():
-        raise UserError(f"data.path: found no folder {path!r}; expected the folder of the data")
-    return str(folder)
+    if "://" not in path:
+        folder = Path(path).expanduser().absolute()
+        if not folder.is_dir():
+            raise UserError(f"data.path: found no folder {path!r}; expected the folder of the data")
+        path = str(folder)
+    preflight.check_data(config, path)
+    return path
 
 
 def _with_absolute_paths(config: PipelineConfig, folder: Path, data: str | None) -> PipelineConfig:

@@ -22,6 +22,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from components.production_model import served_model
 from components.pusher import push_log
 from components.user_errors import user_errors
+from pipeline import beam_options
 from pipeline.config import PipelineConfig
 from pipeline.graph import Places, create_pipeline
 
@@ -168,6 +169,7 @@ def run(
     Raises:
         UserError: When the data or the configuration cannot be used.
     """
+    beam_options.check(config.beam)
     work = Path(config.work_dir).expanduser().absolute()
     assert config.data.path is not None, "the command fills in data.path"
     data = _absolute(config.data.path)

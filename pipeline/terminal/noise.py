@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import warnings
+
+from components import user_errors
 
 # What is said on every run, means nothing for the user and cannot be switched off by an option.
 _FLOOD = (
@@ -13,7 +16,12 @@ _FLOOD = (
     "Tables initialized inside a tf.function",  # TensorFlow Transform, per vocabulary
     "Not using the in-place Transform",  # TensorFlow Transform: that is as it should be
     "Couldn't find python-snappy",  # Beam; its checksums take a millisecond per shard
+    "No semi_persistent_directory found",  # Beam's worker processes
+    "args: [\\'--pipeline_type_check",  # the same; they do not know their parent's options
+    "Execution %d failed.",  # TFX; what failed and why is told when the command ends
 )
+_USER_ERROR = re.compile(r"\b(?:User|Unwritable)Error: ")  # in a traceback of Beam's workers
+_GOOGLE_WARNS = "google.api_core._python_version_support"
 
 
 def quieten(verbose: bool = False) -> None:
@@ -21,7 +29,8 @@ def quieten(verbose: bool = False) -> None:
 
     Silenced are TensorFlow's C++ messages (some of its start-up chatter is logged as errors;
     what matters is raised in Python, too), the FutureWarning that every Google
-    library prints on Python 3.10, and the lines of `_FLOOD`.
+    library prints on Python 3.10 (in Beam's worker processes, too), the lines of `_FLOOD`,
+    and the log of a `UserError`, which the command tells when it ends.
 
     Args:
         verbose: Whether to show what the libraries log, from INFO on.
@@ -29,10 +38,20 @@ def quieten(verbose: bool = False) -> None:
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google(\.|$)")
+    os.environ.setdefault("PYTHONWARNINGS", f"ignore::FutureWarning:{_GOOGLE_WARNS}")
     root = logging.getLogger()
     root.setLevel(logging.INFO if verbose else logging.WARNING)
     if not any(isinstance(handler, _ToStderr) for handler in root.handlers):
         root.addHandler(_ToStderr())
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    if any(text in message or text == record.msg for text in _FLOOD):
+        return False
+    error = record.exc_info[1] if record.exc_info else None
+    told = user_errors.find_user_error(error) if error else _USER_ERROR.search(message)
+    return told is None
 
 
 class _ToStderr(logging.Handler):
@@ -40,7 +59,7 @@ class _ToStderr(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.addFilter(lambda record: not any(text in record.getMessage() for text in _FLOOD))
+        self.addFilter(_is_worth_telling)
         self.setFormatter(
             logging.Formatter("%(levelname).1s %(asctime)s %(name)s: %(message)s", "%H:%M:%S")
         )

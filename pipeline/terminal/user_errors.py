@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from components import user_errors
 from trainer.errors import UserError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
 _DISK_FULL = "No space left on device"
 
 
 def find_user_error(error: BaseException) -> UserError | None:
     """Returns the UserError that `error` is, was caused by or tells of, or None for a bug.
 
-    A full disk counts: whoever runs into it, the user is the one who can put it right.
+    A full disk and a missing permission count: whoever runs into them, the user is the one
+    who can put them right.
     """
     found = user_errors.find_user_error(error)
     if found is not None:
         return found
     cause: BaseException | None = error
     while cause is not None:
-        full = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
-        if full or _DISK_FULL in str(cause):
-            path = getattr(cause, "filename", None)
+        path = getattr(cause, "filename", None)
+        number = cause.errno if isinstance(cause, OSError) else None
+        if number in _FULL or _DISK_FULL in str(cause):
             return UserError(
                 (f"{path}: " if path else "")
                 + "the disk is full; free some space (`hpatches clean` deletes old runs) and "
                 "run again: finished components are kept"
+            )
+        if number in _REFUSED and path:
+            return UserError(
+                f"{path}: {os.strerror(number)}; expected a path that this user may read and write"
             )
         cause = cause.__cause__ or cause.__context__
     return None

@@ -111,6 +111,15 @@ def test_collapse_points_and_floors_by_hand():
     assert squared.share(3) == 0.5
 
 
+def test_the_length_is_that_of_the_margin():
+    def length(**loss):
+        return BatchHardLoss.of(LossConfig(**loss), ModelConfig()).length
+
+    assert length(margin=0.5) == 0.5
+    assert length(margin=4, distance="squared") == 2
+    assert length(name="soft_margin", margin=0) == 1
+
+
 def test_losses_of_single_triplets_by_hand():
     hardest = Hardest(tf.constant([0.5, 0.2]), tf.constant([0.7, 1.5]))
     hinge = BatchHardLoss(soft=False, squared=False, margin=1.0, farthest=2.0)

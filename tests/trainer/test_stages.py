@@ -10,10 +10,8 @@ from trainer.probe import ProbeSignals
 from trainer.stages import (
     ControllerState,
     Observation,
-    easier_plan,
-    intermediate,
+    healthy_distance,
     observe,
-    rate_at,
     steps_until_decision,
     wants_next_probe,
 )
@@ -31,7 +29,7 @@ _HARD = StageConfig(
 
 
 def _state(*plan: StageConfig, **changes) -> ControllerState:
-    return ControllerState(plan or (_EASY, _HARD), start=_HEALTHY, **changes)
+    return ControllerState(plan or (_EASY, _HARD), _HEALTHY, healthy_distance=1.4, **changes)
 
 
 def _seen(share: float, *, steps: int = 10, distance: float = 1.0, **changes) -> Observation:
@@ -185,23 +183,6 @@ def test_after_too_many_rollbacks_the_run_gives_up_with_a_reason():
     assert "2 rollbacks" in state.ended
 
 
-def test_a_collapse_of_the_first_stage_makes_it_easier():
-    first, *_ = easier_plan((_HARD,), 0, 0.3, 1)
-    assert (first.sequences_per_batch, first.variants_per_sequence) == (32, 2)
-    assert first.learning_rate == pytest.approx(0.003)
-    smallest = _EASY.model_copy(update={"sequences_per_batch": 16})
-    plan = easier_plan((smallest,), 0, 0.3, 1)
-    assert len(plan) == 1  # nothing smaller: only the rate falls
-    assert plan[0].learning_rate == pytest.approx(0.003)
-
-
-def test_intermediate_stages_divide_among_the_replicas():
-    between = intermediate(_EASY, _HARD.model_copy(update={"sequences_per_batch": 100}), 8)
-    assert between is not None
-    assert between.sequences_per_batch == 40
-    assert intermediate(_EASY, _EASY, 1) is None
-
-
 def test_without_the_controller_only_max_steps_move_on():
     settings = ControllerConfig(enabled=False)
     trace = [_seen(1.0, distance=0.01, next_share=0.1)] * 30
@@ -233,10 +214,10 @@ def test_a_fast_machine_keeps_the_plan():
     assert state.plan == (_HARD,)
 
 
-def test_rates_follow_their_schedule():
-    linear = StageConfig(learning_rate=0.1, schedule="linear", max_steps=10, warm_up_steps=1)
-    assert [rate_at(linear, step) for step in (0, 1, 5, 10)] == pytest.approx([0.05, 0.09, 0.05, 0])
-    assert rate_at(_EASY, 199) == 0.01
+def test_descriptors_that_start_too_far_apart_may_move_closer():
+    start = dataclasses.replace(_HEALTHY, pair_distance=9.0)
+    assert healthy_distance(start, length=1.0) == 1.5
+    assert healthy_distance(_HEALTHY, length=1.0) == 1.4
 
 
 def test_loops_end_with_the_stage():

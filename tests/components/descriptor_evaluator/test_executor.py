@@ -11,10 +11,12 @@ import tensorflow as tf
 from tfx.components.util import model_utils
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.descriptor_evaluator import evaluate, executor, gate, verdict
+from components.descriptor_evaluator import evaluate, executor, gate, slicing, verdict
 from components.descriptor_evaluator.descriptor_store import DescribeSequence
 from components.descriptor_evaluator.measuring import RunError
 from components.descriptor_evaluator.settings import EvaluationSettings
+from components.descriptor_evaluator.validation import Validation
+from components.pusher import push_log
 from trainer import manifest, records
 from trainer.errors import UserError
 from trainer.variants import NOISES, PATCH_SIZE, TARGETS
@@ -128,8 +130,7 @@ def cache(tmp_path_factory):
 @pytest.fixture
 def without_tfma(monkeypatch):
     """TFMA takes seconds and has tests of its own."""
-    passed = verdict.Check("tfma", True, "Left out.")
-    monkeypatch.setattr(executor.Executor, "_tfma_check", lambda *args: passed)
+    monkeypatch.setattr(executor.Executor, "_validate", lambda *args: Validation(ok=True))
 
 
 @pytest.fixture
@@ -154,6 +155,7 @@ def run(examples, models, cache, tmp_path):
         if production is not None:
             path = inputs.get("production_model") or (models(production) if production else "")
             served = artifact(standard_artifacts.Model, path)
+            served.set_string_custom_property("model_path", inputs.get("served_from", ""))
             served.set_int_custom_property("exists", int(bool(production)))
             served.set_string_custom_property("checksum", "" if production else "none")
             input_dict["baseline_model"] = [served]
@@ -264,6 +266,35 @@ def test_a_production_model_that_breaks_refuses(run):
 
 
 @pytest.mark.usefixtures("without_tfma")
+def test_a_production_artifact_without_a_model_refuses(run, tmp_path):
+    found, blessing, _ = run("good", production="poor", production_model=tmp_path / "nothing")
+    assert_blessing(blessing, False)
+    assert found.reasons[0].startswith("The production model has no SavedModel at ")
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_a_candidate_is_held_to_the_best_model_ever_pushed(run, models, tmp_path):
+    serving = tmp_path / "serving"
+    best, production = run("good")[0].candidate_checksum, run("poor")[0].candidate_checksum
+    for version, checksum in enumerate((best, "forgotten", production), start=1):
+        entry = push_log.PushEntry(action="push", version=version, checksum=checksum)
+        push_log.append(str(serving), entry)
+    candidate = Path(shutil.copytree(models("poor"), tmp_path / "as_poor"))
+    (candidate / "Format-Serving" / "assets.extra").mkdir()
+    (candidate / "Format-Serving" / "assets.extra" / "note").write_text("another checksum")
+    settings = FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}
+    given = {"production": "poor", "served_from": str(serving / "3"), "model": candidate}
+    found, blessing, _ = run("poor", settings, **given)
+    assert_blessing(blessing, False)
+    assert {check.name for check in found.checks if not check.passed} == {"best_pushed"}
+    assert "below version 1, the best model ever pushed" in found.reasons[0]
+    assert any("not compared with 1 of the models pushed earlier" in note for note in found.notes)
+    left_out = settings | {"production": {"mode": "point", "best_pushed": False}}
+    found, blessing, _ = run("poor", left_out, **given)
+    assert_blessing(blessing, True)
+
+
+@pytest.mark.usefixtures("without_tfma")
 def test_a_model_that_was_trained_on_held_out_sources_is_refused(run, models, tmp_path):
     copied = Path(shutil.copytree(models("good"), tmp_path / "leaky"))
     extra = copied / "Format-Serving" / "assets.extra"
@@ -310,6 +341,38 @@ def test_a_crash_while_scoring_or_judging_refuses(run, monkeypatch):
     assert found.reasons == (
         "The evaluation crashed (ZeroDivisionError: deliberate), so the model was not judged.",
     )
+
+
+def test_what_tfma_alone_refuses_is_refused(run, monkeypatch):
+    answer = Validation(False, problems=("the slice matching is missing",))
+    monkeypatch.setattr(executor.Executor, "_validate", lambda *args: answer)
+    found, blessing, _ = run("good")
+    assert_blessing(blessing, False)
+    assert found.reasons == ("TFMA's validation failed: the slice matching is missing.",)
+
+
+def test_a_crash_of_tfma_refuses_and_keeps_the_table(run, monkeypatch):
+    def crash(*args):
+        raise KeyError("units")
+
+    monkeypatch.setattr(slicing, "run_tfma", crash)
+    found, blessing, _ = run("good")
+    assert_blessing(blessing, False)
+    assert found.reasons == ("TFMA's validation failed: it crashed (KeyError: 'units').",)
+    assert found.table
+
+
+@pytest.mark.parametrize("error", [RuntimeError("OSError: [Errno 28] No space left"), OSError(28)])
+def test_a_full_disk_while_tfma_writes_is_raised_and_blesses_nothing(
+    run, monkeypatch, tmp_path, error
+):
+    def full(*args):
+        raise error
+
+    monkeypatch.setattr(slicing, "run_tfma", full)
+    with pytest.raises(RunError, match="slicing with TFMA failed"):
+        run("good")
+    assert not (tmp_path / "run0" / "blessing").exists()
 
 
 @pytest.mark.usefixtures("without_tfma")

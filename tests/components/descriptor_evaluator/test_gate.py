@@ -4,7 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator.gate import Evidence, judge, production_checks
+from components.descriptor_evaluator.comparison import production_checks
+from components.descriptor_evaluator.gate import Evidence, judge
 from components.descriptor_evaluator.settings import GateSettings
 from components.descriptor_evaluator.unit_table import UnitTable
 from components.descriptor_evaluator.verdict import Check, Production, Slice
@@ -247,7 +248,34 @@ def test_the_table_has_every_task_and_noise_with_intervals_and_the_others():
     assert row.production == pytest.approx(row.candidate - 0.1)
     assert row.change.mean == pytest.approx(0.1)
     verification = cells["verification", "mean"]
-    assert verification.sources == 0 and math.isnan(verification.low)
+    assert verification.sources == 12
+    assert verification.low < verification.candidate < verification.high
+    assert verification.change.low < 0.1 + 1e-9 and verification.change.high > 0.1 - 1e-9
+
+
+def test_verification_without_known_influences_has_no_interval_but_is_judged():
+    rows = [dataclasses.replace(row, without={}) for row in table(level(0.6)).rows]
+    found = dataclasses.replace(evidence(level(0.6)), candidate=UnitTable(rows))
+    verdict = judge(found, gate(), TASKS)
+    (row,) = [row for row in verdict.table if (row.task, row.noise) == ("verification", "mean")]
+    assert row.sources == 0 and math.isnan(row.low)
+    assert verdict.blessed
+
+
+def test_intervals_end_where_precision_does():
+    verdict = judge(evidence(level(0.9, spread=0.3), sources=3), gate(), TASKS)
+    assert all(0.0 <= row.low < row.high <= 1.0 for row in verdict.table)
+
+
+def test_the_refusal_says_by_how_much_a_threshold_is_missed():
+    (check,) = failed(
+        judge(evidence(level(0.4397)), gate(baseline={"margins": {"e": -0.01}}), TASKS), "baseline"
+    )[:1]
+    assert check.sentence.endswith("asked: at least -1.00, missed by 0.03.")
+    close = judge(evidence(level(0.59 - 1e-6), level(0.6)), gate(), TASKS)
+    assert failed(close, "production")[0].sentence.endswith(
+        "1.00 below production; allowed: at most 1.00 below, missed by 0.0001."
+    )
 
 
 def test_mean_of_the_table_is_the_flat_mean_over_units():
@@ -261,9 +289,11 @@ def test_mean_of_the_table_is_the_flat_mean_over_units():
 
 def retrained(candidate, production, settings, sources):
     """Whether the comparison with production refuses, on matching rows alone."""
-    tables = [UnitTable(matching_rows(score, sources, 1)) for score in (candidate, production)]
-    found = Evidence(tables[0], {}, tables[1], COMPARED)
-    return not all(check.passed for check in production_checks(found, settings))
+    ours, theirs = (
+        UnitTable(matching_rows(score, sources, 1)) for score in (candidate, production)
+    )
+    checks = production_checks(ours, theirs, COMPARED, settings)
+    return not all(check.passed for check in checks)
 
 
 def test_equally_good_retrainings_are_refused_about_as_often_as_the_level_says():

@@ -53,12 +53,7 @@ def test_a_gate_on_a_task_that_is_not_scored_is_refused():
     EvaluationSettings.model_validate({"tasks": ["matching"], "gate": only})
 
 
-def test_verification_cannot_be_guarded_by_a_lower_bound():
+def test_verification_may_be_guarded_but_not_by_kind():
     rule = {"tasks": ["verification"]}
-    refused("no interval over sources", gate={"production": rule})
-    EvaluationSettings.model_validate({"gate": {"production": rule | {"mode": "point"}}})
-
-
-def test_unknown_keys_and_delta_in_points_are_refused():
-    refused("Extra inputs", gate={"flors": []})
-    refused("less than or equal to 0.2", gate={"production": {"delta": 1}})
+    EvaluationSettings.model_validate({"gate": {"production": rule}})
+    refused("have no kind", gate={"production": rule | {"slices": [{"kind": "v"}]}})

@@ -6,7 +6,7 @@ import math
 import apache_beam as beam
 import pytest
 
-from components.descriptor_evaluator import slicing, thresholds
+from components.descriptor_evaluator import measuring, slicing, thresholds, validation
 from components.descriptor_evaluator.gate import Evidence, judge
 from components.descriptor_evaluator.settings import GateSettings
 from components.descriptor_evaluator.unit_table import UnitTable
@@ -27,7 +27,7 @@ def gate(**changes):
 
 @pytest.fixture
 def validate(tmp_path):
-    """Runs TFMA over tables and returns its validation as a check."""
+    """Runs TFMA over tables and returns its answer."""
 
     def run(candidate, settings, production=None, baseline=0.2):
         tables = {name: table(level(baseline), SOURCES) for name in NAMES}
@@ -41,7 +41,7 @@ def validate(tmp_path):
         result = slicing.run_tfma(
             batch, config, str(tmp_path), lambda: beam.Pipeline(runner="DirectRunner")
         )
-        return thresholds.validation_check(result)
+        return validation.read_validation(result)
 
     return run
 
@@ -49,8 +49,8 @@ def validate(tmp_path):
 def test_a_good_candidate_passes_and_the_sliced_means_are_ours(validate, tmp_path):
     import tensorflow_model_analysis as tfma
 
-    check = validate(level(0.6), gate(), production=level(0.605))
-    assert check.passed, check.sentence
+    answer = validate(level(0.6), gate(), production=level(0.605))
+    assert answer.as_check(()).passed, answer
     result = tfma.load_eval_result(str(tmp_path), model_name="candidate")
     means = {
         tuple(value for _, value in key): metrics[""][""]["mean_prediction"]["doubleValue"]
@@ -69,38 +69,67 @@ def test_a_good_candidate_passes_and_the_sliced_means_are_ours(validate, tmp_pat
 
 def test_floors_baselines_and_change_thresholds_all_refuse_and_are_named(validate):
     settings = gate(floors=[{"task": "retrieval", "metric": "ap@100", "at_least": 0.95}])
-    check = validate(level(0.5), settings, production=level(0.52), baseline=0.6)
-    assert not check.passed
-    for part in (
+    answer = validate(level(0.5), settings, production=level(0.52), baseline=0.6)
+    assert not answer.ok
+    found = {(failure.rule, failure.slice, failure.metric) for failure in answer.failures}
+    assert found == {
+        ("floor", Slice("retrieval"), "ap@100"),
+        *(
+            ("baseline", Slice(task, noise), "ap_tie_safe")
+            for task in ("matching", "retrieval")
+            for noise in ("", "e")
+        ),
+        *(("production", Slice(task), "ap_tie_safe") for task in ("matching", "retrieval")),
+    }
+    words = {failure.words for failure in answer.failures}
+    assert words >= {
         "candidate on retrieval, ap@100 is 0.9000, asked at least 0.9500",
         "candidate on matching, ap_tie_safe is -0.0200, asked change at least -0.0100",
-        "over_rootsift-smoothed on matching, ap_tie_safe, e is -0.1000",
-        "over_rootsift on retrieval, ap_tie_safe is -0.1000",
-    ):
-        assert part in check.sentence
+        "over_rootsift-smoothed on matching, ap_tie_safe, e is -0.1000, asked at least -0.0100",
+        "over_rootsift on retrieval, ap_tie_safe is -0.1000, asked at least -0.0000",
+    }
+    # The gate refuses the same, in its own words, so one short sentence is left for TFMA.
+    tables = [table(level(base), SOURCES) for base in (0.5, 0.6, 0.52)]
+    evidence = Evidence(
+        tables[0], dict.fromkeys(NAMES, tables[1]), tables[2], Production("compared"),
+        validation=answer,
+    )  # fmt: skip
+    verdict = judge(evidence, settings, ("matching", "retrieval"))
+    assert verdict.checks[-1].name == "tfma"
+    assert verdict.reasons[-1] == "TFMA's validation refuses the same slices."
+    assert len(verdict.reasons) == 1 + 4 + 2 + 1
 
 
 def test_nan_refuses(validate):
-    check = validate(
+    answer = validate(
         lambda task, noise, kind, source: math.nan if source == 0 and noise == "t" else 0.9, gate()
     )
-    assert not check.passed
+    assert not answer.as_check(()).passed
 
 
 def test_a_slice_that_does_not_exist_refuses(validate):
     settings = gate(
         floors=[{"task": "retrieval", "metric": "ap@500", "noise": "h", "at_least": 0.0}]
     )
-    check = validate(level(0.6), settings)
+    check = validate(level(0.6), settings).as_check(())
     assert not check.passed
     assert "retrieval" in check.sentence and "ap@500" in check.sentence
 
 
 def test_tfma_agrees_with_the_gate_on_a_threshold_that_is_exactly_met(validate):
     settings = gate(floors=[{"task": "matching", "at_least": 0.7}], baseline=None)
-    assert validate(lambda *_: 0.7, settings).passed
+    assert validate(lambda *_: 0.7, settings).as_check(()).passed
     found = Evidence(table(lambda *_: 0.7, SOURCES), {}, production_state=Production("none"))
     assert judge(found, settings, ("matching",)).blessed
+
+
+def test_a_disk_error_in_tfmas_pipeline_is_known_as_one(validate, tmp_path):
+    (tmp_path / "plots-00000-of-00001.tfrecord").mkdir()  # a file cannot be put there
+    with pytest.raises(RuntimeError) as caught:
+        validate(level(0.6), gate())
+    assert measuring.is_machinery(caught.value)
+    assert measuring.is_machinery(RuntimeError(str(caught.value)))  # as from another process
+    assert not measuring.is_machinery(KeyError("OSError"))
 
 
 def test_models_scored_on_other_units_are_refused():
@@ -129,15 +158,13 @@ def test_sequences_with_unequal_numbers_of_units_keep_the_flat_mean(tmp_path):
     many = [dataclasses.replace(row, source="other", sequence=f"{row.sequence}x") for row in many]
     rows = UnitTable(few + many)
     settings = GateSettings.model_validate({"floors": [{"task": "retrieval", "at_least": 0.5}]})
-    check = thresholds.validation_check(
-        slicing.run_tfma(
-            slicing.record_batch(rows, {"sift": rows}, None, thresholds.metrics_used(settings)),
-            thresholds.eval_config(settings, ("sift",), False),
-            str(tmp_path),
-            lambda: beam.Pipeline(runner="DirectRunner"),
-        )
+    answer = slicing.run_tfma(
+        slicing.record_batch(rows, {"sift": rows}, None, thresholds.metrics_used(settings)),
+        thresholds.eval_config(settings, ("sift",), False),
+        str(tmp_path),
+        lambda: beam.Pipeline(runner="DirectRunner"),
     )
-    assert check.passed, check.sentence
+    assert validation.read_validation(answer).ok
     result = tfma.load_eval_result(str(tmp_path), model_name="candidate")
     means = {tuple(v for _, v in key): found for key, found in result.slicing_metrics}
     value = means["ap", "retrieval"][""][""]["mean_prediction"]["doubleValue"]

@@ -33,10 +33,30 @@ def test_totals_join_the_sequences_of_a_source():
     assert totals.sums.tolist() == pytest.approx([0.4, 0.5])
 
 
-def test_rows_that_cross_sources_have_no_totals():
-    found = UnitTable(verification_rows(level(0.5)))
+def test_verification_gives_every_source_its_influence():
+    rows = verification_rows(lambda task, noise, kind, source: 0.1 * (source + 1), sources=3)
+    found = UnitTable(rows)
+    for metric in ("ap", "ap_tie_safe"):
+        totals = found.totals(Slice("verification", "h"), metric)
+        assert totals.sources == ("photo00", "photo01", "photo02")
+        assert totals.sums.tolist() == pytest.approx([0.1, 0.2, 0.3])
+        assert totals.counts.tolist() == [1, 1, 1]
+    assert found.totals(Slice("verification"), "ap").mean == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    "without", [{}, {"a": 0.5}, {"a": 0.5, "b": math.nan}], ids=["unknown", "one", "nan"]
+)
+def test_rows_whose_influences_are_not_known_have_no_totals(without):
+    rows = [dataclasses.replace(row, without=without) for row in verification_rows(level(0.5))]
+    found = UnitTable(rows)
     assert found.totals(Slice("verification"), "ap").sources == ()
     assert found.mean(Slice("verification"), "ap") == pytest.approx(0.5, abs=0.2)
+
+
+def test_influences_on_another_metric_are_not_known():
+    found = UnitTable(verification_rows(level(0.5)))
+    assert found.totals(Slice("verification"), "auc").sources == ()
 
 
 def test_the_order_of_rows_does_not_matter_but_their_set_does():

@@ -1,0 +1,121 @@
+"""Finds what cannot work before anything slow starts.
+
+What a run would otherwise find in its third minute or its third hour: a folder that is laid
+out wrong, a split that names what is not there, a batch larger than the data, task files of
+other data, models that cannot be put where they should go. It asks the same functions as the
+components, which look again, and closer. No TensorFlow is loaded.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config import PipelineConfig
+from trainer.config import TrainerConfig
+from trainer.errors import UserError
+
+if TYPE_CHECKING:
+    from components.example_gen.patch_set import SequenceInput
+
+_SPLIT_NAMES = ("train", "eval")
+
+
+def check_folder(key: str, path: str) -> None:
+    """Checks that a folder is there or can be made, and that files can be made in it.
+
+    Args:
+        key: Option or key that names it, for the message.
+        path: The folder; remote ones are left alone.
+
+    Raises:
+        UserError: When it cannot be written.
+    """
+    if "://" in path:
+        return
+    folder = Path(path).expanduser().absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except NotADirectoryError:
+        raise UserError(
+            f"{key}: found the file {there}, expected a folder; choose another"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{key}: cannot write in {there} ({error.strerror}); expected a folder that this user "
+            "may write"
+        ) from None
+
+
+def check_data(config: PipelineConfig, folder: str) -> None:
+    """Checks the layout of the data, its split, the batches and the task files.
+
+    Data that would take long to look at is left to ExampleGen: remote data, data in spans,
+    and data whose bad sequences are skipped, which have to be read to be found.
+
+    Args:
+        config: Resolved configuration.
+        folder: Folder of the data.
+
+    Raises:
+        UserError: When the data cannot be used, or not with this configuration.
+    """
+    # Imported here: they load OpenCV and SciPy, for which no `--help` should wait.
+    from components.example_gen import sources, splits, strips
+
+    settings = config.data.settings()
+    lists = splits.load_split_lists(settings.split)
+    if "://" in folder or config.data.pattern is not None or settings.skip_bad_sequences:
+        return
+    inputs, _ = sources.list_sequences(settings.source, folder, settings)
+    assigned = splits.assign_splits(inputs, settings, lists)
+    train, test = (
+        [item for item in inputs if assigned.get(item.name) == name] for name in _SPLIT_NAMES
+    )
+    if settings.source == "strips":
+        counts = {
+            item.name: strips.count_patches(str(Path(item.files[0]).parent)) for item in inputs
+        }
+        _check_batches(config.training, train, counts)
+        _check_tasks(config, {item.name: counts[item.name] for item in test})
+    elif settings.max_points is not None:
+        _check_batches(config.training, train, dict.fromkeys(assigned, settings.max_points))
+
+
+def _check_batches(
+    training: TrainerConfig, items: Sequence[SequenceInput], most: Mapping[str, int]
+) -> None:
+    """Refuses an S above what the training split can offer at most.
+
+    Args:
+        training: The plan.
+        items: Image sequences of the training split.
+        most: Most patch sequences of each image sequence.
+    """
+    largest: dict[str, int] = {}
+    for item in items:
+        largest[item.source] = max(largest.get(item.source, 0), most[item.name])
+    limit = sum(largest.values())
+    for number, stage in enumerate(training.stages):
+        if stage.sequences_per_batch > limit:
+            raise UserError(
+                f"training.stages.{number}.sequences_per_batch: found {stage.sequences_per_batch}, "
+                f"expected at most {limit}, the patch sequences that {len(largest)} training "
+                "sources can offer (a batch holds one image sequence of each); lower it or add "
+                "data"
+            )
+
+
+def _check_tasks(config: PipelineConfig, counts: Mapping[str, int]) -> None:
+    """Reads published task files once before the training that they are to judge."""
+    from components.descriptor_evaluator import tasks
+
+    evaluation = config.evaluation
+    if evaluation.official_tasks is not None:
+        tasks.load_official(
+            evaluation.official_tasks, evaluation.official_split, counts, evaluation.tasks
+        )

@@ -1,0 +1,39 @@
+"""Arithmetic on the stages of a plan."""
+
+import pytest
+
+from trainer.config import StageConfig
+from trainer.plan import easier_plan, intermediate, rate_at
+
+_EASY = StageConfig(sequences_per_batch=16, variants_per_sequence=2, learning_rate=0.01)
+_HARD = StageConfig(sequences_per_batch=64, variants_per_sequence=8, learning_rate=0.01)
+
+
+def test_a_collapse_of_the_first_stage_makes_it_easier():
+    first, *_ = easier_plan((_HARD,), 0, 0.3, 1)
+    assert (first.sequences_per_batch, first.variants_per_sequence) == (32, 2)
+    assert first.learning_rate == pytest.approx(0.003)
+    smallest = _EASY.model_copy(update={"sequences_per_batch": 16})
+    plan = easier_plan((smallest,), 0, 0.3, 1)
+    assert len(plan) == 1  # nothing smaller: only the rate falls
+    assert plan[0].learning_rate == pytest.approx(0.003)
+
+
+def test_intermediate_stages_divide_among_the_replicas():
+    between = intermediate(_EASY, _HARD.model_copy(update={"sequences_per_batch": 100}), 8)
+    assert between is not None
+    assert between.sequences_per_batch == 40
+    assert intermediate(_EASY, _EASY, 1) is None
+
+
+def test_rates_follow_their_schedule():
+    linear = StageConfig(learning_rate=0.1, schedule="linear", max_steps=10, warm_up_steps=1)
+    assert [rate_at(linear, step) for step in (0, 1, 5, 10)] == pytest.approx([0.05, 0.09, 0.05, 0])
+    assert rate_at(_EASY, 199) == 0.01
+
+
+def test_an_intermediate_stage_has_half_the_steps_of_the_one_it_prepares():
+    between = intermediate(_EASY, _HARD.model_copy(update={"max_steps": 90, "min_steps": 60}), 1)
+    assert between is not None
+    assert (between.sequences_per_batch, between.variants_per_sequence) == (32, 4)
+    assert (between.min_steps, between.max_steps, between.schedule) == (45, 45, "constant")

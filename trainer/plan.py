@@ -1,0 +1,80 @@
+"""Arithmetic on the stages of a plan: rates, easier stages, stages in between."""
+
+from __future__ import annotations
+
+import math
+
+from trainer.config import StageConfig
+
+_UNIT = 8  # S of an inserted stage is a multiple of it
+_SMALLEST = 16  # patch sequences in the easiest batch that a rollback goes down to
+
+
+def rate_at(stage: StageConfig, step: int) -> float:
+    """Returns the learning rate of a stage's step, from 0.
+
+    Example:
+        >>> stage = StageConfig(learning_rate=0.1, schedule="linear", max_steps=10)
+        >>> rate_at(stage, 0), rate_at(stage, 5)
+        (0.1, 0.05)
+    """
+    rate = stage.learning_rate
+    if stage.schedule == "linear":
+        rate *= max(0.0, 1 - step / stage.max_steps)
+    if step < stage.warm_up_steps:
+        rate *= (step + 1) / (stage.warm_up_steps + 1)
+    return rate
+
+
+def easier_plan(
+    plan: tuple[StageConfig, ...], stage: int, rate_drop: float, multiple: int
+) -> tuple[StageConfig, ...]:
+    """Returns the plan after a collapse in `stage`.
+
+    All rates from there on fall, and an easier stage comes first: between the previous stage
+    and this one, or, for the first stage, with half of its patch sequences and K = 2.
+    """
+    lowered = tuple(
+        later.model_copy(update={"learning_rate": later.learning_rate * rate_drop})
+        for later in plan[stage:]
+    )
+    hard = lowered[0]
+    if stage > 0:
+        easy = intermediate(plan[stage - 1], hard, multiple)
+    else:
+        halved = max(min(_SMALLEST, hard.sequences_per_batch), hard.sequences_per_batch // 2)
+        easy = _shaped(hard, halved, 2, multiple)
+    if easy is None:
+        return (*plan[:stage], *lowered)
+    return (*plan[:stage], easy, *lowered)
+
+
+def intermediate(before: StageConfig, after: StageConfig, multiple: int) -> StageConfig | None:
+    """Returns a stage between two (geometric means of S and K), or None when none fits."""
+    sequences = round(math.sqrt(before.sequences_per_batch * after.sequences_per_batch))
+    variants = round(math.sqrt(before.variants_per_sequence * after.variants_per_sequence))
+    between = _shaped(after, sequences, variants, multiple)
+    if between is None or _shape(between) == _shape(before):
+        return None
+    return between
+
+
+def _shaped(stage: StageConfig, sequences: int, variants: int, multiple: int) -> StageConfig | None:
+    """Returns half of `stage` with a smaller batch, or None when that would be its own shape."""
+    unit = math.lcm(multiple, _UNIT)
+    sequences = max(unit, sequences // unit * unit)
+    steps = max(1, stage.max_steps // 2)
+    shaped = stage.model_copy(
+        update={
+            "sequences_per_batch": sequences,
+            "variants_per_sequence": variants,
+            "schedule": "constant",
+            "min_steps": min(stage.min_steps, steps),
+            "max_steps": steps,
+        }
+    )
+    return None if _shape(shaped) == _shape(stage) else shaped
+
+
+def _shape(stage: StageConfig) -> tuple[int, int]:
+    return stage.sequences_per_batch, stage.variants_per_sequence
