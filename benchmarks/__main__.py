@@ -10,12 +10,12 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import click  # noqa: E402
-from rich.console import Console  # noqa: E402
+import click
+from rich.console import Console
 
-from benchmarks import evaluation, extraction, real_sequences  # noqa: E402
-from pipeline.terminal import noise  # noqa: E402
-from trainer.errors import UserError  # noqa: E402
+from benchmarks import evaluation, extraction, real_sequences
+from pipeline.terminal import noise
+from trainer.errors import UserError
 
 BENCHMARKS = {
     "extraction": extraction.run,

@@ -1,4 +1,4 @@
-"""Draws the README's picture from the model that `make demo` left: `python -m benchmarks.picture`."""
+"""Draws the README's picture from the demo's model: `python -m benchmarks.picture`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from pathlib import Path  # noqa: E402
+from pathlib import Path
 
-import click  # noqa: E402
-import matplotlib  # noqa: E402
+import click
+import matplotlib
 
 matplotlib.use("Agg")
 
-import numpy as np  # noqa: E402
-from matplotlib import pyplot as plt  # noqa: E402
+import numpy as np
+from matplotlib import pyplot as plt
 
-from benchmarks.real_sequences import demo_run  # noqa: E402
-from components.descriptor_evaluator import baselines, describe, matching, verdict  # noqa: E402
-from components.descriptor_evaluator.descriptor_store import read_patches  # noqa: E402
-from trainer import manifest  # noqa: E402
-from trainer.variants import NOISE_NAMES, variant_index  # noqa: E402
+from benchmarks.real_sequences import demo_run
+from components.descriptor_evaluator import baselines, describe, matching, verdict
+from components.descriptor_evaluator.descriptor_store import read_patches
+from trainer import manifest
+from trainer.variants import NOISE_NAMES, variant_index
 
 _SEQUENCE = "v_coffee"
 _NOISE, _TARGET = "h", 3

@@ -1,4 +1,4 @@
-"""Does what is learned on the demo's photographs carry over to real scenes?
+"""Whether what is learned on the demo's photographs carries over to real scenes.
 
 Trains with the demo's budget on the photographs alone (or takes the model that `make demo`
 left), then scores it on patches cut from six real image sequences, beside RootSIFT with and

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
@@ -18,16 +20,16 @@ class CheckedData(types.Artifact):
 class AnomalyGateSpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of AnomalyGate."""
 
-    PARAMETERS = {
+    PARAMETERS: ClassVar = {
         executor.REPORT_FOLDER_KEY: component_spec.ExecutionParameter(type=str, optional=True),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {
+    INPUTS: ClassVar = {
         executor.ANOMALIES_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.ExampleAnomalies
         )
     }
-    OUTPUTS = {executor.REPORT_KEY: component_spec.ChannelParameter(type=CheckedData)}
+    OUTPUTS: ClassVar = {executor.REPORT_KEY: component_spec.ChannelParameter(type=CheckedData)}
 
 
 class AnomalyGate(base_component.BaseComponent):

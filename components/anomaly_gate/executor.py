@@ -25,7 +25,7 @@ REPORT_FILE = "anomalies.json"
 class Executor(base_executor.BaseExecutor):
     """Writes `anomalies.json` and raises when it holds anything."""
 
-    def Do(
+    def Do(  # noqa: N802 - TFX names it
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
@@ -12,11 +14,11 @@ from components.descriptor_trainer import executor
 class DescriptorTrainerSpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of DescriptorTrainer."""
 
-    PARAMETERS = {
+    PARAMETERS: ClassVar = {
         executor.TRAINING_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {
+    INPUTS: ClassVar = {
         executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
         executor.TRANSFORM_GRAPH_KEY: component_spec.ChannelParameter(
             type=standard_artifacts.TransformGraph
@@ -25,7 +27,7 @@ class DescriptorTrainerSpec(component_spec.ComponentSpec):
             type=standard_artifacts.Model, optional=True
         ),
     }
-    OUTPUTS = {
+    OUTPUTS: ClassVar = {
         executor.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
         executor.MODEL_RUN_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
     }

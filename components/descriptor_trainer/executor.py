@@ -26,7 +26,7 @@ CODE_FINGERPRINT_KEY = "code_fingerprint"
 class Executor(base_executor.BaseExecutor):
     """Trains in this process and leaves the exported model where TFX expects it."""
 
-    def Do(
+    def Do(  # noqa: N802 - TFX names it
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

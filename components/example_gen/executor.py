@@ -32,7 +32,7 @@ CODE_FINGERPRINT_KEY = "code_fingerprint"
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Writes `Split-<name>/<sequence>-nnnnn-of-nnnnn` and `manifest.json`."""
 
-    def Do(
+    def Do(  # noqa: N802 - TFX names it
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

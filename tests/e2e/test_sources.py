@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from components.example_gen import strips
 from components.example_gen.patch_set import PatchSet
 from pipeline import cli
-from tests.e2e.conftest import LENIENT, _SMALL
+from tests.e2e.conftest import _SMALL, LENIENT
 from trainer.variants import VARIANTS
 
 pytestmark = pytest.mark.slow

@@ -177,14 +177,3 @@ def test_targets_that_show_something_else_are_refused():
     away = np.array([[1.0, 0, 5000], [0, 1, 0], [0, 0, 1]])
     with pytest.raises(UserError, match=r"none of \d+ detections stays inside all 6 images"):
         sequences.cut(item(), [texture()] * 6, [away] * 5, settings())
-
-
-def test_the_speed_is_that_of_vectorised_code():
-    import time
-
-    reference = texture(600, 500)
-    start = time.process_time()
-    cut = sequences.cut(item(), [reference] * 6, [np.eye(3)] * 5, settings(max_points=400))
-    seconds = time.process_time() - start
-    assert len(cut) == 400
-    assert 16 * len(cut) / seconds > 1000  # 10,000 and more where nothing else runs
