@@ -35,10 +35,10 @@ demo: setup  ## Photographs to a pushed model: no download, about ten minutes.
 	$(BIN)/hpatches run --config demo --work ./demo
 
 test: setup  ## Run the whole test suite.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: setup  ## Run the quick tests: under two minutes.
-	$(BIN)/python -m pytest -m 'not slow' -n 2
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)

@@ -34,7 +34,10 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit):
             raise
         except (KeyboardInterrupt, click.Abort):
-            tell_problem("Stopped before the end; finished components are kept and not run again.")
+            kept = "; finished components are kept and not run again"
+            tell_problem(
+                f"Stopped before the end{kept if ctx.invoked_subcommand == 'run' else ''}."
+            )
             ctx.exit(EXIT_INTERRUPTED)
         except Exception as error:
             mistake = find_user_error(error)

@@ -36,6 +36,7 @@ class Places:
         cache: Evaluation results by content; empty for none.
         reports: Where AnomalyGate's report of a refusal stays readable; empty for none.
         data_fingerprint: Changes with the data.
+        tasks_fingerprint: Changes with the published task files; empty when none are used.
         production_checksum: Checksum of the model in production; empty to look it up at
             run time, with no caching.
         destination_state: Changes with every push and rollback, so that no cached "pushed"
@@ -49,6 +50,7 @@ class Places:
     cache: str = ""
     reports: str = ""
     data_fingerprint: str = ""
+    tasks_fingerprint: str = ""
     production_checksum: str = ""
     destination_state: str = ""
 
@@ -115,6 +117,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         baseline_model=production.outputs["model"],
         evaluation_json=config.evaluation.model_dump_json(),
         cache_dir=places.cache,
+        tasks_fingerprint=places.tasks_fingerprint,
         code_fingerprint=fingerprint("components.descriptor_evaluator", *_RECORDS),
     )
     validator = ServingValidator(

@@ -11,7 +11,7 @@ from trainer.batches import Sampler, SamplerState
 
 
 class Infeed:
-    """Blocks of batches, drawn one block ahead by a thread.
+    """Blocks of batches, drawn one block ahead by a thread while the context is open.
 
     Args:
         sampler: Draws the batches.
@@ -48,7 +48,10 @@ class Infeed:
         self._ahead = (ahead, self._thread.submit(self._draw, ahead)) if ahead else None
         return batches
 
-    def close(self) -> None:
+    def __enter__(self) -> Infeed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Ends the thread."""
         self._thread.shutdown(wait=True)
 

@@ -176,20 +176,22 @@ class _Run:
         )
         good = learner.snapshot()  # before step 1: one step at a high rate can spoil everything
         while not state.ended:
-            entered, infeed = state, self._enter(state)
-            while state.entered == entered.entered and not state.ended:
-                seen = self._advance(state, infeed)
-                self._tell(state, seen)
-                state, decisions = stages.observe(state, seen, settings)
-                for decision in decisions:
-                    if decision.kind == "good":
-                        good = learner.snapshot()
-                    elif decision.kind in ("rollback", "give_up"):
-                        learner.restore(good)
-                    self._record(decision, state)
-                self._validate_when_due(state, decisions)
-                self._checkpoint_when_due(state, infeed)
-            self._leave(infeed)
+            entered = state.entered
+            with self._enter(state) as infeed:
+                while state.entered == entered and not state.ended:
+                    seen = self._advance(state, infeed)
+                    self._tell(state, seen)
+                    state, decisions = stages.observe(state, seen, settings)
+                    for decision in decisions:
+                        if decision.kind == "good":
+                            good = learner.snapshot()
+                        elif decision.kind in ("rollback", "give_up"):
+                            learner.restore(good)
+                        self._record(decision, state)
+                    self._validate_when_due(state, decisions)
+                    self._checkpoint_when_due(state, infeed)
+            self._epoch = infeed.state.epoch + 1
+            self._waited += infeed.waited
         self._export_best(state)
         return state
 
@@ -221,11 +223,6 @@ class _Run:
         )
         position = SamplerState(self._config.seed, self._epoch)
         return Infeed(_sampler(self._data, stage, position), self._config.steps_per_loop)
-
-    def _leave(self, infeed: Infeed) -> None:
-        self._epoch = infeed.state.epoch + 1
-        self._waited += infeed.waited
-        infeed.close()
 
     def _advance(self, state: stages.ControllerState, infeed: Infeed) -> stages.Observation:
         """Takes some steps and observes the outcome."""

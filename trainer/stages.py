@@ -18,6 +18,7 @@ from trainer.plan import easier_plan, intermediate
 from trainer.probe import ProbeSignals
 
 _HEALTHY_DISTANCE = 0.7  # probe distance, relative to the healthy one, of a state surely good
+_RECOVERY = 1.02  # a probe distance that grows by more since the last observation recovers
 _LENGTHS_APART = 1.5  # a healthy distance of random pairs, in lengths of the loss
 _LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
 _SECONDS_TO_EXPORT = 8.0  # of processor time, kept for what follows the last step
@@ -85,7 +86,10 @@ class ControllerState:
         smoothed: Running mean of the share.
         lowest: Lowest running mean of the stage.
         lowest_at: Stage step of `lowest`.
-        suspicious: Observations in a row with the signs of an onset.
+        suspicious: Observations with the signs of an onset since the last one without; those
+            of a distance that grows again are not counted, because the first steps of
+            healthy runs bring one down for a while.
+        distance: Relative probe distance at the last observation of the stage.
         rollbacks: Rollbacks so far.
         inserted: Intermediate stages inserted for promotions so far.
         patches: Patches seen so far.
@@ -105,6 +109,7 @@ class ControllerState:
     lowest: float = math.inf
     lowest_at: int = 0
     suspicious: int = 0
+    distance: float = math.inf
     rollbacks: int = 0
     inserted: int = 0
     patches: int = 0
@@ -177,11 +182,14 @@ def observe(
         if sign == "collapse":
             return _collapsed(state, settings, "the probe batch has collapsed", values)
         if sign == "onset":
-            state = replace(state, suspicious=state.suspicious + 1)
+            recovers = values["relative_distance"] > _RECOVERY * state.distance
+            distance = values["relative_distance"]
+            suspicious = state.suspicious + (0 if recovers else 1)
+            state = replace(state, suspicious=suspicious, distance=distance)
             if state.suspicious >= settings.patience:
                 return _collapsed(state, settings, "the probe batch is collapsing", values)
             return state, (_decision(state, "suspect", "signs of a beginning collapse", values),)
-        state = replace(state, suspicious=0)
+        state = replace(state, suspicious=0, distance=values["relative_distance"])
     decisions: list[Decision] = []
     if _is_good(state, seen):
         decisions.append(_decision(state, "good", "the probe batch is healthy", {}))
@@ -306,6 +314,7 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         lowest=math.inf,
         lowest_at=0,
         suspicious=0,
+        distance=math.inf,
     )
 
 

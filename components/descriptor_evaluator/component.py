@@ -17,6 +17,9 @@ class DescriptorEvaluatorSpec(component_spec.ComponentSpec):
     PARAMETERS: ClassVar = {
         executor.SETTINGS_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+        executor.TASKS_FINGERPRINT_KEY: component_spec.ExecutionParameter(
+            type=str, optional=True
+        ),
         executor.CACHE_FOLDER_KEY: component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar = {
@@ -59,6 +62,7 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
         code_fingerprint: str,
         baseline_model: types.BaseChannel | None = None,
         cache_dir: str | None = None,
+        tasks_fingerprint: str = "",
     ):
         """Builds the component.
 
@@ -72,6 +76,8 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
                 nothing is in production yet.
             cache_dir: Folder where unit rows are kept by content, local or `gs://`; None
                 keeps nothing.
+            tasks_fingerprint: Changes with the published task files, if any are used; only
+                part of the cache key.
         """
         super().__init__(
             spec=DescriptorEvaluatorSpec(
@@ -83,5 +89,6 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
                 settings=evaluation_json,
                 code_fingerprint=code_fingerprint,
                 cache_dir=cache_dir,
+                tasks_fingerprint=tasks_fingerprint,
             )
         )

@@ -54,6 +54,7 @@ BLESSING_KEY = "blessing"
 SETTINGS_KEY = "settings"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 CACHE_FOLDER_KEY = "cache_dir"
+TASKS_FINGERPRINT_KEY = "tasks_fingerprint"
 
 CANDIDATE = "candidate"
 PRODUCTION = "production"

@@ -93,10 +93,7 @@ def strip_length(path: str) -> int:
         UserError: When the header is not that of a strip.
     """
     data = files.read_bytes(path, _PNG_HEADER.size)
-    if data and not data.startswith(_PNG_SIGNATURE[: len(data)]):
-        raise _no_png(path)
-    if len(data) < _PNG_HEADER.size:
-        raise _truncated(path, len(data))
+    _check_start(path, data)
     header = _PNG_HEADER.unpack(data)
     if header[1] != b"IHDR":
         raise _no_png(path)
@@ -150,8 +147,8 @@ def _check_depth(path: str, data: bytes) -> None:
 def _patches_of_strip(path: str, width: int, height: int, depth: int, colour: int) -> int:
     """Checks what a PNG header says of a strip and returns the number of patches."""
     if (depth, colour) != (8, 0):
-        found = f"{depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
-        raise UserError(f"{path}: is a {found} PNG, expected 8-bit grey; convert it")
+        found = f"{'an' if depth == 8 else 'a'} {depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
+        raise UserError(f"{path}: is {found} PNG, expected 8-bit grey; convert it")
     if width != PATCH_SIZE:
         raise UserError(f"{path}: is {width} pixels wide, expected {PATCH_SIZE}")
     if height == 0 or height % PATCH_SIZE:
@@ -169,6 +166,13 @@ def _undecodable(path: str, error: Exception) -> UserError:
         f"{path}: cannot be decoded ({reason}), "
         f"expected a whole PNG, JPEG, TIFF, BMP, PPM, PGM or WebP image"
     )
+
+
+def _check_start(path: str, data: bytes) -> None:
+    if not data.startswith(_PNG_SIGNATURE[: len(data)]):
+        raise _no_png(path)
+    if len(data) < _PNG_HEADER.size:
+        raise _truncated(path, len(data))
 
 
 def _no_png(path: str) -> UserError:
@@ -200,8 +204,7 @@ def _check_png(path: str, data: bytes) -> tuple[int, int, int, int]:
 
     Source: Portable Network Graphics Specification, chapters 5 and 11.2.2.
     """
-    if not data.startswith(_PNG_SIGNATURE):
-        raise _no_png(path) if data else _truncated(path, 0)
+    _check_start(path, data)
     header: tuple[int, int, int, int] | None = None
     place = len(_PNG_SIGNATURE)
     while place + 12 <= len(data):

@@ -141,9 +141,8 @@ def cut(
         kept = np.sort(rng.choice(kept, settings.max_points, replace=False))
     if not len(kept):
         raise UserError(
-            f"{item.files[0]}: none of {counts['detections']:.0f} points found in the reference of "
-            f"{item.name} stays inside all {IMAGES} images, expected a textured reference that the "
-            f"targets show too"
+            f"{item.name}: none of {counts['detections']:.0f} detections stays inside all "
+            f"{IMAGES} images, expected a textured reference that the targets show too"
         )
     patches = np.empty((len(kept), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)
     patches[:, 0] = ImageSampler(reference).sample(squares[kept])

@@ -126,7 +126,8 @@ def _told_when_unwritable(path: str, remains: str) -> Iterator[None]:
         if tf.io.gfile.exists(remains):
             tf.io.gfile.remove(remains)
         reason = (getattr(error, "message", None) or str(error)).splitlines()[0]
+        reason = reason.rpartition("; ")[2]  # TensorFlow puts the path before it
         raise UnwritableError(
             f"{path}: could not be written ({reason}); expected a writable folder with room "
-            "for 68 kB per patch sequence. Free space or choose another --work folder."
+            "for 68 kB per patch sequence; free some space or choose another folder with --work"
         ) from error

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from components.example_gen import files
 from components.production_model import served_model
 from trainer.settings import Settings
 
@@ -71,14 +72,14 @@ def append(destination: str, entry: PushEntry) -> None:
 
 
 def read(destination: str) -> list[PushEntry]:
-    """Returns the entries, oldest first; a line cut short by a crash is passed over."""
-    import tensorflow as tf
+    """Returns the entries, oldest first; a line cut short by a crash is passed over.
 
+    Local logs are read without TensorFlow.
+    """
     path = log_path(destination)
-    if not tf.io.gfile.exists(path):
+    if not files.exists(path):
         return []
-    with tf.io.gfile.GFile(path, "r") as file:
-        lines = file.read().splitlines()
+    lines = files.read_text(path).splitlines()
     entries = []
     for line in lines:
         try:
@@ -86,6 +87,14 @@ def read(destination: str) -> list[PushEntry]:
         except ValidationError:
             _log.warning("%s: passing over a line that is no log entry", path)
     return entries
+
+
+def origin(destination: str, version: int) -> int:
+    """Returns the version that was pushed for what stands at `version`, through rollbacks."""
+    came_from = {entry.version: entry.from_version for entry in read(destination)}
+    while (earlier := came_from.get(version)) is not None and earlier < version:
+        version = earlier
+    return version
 
 
 def destination_state(destination: str) -> str:

@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import click
 from rich.table import Table
 
+from components.pusher import push_log
 from pipeline import work_lock
 from pipeline.config import DEFAULT_WORK_DIR
 from pipeline.house_keeping import clean as cleaning
 from pipeline.house_keeping import files
 from pipeline.house_keeping import rollback as rolling_back
-from pipeline.house_keeping.runs import RunSummary, list_runs
+from pipeline.house_keeping.runs import SHOWN_TIME, RunSummary, list_runs
 from pipeline.terminal import consoles
 from trainer.errors import UserError
 
@@ -53,15 +54,20 @@ def runs(work: str) -> None:
     ):
         table.add_column(heading)
     served = {place: _served_version(place) for place in {run.push_destination for run in known}}
+    origins = {
+        place: push_log.origin(place, version)
+        for place, version in served.items()
+        if version is not None
+    }
     for run in known:
         table.add_row(
-            run.started.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            run.started.astimezone().strftime(SHOWN_TIME),
             run.config_name,
             f"{run.seconds:.0f} s",
             _components(run),
             "\n".join(f"{task} {100 * value:.1f}" for task, value in run.metrics.items()) or "-",
             _verdict(run),
-            _model(run, served[run.push_destination]),
+            _model(run, served[run.push_destination], origins.get(run.push_destination)),
         )
     consoles.output().print(table)
 
@@ -102,13 +108,20 @@ def clean(work: str, keep: int, yes: bool) -> None:
 
     Pushed models and everything that a kept run uses stay.
     """
-    with work_lock.hold(_existing(work)):
+    if not list_runs(_existing(work)):  # perhaps no work folder: leave not even a lock in it
+        click.echo(f"Nothing has run in {work} yet.")
+        return
+    with work_lock.hold(work):
         planned = cleaning.plan(str(Path(work).absolute()), keep)
         if not planned:
             click.echo(f"Nothing to delete in {work}.")
             return
         for leftover in planned:
-            click.echo(f"{_size(leftover.bytes):>9}  {leftover.path}  ({leftover.why})")
+            if leftover.bytes:
+                click.echo(f"{_size(leftover.bytes):>9}  {leftover.path}  ({leftover.why})")
+        empty = sum(not leftover.bytes for leftover in planned)
+        if empty:
+            click.echo(f"{_size(0):>9}  {empty} folders with nothing in them")
         question = f"Delete these {len(planned)} folders ({_size(planned.total_bytes)})?"
         if not yes and not click.confirm(question):
             click.echo("Nothing was deleted.")
@@ -165,11 +178,20 @@ def _verdict(run: RunSummary) -> str:
     return f"not blessed: {run.reasons[0]}{more}" if run.reasons else "not blessed"
 
 
-def _model(run: RunSummary, served: int | None) -> str:
+def _model(run: RunSummary, served: int | None, origin: int | None) -> str:
+    """Names the version that a run pushed.
+
+    Args:
+        run: The run.
+        served: Version in production.
+        origin: Version that was pushed for it; another one after a rollback.
+    """
     if run.pushed_version is None:
         return "cleaned" if run.cleaned else "-"
-    in_production = " (in production)" if run.pushed_version == served else ""
-    return f"version {run.pushed_version}{in_production}"
+    if run.pushed_version != origin:
+        return f"version {run.pushed_version}"
+    again = "" if origin == served else f" again, as {served}"
+    return f"version {run.pushed_version} (in production{again})"
 
 
 def _size(count: int) -> str:

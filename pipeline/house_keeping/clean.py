@@ -71,7 +71,7 @@ def plan(work_dir: str, keep: int = 3) -> Plan:
     root = files.normalise(posixpath.join(work_dir, ARTIFACTS))
     used = _used_folders(work_dir, root, kept)
     protected = {files.normalise(run.push_destination) for run in known if run.push_destination}
-    owners = {folder: run.run_id for run in reversed(old) for folder in _folders(root, run)}
+    owners = {folder: run for run in reversed(old) for folder in _folders(root, run)}
     oldest_kept = min(run.started.timestamp() for run in kept)
 
     leftovers = []
@@ -80,7 +80,8 @@ def plan(work_dir: str, keep: int = 3) -> Plan:
             continue
         size, changed = _measure(folder)
         if folder in owners:
-            leftovers.append(Leftover(folder, size, f"of run {owners[folder]}"))
+            started = owners[folder].started.astimezone().strftime(runs.SHOWN_TIME)
+            leftovers.append(Leftover(folder, size, f"of the run of {started}"))
         elif changed < oldest_kept:
             leftovers.append(Leftover(folder, size, "older than the kept runs, used by none"))
     return Plan(work_dir, leftovers, (run.run_id for run in old))

@@ -13,6 +13,7 @@ from trainer.errors import UserError
 from trainer.settings import Settings
 
 FOLDER = "runs"
+SHOWN_TIME = "%Y-%m-%d %H:%M:%S"  # local time, which names a run to its user
 ComponentState = Literal["executed", "cached", "failed", "not_reached"]
 
 

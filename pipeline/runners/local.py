@@ -173,6 +173,7 @@ def run(
     work = Path(config.work_dir).expanduser().absolute()
     assert config.data.path is not None, "the command fills in data.path"
     data = _absolute(config.data.path)
+    tasks = config.evaluation.official_tasks
     serving = _absolute(config.push_destination)
     places = Places(
         data=data,
@@ -182,6 +183,7 @@ def run(
         cache=str(work / "evaluations"),
         reports=str(work / "reports"),
         data_fingerprint=fingerprint_of_files(data),
+        tasks_fingerprint=fingerprint_of_files(tasks) if tasks else "",
         production_checksum=served_model.current_checksum(serving),
         destination_state=push_log.destination_state(serving),
     )

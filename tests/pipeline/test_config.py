@@ -99,7 +99,8 @@ def test_a_whole_list_can_be_set():
         ),
         (
             "data: {split: {rule: official}}\n",
-            "my.yaml: data.split: rule 'official' needs a name out of a, b, c, illum, view",
+            "my.yaml: data.split: rule 'official' needs a name out of a, b, c, illum, view; "
+            "found name null",
         ),
         (
             "evaluation: {gate: {production: {delta: -1}}}\n",
@@ -133,7 +134,7 @@ def test_a_wrong_file_ends_in_one_sentence(tmp_path, text, sentence):
         (
             "data.split.rule=official",
             "--set data.split.rule: data.split: rule 'official' needs a name out of "
-            "a, b, c, illum, view",
+            "a, b, c, illum, view; found name null",
         ),
     ],
 )

@@ -16,9 +16,8 @@ def _sampler() -> Sampler:
 
 @pytest.fixture
 def infeed():
-    infeed = Infeed(_sampler(), block=3)
-    yield infeed
-    infeed.close()
+    with Infeed(_sampler(), block=3) as infeed:
+        yield infeed
 
 
 def test_blocks_hold_the_samplers_batches_in_order(infeed):
@@ -59,6 +58,5 @@ def test_errors_of_the_thread_reach_the_caller():
             raise OSError("disk gone")
 
     infeed = Infeed(Broken(), block=1)  # type: ignore[arg-type]
-    with pytest.raises(OSError, match="disk gone"):
+    with infeed, pytest.raises(OSError, match="disk gone"):
         infeed.take(1, ahead=0)
-    infeed.close()

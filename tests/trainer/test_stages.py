@@ -137,6 +137,16 @@ def test_signs_of_an_onset_must_last():
     assert _kinds(decisions) == ["rollback"]
 
 
+def test_a_distance_that_recovers_is_no_collapse():
+    # As seen in the first steps of healthy runs, with a loss above the collapse point.
+    trace = [_seen(1.1, distance=distance) for distance in (0.35, 0.40, 0.45, 0.55, 0.9)]
+    _, decisions = _run(_state(_HARD), trace)
+    assert _kinds(decisions) == ["suspect"] * 3
+    falling = [_seen(1.1, distance=distance) for distance in (0.40, 0.45, 0.44)]
+    _, decisions = _run(_state(_HARD), falling)
+    assert _kinds(decisions) == ["suspect", "suspect", "rollback"]
+
+
 def test_a_short_distance_with_a_low_loss_is_no_onset():
     # A network without normalisation may shrink its scale and still learn.
     _, decisions = _run(_state(_HARD), [_seen(0.5, distance=0.3)] * 5)

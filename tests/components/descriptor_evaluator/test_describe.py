@@ -111,7 +111,7 @@ def test_an_existing_output_is_left_alone(model, tmp_path):
     root = make_release(tmp_path / "release")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").touch()
-    with pytest.raises(UserError, match="out: is there already"):
+    with pytest.raises(UserError, match="out: found a folder that is not empty"):
         describe.describe_release(model, root, str(tmp_path / "out"))
 
 

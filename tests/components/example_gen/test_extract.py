@@ -93,7 +93,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path, photos):
     output = tmp_path / "release"
     output.mkdir()
     (output / "thesis.txt").write_text("mine")
-    with pytest.raises(UserError, match="release: is not empty"):
+    with pytest.raises(UserError, match="release: found a folder that is not empty"):
         extract("photos", str(photos), str(output), SETTINGS)
     assert (output / "thesis.txt").read_text() == "mine"
 

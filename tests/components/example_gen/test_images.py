@@ -65,11 +65,40 @@ def test_a_strip_with_a_flipped_bit_is_refused(tmp_path):
         images.read_strip(str(tmp_path / "h1.png"))
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xe0 a JPEG", b"text"])
-def test_what_is_no_png_is_refused_as_a_strip(tmp_path, data):
+@pytest.mark.parametrize("read", [images.read_strip, images.strip_length])
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff\xe0 a JPEG", b"text"])
+def test_what_is_no_png_is_refused_as_a_strip(tmp_path, data, read):
     (tmp_path / "ref.png").write_bytes(data)
     with pytest.raises(UserError, match="is not a PNG"):
-        images.read_strip(str(tmp_path / "ref.png"))
+        read(str(tmp_path / "ref.png"))
+
+
+@pytest.mark.parametrize("read", [images.read_strip, images.strip_length])
+@pytest.mark.parametrize("length", [0, 5, 20])
+def test_a_strip_cut_off_in_its_header_is_refused(tmp_path, length, read):
+    whole = images.encode_png(np.zeros((65, 65), np.uint8))
+    (tmp_path / "ref.png").write_bytes(whole[:length])
+    with pytest.raises(UserError, match=f"is truncated after {length} bytes"):
+        read(str(tmp_path / "ref.png"))
+
+
+def test_the_length_of_a_strip_stands_in_its_header(tmp_path):
+    whole = images.encode_png(np.zeros((65 * 7, 65), np.uint8))
+    (tmp_path / "ref.png").write_bytes(whole[:40])
+    assert images.strip_length(str(tmp_path / "ref.png")) == 7
+
+
+def test_headers_of_images_are_checked_without_their_pixels(tmp_path):
+    path = tmp_path / "1.png"
+    whole = images.encode_png(np.zeros((300, 300), np.uint8))
+    path.write_bytes(whole[: len(whole) // 2])
+    images.check_header(str(path))
+    path.write_bytes(b"not an image")
+    with pytest.raises(UserError, match=r"1\.png: cannot be decoded \(no image format is recog"):
+        images.check_header(str(path))
+    cv2.imwrite(str(path), np.zeros((30, 30), np.uint16))
+    with pytest.raises(UserError, match=r"1\.png: holds 16-bit pixels"):
+        images.check_header(str(path))
 
 
 def test_a_missing_file_is_told_by_name(tmp_path):

@@ -63,14 +63,14 @@ def test_a_bad_table_of_sources_is_refused(tmp_path, text, found):
 
 @pytest.mark.parametrize("source_type", ["strips", "sequences", "photos"])
 def test_an_empty_folder_is_refused(tmp_path, source_type):
-    with pytest.raises(UserError, match="no image sequence found, expected"):
+    with pytest.raises(UserError, match=r"no (image sequence|photograph) found, expected"):
         sources.list_sequences(source_type, str(tmp_path), STRICT)
 
 
 @pytest.mark.parametrize("source_type", ["strips", "sequences", "photos"])
 def test_a_folder_without_sequences_is_refused(tmp_path, source_type):
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(UserError, match="no image sequence found, expected"):
+    with pytest.raises(UserError, match=r"no (image sequence|photograph) found, expected"):
         sources.list_sequences(source_type, str(tmp_path), STRICT)
 
 

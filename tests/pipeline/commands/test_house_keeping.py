@@ -131,6 +131,35 @@ def test_rollback_serves_the_old_content_under_a_new_number(work):
     assert result.output.startswith(f"Version 5 is served again, as version {versions[-1]}: ")
 
 
+def test_runs_shows_which_model_a_rollback_serves(work):
+    assert hpatches("rollback", "5", "--work", work).exit_code == 0
+    newest = max(int(path.name) for path in (work / "serving").iterdir())
+    lines = hpatches("runs", "--work", work).output.splitlines()
+    (number,) = [number for number, line in enumerate(lines) if "version 5" in line]
+    assert f"(in production again, as {newest})" in _last_column(lines[number:])
+    assert "in production" not in "".join(lines[:number])
+
+
+def _last_column(lines: list[str]) -> str:
+    """Joins what a table folded over several lines."""
+    cells = [line.split("│")[-2].strip() for line in lines if line.startswith("│")]
+    return " ".join(cells)
+
+
+def test_clean_tells_empty_folders_in_one_line(work):
+    for number in range(5):
+        system = work / "artifacts" / "PatchExampleGen" / ".system" / "executor_execution"
+        (system / str(number)).mkdir(parents=True)
+    result = hpatches("clean", "--work", work, "--keep", "9", input="n\n")
+    assert result.output.splitlines()[0] == "      0 B  5 folders with nothing in them"
+
+
+def test_clean_leaves_no_trace_in_a_folder_where_nothing_ran(tmp_path):
+    result = hpatches("clean", "--work", tmp_path)
+    assert (result.exit_code, result.output) == (0, f"Nothing has run in {tmp_path} yet.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rollback_to_what_is_not_there_is_refused(work):
     result = hpatches("rollback", "7", "--work", work)
     assert result.exit_code == 2

@@ -12,6 +12,7 @@ from components.descriptor_evaluator import verdict
 from pipeline import work_lock
 from pipeline.cli import cli
 from pipeline.house_keeping import runs
+from tests.components.example_gen.pictures import write_sequence
 from trainer import manifest, progress
 from trainer.errors import UserError
 
@@ -149,7 +150,8 @@ def test_the_demo_works_on_photographs_in_the_work_folder(install, tmp_path):
 def test_paths_become_absolute(install, tmp_path, monkeypatch):
     runner = install()
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
+    for number, name in enumerate(("v_a", "v_b", "v_c", "v_d")):
+        write_sequence(tmp_path / "data" / name, "png", seed=number)
     result = hpatches(
         "--source", "sequences", "--data", "data", "--work", "w", "--set", "push.destination=models"
     )

@@ -16,6 +16,11 @@ def record(work_dir, *summaries):
         runs.record_run(str(work_dir), one)
 
 
+def shown(number):
+    """When a run started, in local time, as `hpatches runs` shows it."""
+    return summary(number).started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def planned_names(work_dir, keep):
     root = work_dir / "artifacts"
     return [str(Path(path).relative_to(root)) for path, _, _ in clean.plan(str(work_dir), keep)]
@@ -43,7 +48,7 @@ def test_the_plan_says_how_much_and_why_and_changes_nothing(three_runs):
     planned = clean.plan(str(three_runs), keep=2)
     ((path, size, why),) = planned
     assert size == 10 == planned.total_bytes
-    assert why == "of run run-1"
+    assert why == f"of the run of {shown(1)}"
     assert Path(path).is_dir()
 
 
@@ -150,7 +155,7 @@ def test_a_remote_work_folder_is_cleaned_as_well():
     for one in record_all:
         runs.record_run(work_dir, one)
     planned = clean.plan(work_dir, keep=1)
-    assert [tuple(leftover) for leftover in planned] == [(uris[0], 5, "of run run-1")]
+    assert [tuple(leftover) for leftover in planned] == [(uris[0], 5, f"of the run of {shown(1)}")]
     clean.delete(planned)
     assert not tf.io.gfile.exists(f"{uris[0]}/content")
     assert tf.io.gfile.exists(f"{uris[1]}/content")
