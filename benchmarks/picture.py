@@ -24,7 +24,7 @@ from trainer.variants import NOISE_NAMES, variant_index
 
 _SEQUENCE = "v_coffee"
 _NOISE, _TARGET = "h", 3
-_COLUMNS = 14
+_COLUMNS = 9
 _GREEN, _RED = "#2a9d43", "#d1382c"
 _COLOURS = {"rootsift": "#b9b9b9", "rootsift-smoothed": "#8d8d8d", "model": "#2463a6"}
 
@@ -43,7 +43,7 @@ def main(work: str, output: str) -> None:
     (entry,) = [e for e in manifest.read(examples).splits["eval"] if e.name == _SEQUENCE]
     patches = read_patches(examples, entry)
 
-    figure = plt.figure(figsize=(13, 4.2), layout="constrained")
+    figure = plt.figure(figsize=(13, 3.7), layout="constrained")
     bars, gallery = figure.subfigures(1, 2, width_ratios=[1, 2.4])
     _draw_bars(bars.subplots(), [row for row in found.table if row.task == "matching"])
     described = {

@@ -104,9 +104,9 @@ def _check_batches(
         if stage.sequences_per_batch > limit:
             raise UserError(
                 f"training.stages.{number}.sequences_per_batch: found {stage.sequences_per_batch}, "
-                f"expected at most {limit}, the patch sequences that {len(largest)} training "
-                "sources can offer (a batch holds one image sequence of each); lower it or add "
-                "data"
+                f"expected at most {limit}, the patch sequences that the training sources "
+                f"({len(largest)}) can offer, as a batch holds one image sequence of each; lower "
+                "it or add data"
             )
 
 

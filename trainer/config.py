@@ -129,8 +129,8 @@ class ControllerConfig(Settings):
         max_inserted: Intermediate stages that promotion may insert into the plan.
         intermediate_above: Share of the collapse point on the next stage's probe above which
             the step to the next stage is called too big, and an intermediate one inserted.
-        max_cpu_minutes: Processor time for the steps; where a machine is too slow for the
-            plan, its stages are shortened in proportion.
+        max_cpu_minutes: Processor time of the run; where a machine is too slow for the plan,
+            its stages are shortened, each to its share.
     """
 
     enabled: bool = True

@@ -10,6 +10,7 @@ import tensorflow as tf
 from pydantic import Field, ValidationError
 
 from trainer.errors import UserError
+from trainer.files import write_text
 from trainer.settings import Settings
 
 FILE_NAME = "manifest.json"
@@ -84,9 +85,7 @@ class Manifest(Settings):
 def write(manifest: Manifest, root: str) -> str:
     """Writes `manifest.json` under `root` (whole or not at all) and returns its path."""
     path = posixpath.join(root, FILE_NAME)
-    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        file.write(manifest.model_dump_json(indent=1))
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    write_text(path, manifest.model_dump_json(indent=1))
     return path
 
 

@@ -13,6 +13,7 @@ import posixpath
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -156,18 +157,10 @@ def _write(
 def _batches(path: str) -> Iterator[tuple[int, list[bytes]]]:
     """Yields (number of the first record, serialized records) of one shard."""
     number = 0
-    batch: list[bytes] = []
-    try:
-        for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator():
-            batch.append(serialized)
-            number += 1
-            if len(batch) == _BATCH:
-                yield number - len(batch), batch
-                batch = []
-    except tf.errors.OpError as error:
-        raise _unreadable(path, number, error.message) from error
-    if batch:
-        yield number - len(batch), batch
+    serialized = records.read_serialized(path)
+    while batch := list(islice(serialized, _BATCH)):
+        yield number, batch
+        number += len(batch)
 
 
 def _resized(resize: Resizer, batch: list[bytes], path: str, first: int) -> np.ndarray:
@@ -178,15 +171,8 @@ def _resized(resize: Resizer, batch: list[bytes], path: str, first: int) -> np.n
             try:
                 records.decode(serialized)
             except ValueError as error:
-                raise _unreadable(path, first + number, str(error)) from error
+                raise records.unreadable(path, first + number, str(error)) from error
         raise
-
-
-def _unreadable(path: str, number: int, why: str) -> UserError:
-    return UserError(
-        f"{path}: record {number} cannot be read ({why}); expected the TFRecord shards that "
-        f"ExampleGen writes. Delete the run's examples and run again."
-    )
 
 
 def _not_as_listed(path: str, entry: manifest.SequenceEntry) -> UserError:

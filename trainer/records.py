@@ -130,17 +130,34 @@ def read_shard(path: str) -> Iterator[PatchSequence]:
         UserError: When the shard is missing, truncated or holds something else; the
             message names the shard and the record.
     """
+    for number, serialized in enumerate(read_serialized(path)):
+        try:
+            yield decode(serialized)
+        except ValueError as error:
+            raise unreadable(path, number, str(error)) from error
+
+
+def read_serialized(path: str) -> Iterator[bytes]:
+    """Yields the serialized records of one TFRecord shard in order.
+
+    Raises:
+        UserError: As `read_shard`, but what the records hold is not looked at.
+    """
     number = 0
     try:
-        for serialized in tf.compat.v1.io.tf_record_iterator(path):
-            yield decode(serialized)
+        for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            yield serialized
             number += 1
-    except (tf.errors.OpError, ValueError) as error:
-        message = getattr(error, "message", None) or str(error)
-        raise UserError(
-            f"{path}: record {number} cannot be read ({message}); expected the TFRecord "
-            f"shards that ExampleGen writes. Delete the run's examples and run again."
-        ) from error
+    except tf.errors.OpError as error:
+        raise unreadable(path, number, error.message) from error
+
+
+def unreadable(path: str, number: int, why: str) -> UserError:
+    """Returns the error that names a shard and its broken record."""
+    return UserError(
+        f"{path}: record {number} cannot be read ({why}); expected the TFRecord shards that "
+        "ExampleGen writes. Delete the run's examples and run again."
+    )
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

@@ -93,7 +93,7 @@ class ControllerState:
         rollbacks: Rollbacks so far.
         inserted: Intermediate stages inserted for promotions so far.
         patches: Patches seen so far.
-        speed_mark: (processor seconds, patches) at the first observation.
+        speed_mark: (processor seconds, stage step) at the first observation of the stage.
         entered: Stages entered so far; tells whether an observation led into another one.
         ended: Why the run is over; empty while it is not.
     """
@@ -315,38 +315,42 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         lowest_at=0,
         suspicious=0,
         distance=math.inf,
+        speed_mark=None,
     )
 
 
 def _within_budget(
     state: ControllerState, seen: Observation, settings: ControllerConfig
 ) -> tuple[ControllerState, list[Decision]]:
-    """Shortens what is left of the plan in proportion when the processor time will not do."""
+    """Shortens the stage when it would take more than its share of the processor time left.
+
+    The share is that of its patches among all patches to come; the speed is the stage's own,
+    measured from its first observation on, when its function has been compiled.
+    """
     if settings.max_cpu_minutes is None or seen.cpu_seconds is None:
         return state, []
     if state.speed_mark is None:
-        return replace(state, speed_mark=(seen.cpu_seconds, state.patches)), []
-    seconds, patches = state.speed_mark
-    if state.patches - patches < _MEASURED_STEPS * state.current.batch:
+        return replace(state, speed_mark=(seen.cpu_seconds, state.stage_step)), []
+    seconds, steps = state.speed_mark
+    stage, measured = state.current, state.stage_step - steps
+    left = stage.max_steps - state.stage_step
+    if measured < _MEASURED_STEPS or left <= 0:
         return state, []
-    per_patch = (seen.cpu_seconds - seconds) / (state.patches - patches)
-    ahead = state.plan[state.stage :]
-    done = (state.stage_step, *(0 for _ in ahead[1:]))
-    left = [max(0, stage.max_steps - past) for stage, past in zip(ahead, done, strict=True)]
-    patches_left = sum(stage.batch * steps for stage, steps in zip(ahead, left, strict=True))
-    needed = per_patch * patches_left
+    later = sum(coming.max_steps * coming.batch for coming in state.plan[state.stage + 1 :])
+    share = left * stage.batch / (left * stage.batch + later)
     available = settings.max_cpu_minutes * 60 - seen.cpu_seconds - _SECONDS_TO_EXPORT
-    if needed <= max(0.0, available):
+    available = max(0.0, available * share)
+    needed = left * (seen.cpu_seconds - seconds) / measured
+    if needed <= available:
         return state, []
-    factor = max(0.0, 0.95 * available / needed)  # a margin, or it would be shortened again
-    shortened = []
-    for stage, past, steps in zip(ahead, done, left, strict=True):
-        most = max(1, past + int(steps * factor))
-        update = {"max_steps": most, "min_steps": min(stage.min_steps, most)}
-        shortened.append(stage.model_copy(update=update))
+    # With a margin, or it would be shortened again and again.
+    most = state.stage_step + int(0.95 * left * available / needed)
+    update = {"max_steps": most, "min_steps": min(stage.min_steps, most)}
+    plan = list(state.plan)
+    plan[state.stage] = stage.model_copy(update=update)
     values = {"needed_seconds": needed, "available_seconds": available}
-    decision = _decision(state, "shorten", "the processor time will not do for the plan", values)
-    return replace(state, plan=(*state.plan[: state.stage], *shortened)), [decision]
+    decision = _decision(state, "shorten", "the processor time will not do for the stage", values)
+    return replace(state, plan=tuple(plan)), [decision]
 
 
 def _decision(

@@ -210,11 +210,11 @@ def write(verdict: Verdict, folder: str) -> str:
     """Writes `verdict.json` into a folder (whole or not at all) and returns its path."""
     import tensorflow as tf  # not at the top: command lines read a verdict's classes early
 
+    from trainer.files import write_text
+
     path = posixpath.join(folder, FILE_NAME)
     tf.io.gfile.makedirs(folder)
-    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        file.write(verdict.to_json())
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    write_text(path, verdict.to_json())
     return path
 
 

@@ -35,8 +35,8 @@ class Executor(base_executor.BaseExecutor):
         """Trains a descriptor.
 
         Raises:
-            UserError: When the data cannot feed the plan (too few patch sequences, a
-                missing variant), or training collapsed and no healthy state is left.
+            UserError: When the data cannot feed the plan (too few patch sequences). A run
+                that gave up does not raise: it exports its best state, and the gate decides.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         config = TrainerConfig.model_validate_json(exec_properties[TRAINING_KEY])

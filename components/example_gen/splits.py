@@ -100,7 +100,7 @@ def assign_splits(
     if rule.rule == "share":
         tested = _draw_eval(inputs, rule.eval_share, settings.seed)
         trained = [item for item in inputs if item not in tested]
-        label = f"split.eval_share {rule.eval_share:g}"
+        label = f"data.split.eval_share {rule.eval_share:g}"
     else:
         resolved = lists if lists is not None else load_split_lists(rule)
         assert resolved is not None
@@ -112,7 +112,8 @@ def assign_splits(
         if not items:
             raise UserError(
                 f"{label}: '{word}' has no image sequence left out of {len(inputs)} "
-                f"({len({item.source for item in inputs})} sources), expected at least one"
+                f"({len({item.source for item in inputs})} sources), expected at least one; add "
+                f"data or choose another split"
             )
     shared = {item.source for item in tested} & {item.source for item in trained}
     if shared:

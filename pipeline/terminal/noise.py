@@ -18,6 +18,7 @@ _FLOOD = (
     "Couldn't find python-snappy",  # Beam; its checksums take a millisecond per shard
     "No semi_persistent_directory found",  # Beam's worker processes
     "args: [\\'--pipeline_type_check",  # the same; they do not know their parent's options
+    "tf_record_iterator (from tensorflow",  # TensorFlow: records are read one after the other
     "Execution %d failed.",  # TFX; what failed and why is told when the command ends
 )
 _USER_ERROR = re.compile(r"\b(?:User|Unwritable)Error: ")  # in a traceback of Beam's workers

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfx.utils import path_utils
 
 from components.descriptor_evaluator import verdict
 from components.production_model import served_model
 from pipeline import graph
 from pipeline.runners import local
 from tests.e2e.conftest import LENIENT, STRICT, small_config
-from trainer import manifest
+from trainer import manifest, packing, records
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +78,33 @@ def test_what_is_served_describes_patches_of_any_size(first: local.RunResult, wo
         descriptors = describe(patches=tf.constant(patches))["descriptors"].numpy()
         assert descriptors.shape == (3, 128) and descriptors.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1, atol=1e-5)
+
+
+def test_a_patch_is_described_alike_through_transform_and_serving(
+    first: local.RunResult, tmp_path: Path
+):
+    """What training sees (Transform's 32 x 32 pixels) and what serving is given (65 x 65)."""
+    examples = first.uri("PatchExampleGen", "examples")
+    packed = packing.pack(examples, "eval", first.uri("Transform", "transform_graph"), str(tmp_path))
+    model = tf.saved_model.load(
+        path_utils.serving_model_path(first.uri("DescriptorTrainer", "model"))
+    )
+    listing = manifest.read(examples)
+    serialized = [
+        record
+        for shard in listing.shard_paths(examples, "eval")
+        for record in records.read_serialized(shard)
+    ][:20]
+    raw = np.concatenate([records.decode(record).patches for record in serialized])
+    small = packed.patches[:20].reshape(-1, 32, 32)
+    describe = model.signatures["serving_default"]
+    served = describe(patches=tf.constant(raw))["descriptors"].numpy()
+    trained = describe(patches=tf.constant(small))["descriptors"].numpy()
+    np.testing.assert_allclose(served, trained, atol=1e-5)
+    together = model.signatures["serialized_records"](records=tf.constant(serialized))
+    np.testing.assert_allclose(
+        together["descriptors"].numpy().reshape(served.shape), served, atol=1e-5
+    )
 
 
 def test_train_val_and_eval_share_no_photograph(first: local.RunResult):

@@ -216,6 +216,19 @@ def test_a_slow_machine_shortens_the_plan_in_proportion():
     assert state.current.max_steps == 30 + int(0.95 * 37 / 0.5)
 
 
+def test_a_stage_gets_its_share_of_the_time():
+    settings = ControllerConfig(max_cpu_minutes=2)
+    easy = StageConfig(sequences_per_batch=16, variants_per_sequence=4, min_steps=90, max_steps=130)
+    hard = easy.model_copy(update={"max_steps": 900})
+    observations = [_seen(0.95, cpu_seconds=2.0 + 5.0 * number) for number in range(3)]
+    state, decisions = _run(_state(easy, hard), observations, settings)
+    # A tenth of the patches to come are the stage's, and so is a tenth of 120 - 12 - 8 s.
+    assert _kinds(decisions) == ["shorten"]
+    assert decisions[0].values["available_seconds"] == pytest.approx(10)
+    assert [stage.max_steps for stage in state.plan] == [30 + 19, 900]
+    assert state.current.min_steps == 49
+
+
 def test_a_fast_machine_keeps_the_plan():
     settings = ControllerConfig(max_cpu_minutes=1)
     observations = [_seen(0.95, cpu_seconds=0.1 * number) for number in range(8)]

@@ -26,6 +26,21 @@ def test_entries_come_back_in_order(tmp_path):
     assert push_log.read(serving) == [first, second]
 
 
+def test_the_origin_of_a_version_is_found_through_rollbacks(tmp_path):
+    serving = str(tmp_path / "serving")
+    for action, version, from_version in (
+        ("push", 7, None),
+        ("push", 8, None),
+        ("rollback", 9, 7),
+        ("rollback", 10, 8),
+        ("rollback", 11, 9),
+    ):
+        entry = PushEntry(action=action, version=version, checksum="", from_version=from_version)
+        push_log.append(serving, entry)
+    found = [push_log.origin(serving, version) for version in (7, 8, 9, 10, 11, 12)]
+    assert found == [7, 8, 7, 8, 7, 12]
+
+
 def test_a_line_cut_short_is_passed_over(tmp_path):
     serving = str(tmp_path / "serving")
     entry = PushEntry(action="push", version=7, checksum="abc")

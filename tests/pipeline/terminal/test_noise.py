@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+from trainer.errors import UserError
+
 _SCRIPT = """
 import logging, os, warnings
 from pipeline.terminal import noise
@@ -48,3 +50,23 @@ def test_a_record_that_cannot_be_formatted_raises_nothing():
 
     handler = noise._ToStderr()
     handler.handle(logging.LogRecord("x", logging.WARNING, "f", 1, "plain %", (), None))
+
+
+def _is_told(message, *arguments, error=None):
+    from pipeline.terminal import noise
+
+    info = (type(error), error, None) if error else None
+    record = logging.LogRecord("beam", logging.ERROR, "f", 1, message, arguments, info)
+    return bool(noise._ToStderr().filter(record))
+
+
+def test_what_a_command_tells_at_its_end_is_not_logged_before():
+    mistake = UserError("a.png is empty [while running 'Cut']")
+    assert not _is_told("a.png is empty", error=mistake)
+    assert not _is_told("Worker: %s", "Traceback\\ntrainer.errors.UserError: a.png is empty")
+    assert not _is_told("Execution %d failed.", 3)
+
+
+def test_bugs_are_logged():
+    assert _is_told("division by zero", error=ZeroDivisionError("division by zero"))
+    assert _is_told("Worker: %s", "Traceback\\nZeroDivisionError: division by zero")

@@ -1,0 +1,43 @@
+"""Which errors are the user's to put right."""
+
+import errno
+import os
+
+import pytest
+
+from pipeline.terminal.user_errors import find_user_error
+from trainer.errors import UserError
+
+
+def test_a_users_mistake_is_found_behind_other_errors():
+    try:
+        try:
+            raise UserError("a.png is empty")
+        except UserError as cause:
+            raise RuntimeError("a component failed") from cause
+    except RuntimeError as error:
+        assert str(find_user_error(error)) == "a.png is empty"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_with_its_path(number):
+    told = str(find_user_error(OSError(number, os.strerror(number), "/w/shard")))
+    assert told.startswith("/w/shard: the disk is full; free some space")
+
+
+def test_a_full_disk_that_tensorflow_tells_of_in_words_is_found():
+    error = RuntimeError("/w/variables; No space left on device")
+    assert "the disk is full" in str(find_user_error(error))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG])
+def test_a_path_that_is_refused_is_told(number):
+    told = str(find_user_error(OSError(number, os.strerror(number), "/w/x")))
+    assert told == f"/w/x: {os.strerror(number)}; expected a path that this user may read and write"
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a bug"), OSError(errno.ENOENT, "gone", "/w"), OSError(errno.EACCES, "no")]
+)
+def test_bugs_stay_bugs(error):
+    assert find_user_error(error) is None
