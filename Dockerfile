@@ -6,6 +6,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     UV_LINK_MODE=copy \
     UV_NO_CACHE=1
+# Two of the locked packages (pyfarmhash, crcmod) come as sources only.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY requirements/bootstrap.txt requirements/pipeline.txt requirements/
 RUN python3.10 -m venv /opt/bootstrap \

@@ -6,21 +6,17 @@ python -m benchmarks extraction         # one
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import importlib
 
 import click
-from rich.console import Console
 
-from benchmarks import evaluation, extraction, real_sequences
-from pipeline.terminal import noise
+from pipeline.terminal import consoles, noise
 from trainer.errors import UserError
 
-BENCHMARKS = {
-    "extraction": extraction.run,
-    "evaluation": evaluation.run,
-    "real-sequences": real_sequences.run,
+BENCHMARKS = {  # module by name
+    "extraction": "benchmarks.extraction",
+    "evaluation": "benchmarks.evaluation",
+    "real-sequences": "benchmarks.real_sequences",
 }
 
 
@@ -30,11 +26,12 @@ BENCHMARKS = {
 def main(names: tuple[str, ...], work: str) -> None:
     """Measure quality and speed; without NAMES, everything."""
     noise.quieten(verbose=False)
-    console = Console(width=110)
+    console = consoles.output()
     for name in names or BENCHMARKS:
         console.rule(name)
+        benchmark = importlib.import_module(BENCHMARKS[name])  # after `quieten`: TensorFlow talks
         try:
-            console.print(BENCHMARKS[name](work))
+            console.print(benchmark.run(work))
         except UserError as error:
             console.print(f"skipped: {error}", soft_wrap=True)
 

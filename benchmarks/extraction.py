@@ -60,7 +60,15 @@ def _together(image: np.ndarray, matrices: np.ndarray) -> np.ndarray:
 
 
 def _one_by_one(image: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-    """What a straightforward extractor does: blur if the patch shrinks, then one warp each."""
+    """What a straightforward extractor does: one warp each, without anti-aliasing.
+
+    Args:
+        image: uint8 [H, W].
+        matrices: float64 [N, 3, 3], from the patch's square [-1, 1]^2 to pixels of the image.
+
+    Returns:
+        uint8 [N, 65, 65].
+    """
     to_unit = np.array(
         [
             [2 / PATCH_SIZE, 0, 1 / PATCH_SIZE - 1],

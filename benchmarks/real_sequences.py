@@ -57,6 +57,7 @@ def run(work: str) -> Table:
 
 
 def demo_run(work: str) -> local.RunResult:
+    """Runs the demo in its work folder: from the cache when `make demo` has run there."""
     with work_lock.hold(work) as folder:
         photographs = demo_photographs.materialise(folder / "photographs")
         config = load_config(
@@ -70,6 +71,7 @@ def demo_run(work: str) -> local.RunResult:
 
 
 def _sigma(examples: str) -> float:
+    """Chooses the blur of the smoothed RootSIFT on the validation photographs."""
     entries = manifest.read(examples).splits["val"]
     patch_sets = [
         PatchSet(

@@ -32,8 +32,8 @@ class DataConfig(DataSettings):
     Attributes:
         path: Folder of the data (local or `gs://`), or None for the photographs that come
             with scikit-image and scikit-learn (source `photos` only).
-        pattern: Folder pattern below `path` for data that comes in spans and versions, in
-            TFX's notation, e.g. `span-{SPAN}/v{VERSION}`; the newest is taken.
+        pattern: File pattern below `path` for data that comes in spans and versions, in
+            TFX's notation, e.g. `span-{SPAN}/v{VERSION}/*/*`; the newest is taken.
     """
 
     path: str | None = None

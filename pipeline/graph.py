@@ -40,7 +40,8 @@ class Places:
         production_checksum: Checksum of the model in production; empty to look it up at
             run time, with no caching.
         destination_state: Changes with every push and rollback, so that no cached "pushed"
-            stands for a model that is no longer served.
+            stands for a model that is no longer served, and no cached verdict for a
+            comparison with models that were taken back.
     """
 
     data: str
@@ -118,7 +119,10 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         evaluation_json=config.evaluation.model_dump_json(),
         cache_dir=places.cache,
         tasks_fingerprint=places.tasks_fingerprint,
-        code_fingerprint=fingerprint("components.descriptor_evaluator", *_RECORDS),
+        destination_state=places.destination_state,
+        code_fingerprint=fingerprint(
+            "components.descriptor_evaluator", "components.pusher.push_log", *_RECORDS
+        ),
     )
     validator = ServingValidator(
         model=trainer.outputs["model"],

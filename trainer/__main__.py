@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import posixpath
+import shutil
 import sys
-from pathlib import Path
+import time
 
 import yaml
 from pydantic import ValidationError
 
+from trainer.progress import Progress
+
 # TensorFlow is imported only after the arguments were understood: it takes seconds.
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command and returns its exit status (2: the user can put it right)."""
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
-    parser.add_argument("--config", type=Path, help="TrainerConfig as YAML or JSON")
+    parser.add_argument("--config", help="TrainerConfig as YAML or JSON (default: the demo)")
     parser.add_argument("--data", required=True, help="folder with manifest.json and shards")
     parser.add_argument("--output", required=True, help="gets the SavedModel and the results")
     parser.add_argument("--log-dir", help="TensorBoard's files (default: OUTPUT/logs)")
@@ -34,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         from trainer import progress
         from trainer.loop import train
 
-        with progress.listen(_print):
+        with _LiveLine() as line, progress.listen(line):
             result = train(
                 config,
                 options.data,
@@ -47,12 +51,15 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: no model was written", file=sys.stderr)
+        return 130
     score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
     print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
     return 0
 
 
-def _config(path: Path | None, tpu: str | None):
+def _config(path: str | None, tpu: str | None):
     """Reads the configuration.
 
     Raises:
@@ -62,9 +69,11 @@ def _config(path: Path | None, tpu: str | None):
     from trainer.errors import UserError
 
     try:
-        values = {} if path is None else yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read as YAML or JSON ({error})") from error
+        values = {} if path is None else yaml.safe_load(_read(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        why = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read as YAML or JSON ({why})") from error
+    values = {} if values is None else values  # an empty file sets nothing
     if not isinstance(values, dict):
         raise UserError(f"{path}: holds a {type(values).__name__}, expected keys and values")
     if tpu is not None:
@@ -78,9 +87,50 @@ def _config(path: Path | None, tpu: str | None):
         raise UserError(f"{path}: {key}: {first['msg']} (found {found})") from error
 
 
-def _print(event) -> None:
-    total = "" if event.total is None else f"/{event.total}"
-    print(f"{event.label}: {event.done}{total} {event.detail}".rstrip(), flush=True)
+def _read(path: str) -> str:
+    """Returns a text file's content; only remote ones cost the import of TensorFlow."""
+    if "://" not in path:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    import tensorflow as tf
+
+    try:
+        with tf.io.gfile.GFile(path) as file:
+            return file.read()
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
+
+
+class _LiveLine:
+    """Shows progress: one line that changes on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stdout.isatty()
+        self._label = ""
+        self._last = 0.0
+
+    def __enter__(self) -> _LiveLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live and self._label:
+            print(flush=True)
+
+    def __call__(self, event: Progress) -> None:
+        total = "" if event.total is None else f"/{event.total}"
+        text = f"{event.label}: {event.done}{total} {event.detail}".rstrip()
+        if self._live:
+            turn = "\n" if self._label not in ("", event.label) else "\r"
+            width = shutil.get_terminal_size().columns - 1
+            print(f"{turn}{text[:width]}\x1b[K", end="", flush=True)
+        else:
+            now = time.monotonic()
+            due = now - self._last >= _SECONDS_BETWEEN_LINES or event.done == event.total
+            if event.label == self._label and not due:
+                return
+            self._last = now
+            print(text, flush=True)
+        self._label = event.label
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ drawn depends on (seed, epoch, batch) alone, so that a sampler's state is three 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from trainer.config import StageConfig
 from trainer.errors import UserError
+from trainer.manifest import Manifest
 from trainer.packing import PackedPatches
 from trainer.variants import NOISES, TARGETS
 
@@ -49,6 +51,34 @@ def largest_batch(sequence: np.ndarray, source: np.ndarray) -> int:
     counts = np.bincount(sequence)
     np.maximum.at(largest, source, counts[sequence])
     return int(largest.sum())
+
+
+def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
+    """Refuses a plan that the data cannot fill, before they are packed.
+
+    Raises:
+        UserError: When the train split is empty or a stage's S is too large for it.
+    """
+    if not listing.count("train"):
+        raise UserError(
+            "the train split holds no patch sequence; expected at least one image sequence "
+            "there: check the data's split settings"
+        )
+    largest: dict[str, int] = {}
+    for entry in listing.splits["train"]:
+        largest[entry.source] = max(entry.count, largest.get(entry.source, 0))
+    most = sum(largest.values())
+    for stage in plan:
+        if stage.sequences_per_batch > most:
+            raise _too_large(stage.sequences_per_batch, most, listing.count("train"), len(largest))
+
+
+def _too_large(sequences: int, most: int, points: int, sources: int) -> UserError:
+    return UserError(
+        f"sequences_per_batch is {sequences}, but the training data fills batches of at most "
+        f"{most} ({points} patch sequences of {sources} sources, one image sequence of a source "
+        f"per batch); lower sequences_per_batch"
+    )
 
 
 def epoch_order(
@@ -171,11 +201,7 @@ class Sampler:
     def __post_init__(self) -> None:
         most = largest_batch(self.packed.sequence, self.packed.source)
         if self.sequences > most:
-            raise UserError(
-                f"sequences_per_batch is {self.sequences}, but the training data fills batches of "
-                f"at most {most} ({len(self.packed)} patch sequences of {len(self.packed.sources)} "
-                f"sources, one image sequence of a source per batch); lower sequences_per_batch"
-            )
+            raise _too_large(self.sequences, most, len(self.packed), len(self.packed.sources))
         pool = variant_pool(self.noises)
         if self.variants > len(pool):
             raise UserError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.files import replace_folder, write_text
+from trainer.files import replace_folder, write_text, writing
 from trainer.learner import Learner
 
 _STATE = "state.json"
@@ -34,15 +34,22 @@ class CheckpointStore:
         """Writes weights, optimizer and `state` (JSON) and returns the checkpoint's folder."""
         final = posixpath.join(self._folder, f"step-{step:08d}")
         temporary = final + ".tmp"
-        if tf.io.gfile.exists(temporary):
-            tf.io.gfile.rmtree(temporary)
-        tf.io.gfile.makedirs(temporary)
-        _tracked(learner).write(posixpath.join(temporary, "variables"))
-        replace_folder(temporary, final)
+        with writing(final):
+            if tf.io.gfile.exists(temporary):
+                tf.io.gfile.rmtree(temporary)
+            tf.io.gfile.makedirs(temporary)
+            _tracked(learner).write(posixpath.join(temporary, "variables"))
+            replace_folder(temporary, final)
         write_text(posixpath.join(final, _STATE), json.dumps(state))
         for old in self._complete()[: -self._keep]:
             tf.io.gfile.rmtree(posixpath.join(self._folder, old))
         return final
+
+    def clear(self) -> None:
+        """Removes all checkpoints: a run from the first step must not find an earlier run's."""
+        with writing(self._folder):
+            if tf.io.gfile.isdir(self._folder):
+                tf.io.gfile.rmtree(self._folder)
 
     def restore(self, learner: Learner) -> dict[str, Any] | None:
         """Loads the newest complete checkpoint; returns its state, or None without one."""

@@ -19,7 +19,7 @@ import tf_keras
 from trainer import image, model, packing, records
 from trainer.config import TrainerConfig
 from trainer.errors import UserError
-from trainer.files import replace_folder
+from trainer.files import replace_folder, writing
 from trainer.manifest import Manifest
 from trainer.variants import VARIANTS
 
@@ -45,18 +45,22 @@ def save(
         normalisation: From grey levels to its input.
         identity: What `assets.extra/descriptor.json` is to say.
         path: Folder to write; replaced when it is there.
+
+    Raises:
+        UserError: When it cannot be written.
     """
     temporary = path.rstrip("/") + ".tmp"
-    if tf.io.gfile.exists(temporary):
-        tf.io.gfile.rmtree(temporary)
+    extra = posixpath.join(temporary, IDENTITY_FILE)
     served = _Served(network, normalisation)
     signatures = {SERVING_SIGNATURE: served.describe, RECORDS_SIGNATURE: served.describe_records}
-    tf.saved_model.save(served, temporary, signatures=signatures)
-    extra = posixpath.join(temporary, IDENTITY_FILE)
-    tf.io.gfile.makedirs(posixpath.dirname(extra))
-    with tf.io.gfile.GFile(extra, "w") as file:
-        file.write(json.dumps(identity, indent=1, sort_keys=True))
-    replace_folder(temporary, path.rstrip("/"))
+    with writing(path):
+        if tf.io.gfile.exists(temporary):
+            tf.io.gfile.rmtree(temporary)
+        tf.saved_model.save(served, temporary, signatures=signatures)
+        tf.io.gfile.makedirs(posixpath.dirname(extra))
+        with tf.io.gfile.GFile(extra, "w") as file:
+            file.write(json.dumps(identity, indent=1, sort_keys=True))
+        replace_folder(temporary, path.rstrip("/"))
 
 
 def describe_itself(
@@ -102,12 +106,22 @@ def _names(examples: Manifest, attribute: str) -> dict[str, list[str]]:
 
 
 def read_identity(path: str) -> dict[str, Any] | None:
-    """Returns what a SavedModel says about itself, or None when it says nothing."""
+    """Returns what a SavedModel says about itself, or None when it says nothing.
+
+    Raises:
+        UserError: When it cannot be understood.
+    """
     extra = posixpath.join(path, IDENTITY_FILE)
     if not tf.io.gfile.exists(extra):
         return None
-    with tf.io.gfile.GFile(extra) as file:
-        return json.loads(file.read())
+    with tf.io.gfile.GFile(extra, "rb") as file:
+        content = file.read()
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise UserError(
+            f"{extra}: not the identity of a descriptor ({error}); export the model again"
+        ) from error
 
 
 def model_checksum(path: str) -> str:
@@ -138,17 +152,27 @@ def load_weights(network: tf_keras.Model, path: str) -> None:
         reader = tf.train.load_checkpoint(posixpath.join(path, "variables", "variables"))
     except (ValueError, tf.errors.OpError) as error:
         raise UserError(f"{path}: no variables to start from ({error})") from error
-    shapes = reader.get_variable_to_shape_map()
-    for variable in network.variables:
-        name = _VARIABLE.format(_key(variable))
-        if shapes.get(name) != list(variable.shape):
+    prefix = _VARIABLE.partition("{}")[0]
+    there = {
+        name: shape
+        for name, shape in reader.get_variable_to_shape_map().items()
+        if name.startswith(prefix)
+    }
+    here = {_VARIABLE.format(_key(variable)): variable for variable in network.variables}
+    for name in sorted(there.keys() | here.keys()):
+        mine = list(here[name].shape) if name in here else "absent"
+        if there.get(name, "absent") != mine:
             raise UserError(
-                f"{path}: warm start needs the same architecture, but {variable.name} is "
-                f"{shapes.get(name, 'absent')} there and {list(variable.shape)} here; set the same "
-                f"model settings or switch warm_start off"
+                f"{path}: warm start needs the same architecture, but {name.split('/')[1]} is "
+                f"{there.get(name, 'absent')} there and {mine} here; set the same model settings "
+                f"or switch warm_start off"
             )
-    for variable in network.variables:
-        variable.assign(reader.get_tensor(_VARIABLE.format(_key(variable))))
+    try:
+        values = {name: reader.get_tensor(name) for name in here}
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: its variables cannot be read ({error.message})") from error
+    for name, variable in here.items():
+        variable.assign(values[name])
 
 
 def _key(variable: tf.Variable) -> str:
@@ -167,11 +191,14 @@ class _Served(tf.Module):
         self._folded = FoldedNetwork(network)
         self._normalisation = normalisation
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.uint8, PATCHES_INPUT)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None], tf.uint8, PATCHES_INPUT)],
+        autograph=False,
+    )
     def describe(self, patches: tf.Tensor) -> dict[str, tf.Tensor]:
         return {OUTPUT: self._descriptors(image.resize_area(patches))}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, RECORDS_INPUT)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, RECORDS_INPUT)], autograph=False)
     def describe_records(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = {records.PATCHES: records.feature_spec()[records.PATCHES]}
         raw = tf.io.parse_example(serialized, spec)[records.PATCHES]

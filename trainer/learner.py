@@ -27,6 +27,9 @@ METRICS = (
 )
 
 
+_PART = 1024  # patches described at a time
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Weights, batch norm statistics and optimizer slots, in host memory."""
@@ -66,7 +69,7 @@ class Learner:
             # The optimizer's own compilation is for accelerators; the step compiles as a whole.
             self.optimizer = tf_keras.optimizers.Adam(1e-3, jit_compile=False)
             self.optimizer.build(self.model.trainable_variables)
-        self._forward = tf.function(self._infer)
+        self._forward = tf.function(self._infer, autograph=False)
         self._steps: dict[tuple[int, int], Callable[..., tf.Tensor]] = {}
 
     def train(
@@ -102,11 +105,28 @@ class Learner:
     def probe(self, patches: np.ndarray, variants: int) -> probe.ProbeSignals:
         """Returns the signals of a batch uint8 [S*K, 32, 32] in inference mode."""
         embedding, descriptors = self.forward(patches)
+        share = self._share(descriptors, variants)
+        return probe.signals(embedding, descriptors, variants, share)
+
+    def _share(self, descriptors: np.ndarray, variants: int) -> float:
         hardest = batch_hard.hardest_distances(
             tf.constant(descriptors), variants, squared=self.loss.squared
         )
-        share = self.loss.share(float(tf.reduce_mean(self.loss.per_anchor(hardest))))
-        return probe.signals(embedding, descriptors, variants, share)
+        return self.loss.share(float(tf.reduce_mean(self.loss.per_anchor(hardest))))
+
+    def share_on(self, patches: np.ndarray, variants: int) -> float:
+        """Returns the loss on a batch as a share of the collapse point, in inference mode.
+
+        Args:
+            patches: uint8 [S*K, 32, 32]; described in parts, as the batch may be so large that
+                its feature maps are not to lie in memory at once.
+            variants: K.
+        """
+        parts = [
+            self.forward(patches[start : start + _PART])[1]
+            for start in range(0, len(patches), _PART)
+        ]
+        return self._share(np.concatenate(parts), variants)
 
     def calibrate(self, patches: np.ndarray) -> None:
         """Sets the batch norms' statistics to those of a batch, so that inference is meaningful.
@@ -125,7 +145,8 @@ class Learner:
         # A function of its own: the momentum is a constant of a traced graph.
         self._strategy.run(
             tf.function(
-                lambda: self.model(image.normalise(pixels, self.normalisation), training=True)
+                lambda: self.model(image.normalise(pixels, self.normalisation), training=True),
+                autograph=False,
             )
         )
         for layer in norms:
@@ -170,8 +191,15 @@ class Learner:
         def replica_step(patches: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
             return self._replica_step(patches, variants, rate, step)
 
-        step_function = tf.function(replica_step, jit_compile=True) if compiled else replica_step
+        step_function = (
+            tf.function(replica_step, autograph=False, jit_compile=True)
+            if compiled
+            else replica_step
+        )
 
+        # Only the loop below is Python to convert. Converting what a step calls, down to the
+        # optimizer's functions, would take many seconds and change nothing.
+        @tf.autograph.experimental.do_not_convert
         def one(batches: tf.Tensor, number: tf.Tensor, rate: tf.Tensor, step: tf.Tensor):
             return step_function(batches[number], rate, step)
 

@@ -11,18 +11,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from trainer import export, manifest, packing, stages, strategy
-from trainer.batches import Sampler, SamplerState, largest_batch
+from trainer.batches import Sampler, SamplerState, check_stages, largest_batch
 from trainer.checkpoints import CheckpointStore
 from trainer.config import StageConfig, TrainerConfig
-from trainer.errors import UserError
-from trainer.files import write_text
+from trainer.files import make_writable_folder, write_text, writing
 from trainer.image import Normalisation
 from trainer.infeed import Infeed
 from trainer.learner import Learner, Snapshot
@@ -99,25 +97,26 @@ def train(
             a temporary one.
 
     Raises:
-        UserError: When the data cannot fill the batches, a shard is broken, or the devices
-            asked for are not there.
+        UserError: When the data cannot fill the batches, a shard is broken, the devices asked
+            for are not there, or a folder cannot be written.
     """
     clock = _Clock()
     _use_threads(config.threads)
     placement = strategy.create(config)
     strategy.check_divisible(config, placement.num_replicas_in_sync)
     examples = manifest.read(examples_root)
+    check_stages(config.stages, examples)
+    for written in (output_dir, log_dir):
+        make_writable_folder(written)
     with _folder(pack_dir) as folder:
         train_set = packing.pack(examples_root, "train", transform_graph, folder)
         val_set = packing.pack(examples_root, "val", transform_graph, folder)
-        _check_plan(config, train_set)
         normalisation = _normalisation(config, train_set)
         learner = Learner(config, placement, normalisation)
         if warm_start:
             export.load_weights(learner.model, warm_start)
-        tf.io.gfile.makedirs(output_dir)
         run = _Run(config, learner, train_set, val_set, output_dir, log_dir, clock)
-        state = run.to_the_end()
+        state = run.to_the_end(calibrate=not warm_start)
     identity = export.describe_itself(learner.model, config, normalisation, examples)
     model_path = posixpath.join(output_dir, SERVING_DIR)
     export.save(learner.model, normalisation, identity, model_path)
@@ -145,6 +144,7 @@ class _Run:
         self._learner = learner
         self._data = train_set
         self._clock = clock
+        self._log_dir = log_dir
         self._writer = tf.summary.create_file_writer(log_dir)
         self._timeline = Timeline(output_dir, self._writer)
         self._store = CheckpointStore(posixpath.join(log_dir, "checkpoints"))
@@ -162,10 +162,17 @@ class _Run:
         self._stepping_seconds = 0.0
         self._waited = 0.0
 
-    def to_the_end(self) -> stages.ControllerState:
-        """Trains until the controller ends the run; the learner then holds the best weights."""
+    def to_the_end(self, calibrate: bool) -> stages.ControllerState:
+        """Trains until the controller ends the run; the learner then holds the best weights.
+
+        Args:
+            calibrate: Whether the network has no batch norm statistics yet.
+        """
         learner, settings = self._learner, self._config.controller
-        learner.calibrate(self._probe_batch)
+        if self._config.checkpoint_every:
+            self._store.clear()
+        if calibrate:
+            learner.calibrate(self._probe_batch)
         start = learner.probe(self._probe_batch, self._config.probe.variants)
         self._timeline.add("start", 0, 0, "before the first step", **start.as_dict())
         state = stages.ControllerState(
@@ -242,7 +249,7 @@ class _Run:
         self._stepping_seconds += seconds
         probe = learner.probe(self._probe_batch, self._config.probe.variants)
         next_share = None
-        if stages.wants_next_probe(state, steps):
+        if self._config.controller.enabled and stages.wants_next_probe(state, steps):
             next_share = self._share_on(state.following)
         speed = {"patches_per_second": steps * stage.batch / seconds}
         speed |= {"input_wait": waited / seconds, "learning_rate": float(rates[-1])}
@@ -268,7 +275,7 @@ class _Run:
             )
             self._next_batch = (stage, batch)
         batch = self._next_batch[1]
-        return self._learner.probe(batch, stage.variants_per_sequence).share
+        return self._learner.share_on(batch, stage.variants_per_sequence)
 
     def _probe_of(self, sequences: int, variants: int, noises: tuple[str, ...]) -> np.ndarray:
         state = SamplerState(self._config.seed, _PROBE_EPOCH)
@@ -299,7 +306,8 @@ class _Run:
         reason = "best on val" if self._best else "the last good one, as there is no val split"
         step = self._best[1] if self._best else state.step
         self._timeline.add("export", step, state.stage, reason, **self._scores)
-        self._writer.flush()
+        with writing(self._log_dir):
+            self._writer.flush()
 
     def _checkpoint_when_due(self, state: stages.ControllerState, infeed: Infeed) -> None:
         every = self._config.checkpoint_every
@@ -331,12 +339,12 @@ class _Run:
             f"training stage {state.stage + 1} of {len(state.plan)} "
             f"(S {stage.sequences_per_batch}, K {stage.variants_per_sequence})",
             state.stage_step + seen.steps,
-            stage.max_steps,
+            max(stage.max_steps, state.stage_step + seen.steps),
             f"loss {seen.loss:.3f}, {speed:,.0f} patches/s",
         )
 
     def _scalars(self, step: int, group: str, values: dict[str, float]) -> None:
-        with self._writer.as_default():
+        with writing(self._log_dir), self._writer.as_default():
             for name, value in values.items():
                 tf.summary.scalar(f"{group}/{name}", value, step=step)
 
@@ -361,17 +369,6 @@ def _sampler(data: PackedPatches, stage: StageConfig, state: SamplerState) -> Sa
     )
 
 
-def _check_plan(config: TrainerConfig, data: PackedPatches) -> None:
-    """Refuses a plan that the data cannot fill, before anything is trained."""
-    if not len(data):
-        raise UserError(
-            "the train split holds no patch sequence; expected at least one image sequence "
-            "there: check the data's split settings"
-        )
-    for stage in config.stages:
-        _sampler(data, stage, SamplerState(config.seed))
-
-
 def _normalisation(config: TrainerConfig, data: PackedPatches) -> Normalisation:
     if config.model.normalise == "patch":
         return Normalisation(kind="patch", floor=config.model.deviation_floor)
@@ -392,7 +389,6 @@ def _use_threads(threads: int) -> None:
 def _folder(kept: str | None) -> Iterator[str]:
     """Yields the folder to keep packed patches in, or a temporary one."""
     if kept is not None:
-        Path(kept).mkdir(parents=True, exist_ok=True)
         yield kept
         return
     with tempfile.TemporaryDirectory(prefix="packed-") as temporary:

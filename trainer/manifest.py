@@ -55,7 +55,7 @@ class Manifest(Settings):
             the exported model's identity).
     """
 
-    version: int = 1
+    version: Literal[1] = 1
     splits: dict[SplitName, tuple[SequenceEntry, ...]]
     skipped: tuple[SkippedSequence, ...] = ()
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -100,8 +100,11 @@ def read(root: str) -> Manifest:
         raise UserError(
             f"{path}: there is no manifest; expected a folder written by the pipeline's ExampleGen"
         )
-    with tf.io.gfile.GFile(path, "r") as file:
-        text = file.read()
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            text = file.read()
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: cannot be read ({error.message})") from error
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:

@@ -7,6 +7,7 @@ Transform graph, and written under a temporary name that is renamed when it is w
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import posixpath
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
@@ -58,8 +60,8 @@ class PackedPatches:
     def pixel_statistics(self) -> tuple[float, float]:
         """Mean and standard deviation of all pixels, in grey levels (streamed)."""
         histogram = np.zeros(256, np.int64)
-        for start in range(0, len(self), 1024):
-            histogram += np.bincount(self.patches[start : start + 1024].ravel(), minlength=256)
+        for start in range(0, len(self), 128):
+            histogram += np.bincount(self.patches[start : start + 128].ravel(), minlength=256)
         levels = np.arange(256)
         mean = float(histogram @ levels / histogram.sum())
         variance = float(histogram @ (levels - mean) ** 2 / histogram.sum())
@@ -84,16 +86,24 @@ def pack(
     Raises:
         UserError: When a shard cannot be read or does not hold what the manifest says.
     """
+    if "://" in cache_dir:
+        raise UserError(
+            f"{cache_dir}: packed patches are memory-mapped; expected a folder on a local disk"
+        )
     listing = manifest.read(examples_root)
     key = _key(listing, split, transform_graph)
     folder = Path(cache_dir) / f"{split}-{key[:24]}"
     if not folder.is_dir():
+        resize = _resizer(transform_graph)
         temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
         try:
-            _write(listing, examples_root, split, _resizer(transform_graph), temporary)
-            temporary.rename(folder)
+            temporary.mkdir(parents=True)
+            _write(listing, examples_root, split, resize, temporary)
+            with contextlib.suppress(OSError):
+                temporary.rename(folder)  # unless another process was faster
+            if not folder.is_dir():
+                raise OSError(f"{temporary} cannot be renamed to {folder}")
         except OSError as error:
             raise UserError(f"{temporary}: packing the {split} patches failed ({error})") from error
         finally:
@@ -105,7 +115,13 @@ def _key(listing: manifest.Manifest, split: manifest.SplitName, graph: str | Non
     digest = hashlib.sha256(_FORMAT.encode())
     for entry in listing.splits.get(split, ()):
         digest.update(f"{entry.name}/{entry.source}/{entry.count}/{entry.checksum}\n".encode())
-    for path in _files_under(_graph_folder(graph)) if graph else ():
+    files = _files_under(_graph_folder(graph)) if graph else []
+    if graph and not files:
+        raise UserError(
+            f"{_graph_folder(graph)}: there is no Transform graph; expected the output of the "
+            f"pipeline's Transform"
+        )
+    for path in files:
         digest.update(path.rpartition("transform_fn")[2].encode())
         with tf.io.gfile.GFile(path, "rb") as file:
             digest.update(file.read())
@@ -131,11 +147,27 @@ def _write(
     resize: Resizer,
     folder: Path,
 ) -> None:
-    """Streams the shards of a split into the array of a packed folder."""
+    """Streams the shards of a split into the array of a packed folder.
+
+    Written as a file, not through a map: a full disk is then an error and not a signal that
+    ends the process, and no written page counts as memory of the process.
+    """
     total = listing.count(split)
-    patches = np.lib.format.open_memmap(
-        folder / "patches.npy", mode="w+", dtype=np.uint8, shape=(total, *PACKED_SHAPE)
-    )
+    with open(folder / "patches.npy", "wb") as file:
+        shape = (total, *PACKED_SHAPE)
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        _write_patches(listing, root, split, resize, file)
+
+
+def _write_patches(
+    listing: manifest.Manifest,
+    root: str,
+    split: manifest.SplitName,
+    resize: Resizer,
+    file: BinaryIO,
+) -> None:
+    total = listing.count(split)
     place = 0
     for entry in listing.splits.get(split, ()):
         digest = hashlib.sha256()
@@ -146,12 +178,11 @@ def _write(
                     raise _not_as_listed(path, entry)
                 for record in batch:
                     digest.update(record)
-                patches[place : place + len(batch)] = _resized(resize, batch, path, first)
+                file.write(_resized(resize, batch, path, first).tobytes())
                 place += len(batch)
                 report(f"packing {split} patches", place, total)
         if place != end or digest.hexdigest() != entry.checksum:
             raise _not_as_listed(posixpath.join(root, entry.shards[-1]), entry)
-    patches.flush()
 
 
 def _batches(path: str) -> Iterator[tuple[int, list[bytes]]]:
@@ -170,8 +201,11 @@ def _resized(resize: Resizer, batch: list[bytes], path: str, first: int) -> np.n
         for number, serialized in enumerate(batch):  # find the one that the graph refused
             try:
                 records.decode(serialized)
-            except ValueError as error:
-                raise records.unreadable(path, first + number, str(error)) from error
+                tf.io.parse_example([serialized], records.feature_spec())  # says what is missing
+                resize([serialized])
+            except (ValueError, tf.errors.InvalidArgumentError) as error:
+                why = str(getattr(error, "message", error)).splitlines()[0]
+                raise records.unreadable(path, first + number, why) from error
         raise
 
 
@@ -186,7 +220,7 @@ def _resizer(transform_graph: str | None) -> Resizer:
     """Returns what turns serialized records into uint8 [B, 16, 32, 32]."""
     apply = _direct if transform_graph is None else _through_graph(transform_graph)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def resize(serialized: tf.Tensor) -> tf.Tensor:
         features = tf.io.parse_example(serialized, records.feature_spec())
         return tf.saturate_cast(tf.round(apply(features)), tf.uint8)
@@ -195,8 +229,15 @@ def _resizer(transform_graph: str | None) -> Resizer:
 
 
 def patches_from_bytes(serialized: tf.Tensor) -> tf.Tensor:
-    """Resizes raw patch bytes, string [B], to float32 [B, 16, 32, 32]."""
-    pixels = tf.reshape(tf.io.decode_raw(serialized, tf.uint8), [-1, *records.PATCH_SHAPE[1:]])
+    """Resizes raw patch bytes, string [B], to float32 [B, 16, 32, 32].
+
+    Raises:
+        tf.errors.InvalidArgumentError: When the bytes are not those of 16 patches.
+    """
+    flat = tf.io.decode_raw(serialized, tf.uint8)
+    # By the number of records: 16 records of 15 patches would pass for 15 of 16.
+    count = tf.size(serialized) * records.PATCH_SHAPE[0]
+    pixels = tf.reshape(flat, tf.stack([count, *records.PATCH_SHAPE[1:]]))
     return tf.reshape(image.resize_area(pixels), [-1, *PACKED_SHAPE])
 
 
@@ -219,9 +260,14 @@ def _through_graph(transform_graph: str) -> Callable[[dict[str, tf.Tensor]], tf.
     if function is not None:
         concrete = getattr(function, "concrete_functions", [function])[0]
         names = concrete.structured_input_signature[0][0]
-    else:
+    elif "transform_signature" in loaded.signatures:
         function = loaded.signatures["transform_signature"]
         names = function.structured_input_signature[1]
+    else:
+        raise UserError(
+            f"{folder}: a SavedModel, but not the graph of a Transform (no `transform_fn` and no "
+            f"signature `transform_signature`)"
+        )
 
     def apply(features: dict[str, tf.Tensor]) -> tf.Tensor:
         fed = {name: features[name] for name in names}

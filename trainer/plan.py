@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from trainer.config import StageConfig
+from trainer.variants import TARGETS
 
 _UNIT = 8  # S of an inserted stage is a multiple of it
 _SMALLEST = 16  # patch sequences in the easiest batch that a rollback goes down to
@@ -61,8 +62,12 @@ def intermediate(before: StageConfig, after: StageConfig, multiple: int) -> Stag
 
 def _shaped(stage: StageConfig, sequences: int, variants: int, multiple: int) -> StageConfig | None:
     """Returns half of `stage` with a smaller batch, or None when that would be its own shape."""
+    # Rounded down, so that data which fill the given stages fill this one too.
     unit = math.lcm(multiple, _UNIT)
-    sequences = max(unit, sequences // unit * unit)
+    if sequences < unit:
+        unit = multiple
+    sequences = max(2, unit, sequences // unit * unit)
+    variants = min(variants, 1 + TARGETS * len(stage.noises))
     steps = max(1, stage.max_steps // 2)
     shaped = stage.model_copy(
         update={

@@ -89,6 +89,7 @@ class ControllerState:
         suspicious: Observations with the signs of an onset since the last one without; those
             of a distance that grows again are not counted, because the first steps of
             healthy runs bring one down for a while.
+        next_share: Share on the next stage's probe when it was last measured in the stage.
         distance: Relative probe distance at the last observation of the stage.
         rollbacks: Rollbacks so far.
         inserted: Intermediate stages inserted for promotions so far.
@@ -110,6 +111,7 @@ class ControllerState:
     lowest_at: int = 0
     suspicious: int = 0
     distance: float = math.inf
+    next_share: float | None = None
     rollbacks: int = 0
     inserted: int = 0
     patches: int = 0
@@ -216,6 +218,7 @@ def _advanced(
         smoothed=smoothed,
         lowest=smoothed if improved else state.lowest,
         lowest_at=stage_step if improved else state.lowest_at,
+        next_share=state.next_share if seen.next_share is None else seen.next_share,
         patches=state.patches + seen.steps * state.current.batch,
     )
 
@@ -241,6 +244,8 @@ def _sign_of_collapse(
 
 def _is_good(state: ControllerState, seen: Observation) -> bool:
     relative = seen.probe.pair_distance / state.healthy_distance
+    if not math.isfinite(relative):
+        return False
     return relative >= _HEALTHY_DISTANCE or seen.share < _LEARNING_SHARE
 
 
@@ -258,14 +263,14 @@ def _moved_on(
     if state.stage_step < stage.min_steps or not (settings.enabled or used_up):
         return state, []
     values = {"smoothed_share": state.smoothed or 0.0}
-    if seen.next_share is not None:
-        values["next_share"] = seen.next_share
+    if state.next_share is not None:
+        values["next_share"] = state.next_share
     earned = _earned_promotion(state, seen, settings)
     plateau = state.stage_step - state.lowest_at >= settings.plateau_steps
     if not (earned or plateau or used_up):
         return state, []
     if not earned and settings.enabled and state.inserted < settings.max_inserted:
-        too_big = (seen.next_share or 0.0) > settings.intermediate_above
+        too_big = (state.next_share or 0.0) > settings.intermediate_above
         between = intermediate(stage, following, state.multiple)
         if too_big and between is not None:
             plan = (*state.plan[: state.stage + 1], between, *state.plan[state.stage + 1 :])
@@ -315,6 +320,7 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         lowest_at=0,
         suspicious=0,
         distance=math.inf,
+        next_share=None,
         speed_mark=None,
     )
 

@@ -18,24 +18,19 @@ def create(config: TrainerConfig) -> tf.distribute.Strategy:
     Raises:
         UserError: When what is asked for is not there.
     """
+    if config.strategy == "tpu" or (config.strategy == "auto" and config.tpu):
+        # Before anything lists devices: a TPU system is initialised first of all.
+        return _tpu(config.tpu or "local")
     gpus = tf.config.list_logical_devices("GPU")
     name: str = config.strategy
     if name == "auto":
-        name = _best(config, len(gpus))
+        name = "mirrored" if len(gpus) > 1 else "one_device"
         _log.info("strategy auto: %s", name)
-    if name == "tpu":
-        return _tpu(config.tpu or "local")
     if name == "mirrored":
         # Without GPUs the logical CPU devices are the replicas, which is how tests have two.
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     return tf.distribute.OneDeviceStrategy(gpus[0].name if gpus else "/cpu:0")
-
-
-def _best(config: TrainerConfig, gpus: int) -> str:
-    if config.tpu:
-        return "tpu"
-    return "mirrored" if gpus > 1 else "one_device"
 
 
 def _tpu(name: str) -> tf.distribute.Strategy:
@@ -44,7 +39,7 @@ def _tpu(name: str) -> tf.distribute.Strategy:
         if name != "local":
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
-    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+    except (ValueError, RuntimeError, OSError, ImportError, tf.errors.OpError) as error:
         raise UserError(
             f"tpu is {name!r}, but no TPU answers there ({error}); expected the name of one, or "
             f"'local' on a TPU VM; set strategy to one_device to train without"

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.files import write_text
+from trainer.files import write_text, writing
 
 FILE_NAME = "timeline.json"
 
@@ -39,5 +39,5 @@ class Timeline:
         entry = {"event": event, "step": step, "stage": stage, "reason": reason, **values}
         self.events.append(entry)
         write_text(self.path, json.dumps(self.events, indent=1))
-        with self._writer.as_default():
+        with writing(self.path), self._writer.as_default():
             tf.summary.text(f"events/{event}", json.dumps(entry), step=step)

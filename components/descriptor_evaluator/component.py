@@ -17,9 +17,8 @@ class DescriptorEvaluatorSpec(component_spec.ComponentSpec):
     PARAMETERS: ClassVar = {
         executor.SETTINGS_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
-        executor.TASKS_FINGERPRINT_KEY: component_spec.ExecutionParameter(
-            type=str, optional=True
-        ),
+        executor.TASKS_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str, optional=True),
+        executor.DESTINATION_STATE_KEY: component_spec.ExecutionParameter(type=str, optional=True),
         executor.CACHE_FOLDER_KEY: component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar = {
@@ -63,6 +62,7 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
         baseline_model: types.BaseChannel | None = None,
         cache_dir: str | None = None,
         tasks_fingerprint: str = "",
+        destination_state: str = "",
     ):
         """Builds the component.
 
@@ -78,6 +78,8 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
                 keeps nothing.
             tasks_fingerprint: Changes with the published task files, if any are used; only
                 part of the cache key.
+            destination_state: Changes with every push and rollback (the gate looks at earlier
+                pushed models, too); only part of the cache key.
         """
         super().__init__(
             spec=DescriptorEvaluatorSpec(
@@ -90,5 +92,6 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
                 code_fingerprint=code_fingerprint,
                 cache_dir=cache_dir,
                 tasks_fingerprint=tasks_fingerprint,
+                destination_state=destination_state,
             )
         )

@@ -55,6 +55,7 @@ SETTINGS_KEY = "settings"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 CACHE_FOLDER_KEY = "cache_dir"
 TASKS_FINGERPRINT_KEY = "tasks_fingerprint"
+DESTINATION_STATE_KEY = "destination_state"
 
 CANDIDATE = "candidate"
 PRODUCTION = "production"

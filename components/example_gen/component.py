@@ -6,16 +6,40 @@ import json
 from typing import Any
 
 from google.protobuf import struct_pb2
+from tfx.components.example_gen import driver
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
+from tfx.types import standard_component_specs
 
 from components.example_gen import executor
+from trainer.errors import UserError
 from trainer.manifest import SPLITS
 
 # What lies below a data folder, by source: the images, and the tables beside them
 # (sources.csv, a splits file), so that TFX's fingerprint sees an edit of either.
 _PATTERNS = {"strips": "*/*", "sequences": "*/*", "photos": "*"}
+
+
+class Driver(driver.FileBasedDriver):
+    """TFX's driver; what it does not find is told as the user's mistake."""
+
+    def resolve_exec_properties(
+        self, exec_properties: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Resolves span and version and fingerprints the files.
+
+        Raises:
+            UserError: When no file matches the pattern, or the pattern is none.
+        """
+        try:
+            return super().resolve_exec_properties(exec_properties, *args, **kwargs)
+        except ValueError as error:
+            base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+            raise UserError(
+                f"data.pattern: {error}; expected files below {base} that match, e.g. "
+                "span-{SPAN}/v{VERSION}/*/* (photographs: span-{SPAN}/*)"
+            ) from error
 
 
 class PatchExampleGen(FileBasedExampleGen):
@@ -30,6 +54,7 @@ class PatchExampleGen(FileBasedExampleGen):
        `val` and `eval` (uncompressed TFRecord shards) and `manifest.json` beside them.
     """
 
+    DRIVER_CLASS = Driver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(

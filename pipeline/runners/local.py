@@ -8,6 +8,7 @@ import hashlib
 import posixpath
 import time
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,8 @@ from pipeline import beam_options
 from pipeline.config import PipelineConfig
 from pipeline.graph import Places, create_pipeline
 
-Kind = Literal["started", "cached", "finished", "failed"]
+Kind = Literal["started", "cached", "finished", "failed", "stopped"]
+_SCHEMA_NAME = "schema.pbtxt"
 Outputs = dict[str, dict[str, list[metadata_store_pb2.Artifact]]]
 
 
@@ -35,7 +37,7 @@ class RunEvent:
     """A component changed its state.
 
     Attributes:
-        kind: What happened.
+        kind: What happened; `stopped` when the user interrupted it.
         component: Name of the component.
         number: Its place in the run, from 1.
         total: Number of components.
@@ -75,7 +77,7 @@ class RunResult:
 
 
 class LocalRunner(tfx_runner.IrBasedRunner):
-    """TFX's local runner with a word on each component: started, cached, finished or failed."""
+    """TFX's local runner with a word on each component: how it began and how it ended."""
 
     def __init__(self, on_event: Callable[[RunEvent], None] = lambda event: None):
         self._on_event = on_event
@@ -108,8 +110,9 @@ class LocalRunner(tfx_runner.IrBasedRunner):
             try:
                 with user_errors():
                     states[name], outputs[name] = _launch(pipeline, node.pipeline_node)
-            except BaseException:
-                self._on_event(RunEvent("failed", *place, time.monotonic() - started))
+            except BaseException as error:
+                kind: Kind = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+                self._on_event(RunEvent(kind, *place, time.monotonic() - started))
                 raise
             self._on_event(RunEvent(states[name], *place, time.monotonic() - started))
         return RunResult(run_id, time.monotonic() - begin, states, outputs)
@@ -219,9 +222,8 @@ def _absolute(path: str) -> str:
 
 def _schema_by_content(work: Path) -> Path:
     """Copies the schema to a name made of its content: TFX's cache key holds only the name."""
-    source = Path(__file__).parents[2] / "components" / "schema" / "schema.pbtxt"
-    content = source.read_bytes()
-    target = work / "schema" / hashlib.sha256(content).hexdigest()[:16] / source.name
+    content = (resources.files("components.schema") / _SCHEMA_NAME).read_bytes()
+    target = work / "schema" / hashlib.sha256(content).hexdigest()[:16] / _SCHEMA_NAME
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_suffix(".tmp")

@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
+from rich import box
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,7 @@ from trainer.variants import NOISE_NAMES
 
 _METRIC_NAMES = {"ap": "mAP", "auc": "AUC", "success_rate": "success rate"}
 _NOTHING = "-"
+_UNLIMITED = 10_000  # columns
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,12 @@ def print_report(console: Console, report: Report) -> None:
     """Prints the table of results, the verdict with its reasons and the model's place."""
     verdict = report.verdict
     if verdict.table:
-        console.print(results_table(verdict.table))
+        table = results_table(verdict.table)
+        unlimited = console.options.update(width=_UNLIMITED)
+        if console.measure(table, options=unlimited).maximum > console.width:
+            table = results_table(verdict.table, brief=True)
+        console.print(table)
+        console.print()
     for name, reason in report.skipped:
         _say(console, f"Left out: {name}: {reason}", "yellow")
     _say(console, verdict.summary, "bold green" if verdict.blessed else "bold red")
@@ -58,30 +65,63 @@ def print_report(console: Console, report: Report) -> None:
         _say(console, f"In production: {report.production_path}", "")
 
 
-def results_table(rows: Sequence[TableRow]) -> Table:
-    """Lays results out per task and noise, in per cent, baselines and production beside them."""
+def results_table(rows: Sequence[TableRow], brief: bool = False) -> Table:
+    """Lays results out per task and noise, in per cent, baselines and production beside them.
+
+    Args:
+        rows: In the order in which they are shown.
+        brief: For a narrow terminal: of production only the mean change is shown.
+    """
     baselines = list(dict.fromkeys(name for row in rows for name in row.baselines))
-    table = Table(title="Held-out results in per cent", title_justify="left")
+    compared = any(not math.isnan(row.production) for row in rows)
+    table = Table(
+        title=f"Held-out results in per cent{_sources(rows)}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("task")
     table.add_column("noise")
-    table.add_column("metric")
-    for heading in ("model", "95 % interval", "sources", *baselines, "production", "change"):
+    headings = ["model", "95 % interval", *(name.replace("-", "-\n", 1) for name in baselines)]
+    if compared:
+        headings += ["change"] if brief else ["production", "change"]
+    for heading in headings:
         table.add_column(heading, justify="right")
-    for task, group in itertools.groupby(rows, key=lambda row: (row.task, row.metric)):
-        for number, row in enumerate(group):
-            table.add_row(
-                task[0] if number == 0 else "",
+    for (task, metric), group in itertools.groupby(rows, key=lambda row: (row.task, row.metric)):
+        lines = list(group)
+        labels = _labels(task, _METRIC_NAMES.get(metric, metric), len(lines))
+        for label, row in zip(labels, lines, strict=True):
+            cells: list[RenderableType] = [
+                label,
                 NOISE_NAMES.get(row.noise, row.noise),
-                _METRIC_NAMES.get(row.metric, row.metric),
                 Text(_percent(row.candidate), "bold"),
                 _interval(row.low, row.high),
-                str(row.sources) if row.sources else _NOTHING,
                 *(_percent(row.baselines.get(name, math.nan)) for name in baselines),
-                _percent(row.production),
-                _change(row),
-            )
+            ]
+            if compared:
+                cells += [] if brief else [_percent(row.production)]
+                cells.append(_change(row, brief))
+            table.add_row(*cells)
         table.add_section()
     return table
+
+
+def _labels(task: str, metric: str, count: int) -> list[str]:
+    """Names a group of lines: the task on the first one, what was measured below it."""
+    if count == 1:
+        return [f"{task} {metric}"]
+    return [task, f"  {metric}"] + [""] * (count - 2)
+
+
+def _sources(rows: Sequence[TableRow]) -> str:
+    """Says over how many sources the intervals are, which is how far they can be trusted."""
+    counts = sorted({row.sources for row in rows if row.sources})
+    if not counts:
+        return ""
+    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"; intervals over {span} source{'' if span == '1' else 's'}"
 
 
 def _percent(value: float, sign: str = "") -> str:
@@ -94,11 +134,12 @@ def _interval(low: float, high: float, sign: str = "") -> str:
     return f"{_percent(low, sign)} .. {_percent(high, sign)}"
 
 
-def _change(row: TableRow) -> str:
+def _change(row: TableRow, brief: bool) -> str:
     if row.change is None:
         return _NOTHING
     interval = _interval(row.change.low, row.change.high, "+")
-    return _percent(row.change.mean, "+") + ("" if interval == _NOTHING else f" ({interval})")
+    wanted = not brief and interval != _NOTHING
+    return _percent(row.change.mean, "+") + (f" ({interval})" if wanted else "")
 
 
 def _say(console: Console, sentence: str, style: str) -> None:

@@ -18,6 +18,8 @@ from trainer.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
 _BAR_WIDTH = 24
+_NARROW_BAR_WIDTH = 10
+_WIDE_ENOUGH = 110  # columns from which there is room for the wide bar
 _MARKS = {"finished": ("✓", "green"), "cached": ("✓", "dim"), "failed": ("✗", "red")}
 
 
@@ -26,7 +28,7 @@ class Event(Protocol):
 
     @property
     def kind(self) -> str:
-        """`started`, `cached`, `finished` or `failed`."""
+        """`started`, `cached`, `finished`, `failed` or `stopped`."""
 
     @property
     def component(self) -> str:
@@ -130,34 +132,39 @@ class RunView:
         )
 
     def _render(self) -> Table:
+        """One line per component whatever the width: only the last column gives way."""
         table = Table.grid(padding=(0, 1))
-        for width in (2, None, None, None):
-            table.add_column(width=width, no_wrap=True)
+        for _ in ("mark", "name", "time", "bar"):
+            table.add_column(no_wrap=True)
+        # Its texts do not wrap, but the column may: otherwise rich narrows all columns alike.
+        table.add_column(overflow="ellipsis")
+        bar_width = _BAR_WIDTH if self._console.width >= _WIDE_ENOUGH else _NARROW_BAR_WIDTH
         with self._lock:
             for row in (*self._rows.values(), *([self._before] if self._before else [])):
-                table.add_row(*_cells(row))
+                table.add_row(*_cells(row, bar_width))
         return table
 
 
-def _cells(row: _Row) -> tuple[RenderableType, ...]:
-    """Returns mark, name, time and what there is to say."""
+def _cells(row: _Row, bar_width: int) -> tuple[RenderableType, ...]:
+    """Returns mark, name, time, bar and what there is to say."""
     if row.state == "started":
         elapsed = Text(f"{time.monotonic() - row.started:.0f} s", style="cyan")
-        progress = Text("") if row.progress is None else _progress_cell(row.progress)
-        return row.spinner, Text(row.component, style="bold"), elapsed, progress
+        name = Text(row.component, style="bold")
+        return row.spinner, name, elapsed, *_progress_cells(row.progress, bar_width)
     mark, style = _MARKS.get(row.state, ("-", "yellow"))
     took = "cached" if row.state == "cached" else f"{row.seconds:.1f} s"
     said = "" if row.state in _MARKS else row.state
-    return Text(mark, style), Text(row.component, style), Text(took, "dim"), Text(said, style)
+    return Text(mark, style), Text(row.component, style), Text(took, "dim"), "", Text(said, style)
 
 
-def _progress_cell(progress: Progress) -> RenderableType:
-    text = Text(f"{progress.label} {_count(progress)} {progress.detail}".rstrip())
+def _progress_cells(progress: Progress | None, bar_width: int) -> tuple[RenderableType, ...]:
+    """Returns bar and text; the count stands before what a narrow terminal may cut off."""
+    if progress is None:
+        return "", ""
+    text = Text(f"{_count(progress)} {progress.label} {progress.detail}".rstrip(), no_wrap=True)
     if not progress.total:
-        return text
-    cell = Table.grid(padding=(0, 1))
-    cell.add_row(ProgressBar(progress.total, progress.done, width=_BAR_WIDTH), text)
-    return cell
+        return "", text
+    return ProgressBar(progress.total, progress.done, width=bar_width), text
 
 
 def _count(progress: Progress) -> str:

@@ -92,11 +92,20 @@ def test_signatures_are_the_agreed_ones(saved):
 
 def test_patches_of_any_size_are_described(saved):
     serving = tf.saved_model.load(saved).signatures["serving_default"]
-    for shape in ((3, 65, 65), (2, 32, 32), (1, 80, 50), (0, 65, 65)):
+    for shape in ((3, 65, 65), (2, 32, 32), (1, 80, 50)):
         described = serving(patches=tf.zeros(shape, tf.uint8))["descriptors"]
         assert described.shape == (shape[0], 64)
     lengths = np.linalg.norm(serving(patches=tf.constant(_patches()))["descriptors"], axis=1)
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
+
+
+def test_no_patch_at_all_gets_no_descriptor(saved):
+    signatures = tf.saved_model.load(saved).signatures
+    for shape in ((0, 65, 65), (0, 32, 32)):
+        none = signatures["serving_default"](patches=tf.zeros(shape, tf.uint8))["descriptors"]
+        assert none.shape == (0, 64)
+    none = signatures["serialized_records"](records=tf.zeros([0], tf.string))["descriptors"]
+    assert none.shape == (0, 16, 64)
 
 
 def test_records_get_the_same_descriptors_as_their_patches(saved):
@@ -200,3 +209,19 @@ def test_a_warm_start_from_another_architecture_is_refused(saved, tmp_path):
         export.load_weights(wider, saved)
     with pytest.raises(UserError, match="no variables"):
         export.load_weights(wider, str(tmp_path))
+    other_ending = ModelConfig(width=0.1, dimension=64, final_normalisation="l2")
+    with pytest.raises(UserError, match=r"final_norm_moving_mean is \[64\] there"):
+        export.load_weights(model.build(other_ending, seed=1), saved)
+
+
+def test_a_broken_identity_is_refused_by_name(tmp_path):
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / export.IDENTITY_FILE).write_text("{")
+    with pytest.raises(UserError, match=r"descriptor\.json: not the identity"):
+        export.read_identity(str(tmp_path))
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file/model: cannot be written"):
+        _save(tmp_path / "file" / "model")

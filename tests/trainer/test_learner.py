@@ -35,8 +35,21 @@ def _learner(config: TrainerConfig = _CONFIG) -> Learner:
     return Learner(config, placement, image.Normalisation(kind="patch"))
 
 
-def test_steps_lower_the_loss_and_are_traced_once(batches):
-    learner = _learner()
+@pytest.fixture(scope="module")
+def traced() -> Learner:
+    """One learner for all tests of the standard step, which takes seconds to trace."""
+    return _learner()
+
+
+@pytest.fixture
+def learner(traced):
+    """The traced learner as it was before its first step."""
+    start = traced.snapshot()
+    yield traced
+    traced.restore(start)
+
+
+def test_steps_lower_the_loss_and_are_traced_once(batches, learner):
     rates = np.full(4, 3e-3, np.float32)
     history = [learner.train(batches, 2, rates, 4 * block) for block in range(8)]
     assert set(history[0]) == set(METRICS)
@@ -49,8 +62,7 @@ def test_steps_lower_the_loss_and_are_traced_once(batches):
     assert learner.optimizer.iterations.numpy() == 33
 
 
-def test_a_rate_of_zero_changes_no_weight(batches):
-    learner = _learner()
+def test_a_rate_of_zero_changes_no_weight(batches, learner):
     before = learner.snapshot()
     learner.train(batches, 2, np.zeros(4, np.float32), 0)
     for old, new in zip(before.model, learner.snapshot().model, strict=True):
@@ -58,13 +70,14 @@ def test_a_rate_of_zero_changes_no_weight(batches):
             np.testing.assert_array_equal(old, new)
 
 
-def test_a_snapshot_brings_weights_statistics_and_slots_back(batches):
-    learner = _learner()
+def test_a_snapshot_brings_weights_statistics_and_slots_back(batches, learner):
     rates = np.full(4, 1e-2, np.float32)
     learner.train(batches, 2, rates, 0)
     snapshot = learner.snapshot()
     first = learner.train(batches, 2, rates, 4)
+    assert learner.optimizer.iterations.numpy() == 8
     learner.restore(snapshot)
+    assert learner.optimizer.iterations.numpy() == 4
     again = learner.snapshot()
     for old, new in zip(
         snapshot.model + snapshot.optimizer, again.model + again.optimizer, strict=True
@@ -73,8 +86,7 @@ def test_a_snapshot_brings_weights_statistics_and_slots_back(batches):
     assert learner.train(batches, 2, rates, 4) == pytest.approx(first, rel=1e-4)
 
 
-def test_calibration_makes_inference_resemble_training(batches):
-    learner = _learner()
+def test_calibration_makes_inference_resemble_training(batches, learner):
     patches = batches[0]
     learner.calibrate(patches)
     inputs = image.normalise(patches, learner.normalisation)
@@ -85,8 +97,7 @@ def test_calibration_makes_inference_resemble_training(batches):
     np.testing.assert_allclose(inferred, trained, atol=0.02)
 
 
-def test_the_probe_reports_the_loss_and_does_not_train(batches):
-    learner = _learner()
+def test_the_probe_reports_the_loss_and_does_not_train(batches, learner):
     learner.calibrate(batches[0])
     before = learner.snapshot()
     found = learner.probe(batches[0], 2)
@@ -98,10 +109,20 @@ def test_the_probe_reports_the_loss_and_does_not_train(batches):
         np.testing.assert_array_equal(old, new)
 
 
+def test_a_share_is_that_of_the_whole_batch_though_described_in_parts(
+    batches, learner, monkeypatch
+):
+    learner.calibrate(batches[0])
+    whole = learner.share_on(batches[0], 2)
+    assert whole == pytest.approx(learner.probe(batches[0], 2).share, rel=1e-5)
+    monkeypatch.setattr("trainer.learner._PART", 12)  # not a divisor of 32
+    assert learner.share_on(batches[0], 2) == pytest.approx(whole, rel=1e-5)
+
+
 @pytest.mark.slow
-def test_the_step_compiles_with_xla(batches):
+def test_the_step_compiles_with_xla(batches, learner):
     rates = np.full(4, 1e-3, np.float32)
-    plain = _learner().train(batches, 2, rates, 0)
+    plain = learner.train(batches, 2, rates, 0)
     compiled = _learner(_CONFIG.model_copy(update={"jit_compile": "on"}))
     assert compiled.train(batches, 2, rates, 0) == pytest.approx(plain, rel=1e-3)
 
@@ -124,12 +145,12 @@ for name in ("one_device", "mirrored"):
     placement = create(config)
     learner = Learner(config, placement, image.Normalisation(kind="patch"))
     metrics = learner.train(patches, 2, np.full(1, 1e-3, np.float32), 0)
-    learner.calibrate(patches[0])
-    snapshot = learner.snapshot()
-    learner.restore(snapshot)
-    weights.append((metrics, snapshot.optimizer, learner.forward(patches[0])[1]))
+    weights.append((metrics, learner.snapshot().optimizer))
     print(placement.num_replicas_in_sync, metrics)
-(first, slots, _), (second, other_slots, _) = weights
+learner.calibrate(patches[0])  # the last one's, on two replicas
+learner.restore(learner.snapshot())
+assert np.isfinite(learner.forward(patches[0])[1]).all()
+(first, slots), (second, other_slots) = weights
 assert placement.num_replicas_in_sync == 2
 for name in ("loss", "hardest_positive", "hardest_negative"):
     assert abs(first[name] - second[name]) < 1e-4, (name, first, second)

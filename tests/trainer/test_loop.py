@@ -146,7 +146,8 @@ def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
         tf.saved_model.load(path).signatures["serving_default"](patches=tf.constant(patches))
         for path in (result.model_path, again.model_path)
     ]
-    np.testing.assert_allclose(described[0]["descriptors"], described[1]["descriptors"], atol=1e-3)
+    np.testing.assert_array_equal(described[0]["descriptors"], described[1]["descriptors"])
+    assert first["descriptor_id"] == second["descriptor_id"]  # the same weights, bit for bit
     assert first["data_checksum"] == second["data_checksum"]
     assert [e["event"] for e in _events(folder)] == [e["event"] for e in _events(tmp_path)]
 
@@ -162,6 +163,41 @@ def test_an_empty_train_split_is_refused(tmp_path):
     write_examples(tmp_path / "examples", {"val": {"v_c": ("c", 3)}})
     with pytest.raises(UserError, match="train split holds no patch sequence"):
         _train(str(tmp_path / "examples"), tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_shard_is_named_and_leaves_no_model(tmp_path):
+    write_examples(tmp_path / "examples", _SPLITS)
+    shard = next((tmp_path / "examples" / "Split-val").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-7])
+    with pytest.raises(UserError, match=rf"{shard.name}: record 7 cannot be read"):
+        _train(str(tmp_path / "examples"), tmp_path)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_warm_start_begins_with_the_given_network(run, examples, tmp_path):
+    folder, result, _ = run
+    config = _CONFIG.model_copy(update={"stages": _STAGES[:1]})
+    _train(examples, tmp_path, config, warm_start=result.model_path)
+    cold, warm = (_events(path)[0] for path in (folder, tmp_path))
+    assert cold["event"] == warm["event"] == "start"
+    assert warm["hardest_positive"] < 0.9 * cold["hardest_positive"]
+
+
+def test_a_warm_start_from_another_architecture_is_refused(run, examples, tmp_path):
+    _, result, _ = run
+    other = _CONFIG.model.model_copy(update={"width": 0.2})
+    config = _CONFIG.model_copy(update={"model": other})
+    with pytest.raises(UserError, match="warm start needs the same architecture"):
+        _train(examples, tmp_path, config, warm_start=result.model_path)
+
+
+def test_checkpoints_of_an_earlier_run_are_not_left_beside_the_new_ones(examples, tmp_path):
+    stale = tmp_path / "logs" / "checkpoints" / "step-00009999"
+    stale.mkdir(parents=True)
+    (stale / "state.json").write_text("{}")
+    _train(examples, tmp_path, _CONFIG.model_copy(update={"stages": _STAGES[:1]}))
+    assert [path.name for path in stale.parent.iterdir()] == ["step-00000008"]
 
 
 def test_without_val_the_last_weights_are_exported(tmp_path):

@@ -3,9 +3,12 @@
 import json
 
 import pytest
+import yaml
 
 from tests.trainer.synthetic import write_examples
-from trainer.__main__ import main
+from trainer.__main__ import _config, _LiveLine, main
+from trainer.config import TrainerConfig
+from trainer.progress import Progress
 
 _CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
@@ -15,11 +18,10 @@ _CONFIG = {
 }
 
 
-@pytest.mark.parametrize("suffix", ["json", "yaml"])
-def test_it_trains_and_prints_its_progress(tmp_path, capsys, suffix):
+def test_it_trains_and_prints_its_progress(tmp_path, capsys):
     write_examples(tmp_path / "data", {"train": {"v_a": ("a", 5)}, "val": {"v_b": ("b", 4)}})
-    config = tmp_path / f"config.{suffix}"
-    config.write_text(json.dumps(_CONFIG))  # JSON is YAML too
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(_CONFIG))
     output = tmp_path / "out"
     arguments = ["--config", config, "--data", tmp_path / "data", "--output", output]
     assert main([str(argument) for argument in arguments]) == 0
@@ -38,15 +40,19 @@ def test_it_trains_and_prints_its_progress(tmp_path, capsys, suffix):
         ("rate: 3", "rate"),
         ("- 1", "holds a list"),
         ("a: [", "cannot be read as YAML"),
+        (b"\xff\xfe", "cannot be read as YAML"),
+        ("stages: [{variants_per_sequence: 17}]", "stages.0.variants_per_sequence"),
+        ("model: {width: wide}", "model.width"),
     ],
 )
 def test_a_wrong_configuration_ends_in_one_sentence(tmp_path, capsys, text, message):
     config = tmp_path / "config.yaml"
-    config.write_text(text)
+    config.write_bytes(text if isinstance(text, bytes) else text.encode())
     arguments = ["--config", str(config), "--data", "nowhere", "--output", str(tmp_path / "out")]
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
+    assert error.count("\n") == 1
     assert message in error
     assert not (tmp_path / "out").exists()
 
@@ -60,3 +66,51 @@ def test_a_missing_configuration_file_ends_in_one_sentence(tmp_path, capsys):
     arguments = ["--config", str(tmp_path / "no.yaml"), "--data", "x", "--output", "y"]
     assert main(arguments) == 2
     assert "no.yaml: cannot be read" in capsys.readouterr().err
+
+
+def test_a_configuration_needs_only_the_keys_that_differ(tmp_path):
+    path = tmp_path / "config"
+    path.write_text(json.dumps({"seed": 7}))  # JSON is YAML too
+    assert _config(str(path), None) == TrainerConfig(seed=7)
+    path.write_text("# nothing set\n")
+    assert _config(str(path), "local") == TrainerConfig(strategy="tpu", tpu="local")
+
+
+def test_an_output_that_cannot_be_written_ends_in_one_sentence(tmp_path, capsys):
+    write_examples(tmp_path / "data", {"train": {"v_a": ("a", 5)}})
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(_CONFIG))
+    (tmp_path / "file").write_text("in the way")
+    arguments = ["--config", config, "--data", tmp_path / "data", "--output", tmp_path / "file"]
+    assert main([str(argument) for argument in arguments]) == 2
+    assert "file: cannot be written" in capsys.readouterr().err
+
+
+_EVENTS = (
+    Progress("packing", 1, 3),
+    Progress("packing", 2, 3),
+    Progress("packing", 3, 3),
+    Progress("training", 10, 30, "loss 1.0"),
+    Progress("training", 20, 30, "loss 0.9"),
+)
+
+
+def test_elsewhere_than_on_a_terminal_progress_is_a_line_now_and_then(capsys):
+    with _LiveLine() as line:
+        for event in _EVENTS:
+            line(event)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == ["packing: 1/3", "packing: 3/3", "training: 10/30 loss 1.0"]
+
+
+def test_on_a_terminal_each_kind_of_work_has_one_line_that_changes(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with _LiveLine() as line:
+        for event in _EVENTS:
+            line(event)
+    rows = capsys.readouterr().out.replace("\x1b[K", "").split("\n")
+    assert [row.split("\r")[-1] for row in rows] == [
+        "packing: 3/3",
+        "training: 20/30 loss 0.9",
+        "",
+    ]

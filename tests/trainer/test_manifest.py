@@ -49,7 +49,9 @@ def test_a_folder_without_manifest_is_refused_by_name(tmp_path):
         manifest.read(str(tmp_path))
 
 
-@pytest.mark.parametrize("text", ["{", '{"splits": {"test": []}}', "[]"])
+@pytest.mark.parametrize(
+    "text", ["{", '{"splits": {"test": []}}', "[]", '{"version": 2, "splits": {}}']
+)
 def test_a_broken_manifest_is_refused(tmp_path, text):
     (tmp_path / manifest.FILE_NAME).write_text(text)
     with pytest.raises(UserError, match="not a manifest"):

@@ -98,6 +98,31 @@ def test_a_record_of_another_kind_is_named(examples):
         _pack(examples)
 
 
+def test_records_with_too_few_variants_are_named(examples):
+    shard = examples / "Split-train" / "v_b-00000-of-00001"
+    example = tf.train.Example.FromString(_record("v_b", 0))
+    pixels = example.features.feature["patches"].bytes_list
+    pixels.value[0] = pixels.value[0][: 15 * 65 * 65]
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for _ in range(16):  # as many bytes as 15 whole records
+            writer.write(example.SerializeToString())
+    entry = manifest.read(str(examples)).splits["train"][2].model_copy(update={"count": 16})
+    manifest.write(manifest.Manifest(splits={"train": (entry,)}), str(examples))
+    with pytest.raises(UserError, match=rf"{shard.name}: record 0 cannot be read"):
+        _pack(examples)
+
+
+def test_records_without_a_needed_feature_are_named(examples):
+    shard = examples / "Split-train" / "v_b-00000-of-00001"
+    example = tf.train.Example.FromString(_record("v_b", 1))
+    del example.features.feature["contrast"]
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        writer.write(_record("v_b", 0))
+        writer.write(example.SerializeToString())
+    with pytest.raises(UserError, match=rf"{shard.name}: record 1 cannot be read.*contrast"):
+        _pack(examples)
+
+
 def test_records_that_are_not_those_of_the_manifest_are_refused(examples):
     shard = examples / "Split-train" / "v_b-00000-of-00001"
     with tf.io.TFRecordWriter(str(shard)) as writer:
@@ -179,8 +204,33 @@ def test_patches_go_through_the_transform_graph(examples, graph):
 
 
 def test_a_missing_graph_is_named(examples, tmp_path):
+    _pack(examples)  # must not be taken for the same
     with pytest.raises(UserError, match="nowhere/transform_fn"):
         _pack(examples, graph=str(tmp_path / "nowhere"))
+
+
+def test_a_saved_model_that_is_no_transform_graph_is_refused(examples, tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "graph" / "transform_fn"))
+    with pytest.raises(UserError, match="not the graph of a Transform"):
+        _pack(examples, graph=str(tmp_path / "graph"))
+
+
+def test_places_that_cannot_hold_packed_patches_are_named(examples, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="packing the train patches failed"):
+        packing.pack(str(examples), "train", None, str(tmp_path / "file"))
+    with pytest.raises(UserError, match="gs://bucket/x: packed patches are memory-mapped"):
+        packing.pack(str(examples), "train", None, "gs://bucket/x")
+
+
+def test_a_full_disk_ends_in_one_sentence_and_leaves_nothing(examples, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
+    with pytest.raises(UserError, match="No space left"):
+        _pack(examples)
+    assert list((examples.parent / "packed").iterdir()) == []
 
 
 def test_pixel_statistics_are_those_of_all_pixels(examples):

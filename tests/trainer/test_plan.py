@@ -37,3 +37,14 @@ def test_an_intermediate_stage_has_half_the_steps_of_the_one_it_prepares():
     assert between is not None
     assert (between.sequences_per_batch, between.variants_per_sequence) == (32, 4)
     assert (between.min_steps, between.max_steps, between.schedule) == (45, 45, "constant")
+
+
+def test_stages_in_between_never_outgrow_data_or_noises():
+    tiny = StageConfig(sequences_per_batch=5, variants_per_sequence=4)
+    first, _ = easier_plan((tiny,), 0, 0.3, 1)
+    assert (first.sequences_per_batch, first.variants_per_sequence) == (5, 2)
+    many = StageConfig(sequences_per_batch=16, variants_per_sequence=16)
+    easy_only = StageConfig(sequences_per_batch=64, variants_per_sequence=5, noises=("e",))
+    between = intermediate(many, easy_only, 1)
+    assert between is not None
+    assert between.variants_per_sequence == 6  # sqrt(80) is 9, the easy patches are 5

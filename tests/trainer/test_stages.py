@@ -111,6 +111,20 @@ def test_too_big_a_step_gets_an_intermediate_stage_once_promotion_is_forced():
     assert (between.sequences_per_batch, between.variants_per_sequence) == (32, 4)
 
 
+def test_the_next_stage_is_still_too_big_where_it_was_not_measured_again():
+    observations = [_seen(0.95)] + [_seen(0.95, next_share=1.8)] + [_seen(0.95)] * 9
+    state, decisions = _run(_state(), observations)
+    assert _kinds(decisions) == ["insert"]
+    assert decisions[0].values["next_share"] == 1.8
+    assert state.next_share is None  # that of another stage from here on
+
+
+def test_a_state_that_is_not_finite_is_never_called_good():
+    settings = ControllerConfig(enabled=False)
+    _, decisions = observe(_state(_HARD), _seen(0.5, distance=math.nan), settings)
+    assert decisions == ()
+
+
 def test_the_last_stage_finishes_the_run():
     state, decisions = _run(_state(_HARD), [_seen(0.95)] * 10)
     assert _kinds(decisions) == ["finish"]

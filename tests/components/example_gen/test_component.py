@@ -11,6 +11,7 @@ from components.example_gen.component import PatchExampleGen
 from components.example_gen.settings import DataSettings
 from pipeline.runners.local import LocalRunner, RunResult, fingerprint_of_files
 from trainer import manifest
+from trainer.errors import UserError
 
 
 def _run(data: Path, work: Path, pattern: str | None = None) -> RunResult:
@@ -56,6 +57,12 @@ def test_the_newest_version_of_the_newest_span_is_taken(spans: Path, tmp_path: P
     properties = result.artifact("PatchExampleGen", "examples").custom_properties
     assert properties["span"].int_value == 2 and properties["version"].int_value == 2
     assert "i_b" not in _names(result) and "v_a" in _names(result)
+
+
+@pytest.mark.parametrize("pattern", ["span-{SPAN}/day-{VERSION}/*/*", "{SPAN}/{SPAN}/*/*"])
+def test_a_pattern_without_files_is_the_users_mistake(spans: Path, tmp_path: Path, pattern: str):
+    with pytest.raises(UserError, match=r"data\.pattern: .*; expected files below"):
+        _run(spans, tmp_path / "work", pattern)
 
 
 def test_a_new_span_is_taken_by_the_next_run(spans: Path, release: Path, tmp_path: Path):

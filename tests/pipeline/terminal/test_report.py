@@ -1,8 +1,10 @@
 """The table and verdict at the end of a run."""
 
+import dataclasses
 import io
 import math
 
+import pytest
 from rich.console import Console
 
 from components.descriptor_evaluator.verdict import Change, Check, TableRow, Verdict
@@ -24,9 +26,9 @@ _PASSED = Check("floor", True, "fine")
 _FAILED = Check("baseline", False, "matching ap on tough is 0.30, 0.05 below rootsift's 0.35")
 
 
-def shown(report: Report) -> str:
+def shown(report: Report, width: int = 140) -> str:
     stream = io.StringIO()
-    print_report(Console(file=stream, width=140, highlight=False), report)
+    print_report(Console(file=stream, width=width, highlight=False), report)
     return stream.getvalue()
 
 
@@ -47,9 +49,33 @@ def test_a_row_shows_interval_baselines_production_and_change_in_per_cent():
 
 def test_what_is_missing_is_a_dash():
     row = TableRow("matching", "mean", "ap", 0.5, math.nan, math.nan, 1)
+    text = shown(Report(Verdict((_PASSED,), (_ROW, row))))
+    line = next(x for x in text.splitlines() if " mean " in x)
+    assert line.split() == ["mAP", "mean", "50.0", "-", "-", "-", "-", "-"]
+
+
+def test_without_a_production_model_nothing_is_compared():
+    row = TableRow("matching", "mean", "ap", 0.5, 0.4, 0.6, 5)
     text = shown(Report(Verdict((_PASSED,), (row,))))
-    cells = [cell.strip() for cell in next(x for x in text.splitlines() if "mean" in x).split("│")]
-    assert cells[1:-1] == ["matching", "mean", "mAP", "50.0", "-", "1", "-", "-"]
+    assert "production" not in text
+    assert "change" not in text
+
+
+def test_the_title_says_over_how_many_sources_the_intervals_are():
+    few = TableRow("retrieval", "e", "ap", 0.5, 0.4, 0.6, 3)
+    assert "; intervals over 5 sources" in shown(Report(Verdict((_PASSED,), (_ROW,))))
+    assert "; intervals over 3 to 5 sources" in shown(Report(Verdict((_PASSED,), (_ROW, few))))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_row_of_the_table_is_one_line_on_any_usual_terminal(width):
+    rows = [dataclasses.replace(_ROW, task=t) for t in ("verification", "matching", "retrieval")]
+    lines = shown(Report(Verdict((_PASSED,), tuple(rows))), width).splitlines()
+    assert sum("easy" in line and "65.0 .. 77.7" in line for line in lines) == 3
+    assert all(len(line) <= width for line in lines)
+    change = "+1.2" if width == 80 else "+1.2 (-1.0 .. +3.0)"
+    assert sum(line.rstrip().endswith(change) for line in lines) == 3
+    assert not any("…" in line for line in lines)
 
 
 def test_a_blessed_and_pushed_model_is_told_with_its_place():

@@ -1,6 +1,7 @@
 """The view of a running pipeline."""
 
 import io
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -24,9 +25,9 @@ def plain() -> tuple[Console, io.StringIO]:
     return Console(file=stream, width=200, highlight=False), stream
 
 
-def terminal() -> tuple[Console, io.StringIO]:
+def terminal(width: int = 200) -> tuple[Console, io.StringIO]:
     stream = io.StringIO()
-    return Console(file=stream, width=200, force_terminal=True, color_system=None), stream
+    return Console(file=stream, width=width, force_terminal=True, color_system=None), stream
 
 
 def test_without_a_terminal_each_change_is_one_line():
@@ -91,3 +92,22 @@ def test_on_a_terminal_an_interrupted_component_stops_spinning():
         view.on_progress(Progress("stage 1", 3, 10))
         raise KeyboardInterrupt
     assert "stopped" in last_picture(stream)
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_long_progress_never_takes_room_from_names_and_times(width):
+    console, stream = terminal(width)
+    with pytest.raises(KeyboardInterrupt), RunView(console) as view:
+        view.on_event(Event("cached", "ImportSchemaGen"))
+        view.on_event(Event("started", "DescriptorTrainer"))
+        view.on_progress(Progress("training stage 2 of 2", 20, 1200, "loss 1.1 " * 20))
+        until = time.monotonic() + 10
+        while "20/1200" not in stream.getvalue() and time.monotonic() < until:
+            time.sleep(0.05)  # drawn four times a second
+        raise KeyboardInterrupt
+    drawn = stream.getvalue()
+    assert "ImportSchemaGen   cached" in drawn
+    line = next(x.rstrip() for x in drawn.splitlines() if "20/1200" in x)
+    assert "DescriptorTrainer" in line
+    assert "20/1200 training stage 2 of 2" in line
+    assert line.endswith("…")
