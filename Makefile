@@ -31,7 +31,7 @@ $(STAMP):
 	@rm -f $(VENV)/.set-up-*
 	@touch $@
 
-demo: setup  ## Photographs to a pushed model: no download, about ten minutes.
+demo: setup  ## Photographs to a pushed model: no download, about five minutes.
 	$(BIN)/hpatches run --config demo --work ./demo
 
 test: setup  ## Run the whole test suite.

@@ -85,7 +85,9 @@ def test_a_patch_is_described_alike_through_transform_and_serving(
 ):
     """What training sees (Transform's 32 x 32 pixels) and what serving is given (65 x 65)."""
     examples = first.uri("PatchExampleGen", "examples")
-    packed = packing.pack(examples, "eval", first.uri("Transform", "transform_graph"), str(tmp_path))
+    packed = packing.pack(
+        examples, "eval", first.uri("Transform", "transform_graph"), str(tmp_path)
+    )
     model = tf.saved_model.load(
         path_utils.serving_model_path(first.uri("DescriptorTrainer", "model"))
     )
