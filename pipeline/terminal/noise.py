@@ -15,9 +15,9 @@ _FLOOD = (
     "property_predicate is not supported",  # TFX, for every input of every component
     "Tables initialized inside a tf.function",  # TensorFlow Transform, per vocabulary
     "Not using the in-place Transform",  # TensorFlow Transform: that is as it should be
-    "Couldn't find python-snappy",  # Beam; its checksums take a millisecond per shard
+    "find python-snappy",  # Beam; its checksums take a millisecond per shard
     "No semi_persistent_directory found",  # Beam's worker processes
-    "args: [\\'--pipeline_type_check",  # the same; they do not know their parent's options
+    "Discarding unparseable args: [\\'--",  # the same; they do not know their parent's options
     "tf_record_iterator (from tensorflow",  # TensorFlow: records are read one after the other
     "Execution %d failed.",  # TFX; what failed and why is told when the command ends
 )

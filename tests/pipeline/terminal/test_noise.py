@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from trainer.errors import UserError
 
 _SCRIPT = """
@@ -70,3 +72,16 @@ def test_what_a_command_tells_at_its_end_is_not_logged_before():
 def test_bugs_are_logged():
     assert _is_told("division by zero", error=ZeroDivisionError("division by zero"))
     assert _is_told("Worker: %s", "Traceback\\nZeroDivisionError: division by zero")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        r"Couldn\'t find python-snappy so the implementation is slower",
+        r"Discarding unparseable args: [\'--pipeline_type_check\']",
+        r"Discarding unparseable args: [\'--direct_runner_use_stacked_bundle\']",
+    ],
+)
+def test_what_worker_processes_of_beam_always_say_is_silenced_with_its_escaped_quotes(said):
+    assert not _is_told("Worker: %s", f'severity: WARN message: "{said}"')
+    assert _is_told("Worker: %s", 'severity: WARN message: "something else"')
