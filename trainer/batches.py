@@ -120,6 +120,8 @@ def epoch_order(
         put_off = rest
         if len(kept) == size:
             rows.append(kept)
+    if not rows:  # S is near the most there is: only the largest image sequences fill a batch
+        rows.append(_filled_up(np.zeros(0, np.int64), sequence, source, size, rng))
     return np.array(rows, np.int32).reshape(-1, size)
 
 

@@ -69,6 +69,12 @@ def test_the_rules_hold_for_any_data(counts, seed, data):
         assert _conflicts(row, sequence, source) == 0
 
 
+def test_a_batch_that_only_the_largest_sequences_fill_is_found():
+    sequence, source = _columns([1, 1, 19, 19, 36], [0, 1, 1, 0, 2])
+    (row,) = epoch_order(sequence, source, 57, seed=0, epoch=0)
+    assert len(set(row)) == 57 and _conflicts(row, sequence, source) == 0
+
+
 def test_largest_batch_takes_the_largest_image_sequence_of_every_source():
     sequence, source = _columns([10, 4, 7], [0, 0, 1])
     assert largest_batch(sequence, source) == 17
