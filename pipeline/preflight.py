@@ -84,6 +84,7 @@ def check_data(config: PipelineConfig, folder: str) -> None:
         _check_tasks(config, {item.name: counts[item.name] for item in test})
     elif settings.max_points is not None:
         _check_batches(config.training, train, dict.fromkeys(assigned, settings.max_points))
+    _check_gate(config, len({item.source for item in test}))
 
 
 def _check_batches(
@@ -108,6 +109,29 @@ def _check_batches(
                 f"({len(largest)}) can offer, as a batch holds one image sequence of each; lower "
                 "it or add data"
             )
+
+
+def _check_gate(config: PipelineConfig, sources: int) -> None:
+    """Refuses a gate that could bless no model at all, however good.
+
+    Args:
+        config: Resolved configuration.
+        sources: Number of held-out sources.
+    """
+    evaluation = config.evaluation
+    if sources > 1 or evaluation.official_tasks is not None:
+        return
+    gate = evaluation.gate
+    asked = {floor.task: "floors" for floor in gate.floors}
+    asked |= dict.fromkeys(gate.production.tasks, "production.tasks")
+    asked |= dict.fromkeys(gate.baseline.tasks if gate.baseline else (), "baseline.tasks")
+    if "retrieval" in asked:
+        raise UserError(
+            f"evaluation.gate.{asked['retrieval']}: asks for retrieval, whose distractors come "
+            "from other sources, but the split holds out 1 source, expected at least 2; raise "
+            "data.split.eval_share, add data, or judge by matching alone (evaluation.tasks and "
+            "the gate's tasks)"
+        )
 
 
 def _check_tasks(config: PipelineConfig, counts: Mapping[str, int]) -> None:

@@ -150,7 +150,7 @@ def test_the_demo_works_on_photographs_in_the_work_folder(install, tmp_path):
 def test_paths_become_absolute(install, tmp_path, monkeypatch):
     runner = install()
     monkeypatch.chdir(tmp_path)
-    for number, name in enumerate(("v_a", "v_b", "v_c", "v_d")):
+    for number, name in enumerate(("v_a", "v_b", "v_c", "v_d", "v_e", "v_f")):
         write_sequence(tmp_path / "data" / name, "png", seed=number)
     result = hpatches(
         "--source", "sequences", "--data", "data", "--work", "w", "--set", "push.destination=models"
