@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STATES: dict[str, runs.ComponentState] = {
     "started": "failed",  # the run ended before the component did
     "failed": "failed",
-    "stopped": "failed",
+    "stopped": "interrupted",
     "cached": "cached",
     "finished": "executed",
 }

@@ -163,11 +163,17 @@ def _components(run: RunSummary) -> str:
         for state in ("executed", "cached")
     }
     text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    failed = [component.name for component in run.components if component.state == "failed"]
-    return ", ".join(filter(None, (text, *(f"{name} failed" for name in failed)))) or "-"
+    broken = [
+        f"{component.name} {component.state}"
+        for component in run.components
+        if component.state in ("failed", "interrupted")
+    ]
+    return ", ".join(filter(None, (text, *broken))) or "-"
 
 
 def _verdict(run: RunSummary) -> str:
+    if run.error == "interrupted":
+        return run.error
     if run.error:
         return f"failed: {run.error}"
     if run.blessed is None:

@@ -14,7 +14,7 @@ from trainer.settings import Settings
 
 FOLDER = "runs"
 SHOWN_TIME = "%Y-%m-%d %H:%M:%S"  # local time, which names a run to its user
-ComponentState = Literal["executed", "cached", "failed", "not_reached"]
+ComponentState = Literal["executed", "cached", "failed", "interrupted", "not_reached"]
 
 
 class ComponentRecord(Settings):
@@ -22,8 +22,8 @@ class ComponentRecord(Settings):
 
     Attributes:
         name: Component id, e.g. `DescriptorTrainer`.
-        state: `executed`, `cached` (its outputs are an earlier run's), `failed` or
-            `not_reached` (an earlier component failed).
+        state: `executed`, `cached` (its outputs are an earlier run's), `failed`, `interrupted`
+            (Ctrl-C) or `not_reached` (an earlier component failed).
         seconds: Wall time.
         outputs: Artifact folders per output. Those of cached components too: `clean` takes
             what no kept run names for rubbish.
@@ -83,8 +83,8 @@ class RunSummary(Settings):
 
     @property
     def ran_to_its_end(self) -> bool:
-        """False when a component failed or was not reached."""
-        stopped = any(c.state in ("failed", "not_reached") for c in self.components)
+        """False when a component failed, was interrupted or was not reached."""
+        stopped = any(c.state in ("failed", "interrupted", "not_reached") for c in self.components)
         return not self.error and not stopped
 
 

@@ -23,7 +23,7 @@ def push(destination: Path, version: int, content: str) -> None:
     (folder / "saved_model.pb").write_text(content)
 
 
-def record(work: Path, number: int, **outcome) -> Path:
+def record(work: Path, number: int, state="executed", **outcome) -> Path:
     """Records a run with one artifact folder and returns that folder."""
     artifact = work / "artifacts" / "PatchExampleGen" / "examples" / str(number)
     artifact.mkdir(parents=True)
@@ -36,7 +36,7 @@ def record(work: Path, number: int, **outcome) -> Path:
         config_checksum="",
         components=[
             runs.ComponentRecord(
-                name="PatchExampleGen", state="executed", outputs={"examples": (str(artifact),)}
+                name="PatchExampleGen", state=state, outputs={"examples": (str(artifact),)}
             )
         ],
         push_destination=str(work / "serving"),
@@ -171,3 +171,10 @@ def test_rollback_takes_a_destination_without_a_work_folder(work, tmp_path):
         "rollback", "5", "--work", tmp_path / "nowhere", "--destination", work / "serving"
     )
     assert result.exit_code == 0, result.output
+
+
+def test_runs_tells_an_interrupted_run_from_a_failed_one(tmp_path):
+    record(tmp_path, 1, state="interrupted", error="interrupted")
+    result = hpatches("runs", "--work", tmp_path)
+    assert "interrupted" in result.output
+    assert "failed" not in result.output

@@ -75,7 +75,7 @@ def test_a_time_without_zone_is_refused():
         summary(1, started="2024-05-01T12:00:00")
 
 
-@pytest.mark.parametrize("state", ["failed", "not_reached"])
+@pytest.mark.parametrize("state", ["failed", "interrupted", "not_reached"])
 def test_a_run_with_a_component_that_did_not_finish_is_incomplete(state):
     assert summary(1).ran_to_its_end
     assert not summary(1, error="the disk is full").ran_to_its_end
