@@ -7,9 +7,7 @@ spaces are read.
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -35,18 +33,8 @@ def write_sequence(folder: str, name: str, descriptors: np.ndarray) -> str:
     """
     target = files.join(folder, name)
     refuse_existing(target)
-    if files.is_remote(target):
-        _write_into(target, descriptors)
-        return target
-    temporary = Path(folder) / f".{name}.partial"
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
-        temporary.mkdir(parents=True)
-        _write_into(str(temporary), descriptors)
-        temporary.rename(target)
-    except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise UserError(f"{target}: cannot be written ({error.strerror})") from error
+    with files.new_folder(target) as staging, files.told_unwritable(target):
+        _write_into(staging, descriptors)
     return target
 
 

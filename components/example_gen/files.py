@@ -112,6 +112,28 @@ def write_bytes(path: str, data: bytes) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def find_sequences(root: str, mark: str) -> dict[str, tuple[str, ...]]:
+    """Lists the folders below a data folder, one per image sequence: name -> (folder,).
+
+    Args:
+        root: Data folder.
+        mark: A file that only an image sequence itself holds.
+
+    Raises:
+        UserError: When `root` is such a sequence itself.
+    """
+    names = list_folder(root)
+    found: dict[str, tuple[str, ...]] = {
+        name: (join(root, name),) for name in names if is_folder(join(root, name))
+    }
+    if not found and mark in names:
+        raise UserError(
+            f"{root}: is itself an image sequence, expected a folder of such folders; "
+            f"give the folder above"
+        )
+    return found
+
+
 @contextlib.contextmanager
 def new_folder(path: str) -> Iterator[str]:
     """Yields a folder to write into that becomes `path` when all went well.
@@ -133,11 +155,11 @@ def new_folder(path: str) -> Iterator[str]:
     staging = target.with_name(f".{target.name}.partial")
     made = [folder for folder in target.parents if not folder.exists()]
     try:
-        with _told_unwritable(path):
+        with told_unwritable(path):
             shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
             staging.mkdir(parents=True)
         yield str(staging)
-        with _told_unwritable(path):
+        with told_unwritable(path):
             staging.rename(target)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
@@ -148,7 +170,12 @@ def new_folder(path: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _told_unwritable(path: str) -> Iterator[None]:
+def told_unwritable(path: str) -> Iterator[None]:
+    """Tells a disk that refuses in one sentence that names `path`.
+
+    Raises:
+        UserError: In place of an OSError.
+    """
     try:
         yield
     except OSError as error:

@@ -23,16 +23,7 @@ _IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences below a folder: name -> (folder,)."""
-    names = files.list_folder(root)
-    found: dict[str, tuple[str, ...]] = {
-        name: (files.join(root, name),) for name in names if files.is_folder(files.join(root, name))
-    }
-    if not found and "H_1_2" in names:
-        raise UserError(
-            f"{root}: is itself an image sequence, expected a folder of such folders; "
-            f"give the folder above"
-        )
-    return found
+    return files.find_sequences(root, "H_1_2")
 
 
 def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
-from pathlib import Path
 
 import numpy as np
 
@@ -26,16 +24,7 @@ read_strip = images.read_strip
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences of a patch release: name -> (folder,)."""
-    names = files.list_folder(root)
-    found: dict[str, tuple[str, ...]] = {
-        name: (files.join(root, name),) for name in names if files.is_folder(files.join(root, name))
-    }
-    if not found and f"{VARIANTS[0]}.png" in names:
-        raise UserError(
-            f"{root}: is itself an image sequence, expected a folder of such folders; "
-            f"give the folder above"
-        )
-    return found
+    return files.find_sequences(root, f"{VARIANTS[0]}.png")
 
 
 def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
@@ -134,19 +123,8 @@ def write_release(patch_set: PatchSet, output_dir: str) -> str:
     target = files.join(output_dir, patch_set.name)
     if files.exists(target):
         raise UserError(f"{target}: is there already, expected a new image sequence; delete it")
-    if files.is_remote(target):
-        _write_into(target, patch_set)
-        return target
-    temporary = Path(output_dir) / f".{patch_set.name}.partial"
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
-        temporary.mkdir(parents=True)
-        _write_into(str(temporary), patch_set)
-        temporary.rename(target)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with files.new_folder(target) as staging, files.told_unwritable(target):
+        _write_into(staging, patch_set)
     return target
 
 
