@@ -10,11 +10,16 @@ LOCKED := requirements/bootstrap.txt requirements/dev.txt setup.py
 # The stamp's name is the content of what is installed: an edit of a lock sets up again,
 # a fresh time stamp (git checkout) does not.
 STAMP := $(VENV)/.set-up-$(shell cat $(LOCKED) | sha256sum | cut -c1-16)
+# PyTorch's. Where pip is told an index with builds without CUDA (PIP_EXTRA_INDEX_URL), it
+# takes those; others bring several GB of libraries for GPUs.
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.set-up
+BENCH_PYTHON ?= python3.11
 PACKAGES := pipeline components trainer
 CHECKED := $(PACKAGES) tests $(wildcard benchmarks) setup.py
 UV_COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.10 --generate-hashes --no-emit-index-url
 
-.PHONY: help setup demo test test-fast lint format bench lock clean
+.PHONY: help setup demo test test-fast lint format bench bench-collapse bench-quality bench-env lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +56,21 @@ format: setup  ## Put the code into the house's style.
 
 bench: setup  ## Measure quality and speed.
 	$(BIN)/python -m benchmarks
+
+bench-collapse: setup  ## Measure the whole collapse matrix (hours; goes on where it stopped).
+	$(BIN)/python -m benchmarks.collapse
+
+bench-quality: setup  ## Measure quality over processor time (an hour; goes on where it stopped).
+	$(BIN)/python -m benchmarks.quality
+
+bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch, which `make bench` compares with.
+
+$(BENCH_STAMP): requirements/bench.txt
+	@command -v $(BENCH_PYTHON) >/dev/null || { echo "No $(BENCH_PYTHON) was found on the PATH." \
+	    "Name a Python 3.11 or newer: make bench-env BENCH_PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(BENCH_PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 lock: setup  ## Resolve the requirements anew.
 	for name in bootstrap pipeline dev; do \

@@ -17,6 +17,12 @@ BENCHMARKS = {  # module by name
     "extraction": "benchmarks.extraction",
     "evaluation": "benchmarks.evaluation",
     "real-sequences": "benchmarks.real_sequences",
+    "training-speed": "benchmarks.training_speed",
+    "sampling": "benchmarks.sampling",
+    "memory": "benchmarks.memory",
+    "kill": "benchmarks.kill",
+    "collapse": "benchmarks.collapse",
+    "quality": "benchmarks.quality",
 }
 
 

@@ -16,10 +16,12 @@ from pipeline.commands.describe import describe
 from pipeline.commands.evaluate import evaluate
 from pipeline.commands.extract import extract
 from pipeline.commands.house_keeping import clean, rollback, runs
+from pipeline.commands.match import match
 from pipeline.commands.run import run
 from pipeline.terminal import noise
 from pipeline.terminal.consoles import tell_problem
 from pipeline.terminal.user_errors import find_user_error
+from trainer.interruption import Interrupted
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -33,12 +35,14 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
             raise
-        except (KeyboardInterrupt, click.Abort):
-            kept = "; finished components are kept and not run again"
-            tell_problem(
-                f"Stopped before the end{kept if ctx.invoked_subcommand == 'run' else ''}."
-            )
-            ctx.exit(EXIT_INTERRUPTED)
+        except (KeyboardInterrupt, click.Abort) as stop:
+            said = "Stopped before the end"
+            if ctx.invoked_subcommand == "run":
+                said += "; finished components are kept and not run again"
+            if isinstance(stop, Interrupted):
+                said += f"; the training {stop}"
+            tell_problem(f"{said}.")
+            ctx.exit(stop.exit_status if isinstance(stop, Interrupted) else EXIT_INTERRUPTED)
         except Exception as error:
             mistake = find_user_error(error)
             if mistake is None:
@@ -55,7 +59,7 @@ def cli(verbose: bool) -> None:
     noise.quieten(verbose)
 
 
-for _command in (run, extract, describe, evaluate, config_group, runs, rollback, clean):
+for _command in (run, extract, describe, evaluate, match, config_group, runs, rollback, clean):
     cli.add_command(_command)
 
 

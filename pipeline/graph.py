@@ -10,7 +10,6 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import transform_pb2
 
 from components.anomaly_gate.component import AnomalyGate
-from components.code_fingerprint import fingerprint
 from components.descriptor_evaluator.component import DescriptorEvaluator
 from components.descriptor_trainer.component import DescriptorTrainer
 from components.example_gen.component import PatchExampleGen
@@ -19,6 +18,7 @@ from components.production_model.component import ProductionModel
 from components.pusher.component import create_pusher
 from components.serving_validator.component import ServingValidator
 from pipeline.config import PipelineConfig
+from trainer.code_fingerprint import fingerprint
 
 _RECORDS = ("trainer.records", "trainer.manifest", "trainer.variants")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import PipelineConfig
+from trainer import auto_plan
 from trainer.config import TrainerConfig
 from trainer.errors import UserError
 
@@ -90,7 +91,7 @@ def check_data(config: PipelineConfig, folder: str) -> None:
 def _check_batches(
     training: TrainerConfig, items: Sequence[SequenceInput], most: Mapping[str, int]
 ) -> None:
-    """Refuses an S above what the training split can offer at most.
+    """Refuses an S above what the training split can offer at most, or too few for any S.
 
     Args:
         training: The plan.
@@ -101,6 +102,9 @@ def _check_batches(
     for item in items:
         largest[item.source] = max(largest.get(item.source, 0), most[item.name])
     limit = sum(largest.values())
+    if training.stages == "auto":
+        auto_plan.check_size(limit)
+        return
     for number, stage in enumerate(training.stages):
         if stage.sequences_per_batch > limit:
             raise UserError(

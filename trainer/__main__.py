@@ -12,6 +12,7 @@ import time
 import yaml
 from pydantic import ValidationError
 
+from trainer.interruption import Interrupted
 from trainer.progress import Progress
 
 # TensorFlow is imported only after the arguments were understood: it takes seconds.
@@ -19,7 +20,10 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command and returns its exit status (2: the user can put it right)."""
+    """Runs the command and returns its exit status.
+
+    2: the user can put it right; 130 and 143: Ctrl-C and SIGTERM, the run can go on.
+    """
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     parser.add_argument("--config", help="TrainerConfig as YAML or JSON (default: the demo)")
     parser.add_argument("--data", required=True, help="folder with manifest.json and shards")
@@ -28,6 +32,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--transform-graph", help="output of the pipeline's Transform")
     parser.add_argument("--pack-dir", help="keeps the packed patches for the next run")
     parser.add_argument("--warm-start", help="SavedModel to start from")
+    work = parser.add_mutually_exclusive_group()
+    work.add_argument(
+        "--resume",
+        dest="existing",
+        action="store_const",
+        const="resume",
+        default="refuse",
+        help="go on with the run in OUTPUT; if that has ended, there is nothing to do "
+        "(without it a run that was interrupted goes on as well, one that has ended is an error)",
+    )
+    work.add_argument(
+        "--overwrite",
+        dest="existing",
+        action="store_const",
+        const="overwrite",
+        help="delete the run in OUTPUT and begin anew",
+    )
     parser.add_argument("--tpu", help="name of a TPU, or `local` on a TPU VM")
     options = parser.parse_args(arguments)
 
@@ -47,10 +68,14 @@ def main(arguments: list[str] | None = None) -> int:
                 options.log_dir or posixpath.join(options.output, "logs"),
                 warm_start=options.warm_start,
                 pack_dir=options.pack_dir,
+                existing=options.existing,
             )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except Interrupted as stop:
+        print(f"{stop.signal.name}: {stop}", file=sys.stderr)
+        return stop.exit_status
     except KeyboardInterrupt:
         print("interrupted: no model was written", file=sys.stderr)
         return 130
@@ -65,7 +90,7 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.config import TrainerConfig
+    from trainer.config import TrainerConfig, key_path
     from trainer.errors import UserError
 
     try:
@@ -82,7 +107,7 @@ def _config(path: str | None, tpu: str | None):
         return TrainerConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the configuration"
+        key = key_path(first["loc"]) or "the configuration"
         found = json.dumps(first.get("input"), default=str)[:60]
         raise UserError(f"{path}: {key}: {first['msg']} (found {found})") from error
 
@@ -117,15 +142,20 @@ class _LiveLine:
             print(flush=True)
 
     def __call__(self, event: Progress) -> None:
-        total = "" if event.total is None else f"/{event.total}"
-        text = f"{event.label}: {event.done}{total} {event.detail}".rstrip()
+        said = " ".join(filter(None, (event.count, event.remaining, event.detail)))
+        text = f"{event.label}: {said}"
         if self._live:
             turn = "\n" if self._label not in ("", event.label) else "\r"
-            width = shutil.get_terminal_size().columns - 1
-            print(f"{turn}{text[:width]}\x1b[K", end="", flush=True)
+            width = None if event.finished else shutil.get_terminal_size().columns - 1
+            end = "\n" if event.finished else ""
+            print(f"{turn}{text[:width]}\x1b[K", end=end, flush=True)
+            if event.finished:
+                self._label = ""
+                return
         else:
             now = time.monotonic()
-            due = now - self._last >= _SECONDS_BETWEEN_LINES or event.done == event.total
+            over = event.finished or event.done == event.total
+            due = now - self._last >= _SECONDS_BETWEEN_LINES or over
             if event.label == self._label and not due:
                 return
             self._last = now

@@ -1,8 +1,10 @@
 """The S x K sampler: S patch sequences across image sequences, K variants of each.
 
 A batch never holds two image sequences of one source, because they show the same
-physical points under different names. An epoch uses every patch sequence once. What is
-drawn depends on (seed, epoch, batch) alone, so that a sampler's state is three numbers.
+physical points under different names. An epoch uses every patch sequence once. Part of a
+batch may come from one image sequence: its points look more alike than those of different
+photographs, which makes harder negatives. What is drawn depends on (seed, epoch, batch)
+alone, so that a sampler's state is three numbers.
 """
 
 from __future__ import annotations
@@ -53,12 +55,17 @@ def largest_batch(sequence: np.ndarray, source: np.ndarray) -> int:
     return int(largest.sum())
 
 
-def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
-    """Refuses a plan that the data cannot fill, before they are packed.
+def most_per_batch(listing: Manifest) -> int:
+    """Most patch sequences of the train split that a batch can hold.
 
     Raises:
-        UserError: When the train split is empty or a stage's S is too large for it.
+        UserError: When the train split is empty.
     """
+    return sum(_largest_of_sources(listing).values())
+
+
+def _largest_of_sources(listing: Manifest) -> dict[str, int]:
+    """Returns the size of the largest image sequence of every source of the train split."""
     if not listing.count("train"):
         raise UserError(
             "the train split holds no patch sequence; expected at least one image sequence "
@@ -67,10 +74,32 @@ def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
     largest: dict[str, int] = {}
     for entry in listing.splits["train"]:
         largest[entry.source] = max(entry.count, largest.get(entry.source, 0))
+    return largest
+
+
+def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
+    """Refuses a plan that the data cannot fill, before they are packed.
+
+    Raises:
+        UserError: When the train split is empty, or a stage's S or its share of look-alikes
+            is too large for it.
+    """
+    largest = _largest_of_sources(listing)
     most = sum(largest.values())
     for stage in plan:
         if stage.sequences_per_batch > most:
             raise _too_large(stage.sequences_per_batch, most, listing.count("train"), len(largest))
+        _check_look_alikes(stage.sequences_per_batch, stage.look_alikes, max(largest.values()))
+
+
+def _check_look_alikes(sequences: int, share: float, most: int) -> None:
+    wanted = round(share * sequences)
+    if wanted > most:
+        raise UserError(
+            f"look_alikes is {share:g}, which wants {wanted} of {sequences} patch sequences from "
+            f"one image sequence, but the largest of the training data holds {most}; lower "
+            f"look_alikes or sequences_per_batch"
+        )
 
 
 def _too_large(sequences: int, most: int, points: int, sources: int) -> UserError:
@@ -82,7 +111,12 @@ def _too_large(sequences: int, most: int, points: int, sources: int) -> UserErro
 
 
 def epoch_order(
-    sequence: np.ndarray, source: np.ndarray, size: int, seed: int, epoch: int
+    sequence: np.ndarray,
+    source: np.ndarray,
+    size: int,
+    seed: int,
+    epoch: int,
+    look_alikes: int = 0,
 ) -> np.ndarray:
     """Lays out an epoch.
 
@@ -91,12 +125,17 @@ def epoch_order(
     from one image sequence to the next meet both, and those put the later points off to the
     next batch. What cannot be filled so is filled up with points of earlier batches.
 
+    With look-alikes every batch begins with a block of points of one image sequence, taken out
+    of the stream about where the stream comes to them. Where the image sequences are too small
+    for so many whole blocks, the largest remainders serve instead.
+
     Args:
         sequence: int32 [N], image sequence of each point.
         source: int32 [N], source of each point.
         size: S.
         seed: Of the sampler.
         epoch: Its number.
+        look_alikes: Points of a batch that come from one image sequence; 0: no such rule.
 
     Returns:
         int32 [batches, S], points without repetition within a batch. Points that no batch can
@@ -104,11 +143,14 @@ def epoch_order(
     """
     rng = np.random.default_rng([seed, _EPOCH_STREAM, epoch])
     stream = _stream(sequence, source, rng)
+    blocks: list[np.ndarray] = []
+    if look_alikes:
+        blocks, stream = _blocks(stream, sequence, size, look_alikes, rng)
     put_off = np.zeros(0, np.int64)
     start = 0
     rows = []
-    while start < len(stream) or len(put_off):
-        pool = put_off
+    while start < len(stream) or len(put_off) or blocks:
+        pool = np.concatenate([blocks.pop(), put_off]) if blocks else put_off
         kept, rest = _split(pool, sequence, source, size)
         while len(kept) < size and start < len(stream) and len(rest) < _MOST_PUT_OFF * size:
             take = size - len(kept)
@@ -138,6 +180,40 @@ def _stream(sequence: np.ndarray, source: np.ndarray, rng: np.random.Generator) 
     turned = (place + rng.integers(sizes)[owner]) % sizes[owner]
     pace = (turned + rng.random(count)) / sizes[owner]
     return by_source[np.argsort(pace, kind="stable")]
+
+
+def _blocks(
+    stream: np.ndarray, sequence: np.ndarray, size: int, count: int, rng: np.random.Generator
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Takes a block of look-alikes for every batch out of the stream.
+
+    Args:
+        stream: int64 [N], all points in the epoch's order.
+        sequence: int32 [N], image sequence of each point.
+        size: S.
+        count: Points of a block, at most S.
+        rng: Chooses among the blocks there could be.
+
+    Returns:
+        The blocks, the last batch's first, and the points left in the stream.
+    """
+    batches = -(-len(stream) // size)
+    owner = sequence[stream]
+    places = np.argsort(owner, kind="stable")  # each image sequence's points, as they come
+    first = np.concatenate([[0], np.cumsum(np.bincount(owner))])
+    begins = np.flatnonzero((np.arange(len(stream)) - first[owner[places]]) % count == 0)
+    ends = np.append(begins[1:], len(stream))
+    whole = np.flatnonzero(ends - begins == count)
+    if len(whole) < batches:
+        whole = np.argsort(begins - ends, kind="stable")[:batches]
+    in_order = whole[np.argsort(places[begins[whole]])]
+    # Evenly over the epoch, so that a block and the stream are at the same image sequence.
+    steps = (np.arange(batches) + rng.random()) * len(in_order) / batches
+    chosen = in_order[steps.astype(np.int64)]
+    taken = [places[begins[block] : ends[block]] for block in chosen[::-1]]
+    left = np.ones(len(stream), bool)
+    left[np.concatenate(taken)] = False
+    return [stream[block] for block in taken], stream[left]
 
 
 def _split(
@@ -186,6 +262,7 @@ class Sampler:
         variants: K.
         noises: Levels the variants come from; the reference is always among them.
         state: Where it stands; put a saved state here to go on from it.
+        look_alikes: Share of S that comes from one image sequence, another one each batch.
 
     Example:
         >>> sampler = Sampler(packed, 64, 2, ("e", "h"), SamplerState(seed=1))  # doctest: +SKIP
@@ -198,12 +275,15 @@ class Sampler:
     variants: int
     noises: tuple[str, ...]
     state: SamplerState
+    look_alikes: float = 0.0
     _order: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         most = largest_batch(self.packed.sequence, self.packed.source)
         if self.sequences > most:
             raise _too_large(self.sequences, most, len(self.packed), len(self.packed.sources))
+        largest = int(np.bincount(self.packed.sequence).max())
+        _check_look_alikes(self.sequences, self.look_alikes, largest)
         pool = variant_pool(self.noises)
         if self.variants > len(pool):
             raise UserError(
@@ -219,9 +299,7 @@ class Sampler:
     def __next__(self) -> np.ndarray:
         """Returns the next batch, uint8 [S*K, 32, 32], the K of a point next to each other."""
         points, variants = self.draw()
-        return self.packed.patches[points[:, None], variants].reshape(
-            -1, *self.packed.patches.shape[2:]
-        )
+        return self.packed.take(points, variants)
 
     def draw(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the next batch's points int32 [S] and variants int32 [S, K]."""
@@ -240,7 +318,12 @@ class Sampler:
     def _epoch(self, state: SamplerState) -> np.ndarray:
         if self._order_of != (state.seed, state.epoch):
             self._order = epoch_order(
-                self.packed.sequence, self.packed.source, self.sequences, state.seed, state.epoch
+                self.packed.sequence,
+                self.packed.source,
+                self.sequences,
+                state.seed,
+                state.epoch,
+                round(self.look_alikes * self.sequences),
             )
             self._order_of = (state.seed, state.epoch)
         return self._order

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from trainer.settings import Settings
 from trainer.variants import TARGETS, VARIANTS
@@ -40,22 +41,44 @@ class ModelConfig(Settings):
 
 
 class LossConfig(Settings):
-    """The batch-hard loss.
+    """The loss, put together (`trainer.losses`).
 
     Attributes:
-        name: `hinge` max(0, margin + p - n) or `soft_margin` ln(1 + exp(margin + p - n)),
-            for the distances p to the hardest positive and n to the hardest negative.
-        distance: `euclidean` or its square.
+        name: Of x = margin + p - n, for the distances p to the hardest positive and n to the
+            hardest negative: `hinge` max(0, x), `squared_hinge` its square or `soft_margin`
+            ln(1 + exp(x)).
+        distance: `euclidean` d, `squared` d^2, or `hybrid` d + alpha d^2 / 2 (HyNet).
+        hybrid_alpha: Of the hybrid distance.
         margin: In units of the distance; may be 0 for the soft margin.
+        mining: `batch_hard`: every patch's farthest positive and nearest negative;
+            `hardnet`: one triplet per pair, negatives between anchors and positives only.
+        anchor_swap: Of `hardnet`: whether the negative may be one near to the positive.
+        second_order: Weight of SOSNet's regulariser of distances to neighbours; 0: none.
+        second_order_neighbours: Its neighbours of each patch.
+        norm_penalty: Weight of HyNet's penalty on the difference of a pair's lengths before
+            L2; 0: none.
     """
 
-    name: Literal["hinge", "soft_margin"] = "hinge"
-    distance: Literal["euclidean", "squared"] = "euclidean"
+    name: Literal["hinge", "squared_hinge", "soft_margin"] = "hinge"
+    distance: Literal["euclidean", "squared", "hybrid"] = "euclidean"
+    hybrid_alpha: float = Field(default=2.0, gt=0, le=100)
     margin: float = Field(default=1.0, ge=0, le=100)
+    mining: Literal["batch_hard", "hardnet"] = "batch_hard"
+    anchor_swap: bool = True
+    second_order: float = Field(default=0.0, ge=0, le=1000)
+    second_order_neighbours: int = Field(default=8, ge=1, le=1024)
+    norm_penalty: float = Field(default=0.0, ge=0, le=1000)
+
+    @property
+    def of_pairs(self) -> str:
+        """The first setting that needs exactly two patches of each point; empty: none does."""
+        if self.mining == "hardnet":
+            return "mining hardnet"
+        return "second_order" if self.second_order else "norm_penalty" if self.norm_penalty else ""
 
     @model_validator(mode="after")
     def _hinge_needs_a_margin(self) -> LossConfig:
-        if self.name == "hinge" and self.margin == 0:
+        if self.name != "soft_margin" and self.margin == 0:
             raise ValueError("margin is 0, but a hinge loss without a margin is 0 at collapse")
         return self
 
@@ -70,6 +93,8 @@ class StageConfig(Settings):
         schedule: `constant`, or `linear` from `learning_rate` to 0 at `max_steps`.
         warm_up_steps: Steps over which the rate climbs linearly to its schedule.
         noises: Noise levels the variants come from; the reference is always among them.
+        look_alikes: Share of S that comes from one image sequence (hard look-alikes), another
+            one each batch.
         min_steps: No promotion before.
         max_steps: Promotion (or the end) at the latest.
         promote_below: Share (L - floor) / (L* - floor) of the smoothed loss under which the
@@ -82,6 +107,7 @@ class StageConfig(Settings):
     schedule: Literal["constant", "linear"] = "constant"
     warm_up_steps: int = Field(default=0, ge=0)
     noises: tuple[Noise, ...] = Field(default=("e", "h", "t"), min_length=1)
+    look_alikes: float = Field(default=0.0, ge=0, le=1)
     min_steps: int = Field(default=1, ge=1)
     max_steps: int = Field(default=1000, ge=1)
     promote_below: float | None = Field(default=None, gt=0, le=1)
@@ -90,6 +116,14 @@ class StageConfig(Settings):
     def batch(self) -> int:
         """Patches in a global batch."""
         return self.sequences_per_batch * self.variants_per_sequence
+
+    @property
+    def in_words(self) -> str:
+        """What matters of it, for people."""
+        return (
+            f"S{self.sequences_per_batch} K{self.variants_per_sequence} "
+            f"rate {self.learning_rate:g} steps {self.max_steps}"
+        )
 
     @model_validator(mode="after")
     def _fits_together(self) -> StageConfig:
@@ -118,13 +152,16 @@ class ControllerConfig(Settings):
         plateau_steps: Promotion when the smoothed loss has not improved over so many steps.
         plateau_improvement: Relative fall of the loss that counts as improvement.
         onset_distance: Probe distance, relative to the healthy one (that of the start, or
-            1.5 margins if that is less), that counts as the onset of a collapse.
+            6 margins if that is less), that counts as the onset of a collapse.
+        easier_onset_distance: The same in an easier stage that a rollback has put in, where the
+            distance may fall for a while and grow again.
         collapsed_distance: Relative probe distance that is a collapse at once.
         collapsed_rank: Effective rank, relative to the start, that is a collapse at once.
         collapse_share: Share of the collapse point that the loss must be above for an onset
             to count.
         patience: Observations with the signs of an onset that make a collapse.
-        rate_drop: Factor on every later learning rate after a rollback.
+        rate_drop: Factor on every later learning rate after a rollback; the run then sees no more
+            patches than planned, and goes on to a harder stage only when the loss allows it.
         max_rollbacks: Rollbacks after which the run gives up.
         max_inserted: Intermediate stages that promotion may insert into the plan.
         intermediate_above: Share of the collapse point on the next stage's probe above which
@@ -139,6 +176,7 @@ class ControllerConfig(Settings):
     plateau_steps: int = Field(default=300, ge=1)
     plateau_improvement: float = Field(default=0.01, ge=0, lt=1)
     onset_distance: float = Field(default=0.5, gt=0, lt=1)
+    easier_onset_distance: float = Field(default=0.15, gt=0, lt=1)
     collapsed_distance: float = Field(default=0.1, gt=0, lt=1)
     collapsed_rank: float = Field(default=0.1, gt=0, lt=1)
     collapse_share: float = Field(default=0.98, gt=0)
@@ -176,6 +214,25 @@ class ProbeConfig(Settings):
     variants: int = Field(default=4, ge=2, le=len(VARIANTS))
 
 
+class JitterConfig(Settings):
+    """Small changes of every patch on its own, drawn anew each time it is seen.
+
+    Attributes:
+        rotation_degrees: Turns it by at most so much, either way.
+        log_scale: Scales it by a factor whose natural logarithm is at most so much, either way.
+        shift_pixels: Shifts it by at most so many of its 32 pixels, along each axis.
+    """
+
+    rotation_degrees: float = Field(default=0.0, ge=0, le=45)
+    log_scale: float = Field(default=0.0, ge=0, le=0.7)
+    shift_pixels: float = Field(default=0.0, ge=0, le=8)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is to be changed."""
+        return max(self.rotation_degrees, self.log_scale, self.shift_pixels) > 0
+
+
 def demo_plan() -> tuple[StageConfig, ...]:
     """Returns the stages of the demo: an easy start, then the hard batch until the budget ends.
 
@@ -202,22 +259,57 @@ def demo_plan() -> tuple[StageConfig, ...]:
     )
 
 
+_PLAN = "plan"
+
+
+def _branch(value: Any) -> str | None:
+    """Chooses by the value: a plain union would tell a wrong key also as "not `auto`"."""
+    if isinstance(value, str):
+        return value if value == "auto" else None
+    return _PLAN
+
+
+_PlanOrAuto = Annotated[
+    Annotated[tuple[StageConfig, ...], Field(min_length=1), Tag(_PLAN)]
+    | Annotated[Literal["auto"], Tag("auto")],
+    Discriminator(
+        _branch, custom_error_type="stages", custom_error_message="Input should be 'auto' or a list"
+    ),
+]
+
+
+def key_path(location: Sequence[str | int]) -> str:
+    """Returns a problem's key as the user wrote it, e.g. `stages.0.noises`.
+
+    Args:
+        location: pydantic's, which also names the branch of a union.
+    """
+    return ".".join(str(part) for part in location if part != _PLAN)
+
+
 class TrainerConfig(Settings):
     """A whole training run.
 
     Attributes:
         seed: Of the weights, the sampler and the augmentation.
-        stages: The plan; see `StageConfig`.
+        stages: The plan; see `StageConfig`. `auto` makes one for the data, the memory and
+            the device (`trainer.auto_plan`).
         allow_shrinking_stages: A plan whose batch shrinks is refused unless this says that
             it is meant.
         augment: 8-way flips and quarter turns, the same for all patches of a point.
+        jitter: Small rotation, scale and shift of each patch on its own; none by default.
+        clip_norm: Gradients longer than this, all weights together, are shortened to it; None:
+            never.
         strategy: Where it runs; `auto` takes a TPU, several GPUs or one device, in that order.
         tpu: Name of the TPU, `local` on a TPU VM.
         bfloat16: Convolutions in bfloat16; weights, distances and loss stay float32.
         jit_compile: `auto` compiles with XLA on accelerators with one replica.
         steps_per_loop: Steps inside one call of the compiled function; also the distance of
             two observations of the controller.
-        checkpoint_every: Steps between checkpoints on disk; 0: none.
+        checkpoint_every: Steps between checkpoints on disk, from which a run that was killed
+            goes on; the end of a stage writes one too; 0: none.
+        deterministic: Operations that give the same bits on every run of the same machine,
+            which some do not by default; slower, and it holds for the rest of the process.
         threads: CPU threads inside an operation; 0: TensorFlow's choice.
 
     Example:
@@ -228,23 +320,58 @@ class TrainerConfig(Settings):
     seed: int = Field(default=1, ge=0, lt=2**31)
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
-    stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)] = demo_plan()
+    stages: _PlanOrAuto = demo_plan()
     allow_shrinking_stages: bool = False
     controller: ControllerConfig = ControllerConfig()
     validation: ValidationConfig = ValidationConfig()
     probe: ProbeConfig = ProbeConfig()
     augment: bool = True
+    jitter: JitterConfig = JitterConfig()
+    clip_norm: float | None = Field(default=None, gt=0)
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = "auto"
     tpu: str | None = None
     bfloat16: bool = False
     jit_compile: Literal["auto", "on", "off"] = "auto"
     steps_per_loop: int = Field(default=10, ge=1, le=10000)
-    checkpoint_every: int = Field(default=0, ge=0)
+    checkpoint_every: int = Field(default=100, ge=0)
+    deterministic: bool = False
     threads: int = Field(default=0, ge=0, le=1024)
+
+    @property
+    def plan(self) -> tuple[StageConfig, ...]:
+        """The stages, once `auto` is resolved.
+
+        Raises:
+            ValueError: When it is not.
+        """
+        if self.stages == "auto":
+            raise ValueError("stages is auto, which trainer.auto_plan has not resolved yet")
+        return self.stages
+
+    @model_validator(mode="after")
+    def _loss_fits(self) -> TrainerConfig:
+        final = self.model.final_normalisation
+        if self.loss.norm_penalty and not final.endswith("l2"):
+            raise ValueError(
+                f"loss.norm_penalty is on lengths before L2, but model.final_normalisation is "
+                f"{final}; set it to l2 or batch_norm_l2, or norm_penalty to 0"
+            )
+        if not self.loss.of_pairs:
+            return self
+        wanted = f"loss.{self.loss.of_pairs} works on pairs, but"
+        if self.stages == "auto":
+            raise ValueError(f"{wanted} stages auto draws more; list stages of K = 2 instead")
+        for number, stage in enumerate(self.stages):
+            if stage.variants_per_sequence != 2:
+                raise ValueError(
+                    f"{wanted} stages.{number}.variants_per_sequence is "
+                    f"{stage.variants_per_sequence}; set it to 2"
+                )
+        return self
 
     @model_validator(mode="after")
     def _batches_grow(self) -> TrainerConfig:
-        if self.allow_shrinking_stages:
+        if self.allow_shrinking_stages or self.stages == "auto":
             return self
         for number, (stage, following) in enumerate(itertools.pairwise(self.stages)):
             if following.batch < stage.batch:

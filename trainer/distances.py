@@ -12,7 +12,7 @@ def pairwise_squared(anchors: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
 
     Uses |a|^2 + |b|^2 - 2ab, one matrix product; cancellation leaves an error of about
     1e-6 of the squared norms, enough to rank pairs (their distances are computed anew by
-    `paired`).
+    `paired_squared`).
 
     Args:
         anchors: [..., A, D].
@@ -29,19 +29,20 @@ def pairwise_squared(anchors: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
     return tf.maximum(left + right - 2 * products, 0.0)
 
 
-def paired(left: tf.Tensor, right: tf.Tensor, squared: bool) -> tf.Tensor:
-    """Distance of each row of `left` to the same row of `right`.
-
-    The square root is safe: equal rows have distance 1e-6 and gradient zero.
+def paired_squared(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """Squared Euclidean distance of each row of `left` to the same row of `right`.
 
     Args:
-        left: [A, D].
-        right: [A, D].
-        squared: Whether to leave the root out.
+        left: [..., D].
+        right: [..., D].
 
     Returns:
-        float32 [A].
+        float32 [...], exact where rows are nearly equal.
     """
     difference = tf.cast(left, tf.float32) - tf.cast(right, tf.float32)
-    squares = tf.reduce_sum(tf.square(difference), -1)
-    return squares if squared else tf.sqrt(tf.maximum(squares, _LEAST_SQUARE))
+    return tf.reduce_sum(tf.square(difference), -1)
+
+
+def safe_root(squares: tf.Tensor) -> tf.Tensor:
+    """Square root, 1e-6 with gradient zero where the square is (almost) zero."""
+    return tf.sqrt(tf.maximum(squares, _LEAST_SQUARE))

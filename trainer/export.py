@@ -25,6 +25,7 @@ from trainer.variants import VARIANTS
 
 SERVING_SIGNATURE = "serving_default"
 RECORDS_SIGNATURE = "serialized_records"
+SERVING_DIR = "Format-Serving"
 PATCHES_INPUT = "patches"
 RECORDS_INPUT = "records"
 OUTPUT = "descriptors"
@@ -167,12 +168,26 @@ def load_weights(network: tf_keras.Model, path: str) -> None:
                 f"{there.get(name, 'absent')} there and {mine} here; set the same model settings "
                 f"or switch warm_start off"
             )
+    _check_ending(network, path)
     try:
         values = {name: reader.get_tensor(name) for name in here}
     except tf.errors.OpError as error:
         raise UserError(f"{path}: its variables cannot be read ({error.message})") from error
     for name, variable in here.items():
         variable.assign(values[name])
+
+
+def _check_ending(network: tf_keras.Model, path: str) -> None:
+    """Refuses a network with another ending, where that shows in no variable."""
+    architecture = (read_identity(path) or {}).get("architecture", {})
+    there = architecture.get("final_normalisation")
+    mine = any(layer.name == "l2" for layer in network.layers)
+    if there is not None and there.endswith("l2") != mine:
+        raise UserError(
+            f"{path}: warm start needs the same architecture, but model.final_normalisation is "
+            f"{there} there, and {'ends' if mine else 'does not end'} in l2 here; set the same "
+            f"model settings or switch warm_start off"
+        )
 
 
 def _key(variable: tf.Variable) -> str:

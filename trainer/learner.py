@@ -12,12 +12,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from trainer import batch_hard, image, model, probe, strategy
-from trainer.augmentation import flip_and_turn
+from trainer import image, losses, model, probe, strategy
+from trainer.augmentation import augment
 from trainer.config import TrainerConfig
 
 METRICS = (
     "loss",
+    "triplet_loss",
     "hardest_positive",
     "hardest_negative",
     "active_share",
@@ -28,6 +29,7 @@ METRICS = (
 
 
 _PART = 1024  # patches described at a time
+_DROPOUT = 1  # sets its random numbers apart from the augmentation's
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Learner:
     ) -> None:
         self.config = config
         self.normalisation = normalisation
-        self.loss = batch_hard.BatchHardLoss.of(config.loss, config.model)
+        self.loss = losses.Loss.of(config.loss, config.model)
         self.traces = 0
         self._strategy = placement
         self.replicas = placement.num_replicas_in_sync
@@ -67,30 +69,41 @@ class Learner:
                 bfloat16=config.bfloat16,
             )
             # The optimizer's own compilation is for accelerators; the step compiles as a whole.
-            self.optimizer = tf_keras.optimizers.Adam(1e-3, jit_compile=False)
+            self.optimizer = tf_keras.optimizers.Adam(
+                1e-3, global_clipnorm=config.clip_norm, jit_compile=False
+            )
             self.optimizer.build(self.model.trainable_variables)
+            lengths = config.loss.norm_penalty > 0
+            self._trained = model.with_lengths(self.model) if lengths else self.model
         self._forward = tf.function(self._infer, autograph=False)
         self._steps: dict[tuple[int, int], Callable[..., tf.Tensor]] = {}
 
     def train(
-        self, batches: np.ndarray, variants: int, rates: np.ndarray, first_step: int
+        self,
+        batches: np.ndarray | tf.distribute.DistributedValues,
+        variants: int,
+        rates: np.ndarray,
+        first_step: int,
     ) -> dict[str, float]:
         """Takes `len(rates)` steps and returns the means of `METRICS` over them.
 
         Args:
             batches: uint8 [steps or more, S*K, 32, 32]; what exceeds the rates is padding that
-                keeps the shape, and with it the compiled function, the same.
+                keeps the shape, and with it the compiled function, the same. Or each replica's
+                part of it (`trainer.host_infeed`).
             variants: K.
             rates: float32, learning rate of each step.
             first_step: Number of the first step in the run; seeds the augmentation.
         """
-        key = (batches.shape[1], variants)
+        dealt_out = self._dealt_out(batches)
+        block, share = self._strategy.experimental_local_results(dealt_out)[0].shape[:2]
+        key = (share * self.replicas, variants)
         if key not in self._steps:
             self._steps[key] = self._compiled_steps(variants)
-        padded = np.zeros(len(batches), np.float32)
+        padded = np.zeros(block, np.float32)
         padded[: len(rates)] = rates
         means = self._steps[key](
-            self._dealt_out(batches),
+            dealt_out,
             tf.constant(padded),
             tf.constant(len(rates)),
             tf.constant(first_step),
@@ -109,10 +122,8 @@ class Learner:
         return probe.signals(embedding, descriptors, variants, share)
 
     def _share(self, descriptors: np.ndarray, variants: int) -> float:
-        hardest = batch_hard.hardest_distances(
-            tf.constant(descriptors), variants, squared=self.loss.squared
-        )
-        return self.loss.share(float(tf.reduce_mean(self.loss.per_anchor(hardest))))
+        triplet_loss = self.loss.mean_triplet(tf.constant(descriptors), variants)
+        return self.loss.share(float(triplet_loss))
 
     def share_on(self, patches: np.ndarray, variants: int) -> float:
         """Returns the loss on a batch as a share of the collapse point, in inference mode.
@@ -172,8 +183,10 @@ class Learner:
     def _infer(self, patches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self.model(image.normalise(patches, self.normalisation), training=False)
 
-    def _dealt_out(self, batches: np.ndarray) -> tf.Tensor:
+    def _dealt_out(self, batches: np.ndarray | tf.distribute.DistributedValues) -> tf.Tensor:
         """Gives each replica its patch sequences of every batch."""
+        if not isinstance(batches, np.ndarray):
+            return batches
         if self.replicas == 1:
             return tf.constant(batches)
         share = batches.shape[1] // self.replicas
@@ -222,41 +235,52 @@ class Learner:
         self, patches: tf.Tensor, variants: int, rate: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """One step on one replica; the sum over replicas of what it returns are the metrics."""
-        context = tf.distribute.get_replica_context()
-        replica = context.replica_id_in_sync_group
-        anchors = patches.shape[0]
-        if self.config.augment:
-            seed = tf.stack([self.config.seed, step * self.replicas + replica])
-            patches = flip_and_turn(patches, variants, seed)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.stack([self.config.seed, step * self.replicas + replica])
+        patches = augment(patches, variants, seed, self.config)
         inputs = image.normalise(patches, self.normalisation)
+        model.seed_dropout(self.model, tf.random.experimental.stateless_fold_in(seed, _DROPOUT))
         with tf.GradientTape() as tape:
-            embedding, descriptors = self.model(inputs, training=True)
-            candidates = descriptors
-            if self.replicas > 1:
-                candidates = tf.ensure_shape(
-                    context.all_gather(descriptors, axis=0),
-                    [anchors * self.replicas, descriptors.shape[-1]],
-                )
-            hardest = batch_hard.hardest_distances(
+            embedding, descriptors, *before_l2 = self._trained(inputs, training=True)
+            candidates, offset = gathered(descriptors)
+            found = self.loss.per_unit(
                 descriptors,
                 variants,
-                squared=self.loss.squared,
+                before_l2=before_l2[0] if before_l2 else None,
                 candidates=candidates,
-                offset=replica * anchors,
+                offset=offset,
             )
             # Divided by the global batch: the replicas' gradients are summed.
-            loss = tf.reduce_sum(self.loss.per_anchor(hardest)) / (anchors * self.replicas)
+            loss = tf.reduce_sum(found.loss) / self.loss.units(candidates.shape[0])
+        model.seed_dropout(self.model, None)  # it belongs to this function's graph
         variables = self.model.trainable_variables
         gradients = tape.gradient(loss, variables)
         self.optimizer.learning_rate.assign(rate)
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        violated = self.loss.margin + hardest.positive > hardest.negative
+        # Summed over the replicas here, so that what is clipped is what is measured.
+        summed = self.optimizer.aggregate_gradients(zip(gradients, variables, strict=True))
+        self.optimizer.apply_gradients(summed, skip_gradients_aggregation=True)
         local = (
-            tf.reduce_mean(hardest.positive),
-            tf.reduce_mean(hardest.negative),
-            tf.reduce_mean(tf.cast(violated, tf.float32)),
+            tf.reduce_mean(found.triplet),
+            tf.reduce_mean(found.positive),
+            tf.reduce_mean(found.negative),
+            tf.reduce_mean(found.violated),
             tf.sqrt(tf.reduce_sum(tf.math.reduce_variance(embedding, axis=0))),
             tf.reduce_mean(tf.norm(embedding, axis=1)),
-            tf.linalg.global_norm(gradients),
+            tf.linalg.global_norm([gradient for gradient, _ in summed]),
         )
         return tf.stack([loss, *(value / self.replicas for value in local)])
+
+
+def gathered(descriptors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | int]:
+    """Returns the descriptors of all replicas and the row at which this one's begin.
+
+    To be called by a replica; differentiable.
+    """
+    context = tf.distribute.get_replica_context()
+    replicas, rows = context.num_replicas_in_sync, descriptors.shape[0]
+    if replicas == 1:
+        return descriptors, 0
+    everything = tf.ensure_shape(
+        context.all_gather(descriptors, axis=0), [rows * replicas, descriptors.shape[-1]]
+    )
+    return everything, context.replica_id_in_sync_group * rows

@@ -59,7 +59,7 @@ def build(
         values = _batch_norm(f"norm{number}", synchronized, policy)(values)
         values = tf_keras.layers.ReLU(dtype=policy, name=f"relu{number}")(values)
     if config.dropout:
-        values = tf_keras.layers.Dropout(config.dropout, seed=seed, dtype=policy)(values)
+        values = SeededDropout(config.dropout, dtype=policy)(values)
     values = tf_keras.layers.Conv2D(
         config.dimension,
         values.shape[1],
@@ -75,6 +75,49 @@ def build(
     if config.final_normalisation.endswith("l2"):
         descriptors = tf_keras.layers.Lambda(l2_normalise, dtype="float32", name="l2")(descriptors)
     return tf_keras.Model(inputs, (embedding, descriptors), name="descriptor")
+
+
+class SeededDropout(tf_keras.layers.Layer):
+    """Dropout whose mask depends on a seed alone.
+
+    Keras's own keeps a random state that no checkpoint holds: a run that was interrupted would
+    not go on as it would have without.
+
+    Args:
+        rate: Share that is dropped.
+        dtype: Policy of the layer.
+
+    Attributes:
+        seed: int32 [2], set before each training call (`seed_dropout`); None drops nothing.
+    """
+
+    def __init__(self, rate: float, dtype: str) -> None:
+        super().__init__(name="dropout", dtype=dtype)
+        self.seed: tf.Tensor | None = None
+        self._rate = rate
+
+    def call(self, values: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Drops values and scales the others up, in training only."""
+        if not training or self.seed is None:
+            return values
+        return tf.nn.experimental.stateless_dropout(values, self._rate, self.seed)
+
+
+def seed_dropout(network: tf_keras.Model, seed: tf.Tensor | None) -> None:
+    """Sets the seed of the network's dropout, where it has one."""
+    for layer in network.layers:
+        if isinstance(layer, SeededDropout):
+            layer.seed = seed
+
+
+def with_lengths(network: tf_keras.Model) -> tf_keras.Model:
+    """Returns the same network with a third output: the descriptors before L2, [N, D].
+
+    Args:
+        network: Of `build`, with a final normalisation that ends in L2.
+    """
+    before = network.get_layer("l2").input
+    return tf_keras.Model(network.inputs, (*network.outputs, before), name=network.name)
 
 
 def on_unit_sphere(final_normalisation: FinalNormalisation) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import mmap
 import os
 import posixpath
 import shutil
@@ -28,6 +29,7 @@ from trainer.variants import VARIANTS
 
 _FORMAT = "1"
 _BATCH = 64
+_READ = 128
 PACKED_SHAPE = (len(VARIANTS), image.INPUT_SIZE, image.INPUT_SIZE)
 Resizer = Callable[[list[bytes]], np.ndarray]
 
@@ -57,15 +59,56 @@ class PackedPatches:
     def __len__(self) -> int:
         return len(self.patches)
 
+    def take(self, points: np.ndarray, variants: np.ndarray) -> np.ndarray:
+        """Copies patches.
+
+        Args:
+            points: int [S].
+            variants: int [S, K], places in `VARIANTS`.
+
+        Returns:
+            uint8 [S*K, 32, 32], the K of a point next to each other.
+        """
+        taken = np.empty((*variants.shape, *self.patches.shape[2:]), np.uint8)
+        for part in _parts(len(points)):
+            taken[part] = _mapped_anew(self.patches)[points[part, None], variants[part]]
+        return taken.reshape(-1, *self.patches.shape[2:])
+
+    def take_all(self, points: np.ndarray) -> np.ndarray:
+        """Copies all variants of points, uint8 [S, 16, 32, 32]."""
+        everything = np.broadcast_to(np.arange(len(VARIANTS)), (len(points), len(VARIANTS)))
+        return self.take(points, everything).reshape(-1, *self.patches.shape[1:])
+
     def pixel_statistics(self) -> tuple[float, float]:
         """Mean and standard deviation of all pixels, in grey levels (streamed)."""
         histogram = np.zeros(256, np.int64)
-        for start in range(0, len(self), 128):
-            histogram += np.bincount(self.patches[start : start + 128].ravel(), minlength=256)
+        for part in _parts(len(self)):
+            histogram += np.bincount(_mapped_anew(self.patches)[part].ravel(), minlength=256)
         levels = np.arange(256)
         mean = float(histogram @ levels / histogram.sum())
         variance = float(histogram @ (levels - mean) ** 2 / histogram.sum())
         return mean, max(variance, 1e-12) ** 0.5
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """Returns the parts of `count` patch sequences to read through one map."""
+    return (slice(start, start + _READ) for start in range(0, count, _READ))
+
+
+def _mapped_anew(patches: np.ndarray) -> np.ndarray:
+    """Maps a file once more, so that what is read leaves the process with the new map.
+
+    Otherwise the process would grow to the size of the data. The system keeps the pages
+    cached while it has room; that they have to be mapped again costs some microseconds per
+    patch sequence, far less than a step takes, however large the file.
+    """
+    if not isinstance(patches, np.memmap) or not isinstance(patches.base, mmap.mmap):
+        return patches  # in memory, or a view, whose offset in the file is not known
+    try:
+        anew = np.memmap(patches.filename, patches.dtype, "r", patches.offset, patches.shape)
+    except OSError:  # deleted meanwhile: the first map still holds it
+        return patches
+    return np.asarray(anew)
 
 
 def pack(
@@ -175,14 +218,14 @@ def _write_patches(
         for path in (posixpath.join(root, shard) for shard in entry.shards):
             for first, batch in _batches(path):
                 if place + len(batch) > end:
-                    raise _not_as_listed(path, entry)
+                    raise _not_as_listed(root, entry)
                 for record in batch:
                     digest.update(record)
                 file.write(_resized(resize, batch, path, first).tobytes())
                 place += len(batch)
                 report(f"packing {split} patches", place, total)
         if place != end or digest.hexdigest() != entry.checksum:
-            raise _not_as_listed(posixpath.join(root, entry.shards[-1]), entry)
+            raise _not_as_listed(root, entry)
 
 
 def _batches(path: str) -> Iterator[tuple[int, list[bytes]]]:
@@ -204,15 +247,28 @@ def _resized(resize: Resizer, batch: list[bytes], path: str, first: int) -> np.n
                 tf.io.parse_example([serialized], records.feature_spec())  # says what is missing
                 resize([serialized])
             except (ValueError, tf.errors.InvalidArgumentError) as error:
-                why = str(getattr(error, "message", error)).splitlines()[0]
+                why = str(getattr(error, "message", error))
                 raise records.unreadable(path, first + number, why) from error
         raise
 
 
-def _not_as_listed(path: str, entry: manifest.SequenceEntry) -> UserError:
+def _not_as_listed(root: str, entry: manifest.SequenceEntry) -> UserError:
+    """Returns the error that says what an image sequence's shards hold instead."""
+    paths = [posixpath.join(root, shard) for shard in entry.shards]
+    count = 0
+    for path in paths:
+        for number, record in enumerate(records.read_shard(path)):
+            count += 1
+            if (record.sequence, record.source) != (entry.name, entry.source):
+                return UserError(
+                    f"{path}: record {number} is of {record.sequence} (source {record.source}), "
+                    f"expected {entry.name} (source {entry.source}); delete the run's examples "
+                    f"and run again"
+                )
+    differs = "their checksum differs" if count == entry.count else f"{count} were found"
     return UserError(
-        f"{path}: the records of {entry.name} are not the {entry.count} that the manifest lists "
-        f"(count or checksum differs). Delete the run's examples and run again."
+        f"{paths[-1]}: the records of {entry.name} are not the {entry.count} that the manifest "
+        f"lists ({differs}); delete the run's examples and run again"
     )
 
 
@@ -280,16 +336,26 @@ def _through_graph(transform_graph: str) -> Callable[[dict[str, tf.Tensor]], tf.
 
 def _open(folder: Path, listing: manifest.Manifest, split: manifest.SplitName) -> PackedPatches:
     entries = listing.splits.get(split, ())
+    if not any(entry.count for entry in entries):
+        return columns(entries, np.zeros((0, *PACKED_SHAPE), np.uint8))
+    return columns(entries, np.load(folder / "patches.npy", mmap_mode="r"))
+
+
+def columns(entries: tuple[manifest.SequenceEntry, ...], patches: np.ndarray) -> PackedPatches:
+    """Puts the names and numbers of the image sequences beside their patches.
+
+    Args:
+        entries: In the order of the patches.
+        patches: uint8 [N, 16, 32, 32].
+    """
     sources = sorted({entry.source for entry in entries})
+    places = {source: place for place, source in enumerate(sources)}
     counts = [entry.count for entry in entries]
-    mapped = np.load(folder / "patches.npy", mmap_mode="r") if sum(counts) else None
     indices = [np.arange(count, dtype=np.int32) for count in counts]
     return PackedPatches(
-        patches=np.zeros((0, *PACKED_SHAPE), np.uint8) if mapped is None else mapped,
+        patches=patches,
         sequence=np.repeat(np.arange(len(entries), dtype=np.int32), counts),
-        source=np.repeat(
-            np.array([sources.index(entry.source) for entry in entries], np.int32), counts
-        ),
+        source=np.repeat(np.array([places[entry.source] for entry in entries], np.int32), counts),
         index=np.concatenate([np.zeros(0, np.int32), *indices]),
         sequences=tuple(entry.name for entry in entries),
         sources=tuple(sources),

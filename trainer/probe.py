@@ -1,8 +1,16 @@
 """Signs of collapse, read off a fixed batch in inference mode.
 
-The loss alone cannot tell (a healthy network with a final batch norm stays near the
-collapse point for long), nor can the variance of the embedding (a batch norm holds it,
-even for a code of rank one). The descriptors themselves can.
+`trainer.stages` detects a collapse from: the mean distance of random pairs (it falls to 0
+when descriptors shrink to a point, whatever follows the last convolution), the effective
+rank (it falls to 1 where a final batch norm holds the variance and the descriptors shrink to
+a line instead), both relative to those before the first step, and the loss on the probe and
+in training as a share of the collapse point (below it a network still learns, however close
+its descriptors have moved). The hardest distances go to the timeline with them.
+
+The batch is fixed, so that the signals do not move with its difficulty, and described in
+inference mode, as that is what will be used. The loss alone cannot tell (a healthy network
+with a final batch norm stays near the collapse point for long), nor can the variance of the
+embedding (a batch norm holds it, even for a code of rank one).
 """
 
 from __future__ import annotations

@@ -25,12 +25,38 @@ class Progress:
         done: Units finished so far.
         total: Units in all, or None when that is not known.
         detail: A few words on the state, e.g. `loss 0.93`.
+        seconds_left: Estimate for this work, or None.
+        seconds_left_in_all: Estimate for this work and what comes after it, or None.
+        finished: Whether this sums up work that is over; a terminal leaves it standing.
     """
 
     label: str
     done: int
     total: int | None = None
     detail: str = ""
+    seconds_left: float | None = None
+    seconds_left_in_all: float | None = None
+    finished: bool = False
+
+    @property
+    def count(self) -> str:
+        """How much is done, e.g. `20/150`, or `20` of an unknown total."""
+        return f"{self.done}" if self.total is None else f"{self.done}/{self.total}"
+
+    @property
+    def remaining(self) -> str:
+        """The estimates in words; empty without any.
+
+        Example:
+            >>> Progress("training", 1, 3, seconds_left=80, seconds_left_in_all=723).remaining
+            '1:20 left (12:03 in all)'
+        """
+        if self.seconds_left is None:
+            return ""
+        left = f"{duration(self.seconds_left)} left"
+        if self.seconds_left_in_all is None or self.seconds_left_in_all <= self.seconds_left:
+            return left
+        return f"{left} ({duration(self.seconds_left_in_all)} in all)"
 
 
 Listener = Callable[[Progress], None]
@@ -38,17 +64,36 @@ _listeners: list[Listener] = []
 _last_logged = [0.0]
 
 
+def duration(seconds: float) -> str:
+    """Writes a time as minutes and seconds, with hours where it has any.
+
+    Example:
+        >>> duration(80), duration(3723)
+        ('1:20', '1:02:03')
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
 def report(label: str, done: int, total: int | None = None, detail: str = "") -> None:
     """Tells the listeners; without any, logs a line every few seconds."""
-    event = Progress(label, done, total, detail)
+    send(Progress(label, done, total, detail))
+
+
+def send(event: Progress) -> None:
+    """Does what `report` does with an event that has more to say."""
     if _listeners:
         for listener in tuple(_listeners):
             listener(event)
         return
     now = time.monotonic()
-    if now - _last_logged[0] >= _SECONDS_BETWEEN_LOG_LINES or done == total:
+    due = now - _last_logged[0] >= _SECONDS_BETWEEN_LOG_LINES
+    if due or event.finished or event.done == event.total:
         _last_logged[0] = now
-        _log.info("%s: %s of %s %s", label, done, "?" if total is None else total, detail)
+        total = "?" if event.total is None else event.total
+        said = " ".join(filter(None, (event.remaining, event.detail)))
+        _log.info("%s: %s of %s %s", event.label, event.done, total, said)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ must never share a training batch nor judge each other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -111,6 +112,11 @@ def decode(serialized: bytes) -> PatchSequence:
     try:
         values = tf.train.Example.FromString(serialized).features.feature
         pixels = values[PATCHES].bytes_list.value[0]
+        if len(pixels) != PATCH_BYTES:
+            raise ValueError(
+                f"{len(pixels)} bytes are {len(pixels) / PATCH_SIZE**2:g} patches of "
+                f"{PATCH_SIZE} x {PATCH_SIZE}, expected {len(VARIANTS)}"
+            )
         return PatchSequence(
             sequence=values[SEQUENCE].bytes_list.value[0].decode(),
             source=values[SOURCE].bytes_list.value[0].decode(),
@@ -143,6 +149,11 @@ def read_serialized(path: str) -> Iterator[bytes]:
     Raises:
         UserError: As `read_shard`, but what the records hold is not looked at.
     """
+    if not tf.io.gfile.exists(path):
+        raise UserError(
+            f"{path}: there is no such shard, though the manifest lists it; delete the run's "
+            f"examples and run again"
+        )
     number = 0
     try:
         for serialized in tf.data.TFRecordDataset(path).as_numpy_iterator():
@@ -153,10 +164,17 @@ def read_serialized(path: str) -> Iterator[bytes]:
 
 
 def unreadable(path: str, number: int, why: str) -> UserError:
-    """Returns the error that names a shard and its broken record."""
+    """Returns the error that names a shard and its broken record.
+
+    Args:
+        path: The shard.
+        number: The record, from 0.
+        why: What was found; TensorFlow's messages are freed of the names of its operations.
+    """
+    why = re.sub(r"^\{\{.*?\}\} | \[Op:.*$", "", why.splitlines()[0])
     return UserError(
         f"{path}: record {number} cannot be read ({why}); expected the TFRecord shards that "
-        "ExampleGen writes. Delete the run's examples and run again."
+        "ExampleGen writes: delete the run's examples and run again"
     )
 
 

@@ -5,6 +5,17 @@ stays away from the collapse point L* (the loss of a network whose descriptors a
 equal), and go back when the signs of a collapse show. `observe` takes a state and what
 was seen since, and returns the next state and the decisions taken; it reads no clock, no
 file and no network, so that every rule can be tested on an invented trace.
+
+A collapse is detected from the probe batch (`trainer.probe`): its random pairs closer than
+`onset_distance` of the start over `patience` observations and not about to recede, with the
+loss nowhere below the collapse point; or at once when they are closer than
+`collapsed_distance`, when the effective rank has fallen below `collapsed_rank` of the start
+with such a loss, or when anything is not finite.
+
+A rollback returns to the last good state (that before step 1 if there is none), lowers all
+rates to come and puts an easier stage first, within the patches of the plan. From then on
+promotions must be earned: a stage whose loss on the next one's shape stays above the
+collapse point goes on with that one's patches.
 """
 
 from __future__ import annotations
@@ -14,18 +25,22 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from trainer.config import ControllerConfig, StageConfig
-from trainer.plan import easier_plan, intermediate
+from trainer.plan import easier_plan, handed_on, intermediate, lengthened
 from trainer.probe import ProbeSignals
 
 _HEALTHY_DISTANCE = 0.7  # probe distance, relative to the healthy one, of a state surely good
-_RECOVERY = 1.02  # a probe distance that grows by more since the last observation recovers
-_LENGTHS_APART = 1.5  # a healthy distance of random pairs, in lengths of the loss
+_HEALTHY_RANK = 0.2  # effective rank, relative to the start, below which no state is good
+_RECOVERY = 1.1  # a probe distance that grows by more since the last observation recovers
+_SURE = 0.8  # of the onset's distance: one that lasts is a collapse only when it went on falling
+_LENGTHS_APART = 6.0  # the most that random pairs need to be apart, in lengths of the loss
 _LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
 _SECONDS_TO_EXPORT = 8.0  # of processor time, kept for what follows the last step
 _MEASURED_STEPS = 20  # before the speed is judged
 _NEXT_PROBE_EVERY = 50  # steps
 
-Kind = Literal["good", "promote", "insert", "shorten", "suspect", "rollback", "give_up", "finish"]
+Kind = Literal[
+    "good", "promote", "insert", "lengthen", "shorten", "suspect", "rollback", "give_up", "finish"
+]
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,7 @@ class Observation:
     Attributes:
         steps: How many steps.
         loss: Their mean loss.
-        share: The same as a share of the collapse point (`BatchHardLoss.share`).
+        share: The same as a share of the collapse point (`losses.Loss.share`).
         probe: Signals after them.
         next_share: Share of the loss on a probe batch of the next stage's shape, or None
             when it was not measured (`wants_next_probe`).
@@ -86,12 +101,12 @@ class ControllerState:
         smoothed: Running mean of the share.
         lowest: Lowest running mean of the stage.
         lowest_at: Stage step of `lowest`.
-        suspicious: Observations with the signs of an onset since the last one without; those
-            of a distance that grows again are not counted, because the first steps of
-            healthy runs bring one down for a while.
+        suspicious: Observations with the signs of an onset since the last one without, less
+            those of a distance that grows again, as in the first steps of healthy runs.
         next_share: Share on the next stage's probe when it was last measured in the stage.
         distance: Relative probe distance at the last observation of the stage.
         rollbacks: Rollbacks so far.
+        easier: Whether the present stage has been made easier by a rollback.
         inserted: Intermediate stages inserted for promotions so far.
         patches: Patches seen so far.
         speed_mark: (processor seconds, stage step) at the first observation of the stage.
@@ -113,6 +128,7 @@ class ControllerState:
     distance: float = math.inf
     next_share: float | None = None
     rollbacks: int = 0
+    easier: bool = False
     inserted: int = 0
     patches: int = 0
     speed_mark: tuple[float, int] | None = None
@@ -133,11 +149,12 @@ class ControllerState:
 def healthy_distance(start: ProbeSignals, length: float) -> float:
     """Returns the mean distance of random pairs to judge later ones by.
 
-    That of the start, unless the descriptors start farther apart than the loss asks for.
+    That of the start, unless the descriptors start so far apart that a loss at its length could
+    not keep them there (networks without a final normalisation start 5.6 apart).
 
     Args:
         start: Signals before the first step.
-        length: Distance at which the loss works (`BatchHardLoss.length`).
+        length: Distance at which the loss works (`losses.Loss.length`).
     """
     return max(min(start.pair_distance, _LENGTHS_APART * length), 1e-12)
 
@@ -150,8 +167,7 @@ def steps_until_decision(state: ControllerState, steps_per_loop: int) -> int:
 def wants_next_probe(state: ControllerState, steps: int) -> bool:
     """Tells whether the observation after `steps` more should measure the next stage's shape.
 
-    From `min_steps` on, once in a while (it costs a forward pass of a large batch) and at the
-    last step.
+    From `min_steps` on, now and then (it costs a pass of a large batch) and at the last step.
     """
     stage, reached = state.current, state.stage_step + steps
     if state.following is None or reached < stage.min_steps:
@@ -166,11 +182,6 @@ def observe(
 ) -> tuple[ControllerState, tuple[Decision, ...]]:
     """Takes one observation.
 
-    Args:
-        state: Before it.
-        seen: What the last steps brought.
-        settings: The thresholds.
-
     Returns:
         The state after it and what was decided, in order. At most one decision moves
         between stages; after `give_up` or `finish` the state has `ended` set.
@@ -183,15 +194,15 @@ def observe(
         sign, values = _sign_of_collapse(state, seen, settings)
         if sign == "collapse":
             return _collapsed(state, settings, "the probe batch has collapsed", values)
+        distance = values["relative_distance"]
         if sign == "onset":
-            recovers = values["relative_distance"] > _RECOVERY * state.distance
-            distance = values["relative_distance"]
+            recovers = distance > _RECOVERY * state.distance
             suspicious = state.suspicious + (0 if recovers else 1)
             state = replace(state, suspicious=suspicious, distance=distance)
-            if state.suspicious >= settings.patience:
+            if suspicious >= settings.patience and distance < _SURE * _onset(state, settings):
                 return _collapsed(state, settings, "the probe batch is collapsing", values)
             return state, (_decision(state, "suspect", "signs of a beginning collapse", values),)
-        state = replace(state, suspicious=0, distance=values["relative_distance"])
+        state = replace(state, suspicious=0, distance=distance)
     decisions: list[Decision] = []
     if _is_good(state, seen):
         decisions.append(_decision(state, "good", "the probe batch is healthy", {}))
@@ -239,12 +250,17 @@ def _sign_of_collapse(
     near = min(seen.share, probe.share) > settings.collapse_share
     if near and rank < settings.collapsed_rank:
         return "collapse", values
-    return ("onset" if near and distance < settings.onset_distance else ""), values
+    return ("onset" if near and distance < _onset(state, settings) else ""), values
+
+
+def _onset(state: ControllerState, settings: ControllerConfig) -> float:
+    return settings.easier_onset_distance if state.easier else settings.onset_distance
 
 
 def _is_good(state: ControllerState, seen: Observation) -> bool:
     relative = seen.probe.pair_distance / state.healthy_distance
-    if not math.isfinite(relative):
+    rank = seen.probe.effective_rank / state.start.effective_rank
+    if not math.isfinite(relative) or not rank >= _HEALTHY_RANK:
         return False
     return relative >= _HEALTHY_DISTANCE or seen.share < _LEARNING_SHARE
 
@@ -269,6 +285,8 @@ def _moved_on(
     plateau = state.stage_step - state.lowest_at >= settings.plateau_steps
     if not (earned or plateau or used_up):
         return state, []
+    if state.rollbacks and not earned:
+        return _lengthened(state, values) if used_up else (state, [])
     if not earned and settings.enabled and state.inserted < settings.max_inserted:
         too_big = (state.next_share or 0.0) > settings.intermediate_above
         between = intermediate(stage, following, state.multiple)
@@ -279,7 +297,17 @@ def _moved_on(
             return _entered(state, state.stage + 1), [decision]
     reason = earned or ("plateau of the smoothed loss" if plateau else "maximum steps reached")
     decision = _decision(state, "promote", reason, values)
+    if state.rollbacks:
+        state = replace(state, plan=handed_on(state.plan, state.stage, state.stage_step))
     return _entered(state, state.stage + 1), [decision]
+
+
+def _lengthened(
+    state: ControllerState, values: dict[str, float]
+) -> tuple[ControllerState, list[Decision]]:
+    """Goes on with the present stage: after a rollback, a promotion must be earned."""
+    decision = _decision(state, "lengthen", "the next stage is still too hard", values)
+    return replace(state, plan=lengthened(state.plan, state.stage)), [decision]
 
 
 def _earned_promotion(state: ControllerState, seen: Observation, settings: ControllerConfig) -> str:
@@ -303,9 +331,10 @@ def _collapsed(
         decision = _decision(state, "give_up", why + tries, values)
         return replace(state, ended=f"gave up: {decision.reason}"), (decision,)
     decision = _decision(state, "rollback", why, values)
-    plan = easier_plan(state.plan, state.stage, settings.rate_drop, state.multiple)
-    state = replace(state, plan=plan, rollbacks=state.rollbacks + 1)
-    return _entered(state, state.stage), (decision,)
+    step = state.stage_step
+    plan = easier_plan(state.plan, state.stage, step, settings.rate_drop, state.multiple)
+    state = replace(_entered(state, state.stage), plan=plan, rollbacks=state.rollbacks + 1)
+    return replace(state, easier=True), (decision,)
 
 
 def _entered(state: ControllerState, stage: int) -> ControllerState:
@@ -314,6 +343,7 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         state,
         stage=stage,
         entered=state.entered + 1,
+        easier=False,
         stage_step=0,
         smoothed=None,
         lowest=math.inf,
@@ -330,8 +360,8 @@ def _within_budget(
 ) -> tuple[ControllerState, list[Decision]]:
     """Shortens the stage when it would take more than its share of the processor time left.
 
-    The share is that of its patches among all patches to come; the speed is the stage's own,
-    measured from its first observation on, when its function has been compiled.
+    The share is that of its patches among all to come; the speed is the stage's own, measured
+    from its first observation on, when its function has been compiled.
     """
     if settings.max_cpu_minutes is None or seen.cpu_seconds is None:
         return state, []

@@ -53,7 +53,7 @@ def check_divisible(config: TrainerConfig, replicas: int) -> None:
     Raises:
         UserError: When a stage's S is not a multiple of the replicas.
     """
-    for number, stage in enumerate(config.stages, start=1):
+    for number, stage in enumerate(config.plan, start=1):
         if stage.sequences_per_batch % replicas:
             raise UserError(
                 f"stages.{number - 1}.sequences_per_batch is {stage.sequences_per_batch}, which "

@@ -19,6 +19,9 @@ class Timeline:
     Args:
         folder: Where `timeline.json` goes.
         writer: TensorBoard's.
+
+    Attributes:
+        events: All so far; a run that goes on from a checkpoint puts its events here.
     """
 
     def __init__(self, folder: str, writer: tf.summary.SummaryWriter) -> None:

@@ -21,9 +21,13 @@ class ValidationSet:
 
     Attributes:
         patches: uint8 [n, 16, 32, 32] of each image sequence.
+        names: The image sequences.
+        indices: int32 [n] of each: numbers of the points in the image sequence.
     """
 
     patches: tuple[np.ndarray, ...]
+    names: tuple[str, ...] = ()
+    indices: tuple[np.ndarray, ...] = ()
 
     @classmethod
     def of(cls, packed: PackedPatches, config: ValidationConfig) -> ValidationSet:
@@ -31,26 +35,35 @@ class ValidationSet:
         counts = np.bincount(packed.sequence, minlength=len(packed.sequences))
         share = config.max_points // max(1, len(packed.sequences))
         most = max(2, min(config.points_per_sequence, share))
-        chosen = []
+        chosen, names, indices = [], [], []
         for sequence, count in enumerate(counts):
             rows = np.flatnonzero(packed.sequence == sequence)
             if count >= 2:
                 places = np.linspace(0, count - 1, min(most, count)).round().astype(int)
-                chosen.append(np.asarray(packed.patches[rows[places]]))
-        return cls(tuple(chosen))
+                chosen.append(packed.take_all(rows[places]))
+                names.append(packed.sequences[sequence])
+                indices.append(packed.index[rows[places]])
+        return cls(tuple(chosen), tuple(names), tuple(indices))
 
     def __bool__(self) -> bool:
         return bool(self.patches)
 
-    def score(self, describe: Describe) -> dict[str, float]:
-        """Returns matching mAP for `e`, `h`, `t` and their `mean`, over image pairs.
+    def described(self, describe: Describe) -> np.ndarray:
+        """Returns the descriptors float32 [N, D] of all patches, one after the other.
 
         Args:
             describe: From uint8 [1024, 32, 32] to float32 [1024, D] (short batches are
                 filled up, so that it needs one trace).
         """
         flat = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in self.patches])
-        descriptors = _in_batches(describe, flat)
+        return _in_batches(describe, flat)
+
+    def score(self, descriptors: np.ndarray) -> dict[str, float]:
+        """Returns matching mAP for `e`, `h`, `t` and their `mean`, over image pairs.
+
+        Args:
+            descriptors: float32 [N, D] of all patches (`described`).
+        """
         scores: dict[str, list[float]] = {noise: [] for noise in NOISES}
         start = 0
         for part in self.patches:

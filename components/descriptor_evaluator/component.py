@@ -71,7 +71,7 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
                 choose the smoothing of the baseline `rootsift-smoothed`.
             model: The candidate, a SavedModel under `Format-Serving`.
             evaluation_json: `EvaluationSettings` as JSON.
-            code_fingerprint: See `components.code_fingerprint`.
+            code_fingerprint: See `trainer.code_fingerprint`.
             baseline_model: ProductionModel's output; its custom property `exists` is 0 when
                 nothing is in production yet.
             cache_dir: Folder where unit rows are kept by content, local or `gs://`; None

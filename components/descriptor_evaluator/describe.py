@@ -53,8 +53,7 @@ def load_model(path: str) -> DescriptorModel:
         UserError: When there is none, it is damaged, or its signature is not uint8
             `patches` [N, h, w] -> float32 `descriptors` [N, D].
     """
-    if not files.exists(files.join(path, "saved_model.pb")):
-        raise UserError(f"{path}: holds no saved_model.pb, expected the folder of a SavedModel")
+    check_folder(path)
     import tensorflow as tf
 
     try:
@@ -73,6 +72,16 @@ def load_model(path: str) -> DescriptorModel:
     serve = signatures[SIGNATURE]
     _check_signature(path, serve)
     return DescriptorModel(path, serve, read_identity(path), loaded)
+
+
+def check_folder(path: str) -> None:
+    """Looks, without loading TensorFlow for local paths, whether there is a SavedModel at all.
+
+    Raises:
+        UserError: When there is none.
+    """
+    if not files.exists(files.join(path, "saved_model.pb")):
+        raise UserError(f"{path}: holds no saved_model.pb, expected the folder of a SavedModel")
 
 
 def describe_patches(

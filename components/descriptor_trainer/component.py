@@ -60,7 +60,7 @@ class DescriptorTrainer(base_component.BaseComponent):
             examples: ExampleGen's output (raw shards and manifest).
             transform_graph: Transform's output; the shards are packed through it once.
             training_json: `trainer.config.TrainerConfig` as JSON.
-            code_fingerprint: See `components.code_fingerprint`.
+            code_fingerprint: See `trainer.code_fingerprint`.
             base_model: ProductionModel's output, to start from its variables.
         """
         super().__init__(

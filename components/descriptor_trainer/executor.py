@@ -1,4 +1,9 @@
-"""Runs `trainer.loop` on the artifacts of a pipeline."""
+"""Runs `trainer.loop` on the artifacts of a pipeline.
+
+Every execution has output folders of its own, and those of one that was killed are never
+looked at again. The checkpoints therefore lie beside them, under a name of their own that
+depends on data, settings and code, where the next execution of the same finds them.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +26,7 @@ MODEL_KEY = "model"
 MODEL_RUN_KEY = "model_run"
 TRAINING_KEY = "training"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
+CHECKPOINTS = "checkpoints"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -32,9 +38,10 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Trains a descriptor.
+        """Trains a descriptor, or goes on with an execution that was killed.
 
         Raises:
+            Interrupted: On SIGTERM or Ctrl-C; the same pipeline goes on from there.
             UserError: When the data cannot feed the plan (too few patch sequences). A run
                 that gave up does not raise: it exports its best state, and the gate decides.
         """
@@ -42,6 +49,7 @@ class Executor(base_executor.BaseExecutor):
         config = TrainerConfig.model_validate_json(exec_properties[TRAINING_KEY])
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
         model_run = artifact_utils.get_single_uri(output_dict[MODEL_RUN_KEY])
+        checkpoints = _checkpoint_dir(model_run)
         result = loop.train(
             config,
             examples_root=artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
@@ -49,11 +57,24 @@ class Executor(base_executor.BaseExecutor):
             output_dir=model_run,
             log_dir=posixpath.join(model_run, "logs"),
             warm_start=_production(input_dict),
+            checkpoint_dir=checkpoints,
+            keep_checkpoints=True,
         )
         serving = path_utils.serving_model_dir(model.uri)
         io_utils.copy_dir(result.model_path, serving)
         tf.io.gfile.rmtree(result.model_path)
         model.set_string_custom_property("checksum", export.model_checksum(serving))
+        loop.forget(result.run, checkpoints)
+
+
+def _checkpoint_dir(model_run: str) -> str:
+    """Returns the folder for checkpoints of an output folder `<root>/<component>/<key>/<id>`.
+
+    It has the shape of one of the component's outputs, so that `hpatches clean` finds what
+    runs that nobody went on with have left in it.
+    """
+    component = posixpath.dirname(posixpath.dirname(model_run.rstrip("/")))
+    return posixpath.join(component, CHECKPOINTS)
 
 
 def _production(input_dict: dict[str, list[types.Artifact]]) -> str | None:

@@ -75,7 +75,7 @@ class PatchExampleGen(FileBasedExampleGen):
             settings_json: `DataSettings` as JSON.
             split_lists: The resolved content of an official split or a splits file, so
                 that an edit of the file changes the cache key.
-            code_fingerprint: See `components.code_fingerprint`.
+            code_fingerprint: See `trainer.code_fingerprint`.
             data_fingerprint: Anything that changes with the data; TFX's own fingerprint
                 knows neither names nor contents.
             pattern: File pattern below `input_base` for data with spans or versions, e.g.

@@ -23,6 +23,7 @@ _SMALLEST_SIDE = 16
 _BINS = 36
 _ORIENTATION_RADIUS = 4.5  # sigmas; the weight's own sigma is 1.5 (Lowe, section 5)
 _ORIENTATION_SIZE = 27
+_DOG_LAYERS = 3  # per octave, OpenCV's default
 
 
 def detect(image: np.ndarray, settings: ExtractionSettings) -> np.ndarray:
@@ -36,8 +37,23 @@ def detect(image: np.ndarray, settings: ExtractionSettings) -> np.ndarray:
         float32 [N, 3]: x, y and sigma in pixels, ordered by (y, x, sigma). Points may
         overlap, also between detectors.
     """
+    return detect_rated(image, settings)[0]
+
+
+def detect_rated(image: np.ndarray, settings: ExtractionSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the points of `detect`, and says how strong each is.
+
+    Args:
+        image: uint8 [height, width].
+        settings: Detectors and thresholds.
+
+    Returns:
+        The points, float32 [N, 3], and their strengths, float32 [N]: contrast relative to
+        what the detector's threshold asks for, so at least 1. Responses of Hessian and
+        Harris grow with the square of the contrast; their root is taken.
+    """
     max_sigma = min(image.shape) / (2 * settings.half_width)
-    found = [np.empty((0, 3), np.float32)]
+    found = [np.empty((0, 4), np.float32)]
     if "dog" in settings.detectors:
         found.append(_dog(image, settings.dog_threshold))
     responses: list[tuple[Callable, float]] = []
@@ -49,10 +65,12 @@ def detect(image: np.ndarray, settings: ExtractionSettings) -> np.ndarray:
         for step, sigmas, stack in _octaves(image, settings.min_sigma, max_sigma):
             for maxima, threshold in responses:
                 places = maxima(stack, sigmas, threshold)
-                found.append(places * np.float32(step))
+                strength = np.sqrt(places[:, 3:] / np.float32(threshold))
+                found.append(np.hstack([places[:, :3] * np.float32(step), strength]))
     points = np.concatenate(found)
     points = points[(points[:, 2] >= settings.min_sigma) & (points[:, 2] <= max_sigma)]
-    return points[np.lexsort((points[:, 2], points[:, 0], points[:, 1]))]
+    points = points[np.lexsort((points[:, 2], points[:, 0], points[:, 1]))]
+    return np.ascontiguousarray(points[:, :3]), points[:, 3].copy()
 
 
 def orientations(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -117,12 +135,17 @@ def _dominant(pixels: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def _dog(image: np.ndarray, threshold: float) -> np.ndarray:
-    keypoints = cv2.SIFT.create(contrastThreshold=threshold).detect(image)
+    """Maxima of the difference of Gaussians: float32 [N, 4], x, y, sigma, strength."""
+    detector = cv2.SIFT.create(contrastThreshold=threshold, nOctaveLayers=_DOG_LAYERS)
+    keypoints = detector.detect(image)
     if not keypoints:
-        return np.empty((0, 3), np.float32)
+        return np.empty((0, 4), np.float32)
     # OpenCV's size is twice sigma; a second orientation is the same point once more.
     points = np.array([(*k.pt, k.size / 2) for k in keypoints], np.float32)
-    return np.unique(points, axis=0)
+    points, first = np.unique(points, axis=0, return_index=True)
+    # OpenCV compares a response times the number of layers with the threshold.
+    strength = np.array([k.response for k in keypoints], np.float32) * _DOG_LAYERS / threshold
+    return np.hstack([points, strength[first, None]]).astype(np.float32)
 
 
 def _octaves(
@@ -152,7 +175,7 @@ def _octaves(
 
 
 def _hessian_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> np.ndarray:
-    """Maxima of the scale-normalised determinant over place and scale: float32 [N, 3]."""
+    """Maxima of the scale-normalised determinant over place and scale: float32 [N, 4]."""
     response = np.empty_like(stack)
     for level, smooth in enumerate(stack):
         xx, yy, xy = _second_derivatives(smooth)
@@ -171,7 +194,7 @@ def _hessian_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> 
 
 
 def _harris_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> np.ndarray:
-    """Corners at the scale where the Laplacian is strongest: float32 [N, 3]."""
+    """Corners at the scale where the Laplacian is strongest: float32 [N, 4]."""
     laplacian = np.empty_like(stack)
     for level, smooth in enumerate(stack):
         xx, yy, _ = _second_derivatives(smooth)
@@ -220,10 +243,11 @@ def _spatial_maxima(response: np.ndarray, threshold: float) -> tuple[np.ndarray,
 
 
 def _refined(response: np.ndarray, y: np.ndarray, x: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Places to a fraction of a pixel: float32 [N, 4], x, y, sigma, response."""
     here = response[y, x]
     dx = _parabola(response[y, x - 1], here, response[y, x + 1])
     dy = _parabola(response[y - 1, x], here, response[y + 1, x])
-    return np.stack([x + dx, y + dy, sigma], axis=1).astype(np.float32)
+    return np.stack([x + dx, y + dy, sigma, here], axis=1).astype(np.float32)
 
 
 def _parabola(before: np.ndarray, here: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -109,12 +109,25 @@ def inside(matrices: np.ndarray, width: int, height: int) -> np.ndarray:
     return seen & fits.all(-1)
 
 
+def discs_inside(positions: np.ndarray, half_width: float, width: int, height: int) -> np.ndarray:
+    """Tells which regions can lie inside an image, whatever their orientation will be.
+
+    Args:
+        positions: float [N, 3]: x, y, sigma.
+        half_width: Half the side of the region in sigmas.
+        width: Image width in pixels.
+        height: Image height in pixels.
+
+    Returns:
+        bool [N], whether the disc in the square is inside.
+    """
+    x, y, sigma = positions.T
+    rim = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y))
+    return rim >= half_width * sigma
+
+
 def distinct(positions: np.ndarray, max_overlap: float, rng: np.random.Generator) -> np.ndarray:
     """Chooses one at random of detections whose discs overlap.
-
-    Detections take turns in random order; each stays unless its disc (radius sigma)
-    overlaps that of one which has stayed. So no two that stay overlap, and each that goes
-    overlaps one that stays.
 
     Args:
         positions: float [N, 3]: x, y, sigma.
@@ -124,9 +137,26 @@ def distinct(positions: np.ndarray, max_overlap: float, rng: np.random.Generator
     Returns:
         int64 [M], sorted indices of those that stay.
     """
+    return take_turns(positions, max_overlap, rng.permutation(len(positions)))
+
+
+def take_turns(positions: np.ndarray, max_overlap: float, turn: np.ndarray) -> np.ndarray:
+    """Chooses the one that comes first of detections whose discs overlap.
+
+    Detections take turns; each stays unless its disc (radius sigma) overlaps that of one
+    which has stayed. So no two that stay overlap, and each that goes overlaps one that
+    stays.
+
+    Args:
+        positions: float [N, 3]: x, y, sigma.
+        max_overlap: Largest intersection over union of two discs that stay.
+        turn: int [N], a permutation of 0..N-1; the smallest comes first.
+
+    Returns:
+        int64 [M], sorted indices of those that stay.
+    """
     count = len(positions)
     first, second = _overlapping_pairs(positions.astype(np.float64), max_overlap)
-    turn = rng.permutation(count)
     earlier = np.where(turn[first] < turn[second], first, second)
     later = first + second - earlier
     undecided = np.ones(count, bool)

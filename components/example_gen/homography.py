@@ -63,6 +63,23 @@ def project(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return mapped[..., :2] / mapped[..., 2:]
 
 
+def rescaling(ratio: np.ndarray) -> np.ndarray:
+    """Returns the map between the pixel centres of one image at two resolutions.
+
+    Args:
+        ratio: float [2], by what width and height grow.
+
+    Returns:
+        float64 [3, 3], the matrix of x -> (x + 0.5) * ratio - 0.5 per axis.
+
+    Example:
+        >>> project(rescaling(np.array([2.0, 2.0])), np.array([[0.0, 1.0]]))
+        array([[0.5, 2.5]])
+    """
+    x, y = ratio
+    return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])
+
+
 def facing(matrix: np.ndarray, width: int, height: int) -> np.ndarray:
     """Returns the matrix with the sign that makes the image centre lie before the camera.
 

@@ -201,9 +201,8 @@ def render(
     ]
     source = cv2.resize(photograph, source_size, interpolation=cv2.INTER_AREA)
     large = (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING)
-    # Pixel centres of images of different resolution: (x + 0.5) * ratio - 0.5.
-    to_reference = _rescaling(np.array(reference) / source_size)
-    to_large = _rescaling(np.array([_OVERSAMPLING, _OVERSAMPLING], float))
+    to_reference = homography.rescaling(np.array(reference) / source_size)
+    to_large = homography.rescaling(np.array([_OVERSAMPLING, _OVERSAMPLING], float))
     warped = cv2.warpPerspective(
         source,
         to_large @ matrix @ to_reference,
@@ -252,9 +251,3 @@ def expose(
     if not done:
         raise ValueError(f"cannot encode {pixels.shape} as JPEG")
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-
-
-def _rescaling(ratio: np.ndarray) -> np.ndarray:
-    """Matrix of x -> (x + 0.5) * ratio - 0.5 per axis: float64 [3, 3]."""
-    x, y = ratio
-    return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])

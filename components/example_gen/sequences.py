@@ -153,13 +153,7 @@ def _regions(
     rules = settings.extraction
     height, width = reference.shape
     found = detection.detect(reference, rules)
-    radius = rules.half_width * found[:, 2]
-    # The disc in the square must fit, whatever the orientation: drops most early.
-    rim = np.minimum(
-        np.minimum(found[:, 0], width - 1 - found[:, 0]),
-        np.minimum(found[:, 1], height - 1 - found[:, 1]),
-    )
-    found = found[rim >= radius]
+    found = found[frames.discs_inside(found, rules.half_width, width, height)]  # most, early
     rng = generator(settings.seed, name, "cluster")
     positions = found[frames.distinct(found, rules.max_overlap, rng)]
     angles = detection.orientations(reference, positions)

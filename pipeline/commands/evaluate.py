@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import click
 
-from pipeline import preflight
-from pipeline.house_keeping import files
+from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
 from pipeline.terminal.work_view import show_progress
-from trainer.errors import UserError
 
 TASKS = ("verification", "matching", "retrieval")
 BASELINES = ("rootsift", "rootsift-smoothed", "sift", "pixels")
@@ -59,7 +54,7 @@ def evaluate(
     """
     if sum(value is not None for value in (model, descriptors, baseline)) != 1:
         raise click.UsageError("Give exactly one of --model, --descriptors and --baseline.")
-    _check_writable(json_file)
+    check_writable("--json", json_file)
 
     from components.descriptor_evaluator.evaluate import evaluate_release  # imports SciPy
 
@@ -75,24 +70,5 @@ def evaluate(
             which=[task for task in TASKS if not which or task in which],
         )
     if json_file is not None:
-        _write(json_file, result)
+        write_json("--json", json_file, result)
     print_scores(consoles.output(), result)
-
-
-def _check_writable(json_file: str | None) -> None:
-    """Refuses before the work what would be refused after it."""
-    if json_file is None or files.is_remote(json_file):
-        return
-    path = Path(json_file)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UserError(
-            f"--json: {json_file} cannot be written; expected a file name in a folder that is there"
-        )
-    preflight.check_folder("--json", str(path.absolute().parent))
-
-
-def _write(json_file: str, result: dict) -> None:
-    try:
-        files.write_text(json_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
-    except OSError as error:
-        raise UserError(f"--json: {json_file} cannot be written ({error.strerror})") from error

@@ -54,6 +54,7 @@ class _Row:
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     progress: Progress | None = None
+    left_standing: list[str] = field(default_factory=list)
     spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
 
 
@@ -117,22 +118,28 @@ class RunView:
             if not running:
                 return
             row = running[-1]
-            row.progress = progress
+            if progress.finished:
+                row.left_standing.append(f"{progress.label}: {_said(progress)}")
+            row.progress = None if progress.finished else progress
             now = time.monotonic()
-            finished = progress.total is not None and progress.done >= progress.total
+            over = progress.total is not None and progress.done >= progress.total
+            finished = progress.finished or over
             quiet = now - self._last_line < _SECONDS_BETWEEN_LINES and not finished
             if self._live is not None or quiet:
                 return
             self._last_line = now
         self._console.print(
-            f"  {row.component}: {progress.label} {_count(progress)} {progress.detail}".rstrip(),
+            f"  {row.component}: {progress.label} {_said(progress)}",
             soft_wrap=True,
             highlight=False,
             markup=False,
         )
 
     def _render(self) -> Table:
-        """One line per component whatever the width: only the last column gives way."""
+        """One line per component whatever the width: only the last column gives way.
+
+        What a component left standing follows below it.
+        """
         table = Table.grid(padding=(0, 1))
         for _ in ("mark", "name", "time", "bar"):
             table.add_column(no_wrap=True)
@@ -142,6 +149,8 @@ class RunView:
         with self._lock:
             for row in (*self._rows.values(), *([self._before] if self._before else [])):
                 table.add_row(*_cells(row, bar_width))
+                for text in row.left_standing:
+                    table.add_row("", "", "", "", Text(text, "dim", no_wrap=True))
         return table
 
 
@@ -161,14 +170,15 @@ def _progress_cells(progress: Progress | None, bar_width: int) -> tuple[Renderab
     """Returns bar and text; the count stands before what a narrow terminal may cut off."""
     if progress is None:
         return "", ""
-    text = Text(f"{_count(progress)} {progress.label} {progress.detail}".rstrip(), no_wrap=True)
+    said = (progress.count, progress.remaining, progress.label, progress.detail)
+    text = Text(" ".join(filter(None, said)), no_wrap=True)
     if not progress.total:
         return "", text
     return ProgressBar(progress.total, progress.done, width=bar_width), text
 
 
-def _count(progress: Progress) -> str:
-    return f"{progress.done}" if progress.total is None else f"{progress.done}/{progress.total}"
+def _said(progress: Progress) -> str:
+    return " ".join(filter(None, (progress.count, progress.remaining, progress.detail)))
 
 
 def _line(event: Event) -> Text:

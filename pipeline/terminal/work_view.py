@@ -60,7 +60,7 @@ class _Bar:
                 self._tasks[event.label],
                 completed=event.done,
                 total=event.total,
-                detail=event.detail,
+                detail=" ".join(filter(None, (event.remaining, event.detail))),
             )
 
 
@@ -78,6 +78,6 @@ class _Lines:
             if event.done != event.total and now - self._last < _SECONDS_BETWEEN_LINES:
                 return
             self._last = now
-        count = f"{event.done}" if event.total is None else f"{event.done}/{event.total}"
-        line = f"{event.label} {count} {event.detail}".rstrip()
+        said = (event.label, event.count, event.remaining, event.detail)
+        line = " ".join(filter(None, said))
         self._console.print(Text(line), soft_wrap=True)

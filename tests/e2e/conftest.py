@@ -13,11 +13,16 @@ from pipeline.config import PipelineConfig, load_config
 PHOTOGRAPHS = ("camera", "coins", "coffee", "chelsea", "brick", "china")
 _SMALL = (
     "data.max_points=40",
+    "training.stages=[{}, {}]",
     "training.stages.0.sequences_per_batch=16",
+    "training.stages.0.variants_per_sequence=2",
     "training.stages.0.min_steps=10",
     "training.stages.0.max_steps=20",
+    "training.stages.0.promote_below=0.9",
     "training.stages.1.sequences_per_batch=24",
     "training.stages.1.variants_per_sequence=3",
+    "training.stages.1.learning_rate=2e-2",
+    "training.stages.1.schedule=linear",
     "training.stages.1.min_steps=10",
     "training.stages.1.max_steps=30",
     "training.validation.points_per_sequence=20",

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from pipeline import config_files
 from pipeline.cli import cli
 from trainer.errors import UserError
+from trainer.interruption import Interrupted
 
 _HEAVY = ("tensorflow", "tf_keras", "tfx", "apache_beam", "cv2", "pandas", "scipy", "sklearn")
 _COMMANDS = [
@@ -20,6 +22,7 @@ _COMMANDS = [
     ["extract"],
     ["describe"],
     ["evaluate"],
+    ["match"],
     ["config"],
     ["config", "show"],
     ["config", "check"],
@@ -76,6 +79,9 @@ def test_every_command_is_documented_and_in_the_list_above():
         ["evaluate", "--data", "x", "--model", "m", "--baseline", "sift"],
         ["evaluate", "--data", "x", "--baseline", "surf"],
         ["evaluate", "--data", "x", "--baseline", "sift", "--task", "guessing"],
+        ["match", "a.png", "--baseline", "sift", "--output", "c.png"],
+        ["match", "a.png", "b.png", "--output", "c.png"],
+        ["match", "a.png", "b.png", "--baseline", "sift", "--output", "c.png", "--ratio", "0"],
         ["rollback"],
         ["rollback", "newest"],
         ["clean", "--keep", "0"],
@@ -129,6 +135,13 @@ def test_ctrl_c_exits_with_130(failing, error):
     result = failing(error)
     assert result.exit_code == 130
     assert result.stderr.startswith("Stopped")
+
+
+def test_a_training_that_saved_itself_says_so(failing):
+    stop = Interrupted("stopped at step 7; the same command goes on from there", signal.SIGTERM)
+    result = failing(stop)
+    assert result.exit_code == 143
+    assert "the training stopped at step 7; the same command goes on from there." in result.stderr
 
 
 def test_the_installed_command_prints_mistakes_without_a_traceback(tmp_path):

@@ -10,6 +10,7 @@ import yaml
 from components.example_gen.settings import DataSettings
 from pipeline import config_files
 from pipeline.config import ConfigError, PipelineConfig, load_config
+from trainer.config import demo_plan
 from trainer.errors import UserError
 
 
@@ -31,6 +32,23 @@ def test_the_packaged_configurations_are_what_the_command_line_offers():
     )
     for source in ("photos", "sequences", "strips"):
         assert load_config(source).data.source == source
+
+
+@pytest.mark.parametrize("name", ["photos", "sequences", "strips", "hpatches_a"])
+def test_data_of_unknown_size_get_a_plan_of_their_own(name):
+    assert load_config(name).training.stages == "auto"
+
+
+def test_the_demo_keeps_the_plan_it_was_tuned_with():
+    assert load_config("demo").training.stages == demo_plan()
+
+
+def test_a_plan_may_be_given_in_place_of_auto_and_the_other_way_round():
+    given = load_config("strips", ["training.stages=[{max_steps: 3}]"]).training.plan
+    assert [stage.max_steps for stage in given] == [3]
+    assert load_config("demo", ["training.stages=auto"]).training.stages == "auto"
+    with pytest.raises(UserError, match=r"training.stages is the value 'auto' and has no keys"):
+        load_config("strips", ["training.stages.0.max_steps=3"])
 
 
 def test_packaged_pipeline_names_differ_so_that_their_caches_do():

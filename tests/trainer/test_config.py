@@ -3,20 +3,30 @@
 import pytest
 from pydantic import ValidationError
 
-from trainer.config import ControllerConfig, LossConfig, StageConfig, TrainerConfig, demo_plan
+from trainer.config import (
+    ControllerConfig,
+    LossConfig,
+    StageConfig,
+    TrainerConfig,
+    demo_plan,
+    key_path,
+)
 
 
 def _problem(values: dict) -> tuple[str, str]:
     with pytest.raises(ValidationError) as caught:
         TrainerConfig.model_validate(values)
     error = caught.value.errors()[0]
-    return ".".join(map(str, error["loc"])), error["msg"]
+    return key_path(error["loc"]), error["msg"]
 
 
 @pytest.mark.parametrize(
     ("values", "key"),
     [
         ({"stages": []}, "stages"),
+        ({"stages": "fast"}, "stages"),
+        ({"stages": 3}, "stages"),
+        ({"stages": None}, "stages"),
         ({"stages": [{"variants_per_sequence": 17}]}, "stages.0.variants_per_sequence"),
         ({"stages": [{"variants_per_sequence": 1}]}, "stages.0.variants_per_sequence"),
         ({"stages": [{"sequences_per_batch": 1}]}, "stages.0.sequences_per_batch"),
@@ -26,6 +36,12 @@ def _problem(values: dict) -> tuple[str, str]:
         ({"stages": [{"schedule": "cosine"}]}, "stages.0.schedule"),
         ({"loss": {"margin": -1}}, "loss.margin"),
         ({"loss": {"name": "triplet"}}, "loss.name"),
+        ({"loss": {"hybrid_alpha": 0}}, "loss.hybrid_alpha"),
+        ({"loss": {"mining": "semi_hard"}}, "loss.mining"),
+        ({"loss": {"second_order": -1}}, "loss.second_order"),
+        ({"loss": {"second_order_neighbours": 0}}, "loss.second_order_neighbours"),
+        ({"loss": {"norm_penalty": -0.1}}, "loss.norm_penalty"),
+        ({"clip_norm": 0}, "clip_norm"),
         ({"model": {"dimension": 100}}, "model.dimension"),
         ({"model": {"width": 0}}, "model.width"),
         ({"strategy": "gpu"}, "strategy"),
@@ -56,6 +72,33 @@ def test_hinge_without_margin_is_refused_and_soft_margin_is_not():
     assert TrainerConfig(loss=LossConfig(name="soft_margin", margin=0)).loss.margin == 0
 
 
+def test_a_squared_hinge_needs_a_margin_too():
+    assert "margin is 0" in _problem({"loss": {"name": "squared_hinge", "margin": 0}})[1]
+
+
+@pytest.mark.parametrize(
+    "loss", [{"mining": "hardnet"}, {"second_order": 1}, {"norm_penalty": 0.1}]
+)
+def test_a_loss_of_pairs_needs_two_patches_of_each_point(loss):
+    pairs, more = {"variants_per_sequence": 2}, {"variants_per_sequence": 4}
+    message = _problem({"loss": loss, "stages": [pairs, more]})[1]
+    assert "stages.1.variants_per_sequence is 4; set it to 2" in message
+    assert next(iter(loss)) in message
+    assert "auto" in _problem({"loss": loss, "stages": "auto"})[1]
+    config = TrainerConfig.model_validate({"loss": loss, "stages": [pairs, pairs]})
+    assert config.loss.of_pairs
+
+
+@pytest.mark.parametrize("final", ["none", "batch_norm"])
+def test_a_penalty_on_lengths_before_l2_needs_an_l2(final):
+    values = {
+        "loss": {"norm_penalty": 0.1},
+        "stages": [{"variants_per_sequence": 2}],
+        "model": {"final_normalisation": final},
+    }
+    assert f"model.final_normalisation is {final}" in _problem(values)[1]
+
+
 def test_a_shrinking_plan_must_say_so():
     stages = [{"sequences_per_batch": 64}, {"sequences_per_batch": 32}]
     assert "smaller batch" in _problem({"stages": stages})[1]
@@ -77,3 +120,19 @@ def test_a_batch_counts_patches():
 def test_json_round_trip_keeps_the_configuration():
     config = TrainerConfig(seed=5, controller=ControllerConfig(max_cpu_minutes=4))
     assert TrainerConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_a_plan_may_be_left_to_the_data():
+    config = TrainerConfig(stages="auto")
+    assert TrainerConfig.model_validate_json(config.model_dump_json(), strict=True) == config
+    assert "'auto' or a list" in _problem({"stages": "fast"})[1]
+    with pytest.raises(ValueError, match="not resolved"):
+        _ = config.plan
+    assert TrainerConfig().plan == demo_plan()
+
+
+def test_a_wrong_stage_is_told_once():
+    with pytest.raises(ValidationError) as caught:
+        TrainerConfig.model_validate({"stages": [{}, {"learning_rate": "fast"}]})
+    (error,) = caught.value.errors()
+    assert key_path(error["loc"]) == "stages.1.learning_rate"

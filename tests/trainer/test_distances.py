@@ -1,7 +1,6 @@
 """Distances between descriptors."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
@@ -27,20 +26,21 @@ def test_blocks_are_taken_apart():
     np.testing.assert_array_equal(distances.pairwise_squared(values, values), expected)
 
 
-@pytest.mark.parametrize(("squared", "expected"), [(False, [5.0, 1.0]), (True, [25.0, 1.0])])
-def test_paired_distances_by_hand(squared, expected):
+def test_paired_distances_by_hand():
     left, right = tf.constant([[3.0, 4.0], [1.0, 1.0]]), tf.constant([[0.0, 0.0], [1.0, 2.0]])
-    np.testing.assert_allclose(distances.paired(left, right, squared), expected)
+    squares = distances.paired_squared(left, right)
+    np.testing.assert_allclose(squares, [25, 1])
+    np.testing.assert_allclose(distances.safe_root(squares), [5, 1])
 
 
 def test_the_root_of_equal_rows_has_gradient_zero():
-    left = tf.Variable([[1.0, 2.0], [0.0, 1.0]])
+    left, right = tf.Variable([[1.0, 2.0], [0.0, 1.0]]), tf.constant([[1.0, 2.0], [0.0, 0.0]])
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(distances.paired(left, tf.constant([[1.0, 2.0], [0.0, 0.0]]), False))
+        loss = tf.reduce_sum(distances.safe_root(distances.paired_squared(left, right)))
     np.testing.assert_allclose(tape.gradient(loss, left), [[0, 0], [0, 1]])
 
 
 def test_half_precision_descriptors_are_compared_in_float32():
     half = tf.cast(tf.constant([[1.0, 0.5]]), tf.bfloat16)
     assert distances.pairwise_squared(half, half).dtype == tf.float32
-    assert distances.paired(half, half, True).dtype == tf.float32
+    assert distances.paired_squared(half, half).dtype == tf.float32

@@ -218,6 +218,12 @@ def test_a_warm_start_from_another_architecture_is_refused(saved, tmp_path):
         export.load_weights(model.build(other_ending, seed=1), saved)
 
 
+def test_an_ending_that_shows_in_no_variable_is_refused_too(saved):
+    without_l2 = ModelConfig(width=0.1, dimension=64, final_normalisation="batch_norm")
+    with pytest.raises(UserError, match="final_normalisation is batch_norm_l2 there, and does not"):
+        export.load_weights(model.build(without_l2, seed=1), saved)
+
+
 def test_a_broken_identity_is_refused_by_name(tmp_path):
     (tmp_path / "assets.extra").mkdir()
     (tmp_path / export.IDENTITY_FILE).write_text("{")

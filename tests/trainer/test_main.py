@@ -1,6 +1,12 @@
 """`python -m trainer`."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -86,6 +92,92 @@ def test_an_output_that_cannot_be_written_ends_in_one_sentence(tmp_path, capsys)
     assert "file: cannot be written" in capsys.readouterr().err
 
 
+@pytest.fixture
+def arguments(tmp_path) -> list[str]:
+    """Of a command that can run; the configuration is in `config.yaml`."""
+    write_examples(tmp_path / "data", {"train": {"v_a": ("a", 5)}, "val": {"v_b": ("b", 4)}})
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(_CONFIG))
+    places = {"--config": "config.yaml", "--data": "data", "--output": "out"}
+    return [text for name, place in places.items() for text in (name, str(tmp_path / place))]
+
+
+@pytest.mark.slow
+def test_an_output_folder_that_is_taken_is_refused(arguments, tmp_path, capsys):
+    def said(*more: str) -> tuple[int, str]:
+        status = main([*arguments, *more])
+        printed = capsys.readouterr()
+        return status, printed.err or printed.out
+
+    assert main(arguments) == 0
+    before = (tmp_path / "out" / "training_result.json").stat().st_mtime_ns
+    status, error = said()
+    assert status == 2
+    assert "out: holds the finished result of this very run" in error
+    assert error.count("\n") == 1
+    status, text = said("--resume")
+    assert status == 0
+    assert "model in" in text
+    assert (tmp_path / "out" / "training_result.json").stat().st_mtime_ns == before
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**_CONFIG, "seed": 5}))
+    for option in ((), ("--resume",)):
+        status, error = said(*option)
+        assert status == 2
+        assert "of another run (what differs: the configuration (seed))" in error
+        assert "--overwrite" in error
+    assert main([*arguments, "--overwrite"]) == 0
+
+
+def test_resuming_and_overwriting_exclude_each_other(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main([*arguments, "--resume", "--overwrite"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
+_WITHOUT_TFX = """
+import sys
+for name in ("tfx", "apache_beam", "tensorflow_transform", "tensorflow_model_analysis",
+             "tensorflow_data_validation", "ml_metadata", "cv2", "skimage", "components",
+             "pipeline"):
+    sys.modules[name] = None  # importing it fails
+from trainer.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_sigterm_saves_the_run_and_exits_with_143_without_tfx_or_beam(arguments, tmp_path):
+    stages = [{**_CONFIG["stages"][0], "max_steps": 10**6, "min_steps": 10**6}]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**_CONFIG, "stages": stages}))
+    for attempt in (1, 2):
+        command = [sys.executable, "-c", _WITHOUT_TFX, *arguments]
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+        )
+        try:
+            _wait_for_progress(process)
+            os.kill(process.pid, signal.SIGTERM)
+            _, error = process.communicate(timeout=300)
+        finally:
+            process.kill()
+        assert process.returncode == 143
+        said = error.splitlines()[-1]
+        assert said.startswith("SIGTERM: stopped at step ")
+        assert said.endswith("; the same command goes on from there")
+        events = json.loads((tmp_path / "out" / "timeline.json").read_text())
+        assert [event["event"] for event in events].count("resume") == attempt - 1
+        saved = sorted((tmp_path / "out" / "checkpoints").glob("*/step-*"))
+        assert int(saved[-1].name[-8:]) == int(said.split()[4].rstrip(";"))
+
+
+def _wait_for_progress(process: subprocess.Popen) -> None:
+    """Returns when the process has said that it takes steps."""
+    for line in process.stdout:
+        if line.startswith("training stage"):
+            time.sleep(0.5)
+            return
+    pytest.fail(f"it ended by itself: {process.stderr.read()}")
+
+
 _EVENTS = (
     Progress("packing", 1, 3),
     Progress("packing", 2, 3),
@@ -114,3 +206,20 @@ def test_on_a_terminal_each_kind_of_work_has_one_line_that_changes(capsys, monke
         "training: 20/30 loss 0.9",
         "",
     ]
+
+
+@pytest.mark.parametrize("on_terminal", [True, False])
+def test_a_finished_stage_leaves_one_line(capsys, monkeypatch, on_terminal):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: on_terminal)
+    with _LiveLine() as line:
+        for stage in ("stage 1", "stage 2"):
+            line(Progress(stage, 4, 9, "loss 1.0", 80, 723))
+            line(Progress(stage, 9, 9, "loss 0.8, took 0:12", finished=True))
+    rows = capsys.readouterr().out.replace("\x1b[K", "").split("\n")
+    shown = [row.split("\r")[-1] for row in rows]
+    left = [f"stage {number}: 9/9 loss 0.8, took 0:12" for number in (1, 2)]
+    if on_terminal:
+        assert shown == [*left, ""]
+        assert rows[0].split("\r")[1] == "stage 1: 4/9 1:20 left (12:03 in all) loss 1.0"
+    else:
+        assert shown[1::2] == left

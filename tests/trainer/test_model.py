@@ -78,3 +78,36 @@ def test_bfloat16_ends_in_float32():
 def test_narrow_networks_keep_a_channel():
     assert model.channels(0.01) == (1, 1, 1, 1, 1, 1)
     assert model.channels(1.0) == (32, 32, 64, 64, 128, 128)
+
+
+def test_dropout_depends_on_its_seed_alone_and_is_for_training():
+    config = ModelConfig(width=0.1, dimension=64, dropout=0.5, final_normalisation="none")
+    network = model.build(config, seed=1)
+    inputs = tf.random.stateless_normal([8, 32, 32, 1], [1, 2])
+
+    def embedded(seed: list[int] | None, training: bool = True) -> np.ndarray:
+        model.seed_dropout(network, None if seed is None else tf.constant(seed))
+        return network(inputs, training=training)[0].numpy()
+
+    np.testing.assert_array_equal(embedded([3, 4]), embedded([3, 4]))
+    assert not np.allclose(embedded([3, 4]), embedded([3, 5]))
+    assert not np.allclose(embedded([3, 4]), embedded(None))
+    np.testing.assert_array_equal(embedded([3, 4], training=False), embedded(None, training=False))
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    layer = model.SeededDropout(0.25, dtype="float32")
+    layer.seed = tf.constant([1, 2])
+    found = layer(tf.ones([100, 100]), training=True).numpy()
+    assert set(np.unique(found)) == {0.0, np.float32(1 / 0.75)}
+    assert (found == 0).mean() == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("final", ["l2", "batch_norm_l2"])
+def test_the_descriptors_before_l2_have_the_direction_of_those_after(final):
+    network = model.build(_SMALL.model_copy(update={"final_normalisation": final}), seed=1)
+    patches = tf.random.stateless_normal([6, 32, 32, 1], [1, 2])
+    embedding, descriptors, before = model.with_lengths(network)(patches, training=True)
+    np.testing.assert_allclose(model.l2_normalise(before), descriptors, atol=1e-6)
+    same = np.allclose(before, embedding)
+    assert same == (final == "l2")  # a batch norm lies in between

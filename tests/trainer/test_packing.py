@@ -64,6 +64,43 @@ def test_the_array_is_mapped_and_packed_only_once(examples):
     np.testing.assert_array_equal(first.patches, second.patches)
 
 
+def test_taking_copies_the_variants_of_points(examples):
+    packed = _pack(examples)
+    taken = packed.take(np.array([4, 1]), np.array([[0, 15, 3], [2, 1, 0]]))
+    assert taken.shape == (6, 32, 32)
+    np.testing.assert_array_equal(taken[1], packed.patches[4, 15])
+    np.testing.assert_array_equal(taken[3], packed.patches[1, 2])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux' /proc")
+def test_what_was_read_does_not_stay_in_the_process(examples, tmp_path):
+    data = np.random.default_rng(0).integers(0, 256, (2048, 16, 32, 32), dtype=np.uint8)
+    np.save(tmp_path / "patches.npy", data)
+    mapped = np.load(tmp_path / "patches.npy", mmap_mode="r")
+    packed = dataclasses.replace(_pack(examples), patches=mapped)
+    before = _mapped_megabytes()
+    for start in range(0, 2048, 64):
+        points = np.arange(start, start + 64)
+        taken = packed.take(points, np.tile(np.arange(16), (64, 1)))
+        np.testing.assert_array_equal(taken, data[points].reshape(-1, 32, 32))
+    packed.pixel_statistics()
+    assert _mapped_megabytes() - before < 8  # of 32
+
+
+def test_views_and_maps_of_deleted_files_are_read_too(examples):
+    packed = _pack(examples)
+    whole = np.array(packed.patches)
+    later = dataclasses.replace(packed, patches=packed.patches[2:])
+    np.testing.assert_array_equal(later.take_all(np.array([3, 0])), whole[[5, 2]])
+    Path(packed.patches.filename).unlink()
+    np.testing.assert_array_equal(packed.take_all(np.array([3, 0])), whole[[3, 0]])
+
+
+def _mapped_megabytes() -> float:
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("RssFile")) / 1024
+
+
 def test_other_data_is_packed_anew(examples, tmp_path):
     _pack(examples)
     write_examples(examples, {"train": {"i_z": ("z", 4)}})
@@ -108,7 +145,7 @@ def test_records_with_too_few_variants_are_named(examples):
             writer.write(example.SerializeToString())
     entry = manifest.read(str(examples)).splits["train"][2].model_copy(update={"count": 16})
     manifest.write(manifest.Manifest(splits={"train": (entry,)}), str(examples))
-    with pytest.raises(UserError, match=rf"{shard.name}: record 0 cannot be read"):
+    with pytest.raises(UserError, match=rf"{shard.name}: record 0 .* 15 patches.*expected 16"):
         _pack(examples)
 
 
@@ -128,17 +165,26 @@ def test_records_that_are_not_those_of_the_manifest_are_refused(examples):
     with tf.io.TFRecordWriter(str(shard)) as writer:
         for index in (1, 0):  # another order
             writer.write(_record("v_b", index))
-    with pytest.raises(UserError, match="count or checksum differs"):
+    with pytest.raises(UserError, match=r"not the 2 that.*their checksum differs"):
         _pack(examples)
     with tf.io.TFRecordWriter(str(shard)) as writer:
         writer.write(_record("v_b", 0))
-    with pytest.raises(UserError, match="not the 2 that the manifest lists"):
+    with pytest.raises(UserError, match=r"not the 2 that.*1 were found"):
+        _pack(examples)
+
+
+def test_a_record_of_another_image_sequence_is_named(examples):
+    shard = examples / "Split-train" / "v_b-00000-of-00001"
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for name in ("v_b", "v_x"):
+            writer.write(_record(name, 0))
+    with pytest.raises(UserError, match=rf"{shard.name}: record 1 is of v_x.*expected v_b"):
         _pack(examples)
 
 
 def test_a_missing_shard_is_named(examples):
     (examples / "Split-train" / "v_b-00000-of-00001").unlink()
-    with pytest.raises(UserError, match="v_b-00000-of-00001"):
+    with pytest.raises(UserError, match="v_b-00000-of-00001: there is no such shard"):
         _pack(examples)
 
 

@@ -97,6 +97,14 @@ def test_read_shard_names_a_record_of_another_kind(record, tmp_path):
         list(records.read_shard(path))
 
 
+def test_decode_counts_the_patches_of_a_record_with_too_few(record):
+    example = tf.train.Example.FromString(records.encode(record))
+    pixels = example.features.feature["patches"].bytes_list
+    pixels.value[0] = pixels.value[0][: 11 * 65 * 65]
+    with pytest.raises(ValueError, match="11 patches of 65 x 65, expected 16"):
+        records.decode(example.SerializeToString())
+
+
 def test_read_shard_of_a_missing_file_is_a_users_error(tmp_path):
-    with pytest.raises(UserError, match="absent"):
+    with pytest.raises(UserError, match="absent: there is no such shard"):
         list(records.read_shard(str(tmp_path / "absent")))

@@ -1,7 +1,9 @@
-"""The controller as a state machine, on invented traces."""
+"""The controller as a state machine, on invented and on recorded traces."""
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -156,7 +158,11 @@ def test_a_distance_that_recovers_is_no_collapse():
     trace = [_seen(1.1, distance=distance) for distance in (0.35, 0.40, 0.45, 0.55, 0.9)]
     _, decisions = _run(_state(_HARD), trace)
     assert _kinds(decisions) == ["suspect"] * 3
-    falling = [_seen(1.1, distance=distance) for distance in (0.40, 0.45, 0.44)]
+    # A healthy run at S 128, K 4, 2e-2: it lasts, but does not go on falling.
+    trace = [_seen(1.2, distance=distance) for distance in (0.48, 0.44, 0.43, 0.50, 0.68)]
+    _, decisions = _run(_state(_HARD), trace)
+    assert _kinds(decisions) == ["suspect"] * 3
+    falling = [_seen(1.1, distance=distance) for distance in (0.34, 0.38, 0.37)]
     _, decisions = _run(_state(_HARD), falling)
     assert _kinds(decisions) == ["suspect", "suspect", "rollback"]
 
@@ -197,6 +203,54 @@ def test_a_suspect_state_is_never_called_good():
     assert _kinds(decisions) == ["suspect"]
     _, decisions = observe(_state(_HARD), _seen(0.95, distance=0.6), _SETTINGS)
     assert _kinds(decisions) == []
+
+
+def test_a_code_that_nears_a_line_is_not_called_good():
+    _, decisions = observe(_state(_HARD), _seen(1.05, probe={"effective_rank": 6.0}), _SETTINGS)
+    assert _kinds(decisions) == []
+
+
+def test_after_a_rollback_a_stage_whose_next_is_too_hard_takes_over_its_patches():
+    plan = (_HARD.model_copy(update={"max_steps": 100}),)
+    state, _ = _run(_state(*plan), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
+    # 40 of 100 steps are gone; half of the 60 * 512 patches are the easier stage's.
+    assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 240), (512, 30)]
+    state, decisions = _run(state, [_seen(0.97, next_share=1.2)] * 24)
+    assert _kinds(decisions) == ["lengthen"]
+    assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 480)]
+    state, decisions = _run(state, [_seen(0.97)] * 24)
+    assert _kinds(decisions) == ["finish"]
+    assert state.patches == 100 * 512
+
+
+def test_a_promotion_earned_after_a_rollback_hands_the_patches_on():
+    state, _ = _run(_state(_HARD), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
+    state, decisions = _run(state, [_seen(0.97)] * 3 + [_seen(0.97, next_share=0.9)])
+    assert _kinds(decisions) == ["promote"]
+    # 200 of the easier stage's 240 steps were left, 25 of the hard one's size.
+    assert state.current.max_steps == 30 + 25
+
+
+def test_no_plateau_promotes_after_a_rollback():
+    plan = (_HARD.model_copy(update={"max_steps": 200}),)
+    state, _ = _run(_state(*plan), [_seen(1.0, distance=0.05)])
+    state, decisions = _run(state, [_seen(0.97, next_share=1.8)] * 30)
+    assert decisions == []
+    assert state.stage == 0
+
+
+def test_an_easier_stage_may_shrink_for_a_while_but_not_to_nothing():
+    plan = (_HARD.model_copy(update={"max_steps": 300}),)
+    state, _ = _run(_state(*plan), [_seen(1.0, distance=0.05)])
+    assert state.easier
+    state, decisions = _run(state, [_seen(1.0, distance=0.3)] * 9)
+    assert decisions == []
+    _, decisions = _run(state, [_seen(1.0, distance=0.11)] * 2)
+    assert _kinds(decisions) == ["suspect", "rollback"]
+    state, _ = _run(state, [_seen(0.9, next_share=0.9)])
+    assert (state.stage, state.easier) == (1, False)
+    _, decisions = _run(state, [_seen(1.0, distance=0.4)] * 2)
+    assert _kinds(decisions) == ["suspect", "rollback"]
 
 
 def test_after_too_many_rollbacks_the_run_gives_up_with_a_reason():
@@ -251,9 +305,41 @@ def test_a_fast_machine_keeps_the_plan():
     assert state.plan == (_HARD,)
 
 
+def _recorded() -> dict[str, dict]:
+    """Runs at S 64, K 8, width 1/8, looked at every 10 steps."""
+    return json.loads(Path(__file__).with_name("recorded_probes.json").read_text())
+
+
+@pytest.mark.parametrize("name", _recorded())
+def test_recorded_runs(name):
+    record = _recorded()[name]
+    start = ProbeSignals(**record["start"])
+    stage = _HARD.model_copy(update={"max_steps": 1000})
+    state = ControllerState((stage,), start, healthy_distance(start, record["length"]))
+    made = []
+    for share, *signals in record["observations"]:
+        seen = Observation(10, share, share, ProbeSignals(*signals))
+        state, decisions = observe(state, seen, ControllerConfig())
+        made += [decision for decision in decisions if decision.kind == "rollback"]
+        if made:
+            break
+    if name.startswith("healthy"):
+        assert not made
+        return
+    (rollback,) = made
+    if "line" in name:
+        assert rollback.values["relative_rank"] < 0.1 < 0.9 < rollback.values["relative_distance"]
+        return
+    distances = [signals[0] / start.pair_distance for _, *signals in record["observations"]]
+    last_above = max(
+        (10 * n for n, distance in enumerate(distances, 1) if distance >= 0.5), default=0
+    )
+    assert rollback.step - last_above <= 30
+
+
 def test_descriptors_that_start_too_far_apart_may_move_closer():
     start = dataclasses.replace(_HEALTHY, pair_distance=9.0)
-    assert healthy_distance(start, length=1.0) == 1.5
+    assert healthy_distance(start, length=1.0) == 6.0
     assert healthy_distance(_HEALTHY, length=1.0) == 1.4
 
 

@@ -31,6 +31,14 @@ def test_events_are_in_the_file_at_once_and_on_tensorboard(tmp_path):
     assert tags == ["events/promote", "events/finish"]
 
 
+def test_a_run_that_goes_on_keeps_its_earlier_events(tmp_path):
+    timeline = Timeline(str(tmp_path), tf.summary.create_file_writer(str(tmp_path / "logs")))
+    timeline.events = [{"event": "start"}]
+    timeline.add("resume", 8, 0, "from a checkpoint")
+    events = json.loads((tmp_path / "timeline.json").read_text())
+    assert [event["event"] for event in events] == ["start", "resume"]
+
+
 def test_text_is_replaced_whole(tmp_path):
     path = tmp_path / "file"
     write_text(str(path), "long text")

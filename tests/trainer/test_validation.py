@@ -40,6 +40,8 @@ def test_points_are_spread_evenly_and_limited():
     chosen = ValidationSet.of(packed([20, 9, 1], [0, 1, 2]), config)
     assert [len(part) for part in chosen.patches] == [4, 4]  # 12 over 3; one point cannot match
     assert chosen.patches[0][:, 0, 0, 0].tolist() == [0, 6 * 16, 13 * 16, 19 * 16 - 251]
+    assert chosen.names == ("u_0", "u_1")
+    assert [index.tolist() for index in chosen.indices] == [[0, 6, 13, 19], [0, 3, 5, 8]]
 
 
 def test_no_data_is_falsy():
@@ -61,7 +63,8 @@ def test_scores_tell_the_noises_apart():
         sizes.add(len(patches))
         return patches[:, 0].astype(np.float32)
 
-    scores = ValidationSet(tuple(parts)).score(describe)
+    chosen = ValidationSet(tuple(parts))
+    scores = chosen.score(chosen.described(describe))
     assert scores["e"] == scores["h"] == 1
     assert scores["t"] < 0.3
     assert scores["mean"] == pytest.approx((2 + scores["t"]) / 3)

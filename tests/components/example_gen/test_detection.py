@@ -90,3 +90,21 @@ def test_orientations_turn_with_the_image():
     after = detection.orientations(np.ascontiguousarray(np.rot90(image)), turned)
     difference = np.angle(np.exp(1j * (after - (before - np.pi / 2))))
     assert (np.abs(difference) < 0.05).mean() > 0.9  # two peaks of one height may swap
+
+
+@pytest.mark.parametrize("detector", ["hessian", "harris", "dog"])
+def test_a_strength_says_which_thresholds_a_point_survives(detector):
+    image = texture(300, 240)
+    rules = ExtractionSettings(detectors=(detector,))
+    points, strength = detection.detect_rated(image, rules)
+    np.testing.assert_array_equal(points, detection.detect(image, rules))
+    assert strength.min() >= 1
+    half = len(points) // 2
+    limit = float(np.sort(strength)[half - 1 : half + 1].mean())
+    # Responses of Hessian and Harris are squares of contrasts, that of DoG is a contrast.
+    key, factor = f"{detector}_threshold", limit if detector == "dog" else limit**2
+    survivors = detection.detect(
+        image, rules.model_copy(update={key: factor * getattr(rules, key)})
+    )
+    assert len(points) - half == len(survivors) > 20
+    np.testing.assert_array_equal(points[strength > limit], survivors)

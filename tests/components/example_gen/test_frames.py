@@ -118,6 +118,19 @@ def test_each_member_of_a_cluster_has_its_chance():
     assert set(kept) == {(0, 3), (1, 3), (2, 3)}
 
 
+def test_who_comes_first_stays_and_only_those_who_stay_push_others_out():
+    # Discs half a radius apart share 0.52 of their union, a whole radius apart 0.24.
+    points = np.array([[0.0, 0, 2], [1, 0, 2], [2, 0, 2], [30, 30, 2]])
+    assert frames.take_turns(points, 0.5, np.array([0, 1, 2, 3])).tolist() == [0, 2, 3]
+    assert frames.take_turns(points, 0.5, np.array([3, 0, 2, 1])).tolist() == [1, 3]
+
+
+def test_a_disc_is_inside_up_to_the_rim_and_no_further():
+    points = np.array([[10.0, 10, 2], [9.9, 10, 2], [89, 69, 2], [89, 69.1, 2]])
+    inside = frames.discs_inside(points, 5.0, width=100, height=80)
+    assert inside.tolist() == [True, False, True, False]
+
+
 def test_no_points_stay_no_points():
     assert len(frames.distinct(np.empty((0, 3)), 0.5, np.random.default_rng(0))) == 0
 

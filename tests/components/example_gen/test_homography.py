@@ -102,3 +102,10 @@ def test_a_fitted_target_holds_the_whole_picture():
     assert (corners <= [width - 1, height - 1]).all()
     assert (corners.min(0) < 1).all()
     assert (corners.max(0) > [width - 2, height - 2]).all()
+
+
+def test_pixel_centres_are_kept_when_an_image_grows():
+    grown = homography.rescaling(np.array([2.0, 4.0]))
+    # Pixel 0 of width 1 becomes pixels 0..1 (centre 0.5); of height 1, pixels 0..3 (1.5).
+    np.testing.assert_allclose(homography.project(grown, np.array([[0.0, 0]])), [[0.5, 1.5]])
+    np.testing.assert_allclose(homography.project(grown, np.array([[3.0, 1]])), [[6.5, 5.5]])

@@ -84,6 +84,15 @@ def test_more_patch_sequences_per_batch_than_the_demo_can_give_are_refused(tmp_p
 
 
 @pytest.mark.usefixtures("no_runner")
+def test_too_few_patch_sequences_for_any_plan_are_refused(tmp_path):
+    photographs(tmp_path)
+    few = ("--set", "data.max_points=3", "--set", "training.stages=auto")
+    arguments = ("--source", "photos", "--data", "data", "--work", "work", *SMALL, *few)
+    sentence = "stages is auto, but the training data fill batches of at most 6 patch sequences"
+    assert_refused(tmp_path, sentence, "run", *arguments)
+
+
+@pytest.mark.usefixtures("no_runner")
 def test_published_tasks_of_other_data_are_refused_before_training(tmp_path):
     release(tmp_path)
     (tmp_path / "tasks").mkdir()

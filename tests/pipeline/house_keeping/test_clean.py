@@ -94,6 +94,19 @@ def test_unrecorded_leftovers_go_only_when_they_are_older_than_every_kept_run(th
     ]
 
 
+def test_checkpoints_that_no_run_went_on_with_go_like_other_leftovers(three_runs):
+    artifact(three_runs, "DescriptorTrainer/checkpoints/abandoned", day=1)
+    artifact(three_runs, "DescriptorTrainer/checkpoints/of-an-interrupted-run", day=9)
+    assert planned_names(three_runs, 3) == []
+    planned = clean.plan(str(three_runs), keep=2)
+    assert [Path(path).name for path, _, _ in planned] == ["abandoned", "1"]
+    clean.delete(planned)
+    left = {
+        path.name for path in (three_runs / "artifacts/DescriptorTrainer/checkpoints").iterdir()
+    }
+    assert left == {"of-an-interrupted-run"}
+
+
 def test_after_failed_runs_the_last_complete_one_is_kept_too(three_runs):
     record(three_runs, *(summary(n, error="the disk is full", components=()) for n in (4, 5)))
     assert planned_names(three_runs, 1) == [

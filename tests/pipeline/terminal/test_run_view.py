@@ -47,6 +47,19 @@ def test_without_a_terminal_each_change_is_one_line():
     ]
 
 
+def test_without_a_terminal_finished_stages_and_estimates_are_told():
+    console, stream = plain()
+    with RunView(console) as view:
+        view.on_event(Event("started", "Trainer"))
+        view.on_progress(Progress("stage 1", 5, 9, "loss 0.9", 80, 723))
+        view.on_progress(Progress("stage 1", 6, 6, "loss 0.8, took 0:12", finished=True))
+    assert stream.getvalue().splitlines() == [
+        "[1/2] Trainer: started",
+        "  Trainer: stage 1 5/9 1:20 left (12:03 in all) loss 0.9",
+        "  Trainer: stage 1 6/6 loss 0.8, took 0:12",
+    ]
+
+
 def test_without_a_terminal_progress_comes_every_few_seconds_only():
     console, stream = plain()
     with RunView(console) as view:
@@ -83,6 +96,34 @@ def test_on_a_terminal_the_last_picture_shows_how_each_component_ended(kind):
     assert "Trainer" in last
     assert took in last
     assert "loading" not in last
+
+
+def test_on_a_terminal_finished_stages_stay_below_their_component():
+    console, stream = terminal()
+    with RunView(console) as view:
+        view.on_event(Event("started", "Trainer"))
+        for stage in (1, 2):
+            view.on_progress(Progress(f"stage {stage}", 3, 9, "loss 0.9", 80))
+            view.on_progress(Progress(f"stage {stage}", 9, 9, "took 0:12", finished=True))
+        view.on_event(Event("finished", "Trainer", seconds=30))
+        view.on_event(Event("started", "Evaluator", number=2))
+        view.on_event(Event("finished", "Evaluator", number=2, seconds=1))
+    lines = [line.strip() for line in stream.getvalue().splitlines()[-5:-1]]
+    assert "Trainer" in lines[0]
+    assert lines[1] == "stage 1: 9/9 took 0:12"
+    assert lines[2] == "stage 2: 9/9 took 0:12"
+    assert "Evaluator" in lines[3]
+
+
+def test_on_a_terminal_what_is_left_stands_before_what_may_be_cut_off():
+    console, stream = terminal(80)
+    with RunView(console) as view:
+        view.on_event(Event("started", "DescriptorTrainer"))
+        view.on_progress(Progress("stage 2 of 2 (S 128, K 4)", 20, 1200, "loss 1.1", 80))
+        until = time.monotonic() + 10
+        while "20/1200" not in stream.getvalue() and time.monotonic() < until:
+            time.sleep(0.05)
+    assert "20/1200 1:20 left stage 2" in stream.getvalue()
 
 
 def test_on_a_terminal_an_interrupted_component_stops_spinning():

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from components.code_fingerprint import fingerprint
+from trainer.code_fingerprint import fingerprint
 
 
 @pytest.fixture

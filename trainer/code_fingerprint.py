@@ -1,4 +1,4 @@
-"""A checksum of source code, so that a changed executor is never served from the cache.
+"""A checksum of source code: of what a checkpoint or a cached result was made by.
 
 TFX's cache key covers module files that are handed to a component, not installed
 packages. Every component of ours therefore takes this fingerprint as a parameter.

@@ -1,0 +1,215 @@
+"""Matches two photographs by one or more descriptors: `hpatches match`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.descriptor_evaluator.evaluate import versions
+from components.example_gen import homography
+from components.example_gen.settings import ExtractionSettings
+from components.matching import descriptors, mutual, photograph, points, ransac
+from components.matching.descriptors import Descriptor
+from components.matching.mutual import Matches
+from components.matching.photograph import Photograph
+from components.matching.points import Points
+from components.matching.settings import MatchSettings
+from trainer.errors import UserError
+from trainer.progress import report
+
+RIGHT_WITHIN = (1.0, 3.0, 5.0)  # pixels
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one descriptor found.
+
+    Attributes:
+        descriptor: It.
+        first: float64 [M, 2], matched places in the first photograph.
+        second: float64 [M, 2], the places in the second that they were matched to.
+        matches: Which points they are, and how near their descriptors.
+        fit: The homography that most agree with; None when too few agree with any.
+        errors: float64 [M], pixels off the true homography; None when it is not known.
+        corner_error: Pixels by which the found homography puts the first photograph's corners
+            off; None without either.
+    """
+
+    descriptor: Descriptor
+    first: np.ndarray
+    second: np.ndarray
+    matches: Matches
+    fit: ransac.Fit | None
+    errors: np.ndarray | None
+    corner_error: float | None
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def inliers(self) -> np.ndarray:
+        """Who agrees with the homography, bool [M]; nobody when there is none."""
+        return np.zeros(len(self), bool) if self.fit is None else self.fit.inliers
+
+
+@dataclass(frozen=True)
+class Result:
+    """Two photographs and what each descriptor found; places are in pixels as matched.
+
+    Attributes:
+        photographs: Both.
+        points: How many points of each were described.
+        found: By descriptor, in the order asked for.
+        settings: How they were matched.
+        extraction: How points were found.
+    """
+
+    photographs: tuple[Photograph, Photograph]
+    points: tuple[int, int]
+    found: tuple[Found, ...]
+    settings: MatchSettings
+    extraction: ExtractionSettings
+
+
+def match_files(
+    first: str,
+    second: str,
+    *,
+    model: str | None = None,
+    baseline: str | None = None,
+    true_homography: str | None = None,
+    settings: MatchSettings = MatchSettings(),  # noqa: B008 - frozen
+) -> Result:
+    """Matches two photographs.
+
+    Points are found once, as for the model's training data, so that model and baseline
+    describe the same patches.
+
+    Args:
+        first: Image file.
+        second: Image file.
+        model: SavedModel to describe with.
+        baseline: Handmade descriptor to describe with.
+        true_homography: File with the 3 x 3 matrix from the first file's pixels to the
+            second's, where it is known.
+        settings: How they are matched.
+
+    Raises:
+        UserError: When a file cannot be used, or neither model nor baseline is given.
+    """
+    if model is None and baseline is None:
+        raise UserError("nothing to describe with, expected a model, a baseline or both")
+    rules = ExtractionSettings() if model is None else descriptors.extraction_of(model)
+    truth = None if true_homography is None else homography.read(true_homography)
+    pair = (
+        photograph.read(first, settings.max_side),
+        photograph.read(second, settings.max_side),
+    )
+    if truth is not None:
+        truth = photograph.to_matched_size(truth, *pair)
+    found = _find(pair, rules, settings.points)
+    chosen = []
+    if model is not None:
+        report("loading the model", 0, 1, model)
+        chosen.append(descriptors.load_model(model))
+        report("loading the model", 1, 1)
+    if baseline is not None:
+        chosen.append(descriptors.baseline(baseline))
+    results = []
+    for number, descriptor in enumerate(chosen):
+        report("describing and matching", number, len(chosen), descriptor.name)
+        results.append(match_points(descriptor, pair, found, settings, truth))
+    report("describing and matching", len(chosen), len(chosen))
+    return Result(pair, (len(found[0]), len(found[1])), tuple(results), settings, rules)
+
+
+def match_points(
+    descriptor: Descriptor,
+    pair: tuple[Photograph, Photograph],
+    found: tuple[Points, Points],
+    settings: MatchSettings,
+    truth: np.ndarray | None = None,
+) -> Found:
+    """Describes and matches the points of two photographs.
+
+    Args:
+        descriptor: What describes both.
+        pair: The photographs.
+        found: Their points.
+        settings: How they are matched.
+        truth: float64 [3, 3], true homography between the photographs as matched, or None.
+    """
+    described = [descriptor.describe(item.patches) for item in found]
+    matches = mutual.match(described[0], described[1], settings.ratio)
+    first = found[0].positions[matches.first, :2].astype(np.float64)
+    second = found[1].positions[matches.second, :2].astype(np.float64)
+    size = pair[0].size
+    fit = ransac.fit(first, second, size, settings.threshold, settings.seed)
+    errors = corner_error = None
+    if truth is not None:
+        errors = ransac.transfer_errors(truth, first, second, size)
+        corner_error = None if fit is None else ransac.corner_error(fit.matrix, truth, size)
+    return Found(descriptor, first, second, matches, fit, errors, corner_error)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Returns the numbers for programs; places and homographies in pixels of the files."""
+    pair = result.photographs
+    return {
+        "photographs": [
+            {
+                "path": item.path,
+                "size": list(item.full_size),
+                "matched_at": list(item.size),
+                "points": count,
+            }
+            for item, count in zip(pair, result.points, strict=True)
+        ],
+        "settings": result.settings.model_dump(mode="json"),
+        "extraction": result.extraction.model_dump(mode="json", exclude={"jitter"}),
+        "descriptors": [_found_as_json(found, pair) for found in result.found],
+        "versions": versions(),
+    }
+
+
+def _found_as_json(found: Found, pair: tuple[Photograph, Photograph]) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "name": found.descriptor.name,
+        "descriptor_id": found.descriptor.identity,
+        "matches": len(found),
+        "inliers": int(found.inliers.sum()),
+        "homography": None
+        if found.fit is None
+        else photograph.to_full_size(found.fit.matrix, *pair).tolist(),
+    }
+    if found.errors is not None:
+        content["right"] = {
+            f"{pixels:g}": int((found.errors <= pixels).sum()) for pixels in RIGHT_WITHIN
+        }
+        known = found.corner_error is not None and math.isfinite(found.corner_error)
+        content["corner_error"] = found.corner_error if known else None
+    places = [
+        homography.project(item.to_full, values)
+        for item, values in zip(pair, (found.first, found.second), strict=True)
+    ]
+    columns = [*places[0].T, *places[1].T, found.matches.distance, found.matches.ratio]
+    content["columns"] = ["x", "y", "other_x", "other_y", "distance", "ratio", "inlier"]
+    content["pairs"] = [
+        [*(round(float(value), 4) for value in row), bool(inlier)]
+        for row, inlier in zip(np.stack(columns, axis=1), found.inliers, strict=True)
+    ]
+    return content
+
+
+def _find(
+    pair: tuple[Photograph, Photograph], rules: ExtractionSettings, limit: int
+) -> tuple[Points, Points]:
+    found = []
+    for number, item in enumerate(pair):
+        report("finding points", number, 2, item.path)
+        found.append(points.find(item, rules, limit))
+    report("finding points", 2, 2)
+    return found[0], found[1]

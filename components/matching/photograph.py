@@ -1,0 +1,71 @@
+"""A photograph at the size at which it is matched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from components.example_gen import homography, images
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph, shrunk if it is large.
+
+    Attributes:
+        path: Its file.
+        image: uint8 [height, width], as it is matched.
+        full_size: Width and height of the file in pixels.
+    """
+
+    path: str
+    image: np.ndarray
+    full_size: tuple[int, int]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, as it is matched."""
+        height, width = self.image.shape
+        return width, height
+
+    @property
+    def to_full(self) -> np.ndarray:
+        """From pixels as matched to pixels of the file, float64 [3, 3]."""
+        return homography.rescaling(np.array(self.full_size) / self.size)
+
+
+def read(path: str, max_side: int) -> Photograph:
+    """Reads a photograph.
+
+    Args:
+        path: Image file, local or remote.
+        max_side: A longer one is shrunk, by area averages, until its longer side has so
+            many pixels.
+
+    Raises:
+        UserError: When it cannot be decoded.
+    """
+    image = images.read_grey(path)
+    height, width = image.shape
+    factor = max_side / max(width, height)
+    if factor < 1:
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return Photograph(path, image, (width, height))
+
+
+def to_matched_size(matrix: np.ndarray, first: Photograph, second: Photograph) -> np.ndarray:
+    """Turns a homography between two files into one between the photographs as matched."""
+    return np.linalg.inv(second.to_full) @ matrix @ first.to_full
+
+
+def to_full_size(matrix: np.ndarray, first: Photograph, second: Photograph) -> np.ndarray:
+    """Turns a homography between the photographs as matched into one between the files.
+
+    Returns:
+        float64 [3, 3], the last number 1 where it is not 0.
+    """
+    result = second.to_full @ matrix @ np.linalg.inv(first.to_full)
+    return result / (result[2, 2] or 1.0)

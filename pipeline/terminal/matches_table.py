@@ -1,0 +1,64 @@
+"""The counts of `hpatches match` as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from components.matching.match import Found, Result
+
+
+def print_matches(console: Console, result: Result) -> None:
+    """Prints a row for each descriptor, and a sentence for each without a homography.
+
+    Args:
+        console: Where to.
+        result: As `match_files` returns it.
+    """
+    from components.matching.match import RIGHT_WITHIN  # imports OpenCV
+
+    first, second = result.points
+    known = result.found[0].errors is not None
+    table = Table(title=f"{first} points in A, {second} in B", title_justify="left")
+    table.add_column("descriptor")
+    for heading in ("matches", "inliers"):
+        table.add_column(heading, justify="right")
+    if known:
+        for pixels in RIGHT_WITHIN:
+            table.add_column(f"right within {pixels:g} px", justify="right")
+        table.add_column("corners off", justify="right")
+    for found in result.found:
+        table.add_row(found.descriptor.name, *_cells(found, RIGHT_WITHIN))
+    console.print(table)
+    for sentence in _remarks(result):
+        console.print(Text(sentence, style="yellow"), soft_wrap=True)
+
+
+def _cells(found: Found, limits: tuple[float, ...]) -> list[str]:
+    cells = [str(len(found)), "none" if found.fit is None else str(found.inliers.sum())]
+    if found.errors is not None:
+        cells += [str((found.errors <= limit).sum()) for limit in limits]
+        cells.append("" if found.corner_error is None else f"{found.corner_error:.1f} px")
+    return cells
+
+
+def _remarks(result: Result) -> list[str]:
+    from components.matching.ransac import LEAST_INLIERS
+
+    remarks = [
+        f"{item.path} is {item.full_size[0]}x{item.full_size[1]} pixels and was matched at "
+        f"{item.size[0]}x{item.size[1]}: pixels above are of that size (see --max-side)."
+        for item in result.photographs
+        if item.size != item.full_size
+    ]
+    remarks += [
+        f"{found.descriptor.name}: no homography has {LEAST_INLIERS} inliers or more among "
+        f"{len(found)} matches, and fewer agree by chance."
+        for found in result.found
+        if found.fit is None
+    ]
+    return remarks

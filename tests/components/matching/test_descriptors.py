@@ -1,0 +1,66 @@
+"""What a model says of how its patches were cut."""
+
+import json
+
+import numpy as np
+import pytest
+
+from components.descriptor_evaluator import baselines
+from components.example_gen.settings import DataSettings, ExtractionSettings
+from components.matching import descriptors
+from trainer.errors import UserError
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Writes a folder that looks like a model which says so of itself."""
+
+    def write(identity):
+        (tmp_path / "saved_model.pb").write_text("graph")
+        if identity is not None:
+            (tmp_path / "assets.extra").mkdir()
+            (tmp_path / "assets.extra" / "descriptor.json").write_text(json.dumps(identity))
+        return str(tmp_path)
+
+    return write
+
+
+def test_points_are_cut_as_the_model_says(model):
+    rules = ExtractionSettings(detectors=("dog",), half_width=4.0, min_sigma=2.0)
+    said = DataSettings(extraction=rules).model_dump(mode="json")
+    assert descriptors.extraction_of(model({"extraction": said})) == rules
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"holds no saved_model.pb"):
+        descriptors.extraction_of(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("identity", "said"),
+    [
+        (None, r"assets.extra/descriptor.json: is missing, expected what the model says"),
+        ({}, r"descriptor.json: does not say how the patches were cut"),
+        ({"extraction": {}}, r"descriptor.json: does not say how the patches were cut"),
+        ({"extraction": 3}, r"descriptor.json: does not say how the patches were cut"),
+        (
+            {"extraction": {"extraction": {"detectors": ["superpoint"]}}},
+            r"extraction\.extraction\.detectors\.0: this version cannot cut patches that way",
+        ),
+        (
+            {"extraction": {"extraction": {"affine_shape": True}}},
+            r"extraction\.extraction\.affine_shape: this version cannot cut patches that way",
+        ),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused(model, identity, said):
+    with pytest.raises(UserError, match=said):
+        descriptors.extraction_of(model(identity))
+
+
+def test_a_baseline_describes_as_the_evaluator_does():
+    patches = np.random.default_rng(0).integers(0, 256, (5, 65, 65), np.uint8)
+    found = descriptors.baseline("rootsift-smoothed")
+    assert (found.name, found.identity) == ("rootsift-smoothed", None)
+    wanted = baselines.describe("rootsift-smoothed", patches)
+    np.testing.assert_array_equal(found.describe(patches), wanted)

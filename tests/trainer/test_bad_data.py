@@ -1,0 +1,117 @@
+"""Data that cannot be trained on: `python -m trainer` says in one sentence what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+import yaml
+
+from tests.trainer.synthetic import patch_sequence, write_examples
+from trainer import records, strategy
+from trainer.__main__ import main
+
+_STAGE = {"sequences_per_batch": 4, "variants_per_sequence": 2, "max_steps": 2}
+_SHARD = "Split-train/v_b-00000-of-00001"
+
+
+def _record(sequence: str, index: int, patches: int = 16) -> bytes:
+    whole = records.PatchSequence(sequence, "b", "v", index, patch_sequence(sequence, "b", index))
+    example = tf.train.Example.FromString(records.encode(whole))
+    pixels = example.features.feature[records.PATCHES].bytes_list
+    pixels.value[0] = pixels.value[0][: patches * 65 * 65]
+    return example.SerializeToString()
+
+
+def _rewrite(shard: Path, *serialized: bytes) -> None:
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for record in serialized:
+            writer.write(record)
+
+
+def _flip_a_bit_of_the_last_record(shard: Path) -> None:
+    content = bytearray(shard.read_bytes())
+    content[-1000] ^= 1
+    shard.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (Path.unlink, "there is no such shard"),
+        (lambda shard: shard.write_bytes(shard.read_bytes()[:-50]), "record 2 cannot be read"),
+        (_flip_a_bit_of_the_last_record, "record 2 cannot be read (corrupted record"),
+        (
+            lambda shard: _rewrite(
+                shard, _record("v_b", 0), _record("v_b", 1, patches=15), _record("v_b", 2)
+            ),
+            "15 patches of 65 x 65, expected 16",
+        ),
+        (
+            lambda shard: _rewrite(shard, *(_record(name, 0) for name in ("v_b", "v_z", "v_b"))),
+            "record 1 is of v_z (source b), expected v_b (source b)",
+        ),
+        (lambda shard: _rewrite(shard, _record("v_b", 0)), "not the 3 that the manifest lists"),
+    ],
+    ids=["missing", "truncated", "corrupt", "too few patches", "another sequence", "too few"],
+)
+def test_a_broken_shard_is_named_in_one_sentence(tmp_path, capsys, damage, message):
+    write_examples(tmp_path / "data", {"train": {"v_a": ("a", 5), "v_b": ("b", 3)}})
+    damage(tmp_path / "data" / _SHARD)
+    error = _refusal(tmp_path, capsys, {"stages": [_STAGE]})
+    assert f"{_SHARD}: " in error
+    assert message in error
+
+
+@pytest.mark.parametrize(
+    ("splits", "stage", "message"),
+    [
+        ({"val": {"v_a": ("a", 5)}}, {}, "the train split holds no patch sequence"),
+        ({"train": {"v_a": ("a", 0)}}, {}, "the train split holds no patch sequence"),
+        (
+            {"train": {"v_a": ("a", 5)}},
+            {"sequences_per_batch": 6},
+            "sequences_per_batch is 6, but the training data fills batches of at most 5",
+        ),
+        (
+            {"train": {"v_a": ("a", 3), "v_b": ("b", 3)}},
+            {"look_alikes": 1},
+            "look_alikes is 1, which wants 4 of 4 patch sequences from one image sequence",
+        ),
+        (
+            {"train": {"v_a": ("a", 5)}},
+            {"variants_per_sequence": 1},
+            "0.variants_per_sequence: Input should be greater than or equal to 2",
+        ),
+    ],
+    ids=["no train split", "empty image sequence", "S too large", "look-alikes", "K = 1"],
+)
+def test_a_plan_that_the_data_cannot_fill_is_refused(tmp_path, capsys, splits, stage, message):
+    write_examples(tmp_path / "data", splits)
+    assert message in _refusal(tmp_path, capsys, {"stages": [_STAGE | stage]})
+
+
+def test_a_batch_that_the_replicas_cannot_share_is_refused(tmp_path, capsys, monkeypatch):
+    class ThreeReplicas:
+        num_replicas_in_sync = 3
+
+    monkeypatch.setattr(strategy, "create", lambda config: ThreeReplicas())
+    write_examples(tmp_path / "data", {"train": {"v_a": ("a", 5)}})
+    error = _refusal(tmp_path, capsys, {"stages": [_STAGE]})
+    assert "stages.0.sequences_per_batch is 4, which 3 replicas cannot share evenly" in error
+
+
+def _refusal(folder: Path, capsys: pytest.CaptureFixture, config: dict) -> str:
+    """Runs the command, which must refuse, and returns its one sentence."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    options = {"config": folder / "config.yaml", "data": folder / "data", "output": folder / "out"}
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    refused = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert len(refused) == 1
+    assert "Traceback" not in error
+    written: list[Path] = [*(folder / "out").rglob("saved_model.pb")]
+    assert written == []
+    return refused[0]

@@ -1,0 +1,214 @@
+"""`stages: auto`: a plan made for the data, the memory and the device of a run.
+
+It keeps the shape of the tuned plan (`trainer.config.demo_plan`): an easy stage of pairs,
+then four patches of each point with a rate that falls to zero, after as many patches per
+patch sequence as were found worth their time. What changes is how many steps the data are
+worth and how large a batch they and the device can fill; large batches are grown to.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.config import Noise, StageConfig, TrainerConfig
+from trainer.errors import UserError
+
+DeviceKind = Literal["cpu", "gpu", "tpu"]
+LEAST = 8  # patch sequences of the smallest batch that has negatives worth mining
+
+_NOISES: tuple[Noise, ...] = ("e", "h", "t")
+_UNIT = 8  # S is a multiple of it where the data allow
+_VARIANTS = 4  # K of the stages after the easy one
+_EASY_VARIANTS = 2
+_EASY_RATE, _RATE = 1e-2, 2e-2
+_EASY_SHARE = 1 / 8  # of the main stage's steps, for each stage before it
+_EASY_STEPS = (50, 1000)  # bounds of the same
+_STEPS = (100, 60000)  # bounds of the main stage
+_AIMED_STEPS = 1000  # S stays so small that the data last for them, but not below _FULL
+_FULL = 64
+_DATA_SHARE = 0.5  # of the largest batch: otherwise every batch holds the same points
+_GROWTH = 4  # S grows by more than this over one stage in between
+_EASY_MOST = 128  # S of the easy stage at most
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What a kind of device is good for.
+
+    Attributes:
+        sequences: S at most. A CPU gains nothing from larger batches; on an accelerator
+            small ones leave it idle.
+        looks: Patches seen of each patch sequence, over the main stage.
+        patches: Patches seen over the main stage at most: hours of work.
+        memory: Share of the memory that activations may take.
+    """
+
+    sequences: int
+    looks: int
+    patches: int
+    memory: float
+
+
+_SCALES: dict[DeviceKind, _Scale] = {
+    "cpu": _Scale(sequences=128, looks=100, patches=4_000_000, memory=0.5),
+    "gpu": _Scale(sequences=1024, looks=300, patches=60_000_000, memory=0.6),
+    "tpu": _Scale(sequences=1024, looks=300, patches=60_000_000, memory=0.6),
+}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a plan is made for.
+
+    Attributes:
+        points: Patch sequences of the train split.
+        largest_batch: Most of them that a batch can hold.
+        patch_bytes: Memory that a training step takes for each patch of its batch.
+        memory: Bytes of one replica's memory.
+        device: Kind of the replicas' device.
+        replicas: Replicas that share a batch.
+    """
+
+    points: int
+    largest_batch: int
+    patch_bytes: int
+    memory: int
+    device: DeviceKind = "cpu"
+    replicas: int = 1
+
+
+def resolve(config: TrainerConfig, found: Circumstances) -> TrainerConfig:
+    """Returns the configuration with a plan in place of `auto`; one with a plan as it is.
+
+    Raises:
+        UserError: When there is too little data for any plan.
+    """
+    if config.stages != "auto":
+        return config
+    return config.model_copy(update={"stages": plan(found)})
+
+
+def plan(found: Circumstances, noises: tuple[Noise, ...] = _NOISES) -> tuple[StageConfig, ...]:
+    """Makes a plan: an easy stage, perhaps one in between, the main stage.
+
+    Args:
+        found: Data, memory and device.
+        noises: Levels the patches come from.
+
+    Raises:
+        UserError: When the data, or the memory, do not suffice for the smallest batch.
+
+    Example:
+        >>> found = Circumstances(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
+        >>> [(s.sequences_per_batch, s.variants_per_sequence, s.max_steps) for s in plan(found)]
+        [(128, 2, 140), (128, 4, 1150)]
+    """
+    scale = _SCALES[found.device]
+    patches = min(scale.looks * found.points, scale.patches)
+    most = _largest(found, scale)
+    worth = max(_FULL, patches // (_AIMED_STEPS * _VARIANTS))
+    main = _rounded(min(most, worth, scale.sequences), found.replicas)
+    steps = _within(_STEPS, _round_steps(patches / (main * _VARIANTS)))
+    easy = _rounded(min(main, _EASY_MOST), found.replicas)
+    before = _within(_EASY_STEPS, _round_steps(steps * _EASY_SHARE))
+    stages = [_easy(easy, before, noises)]
+    if main > _GROWTH * easy:
+        between = _rounded(main // _GROWTH, found.replicas)
+        stages.append(_growing(between, before, noises))
+    stages.append(_main(main, steps, noises))
+    return tuple(stages)
+
+
+def check_size(largest_batch: int, replicas: int = 1) -> None:
+    """Refuses data that fill no batch worth training on.
+
+    Args:
+        largest_batch: Most patch sequences that a batch can hold.
+        replicas: Replicas that share a batch.
+
+    Raises:
+        UserError: When they do not suffice for the smallest batch.
+    """
+    least = _least(replicas)
+    if largest_batch < least:
+        raise UserError(
+            f"stages is auto, but the training data fill batches of at most {largest_batch} patch "
+            f"sequences (one image sequence of a source per batch), expected at least {least}; "
+            f"add data"
+        )
+
+
+def _largest(found: Circumstances, scale: _Scale) -> int:
+    """Returns the largest S that data and memory allow."""
+    check_size(found.largest_batch, found.replicas)
+    least = _least(found.replicas)
+    room = int(scale.memory * found.memory) * found.replicas
+    by_memory = room // (found.patch_bytes * _VARIANTS)
+    if by_memory < least:
+        raise UserError(
+            f"stages is auto, but {found.memory / 2**20:,.0f} MiB of memory hold a batch of "
+            f"{by_memory} patch sequences, expected at least {least}; lower model.width or give "
+            f"the run more memory"
+        )
+    return max(least, min(by_memory, int(_DATA_SHARE * found.largest_batch)))
+
+
+def _least(replicas: int) -> int:
+    return math.ceil(LEAST / replicas) * replicas
+
+
+def _rounded(sequences: int, replicas: int) -> int:
+    """Rounds S down to what replicas share and devices like, where it is not below either."""
+    unit = math.lcm(_UNIT, replicas)
+    if sequences < unit:
+        unit = replicas
+    return sequences // unit * unit
+
+
+def _round_steps(steps: float) -> int:
+    """Rounds to two digits or so: a plan is an estimate, and is read by people."""
+    unit = 10 if steps < 500 else 50 if steps < 5000 else 500
+    return round(steps / unit) * unit
+
+
+def _within(bounds: tuple[int, int], value: int) -> int:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _easy(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+    return StageConfig(
+        sequences_per_batch=sequences,
+        variants_per_sequence=_EASY_VARIANTS,
+        learning_rate=_EASY_RATE,
+        warm_up_steps=min(20, steps // 5),
+        noises=noises,
+        min_steps=steps // 3,
+        max_steps=steps,
+        promote_below=0.9,
+    )
+
+
+def _growing(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+    return StageConfig(
+        sequences_per_batch=sequences,
+        variants_per_sequence=_VARIANTS,
+        learning_rate=_EASY_RATE,
+        warm_up_steps=min(20, steps // 5),
+        noises=noises,
+        min_steps=steps // 3,
+        max_steps=steps,
+    )
+
+
+def _main(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+    return StageConfig(
+        sequences_per_batch=sequences,
+        variants_per_sequence=_VARIANTS,
+        learning_rate=_RATE,
+        schedule="linear",
+        warm_up_steps=min(20, steps // 5),
+        noises=noises,
+        max_steps=steps,
+    )

@@ -1,0 +1,115 @@
+"""What becomes of an output folder that an earlier run has left something in."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Literal
+
+import tensorflow as tf
+
+from trainer import export, result, run_identity, timeline
+from trainer.checkpoints import CheckpointStore
+from trainer.errors import UserError
+from trainer.files import writing
+from trainer.run_identity import RunIdentity
+
+CHECKPOINTS = "checkpoints"
+LOGS = "logs"
+
+Existing = Literal["replace", "refuse", "resume", "overwrite"]
+"""What to do with an earlier run's work.
+
+- `replace`: Go on from the same run's checkpoints; replace a result, leave other checkpoints.
+- `refuse`: Go on from the same run's checkpoints; a result or another run's are an error.
+- `resume`: Like `refuse`, but the same run's result is no error: there is nothing left to do.
+- `overwrite`: Delete everything and begin anew.
+"""
+
+
+def is_finished(
+    folder: str, checkpoint_dir: str, identity: RunIdentity, existing: Existing
+) -> bool:
+    """Looks whether an output folder is free; changes nothing.
+
+    Args:
+        folder: To hold the results; need not be there.
+        checkpoint_dir: Holds a folder of checkpoints per run.
+        identity: The run that wants the folder.
+        existing: What to do with an earlier run's work.
+
+    Returns:
+        Whether this very run has ended already and is not to be repeated.
+
+    Raises:
+        UserError: When the folder is not to be had.
+    """
+    if existing in ("replace", "overwrite"):
+        return False
+    finished = tf.io.gfile.exists(posixpath.join(folder, result.FILE_NAME))
+    _refuse_other_runs(folder, checkpoint_dir, identity, finished)
+    if finished and existing == "refuse":
+        raise UserError(
+            f"{folder}: holds the finished result of this very run, expected an output folder "
+            f"without one; choose another, or begin anew with --overwrite"
+        )
+    return finished
+
+
+def claim(folder: str, checkpoint_dir: str, identity: RunIdentity, existing: Existing) -> None:
+    """Makes an output folder this run's own: from here on earlier work is lost.
+
+    Raises:
+        UserError: When it cannot be written.
+    """
+    with writing(folder):
+        if existing == "overwrite":
+            _clear(folder, checkpoint_dir)
+        _remove(posixpath.join(folder, result.FILE_NAME))
+    run_identity.write(identity, folder)
+
+
+def _refuse_other_runs(
+    folder: str, checkpoint_dir: str, identity: RunIdentity, finished: bool
+) -> None:
+    """Raises a UserError when there is a result or a checkpoint of a run that is not this one."""
+    there = run_identity.read(folder)
+    if there is not None and there.hash == identity.hash:
+        return
+    others = [path for path in _folders(checkpoint_dir) if not path.endswith(identity.hash)]
+    if not finished and not any(len(CheckpointStore(path)) for path in others):
+        return
+    what = "the finished result" if finished else "checkpoints"
+    differs = there.differences(identity) if there else "it does not say what it was trained from"
+    raise UserError(
+        f"{folder}: holds {what} of another run (what differs: {differs}), expected an "
+        f"output folder of its own for each run; choose another, or begin anew with --overwrite"
+    )
+
+
+def _clear(folder: str, checkpoint_dir: str) -> None:
+    """Deletes what runs write, and nothing else that may lie there."""
+    names = (
+        result.FILE_NAME,
+        run_identity.FILE_NAME,
+        timeline.FILE_NAME,
+        export.SERVING_DIR,
+        LOGS,
+    )
+    for name in names:
+        _remove(posixpath.join(folder, name))
+    for path in _folders(checkpoint_dir):
+        CheckpointStore(path).clear()
+
+
+def _folders(checkpoint_dir: str) -> list[str]:
+    if not tf.io.gfile.isdir(checkpoint_dir):
+        return []
+    names = (name.rstrip("/") for name in tf.io.gfile.listdir(checkpoint_dir))
+    return [posixpath.join(checkpoint_dir, name) for name in sorted(names)]
+
+
+def _remove(path: str) -> None:
+    if tf.io.gfile.isdir(path):
+        tf.io.gfile.rmtree(path)
+    elif tf.io.gfile.exists(path):
+        tf.io.gfile.remove(path)
