@@ -1,6 +1,8 @@
 """Fixtures that every test may use."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,3 +16,11 @@ def shared() -> Path:
     if not (_SHARED / "data").is_dir():
         pytest.skip(f"no real test data at {_SHARED} (set HPATCHES_SHARED to where it is)")
     return _SHARED / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Makes Ctrl-C what it is at a terminal: a shell lets its background jobs ignore it."""
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, earlier)
