@@ -241,15 +241,22 @@ def _delays(attempts: list[list[dict[str, Any]]], name: str) -> list[str]:
 
 def _alarms_and_cost(ledger: Ledger, pixels: float) -> list[str]:
     """Returns false alarms and the controller's cost where plain training is healthy."""
-    alarms, runs, gaps = 0, 0, []
+    calm: list[Result] = []
+    gaps: list[float] = []
     for first in matrix(SEEDS[:1]):
         pairs = _of_setting(ledger, first, PAIRED_SEEDS)
-        calm = [pair for pair in pairs if not collapsed(pair["plain"], pixels)]
-        runs += len(calm)
-        alarms += sum(bool(pair["controller"]["attempts"]) for pair in calm)
+        calm += [pair for pair in pairs if not collapsed(pair["plain"], pixels)]
         if healthy(pairs, pixels):
-            gaps += [100 * (pair["controller"]["map"] - pair["plain"]["map"]) for pair in pairs]
-    told = [f"{alarms} rollbacks in the {runs} runs whose plain twin ended healthy"]
+            gaps += [_gap(pair) for pair in pairs]
+    alarms = [pair for pair in calm if pair["controller"]["attempts"]]
+    by_rank = [pair for pair in alarms if pair["controller"]["attempts"][0]["onset"] is None]
+    told = [
+        f"false alarms: in the {len(calm)} runs whose plain twin ended healthy, "
+        f"{len(alarms) - len(by_rank)} rollbacks by distance and {len(by_rank)} by rank"
+    ]
+    if alarms:
+        differences = ", ".join(f"{_gap(pair):+.1f}" for pair in alarms)
+        told.append(f"controller - plain in those with a rollback: {differences} mAP")
     if len(gaps) > 1:
         half = stats.t.ppf(0.95, len(gaps) - 1) * np.std(gaps, ddof=1) / math.sqrt(len(gaps))
         low = np.mean(gaps) - half
@@ -259,6 +266,11 @@ def _alarms_and_cost(ledger: Ledger, pixels: float) -> list[str]:
             f"{_WORST_COST:+.1f} asked for), worst pair {min(gaps):+.2f}"
         )
     return told
+
+
+def _gap(pair: Result) -> float:
+    """Returns what the controller gains over plain training, in mAP."""
+    return 100 * (pair["controller"]["map"] - pair["plain"]["map"])
 
 
 def missing(ledger: Ledger) -> list[tuple[str, Cell]]:

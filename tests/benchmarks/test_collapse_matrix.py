@@ -64,7 +64,7 @@ def test_a_collapse_that_was_caught(ledger):
     assert "collapsed in 1 of 1 runs, the controller in 0" in told
     assert "20 steps after the first observation" in told
     assert "1 later ones in stages made easier by a rollback detected by rank" in told
-    assert "0 rollbacks in the 0 runs whose plain twin ended healthy" in told
+    assert "in the 0 runs whose plain twin ended healthy, 0 rollbacks by distance" in told
 
 
 def test_false_alarms_and_the_cost_are_those_of_healthy_runs(ledger):
@@ -74,7 +74,8 @@ def test_false_alarms_and_the_cost_are_those_of_healthy_runs(ledger):
         controller = _arm(score, attempts=alarm if seed == 2 else [])
         ledger.put(cell.key, {"plain": _arm(0.30), "controller": controller})
     told = " ".join(sentences(ledger))
-    assert "1 rollbacks in the 3 runs" in told
+    assert "in the 3 runs whose plain twin ended healthy, 0 rollbacks by distance and 1" in told
+    assert "in those with a rollback: -2.0 mAP" in told
     # 0, -2 and -1: mean -1, standard error 1 / sqrt(3), t(0.95, 2) = 2.92.
     assert "controller - plain is -1.00 mAP over 3 pairs, 95 % bound -2.69" in told
     assert "worst pair -2.00" in told
