@@ -87,6 +87,27 @@ class HostPatches:
         self.shares = [_without_pixels(share) for share in self._entries]
         self._loaded: dict[int, tf.Tensor] = {}
 
+    def check(self, plan: Sequence[StageConfig]) -> None:
+        """Refuses a plan whose batches a host's share cannot fill.
+
+        Raises:
+            UserError: When it is so; the sentence names the stage's value.
+        """
+        for stage in plan:
+            for host in range(self.hosts):
+                self.sampler(host, stage, SamplerState(0))
+
+    def sampler(self, host: int, stage: StageConfig, state: SamplerState) -> Sampler:
+        """Returns what draws a host's part of a stage's batches."""
+        return Sampler(
+            self.shares[host],
+            stage.sequences_per_batch // self.hosts,
+            stage.variants_per_sequence,
+            stage.noises,
+            state,
+            stage.look_alikes,
+        )
+
     def pixels(self, host: int) -> tf.Tensor:
         """Returns a host's patches, uint8 [N*16, 32, 32], read at the first call.
 
@@ -162,15 +183,8 @@ class HostInfeed:
         self._block = block
         self._replicas = placement.num_replicas_in_sync
         self._samplers = [
-            Sampler(
-                share,
-                stage.sequences_per_batch // patches.hosts,
-                stage.variants_per_sequence,
-                stage.noises,
-                SamplerState(host_seed(state, host)),
-                stage.look_alikes,
-            )
-            for host, share in enumerate(patches.shares)
+            patches.sampler(host, stage, SamplerState(host_seed(state, host)))
+            for host in range(patches.hosts)
         ]
         for _ in range(state.position):
             self._draw()

@@ -59,7 +59,7 @@ class Learner:
         self.normalisation = normalisation
         self.loss = losses.Loss.of(config.loss, config.model)
         self.traces = 0
-        self._strategy = placement
+        self.placement = placement
         self.replicas = placement.num_replicas_in_sync
         with placement.scope():
             self.model = model.build(
@@ -96,7 +96,7 @@ class Learner:
             first_step: Number of the first step in the run; seeds the augmentation.
         """
         dealt_out = self._dealt_out(batches)
-        block, share = self._strategy.experimental_local_results(dealt_out)[0].shape[:2]
+        block, share = self.placement.experimental_local_results(dealt_out)[0].shape[:2]
         key = (share * self.replicas, variants)
         if key not in self._steps:
             self._steps[key] = self._compiled_steps(variants)
@@ -154,7 +154,7 @@ class Learner:
             layer.momentum = 0.0
         pixels = tf.constant(patches)
         # A function of its own: the momentum is a constant of a traced graph.
-        self._strategy.run(
+        self.placement.run(
             tf.function(
                 lambda: self.model(image.normalise(pixels, self.normalisation), training=True),
                 autograph=False,
@@ -195,11 +195,11 @@ class Learner:
             start = context.replica_id_in_sync_group * share
             return tf.constant(batches[:, start : start + share])
 
-        return self._strategy.experimental_distribute_values_from_function(part)
+        return self.placement.experimental_distribute_values_from_function(part)
 
     def _compiled_steps(self, variants: int) -> Callable[..., tf.Tensor]:
         """Returns a function of many steps in one call, traced once per batch shape."""
-        compiled = strategy.compiles_with_xla(self.config, self._strategy)
+        compiled = strategy.compiles_with_xla(self.config, self.placement)
 
         def replica_step(patches: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
             return self._replica_step(patches, variants, rate, step)
@@ -223,10 +223,10 @@ class Learner:
             self.traces += 1
             sums = tf.zeros(len(METRICS))
             for number in tf.range(count):
-                metrics = self._strategy.run(
+                metrics = self.placement.run(
                     one, (batches, number, rates[number], first_step + number)
                 )
-                sums += self._strategy.reduce("SUM", metrics, axis=None)
+                sums += self.placement.reduce("SUM", metrics, axis=None)
             return sums / tf.cast(count, tf.float32)
 
         return steps

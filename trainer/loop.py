@@ -26,8 +26,10 @@ from trainer.batches import check_stages
 from trainer.checkpoints import CheckpointStore
 from trainer.config import TrainerConfig
 from trainer.files import make_writable_folder
+from trainer.host_infeed import HostPatches
 from trainer.image import Normalisation
 from trainer.learner import Learner
+from trainer.manifest import Manifest
 from trainer.output_folder import Existing
 from trainer.packing import PackedPatches
 from trainer.result import TrainingResult
@@ -87,6 +89,7 @@ def train(
         config = auto_plan.resolve(config, made_for)
     strategy.check_divisible(config, placement.num_replicas_in_sync)
     check_stages(config.plan, examples)
+    host_patches = _host_patches(config, examples_root, examples, strategy.hosts(placement))
     checkpoint_dir = checkpoint_dir or posixpath.join(output_dir, output_folder.CHECKPOINTS)
     store = CheckpointStore(posixpath.join(checkpoint_dir, identity.hash))
     if output_folder.is_finished(output_dir, checkpoint_dir, identity, existing):
@@ -101,7 +104,18 @@ def train(
         learner = Learner(config, placement, normalisation)
         if warm_start:
             export.load_weights(learner.model, warm_start)
-        run = Run(config, learner, train_set, val_set, output_dir, log_dir, store, clock, made_for)
+        run = Run(
+            config,
+            learner,
+            train_set,
+            val_set,
+            output_dir,
+            log_dir,
+            store,
+            clock,
+            made_for,
+            host_patches,
+        )
         state = run.to_the_end(calibrate=not warm_start)
     itself = export.describe_itself(learner.model, config, normalisation, examples)
     model_path = posixpath.join(output_dir, export.SERVING_DIR)
@@ -121,6 +135,21 @@ def forget(run: str, checkpoint_dir: str) -> None:
         checkpoint_dir: As `train` was given it.
     """
     CheckpointStore(posixpath.join(checkpoint_dir, run)).clear()
+
+
+def _host_patches(
+    config: TrainerConfig, examples_root: str, examples: Manifest, hosts: int
+) -> HostPatches | None:
+    """Returns the hosts' shares of the training patches where there are several hosts.
+
+    Raises:
+        UserError: When a host's share cannot fill its part of a batch.
+    """
+    if hosts == 1:
+        return None
+    patches = HostPatches(examples_root, examples.splits.get("train", ()), hosts)
+    patches.check(config.plan)
+    return patches
 
 
 def _normalisation(config: TrainerConfig, data: PackedPatches) -> Normalisation:

@@ -15,6 +15,7 @@ from trainer.batches import Sampler, SamplerState, largest_batch
 from trainer.board import Board
 from trainer.checkpoints import CheckpointStore
 from trainer.config import StageConfig, TrainerConfig
+from trainer.host_infeed import HostInfeed, HostPatches
 from trainer.infeed import Infeed
 from trainer.interruption import Interrupted, StopRequest, stop_requests
 from trainer.learner import Learner
@@ -66,10 +67,12 @@ class Run:
         store: CheckpointStore,
         clock: Clock,
         made_for: Circumstances | None = None,
+        host_patches: HostPatches | None = None,
     ) -> None:
         self._config = config
         self._learner = learner
         self._data = train_set
+        self._host_patches = host_patches
         self._clock = clock
         self._board = Board(log_dir)
         self._timeline = Timeline(output_dir, self._board.writer)
@@ -175,7 +178,7 @@ class Run:
             report("going on from a checkpoint", step, detail="steps taken before")
         return state
 
-    def _enter(self, state: RunState) -> Infeed:
+    def _enter(self, state: RunState) -> Infeed | HostInfeed:
         """Begins a stage, or goes on in the middle of one."""
         controller = state.controller
         stage = controller.current
@@ -184,9 +187,13 @@ class Run:
             shape = {"S": stage.sequences_per_batch, "K": stage.variants_per_sequence}
             rate, place = stage.learning_rate, (controller.step, controller.stage)
             self._timeline.add("stage", *place, "begins", **shape, rate=rate)
-        return Infeed(_sampler(self._data, stage, state.sampler), self._config.steps_per_loop)
+        block = self._config.steps_per_loop
+        if self._host_patches is not None:
+            placement = self._learner.placement
+            return HostInfeed(placement, self._host_patches, stage, block, state.sampler)
+        return Infeed(_sampler(self._data, stage, state.sampler), block)
 
-    def _advance(self, state: RunState, infeed: Infeed) -> stages.Observation:
+    def _advance(self, state: RunState, infeed: Infeed | HostInfeed) -> stages.Observation:
         """Takes some steps and observes the outcome."""
         controller, learner = state.controller, self._learner
         stage = controller.current

@@ -61,6 +61,11 @@ def check_divisible(config: TrainerConfig, replicas: int) -> None:
             )
 
 
+def hosts(placement: tf.distribute.Strategy) -> int:
+    """Returns how many hosts feed the devices of a strategy: several only in a TPU pod."""
+    return int(getattr(placement.extended, "num_hosts", 1))
+
+
 def compiles_with_xla(config: TrainerConfig, strategy: tf.distribute.Strategy) -> bool:
     """Tells whether the step is compiled with XLA; on CPU that is slower and `auto` does not."""
     if strategy.num_replicas_in_sync > 1:

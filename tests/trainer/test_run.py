@@ -22,6 +22,8 @@ from trainer.config import (
     TrainerConfig,
     ValidationConfig,
 )
+from trainer.errors import UserError
+from trainer.host_infeed import HostPatches
 from trainer.interruption import Interrupted
 from trainer.learner import Learner, Snapshot
 
@@ -306,3 +308,35 @@ def _assert_same(found: Snapshot, expected: Snapshot) -> None:
     for part in ("model", "optimizer"):
         for value, wanted in zip(getattr(found, part), getattr(expected, part), strict=True):
             np.testing.assert_array_equal(value, wanted)
+
+
+@pytest.fixture
+def by_hosts(monkeypatch) -> None:
+    """Has the hosts read the patches; one host is enough to take that way."""
+
+    def patches(config, examples_root, examples, hosts):
+        found = HostPatches(examples_root, examples.splits["train"], hosts)
+        found.check(config.plan)
+        return found
+
+    monkeypatch.setattr(loop, "_host_patches", patches)
+
+
+@pytest.mark.usefixtures("by_hosts")
+def test_a_run_fed_by_its_hosts_goes_on_where_it_was_killed(train, tmp_path):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    train(folder=whole)
+    with pytest.MonkeyPatch.context() as patched:
+        _before_block(patched, 5, _die)
+        with pytest.raises(_KilledError):
+            train(folder=stopped)
+    train(folder=stopped)
+    assert _resumed(stopped) == [8]
+    assert _course(stopped) == _course(whole)
+    assert _weights(stopped) == _weights(whole)
+
+
+def test_hosts_without_a_source_of_their_own_are_refused(train, monkeypatch):
+    monkeypatch.setattr(loop.strategy, "hosts", lambda _: 3)
+    with pytest.raises(UserError, match="2 sources for 3 hosts"):
+        train()
