@@ -175,7 +175,7 @@ def _cells(scores: dict[str, float]) -> str:
 
 def run(work: str) -> Table:
     """Repeats the shortest run of the curve and sets it beside the one that is kept."""
-    again = Run(STAGED, CURVE[0], 1)
+    again = Run(SINGLE, CURVE[0], 1)
     examples = training_data.demo_examples(work)
     kept, found = Ledger(LEDGER).get(again.key), measure(again, examples, f"{examples}-packed")
     table = Table(title=f"Matching mAP after {found['patches']:,} patches, {again.plan}, seed 1")
@@ -191,7 +191,7 @@ def run(work: str) -> Table:
 @click.command()
 @click.option("--work", default="./demo", help="Work folder that keeps the examples.")
 @click.option("--ledger", default=str(LEDGER), help="Where the results are kept.")
-@click.option("--curve", default=STAGED, type=click.Choice(list(PLANS)), help="Plan of the curve.")
+@click.option("--curve", default=SINGLE, type=click.Choice(list(PLANS)), help="Plan of the curve.")
 def main(work: str, ledger: str, curve: str) -> None:
     """Measure what is missing and print the tables."""
     noise.quieten(verbose=False)

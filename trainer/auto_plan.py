@@ -1,9 +1,10 @@
 """`stages: auto`: a plan made for the data, the memory and the device of a run.
 
-It keeps the shape of the tuned plan (`trainer.config.demo_plan`): an easy stage of pairs,
-then four patches of each point with a rate that falls to zero, after as many patches per
-patch sequence as were found worth their time. What changes is how many steps the data are
-worth and how large a batch they and the device can fill; large batches are grown to.
+Its last stage is the tuned one (`trainer.config.demo_plan`): four patches of each point and
+a rate that falls to zero, after as many patches per patch sequence as were found worth their
+time. What changes is how many steps the data are worth and how large a batch they and the
+device can fill. A batch that is larger than the tuned one is grown to, from pairs. Losses
+that work on pairs get batches of as many patches, two of each point.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ LEAST = 8  # patch sequences of the smallest batch that has negatives worth mini
 
 _NOISES: tuple[Noise, ...] = ("e", "h", "t")
 _UNIT = 8  # S is a multiple of it where the data allow
-_VARIANTS = 4  # K of the stages after the easy one
+PAIR = 2  # K of losses that work on pairs
+_VARIANTS = 4  # K of the last stages for the others
 _EASY_VARIANTS = 2
 _EASY_RATE, _RATE = 1e-2, 2e-2
+_TUNED = 512  # patches of the batch that is taken from the first step, without collapse
 _EASY_SHARE = 1 / 8  # of the main stage's steps, for each stage before it
 _EASY_STEPS = (50, 1000)  # bounds of the same
 _STEPS = (100, 60000)  # bounds of the main stage
-_AIMED_STEPS = 1000  # S stays so small that the data last for them, but not below _FULL
-_FULL = 64
+_AIMED_STEPS = 1000  # the batch stays so small that the data last for them
+_FULL = 256  # patches of a batch that is not made smaller for that
 _DATA_SHARE = 0.5  # of the largest batch: otherwise every batch holds the same points
 _GROWTH = 4  # S grows by more than this over one stage in between
 _EASY_MOST = 128  # S of the easy stage at most
@@ -38,23 +41,23 @@ class _Scale:
     """What a kind of device is good for.
 
     Attributes:
-        sequences: S at most. A CPU gains nothing from larger batches; on an accelerator
-            small ones leave it idle.
+        batch: Patches of a batch at most. A CPU gains nothing from larger ones; on an
+            accelerator small ones leave it idle.
         looks: Patches seen of each patch sequence, over the main stage.
         patches: Patches seen over the main stage at most: hours of work.
         memory: Share of the memory that activations may take.
     """
 
-    sequences: int
+    batch: int
     looks: int
     patches: int
     memory: float
 
 
 _SCALES: dict[DeviceKind, _Scale] = {
-    "cpu": _Scale(sequences=128, looks=100, patches=4_000_000, memory=0.5),
-    "gpu": _Scale(sequences=1024, looks=300, patches=60_000_000, memory=0.6),
-    "tpu": _Scale(sequences=1024, looks=300, patches=60_000_000, memory=0.6),
+    "cpu": _Scale(batch=512, looks=110, patches=4_000_000, memory=0.5),
+    "gpu": _Scale(batch=4096, looks=300, patches=60_000_000, memory=0.6),
+    "tpu": _Scale(batch=4096, looks=300, patches=60_000_000, memory=0.6),
 }
 
 
@@ -87,15 +90,19 @@ def resolve(config: TrainerConfig, found: Circumstances) -> TrainerConfig:
     """
     if config.stages != "auto":
         return config
-    return config.model_copy(update={"stages": plan(found)})
+    variants = PAIR if config.loss.of_pairs else _VARIANTS
+    return config.model_copy(update={"stages": plan(found, variants=variants)})
 
 
-def plan(found: Circumstances, noises: tuple[Noise, ...] = _NOISES) -> tuple[StageConfig, ...]:
-    """Makes a plan: an easy stage, perhaps one in between, the main stage.
+def plan(
+    found: Circumstances, noises: tuple[Noise, ...] = _NOISES, variants: int = _VARIANTS
+) -> tuple[StageConfig, ...]:
+    """Makes a plan: the main stage, after easier ones where its batch is large.
 
     Args:
         found: Data, memory and device.
         noises: Levels the patches come from.
+        variants: K of the main stage; 2 for losses of pairs.
 
     Raises:
         UserError: When the data, or the memory, do not suffice for the smallest batch.
@@ -103,21 +110,24 @@ def plan(found: Circumstances, noises: tuple[Noise, ...] = _NOISES) -> tuple[Sta
     Example:
         >>> found = Circumstances(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
         >>> [(s.sequences_per_batch, s.variants_per_sequence, s.max_steps) for s in plan(found)]
-        [(128, 2, 140), (128, 4, 1150)]
+        [(128, 4, 1300)]
     """
     scale = _SCALES[found.device]
     patches = min(scale.looks * found.points, scale.patches)
-    most = _largest(found, scale)
-    worth = max(_FULL, patches // (_AIMED_STEPS * _VARIANTS))
-    main = _rounded(min(most, worth, scale.sequences), found.replicas)
-    steps = _within(_STEPS, _round_steps(patches / (main * _VARIANTS)))
-    easy = _rounded(min(main, _EASY_MOST), found.replicas)
+    worth = max(_FULL, patches // _AIMED_STEPS)
+    most = _largest(found, scale, variants)
+    main = _rounded(min(most, min(worth, scale.batch) // variants), found.replicas)
+    steps = _within(_STEPS, _round_steps(patches / (main * variants)))
     before = _within(_EASY_STEPS, _round_steps(steps * _EASY_SHARE))
-    stages = [_easy(easy, before, noises)]
-    if main > _GROWTH * easy:
-        between = _rounded(main // _GROWTH, found.replicas)
-        stages.append(_growing(between, before, noises))
-    stages.append(_main(main, steps, noises))
+    stages = []
+    if main * variants > _TUNED:
+        easy = _rounded(min(main, _EASY_MOST), found.replicas)
+        if (easy, _EASY_VARIANTS) != (main, variants):
+            stages.append(_easy(easy, before, noises))
+        if main > _GROWTH * easy:
+            between = _rounded(main // _GROWTH, found.replicas)
+            stages.append(_growing(between, variants, before, noises))
+    stages.append(_main(main, variants, steps, noises))
     return tuple(stages)
 
 
@@ -140,12 +150,12 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
         )
 
 
-def _largest(found: Circumstances, scale: _Scale) -> int:
+def _largest(found: Circumstances, scale: _Scale, variants: int) -> int:
     """Returns the largest S that data and memory allow."""
     check_size(found.largest_batch, found.replicas)
     least = _least(found.replicas)
     room = int(scale.memory * found.memory) * found.replicas
-    by_memory = room // (found.patch_bytes * _VARIANTS)
+    by_memory = room // (found.patch_bytes * variants)
     if by_memory < least:
         raise UserError(
             f"stages is auto, but {found.memory / 2**20:,.0f} MiB of memory hold a batch of "
@@ -190,10 +200,10 @@ def _easy(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
     )
 
 
-def _growing(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+def _growing(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
     return StageConfig(
         sequences_per_batch=sequences,
-        variants_per_sequence=_VARIANTS,
+        variants_per_sequence=variants,
         learning_rate=_EASY_RATE,
         warm_up_steps=min(20, steps // 5),
         noises=noises,
@@ -202,10 +212,10 @@ def _growing(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConf
     )
 
 
-def _main(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+def _main(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
     return StageConfig(
         sequences_per_batch=sequences,
-        variants_per_sequence=_VARIANTS,
+        variants_per_sequence=variants,
         learning_rate=_RATE,
         schedule="linear",
         warm_up_steps=min(20, steps // 5),

@@ -79,9 +79,9 @@ class Run:
         self._store = store
         self._validation_set = ValidationSet.of(val_set, config.validation)
         most = largest_batch(train_set.sequence, train_set.source)
-        self._probe_batch = self._probe_of(
-            min(config.probe.sequences, most), config.probe.variants, NOISES
-        )
+        self._probe_place = SamplerState(config.seed, _PROBE_EPOCH)
+        probe = min(config.probe.sequences, most), config.probe.variants
+        self._probe_batch = next(Sampler(train_set, *probe, NOISES, self._probe_place))
         self._next_batch: tuple[StageConfig, np.ndarray] | None = None
         self._progress = StageProgress()
         self._made_for = made_for
@@ -251,16 +251,9 @@ class Run:
         if stage is None:
             return None
         if self._next_batch is None or self._next_batch[0] != stage:
-            batch = self._probe_of(
-                stage.sequences_per_batch, stage.variants_per_sequence, stage.noises
-            )
-            self._next_batch = (stage, batch)
+            self._next_batch = (stage, next(_sampler(self._data, stage, self._probe_place)))
         batch = self._next_batch[1]
         return self._learner.share_on(batch, stage.variants_per_sequence)
-
-    def _probe_of(self, sequences: int, variants: int, noises: tuple[str, ...]) -> np.ndarray:
-        place = SamplerState(self._config.seed, _PROBE_EPOCH)
-        return next(Sampler(self._data, sequences, variants, noises, place))
 
     def _validate_when_due(self, state: RunState, decisions: tuple[stages.Decision, ...]) -> None:
         """Scores the weights on `val` and keeps the best."""

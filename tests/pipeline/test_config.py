@@ -80,8 +80,8 @@ def test_overrides_and_options_win_over_the_file_and_options_over_overrides(tmp_
     assert config.training.seed == 6
     assert config.data.seed == 4
     assert config.data.path == "from-option"
-    assert config.training.stages[0].max_steps == 77
-    assert config.training.stages[1] == load_config("demo").training.stages[1]
+    (tuned,) = load_config("demo").training.plan
+    assert config.training.plan == (tuned.model_copy(update={"max_steps": 77}),)
 
 
 def test_two_overrides_that_only_fit_together_are_taken_together():
