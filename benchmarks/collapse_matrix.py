@@ -254,6 +254,8 @@ def _alarms_and_cost(ledger: Ledger, pixels: float) -> list[str]:
         f"false alarms: in the {len(calm)} runs whose plain twin ended healthy, "
         f"{len(alarms) - len(by_rank)} rollbacks by distance and {len(by_rank)} by rank"
     ]
+    if by_rank:
+        told.append(_of_rank_alarms([pair["plain"] for pair in by_rank], pixels))
     if alarms:
         differences = ", ".join(f"{_gap(pair):+.1f}" for pair in alarms)
         told.append(f"controller - plain in those with a rollback: {differences} mAP")
@@ -266,6 +268,17 @@ def _alarms_and_cost(ledger: Ledger, pixels: float) -> list[str]:
             f"{_WORST_COST:+.1f} asked for), worst pair {min(gaps):+.2f}"
         )
     return told
+
+
+def _of_rank_alarms(plain: list[Result], pixels: float) -> str:
+    """Returns how healthy the plain runs were in which the rank gave alarm."""
+    ranks = sorted(run["rank"] for run in plain)
+    above = sorted(100 * (run["map"] - pixels) for run in plain)
+    return (
+        f"the plain twins of those by rank ended with {ranks[0]:.2f} to {ranks[-1]:.2f} of the "
+        f"start's effective rank (the descriptors lie close to a line), {above[0]:.1f} to "
+        f"{above[-1]:.1f} mAP above normalised pixels"
+    )
 
 
 def _gap(pair: Result) -> float:

@@ -92,7 +92,7 @@ class Training:
             batch = self._batch(*shape, coming.noises)
             next_share = self.learner.share_on(batch, coming.variants_per_sequence)
         probe = self.learner.probe(self._probe, self._config.probe.variants)
-        share = self.learner.loss.share(metrics["loss"])
+        share = self.learner.loss.share(metrics["triplet_loss"])
         return stages.Observation(steps, metrics["loss"], share, probe, next_share)
 
     def outcome(self) -> dict[str, float]:

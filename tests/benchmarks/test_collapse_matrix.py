@@ -18,7 +18,7 @@ _CELL = Cell("hinge", "euclidean", "batch_norm_l2", 1e-2, 1)
 
 
 def _arm(score: float, distance: float = 1.0, **more) -> dict:
-    return {"map": score, "distance": distance, "attempts": [], "ended": "", **more}
+    return {"map": score, "distance": distance, "rank": 0.9, "attempts": [], "ended": "", **more}
 
 
 @pytest.fixture
@@ -75,6 +75,7 @@ def test_false_alarms_and_the_cost_are_those_of_healthy_runs(ledger):
         ledger.put(cell.key, {"plain": _arm(0.30), "controller": controller})
     told = " ".join(sentences(ledger))
     assert "in the 3 runs whose plain twin ended healthy, 0 rollbacks by distance and 1" in told
+    assert "ended with 0.90 to 0.90 of the start's effective rank" in told
     assert "in those with a rollback: -2.0 mAP" in told
     # 0, -2 and -1: mean -1, standard error 1 / sqrt(3), t(0.95, 2) = 2.92.
     assert "controller - plain is -1.00 mAP over 3 pairs, 95 % bound -2.69" in told
