@@ -16,6 +16,7 @@ from trainer.errors import UserError
 BENCHMARKS = {  # module by name
     "extraction": "benchmarks.extraction",
     "evaluation": "benchmarks.evaluation",
+    "evaluation-scale": "benchmarks.evaluation_scale",
     "real-sequences": "benchmarks.real_sequences",
     "training-speed": "benchmarks.training_speed",
     "sampling": "benchmarks.sampling",

@@ -49,22 +49,38 @@ def precision_without_each(
         >>> precision_without_each(far, near, of, of, 2).round(6).tolist()
         [1.0, 0.25]
     """
-    finite = np.flatnonzero(np.isfinite(negative))
-    order = finite[np.argsort(negative[finite], kind="stable")]
-    ranked, of_ranked = negative[order], touched_by_negative[:, order]
-    order = np.argsort(positive, kind="stable")  # ranks of ascending distances are found faster
+    order = np.argsort(positive, kind="stable")
     distance, of_distance = positive[order], touched_by_positive[:, order]
     retrieved = np.isfinite(distance)
-    before = np.searchsorted(ranked, distance, side="right")
+    # A negative is ahead of the positives from this place on (ties count against them).
+    finite = np.isfinite(negative)
+    place = np.searchsorted(distance, negative[finite], side="left")
+    before = _ahead(place, len(distance))
+    rows_of = _rows_by_source(touched_by_negative[:, finite], sources)
     result = np.full(sources, np.nan)
-    for source in range(sources):
-        gone = (of_ranked == source).any(axis=0)
+    for source, rows in enumerate(rows_of):
         kept = ~(of_distance == source).any(axis=0)
-        if gone.all() or not kept.any():
+        if len(rows) == len(place) or not kept.any():
             continue
-        ahead = before[kept] - np.searchsorted(ranked[gone], distance[kept], side="right")
+        ahead = (before - _ahead(place[rows], len(distance)))[kept]
         result[source] = average_precision_of_ranks(ahead, retrieved[kept], int(kept.sum()))
     return result
+
+
+def _ahead(place: np.ndarray, positives: int) -> np.ndarray:
+    """Counts the negatives ahead of each positive, int64 [m], from where each one begins to be."""
+    return np.cumsum(np.bincount(place, minlength=positives + 1)[:positives])
+
+
+def _rows_by_source(touched: np.ndarray, sources: int) -> list[np.ndarray]:
+    """Returns the columns of int [2, n] in which each source stands, each of them once."""
+    first, second = touched
+    both = np.concatenate([first, second])
+    rows = np.tile(np.arange(len(first)), 2)
+    chosen = np.concatenate([np.ones(len(first), bool), first != second])
+    order = np.argsort(both[chosen], kind="stable")
+    bounds = np.searchsorted(both[chosen][order], np.arange(sources + 1))
+    return np.split(rows[chosen][order], bounds[1:-1])
 
 
 def influence_values(whole: float, without: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -12,7 +12,9 @@ in the other two tasks.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -45,12 +47,18 @@ def pair_distances(
     both = pairs.sequence1.astype(np.int64) * len(names) + pairs.sequence2
     order = np.argsort(both, kind="stable")
     bounds = np.flatnonzero(np.diff(both[order], prepend=-1, append=-1))
-    for start, stop in itertools.pairwise(bounds):
+
+    def fill(group: tuple[int, int]) -> None:
+        start, stop = group
         first, second = (int(number) for number in divmod(both[order[start]], len(names)))
         left, right = descriptors[names[first]], descriptors[names[second]]
         for begin in range(start, stop, _BLOCK):
             rows = order[begin : min(begin + _BLOCK, stop)]
             _fill(result, rows, left, right, pairs)
+
+    # Gathering waits for memory and NumPy lets other threads run meanwhile.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(fill, itertools.pairwise(bounds)))
     return result
 
 
