@@ -142,7 +142,28 @@ def match_points(
         settings: How they are matched.
         truth: float64 [3, 3], true homography between the photographs as matched, or None.
     """
-    described = [descriptor.describe(item.patches) for item in found]
+    described = descriptor.describe(found[0].patches), descriptor.describe(found[1].patches)
+    return match_described(descriptor, pair, found, described, settings, truth)
+
+
+def match_described(
+    descriptor: Descriptor,
+    pair: tuple[Photograph, Photograph],
+    found: tuple[Points, Points],
+    described: tuple[np.ndarray, np.ndarray],
+    settings: MatchSettings,
+    truth: np.ndarray | None = None,
+) -> Found:
+    """Matches points that have been described.
+
+    Args:
+        descriptor: What described them.
+        pair: The photographs.
+        found: Their points.
+        described: float32 [N, D] of each.
+        settings: How they are matched.
+        truth: float64 [3, 3], true homography between the photographs as matched, or None.
+    """
     matches = mutual.match(described[0], described[1], settings.ratio)
     first = found[0].positions[matches.first, :2].astype(np.float64)
     second = found[1].positions[matches.second, :2].astype(np.float64)
