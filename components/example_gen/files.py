@@ -134,6 +134,17 @@ def find_sequences(root: str, mark: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def check_new_folder(path: str) -> None:
+    """Refuses what `new_folder` would refuse, before the work.
+
+    Raises:
+        UserError: When something is at `path` already, other than an empty folder.
+    """
+    if exists(path) and (not is_folder(path) or list_folder(path)):
+        found = "a folder that is not empty" if is_folder(path) else "a file"
+        raise UserError(f"{path}: found {found}, expected a new or empty folder; choose another")
+
+
 @contextlib.contextmanager
 def new_folder(path: str) -> Iterator[str]:
     """Yields a folder to write into that becomes `path` when all went well.
@@ -145,9 +156,7 @@ def new_folder(path: str) -> Iterator[str]:
         UserError: When something is at `path` already (other than an empty folder), or it
             cannot be written.
     """
-    if exists(path) and (not is_folder(path) or list_folder(path)):
-        found = "a folder that is not empty" if is_folder(path) else "a file"
-        raise UserError(f"{path}: found {found}, expected a new or empty folder; choose another")
+    check_new_folder(path)
     if is_remote(path):
         yield path
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pipeline.commands import other_data
 from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
@@ -21,7 +22,8 @@ BASELINES = ("rootsift", "rootsift-smoothed", "sift", "pixels")
     "--data",
     metavar="DIR",
     required=True,
-    help="HPatches patch release (with --descriptors only its names and counts are used).",
+    help="HPatches patch release (with --descriptors only its names and counts are used); for "
+    "`pairs` image sequences with homographies, for `brown` a PhotoTour set.",
 )
 @click.option("--split", metavar="NAME", help="Score the test sequences of a split, e.g. a.")
 @click.option(
@@ -34,9 +36,19 @@ BASELINES = ("rootsift", "rootsift-smoothed", "sift", "pixels")
     help="Published task files of the split [default: tasks are drawn by the same rules].",
 )
 @click.option(
-    "--task", "which", type=click.Choice(TASKS), multiple=True, help="Only this task; repeatable."
+    "--task",
+    "which",
+    type=click.Choice(TASKS + other_data.TASKS),
+    multiple=True,
+    help="Only this task; repeatable. `pairs` matches images, `brown` is FPR95.",
+)
+@click.option(
+    "--pairs", "pairs_file", metavar="FILE", help="Pairs of a PhotoTour set [default: its only]."
 )
 @click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
+@click.option(
+    "--rows", "rows_folder", metavar="DIR", help="Also store every unit's score, for `compare`."
+)
 def evaluate(
     model: str | None,
     descriptors: str | None,
@@ -46,12 +58,37 @@ def evaluate(
     splits_file: str | None,
     tasks_folder: str | None,
     which: tuple[str, ...],
+    pairs_file: str | None,
     json_file: str | None,
+    rows_folder: str | None,
 ) -> None:
     """Score descriptors on patch verification, image matching and patch retrieval.
 
-    Exactly one of --model, --descriptors and --baseline says what is scored.
+    Exactly one of --model, --descriptors and --baseline says what is scored. `--task pairs`
+    detects points anew in every image and matches them, `--task brown` scores pairs of a
+    PhotoTour set; both take --model, --baseline or both.
     """
+    releases = {
+        "--descriptors": descriptors,
+        "--split": split,
+        "--splits": splits_file,
+        "--tasks": tasks_folder,
+        "--rows": rows_folder,
+    }
+    other = other_data.check_options(which, releases, pairs_file)
+    if other is not None:
+        if model is None and baseline is None:
+            raise click.UsageError("Give --model, --baseline or both.")
+        check_writable("--json", json_file)
+        other_data.evaluate(
+            other,
+            data=data,
+            model=model,
+            baseline=baseline,
+            pairs_file=pairs_file,
+            json_file=json_file,
+        )
+        return
     if sum(value is not None for value in (model, descriptors, baseline)) != 1:
         raise click.UsageError("Give exactly one of --model, --descriptors and --baseline.")
     check_writable("--json", json_file)
@@ -67,6 +104,7 @@ def evaluate(
             split=split,
             splits_file=splits_file,
             tasks_folder=tasks_folder,
+            rows_folder=rows_folder,
             which=[task for task in TASKS if not which or task in which],
         )
     if json_file is not None:

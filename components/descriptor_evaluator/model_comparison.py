@@ -1,0 +1,233 @@
+"""Two descriptors scored on the same units, compared slice by slice.
+
+Differences are paired over sources (`intervals`), as in the gate. A slice is called better or
+worse when its two-sided p-value, after Holm's correction over all slices of the table, is
+below the level; with fewer sources than `BOOTSTRAP_SOURCES` nothing is called so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from components.descriptor_evaluator.intervals import (
+    BOOTSTRAP_SOURCES,
+    holm,
+    paired_difference,
+)
+from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator.unit_table import UnitTable
+from components.descriptor_evaluator.verdict import Slice
+from trainer.errors import UserError
+from trainer.variants import NOISES
+
+METRIC = "ap"
+CONFIDENCE = 0.95
+_KINDS = ("", "i", "v")
+
+Finding = Literal["better", "worse", "no difference shown", "too few sources"]
+
+
+@dataclass(frozen=True)
+class ComparedSlice:
+    """One line of a comparison; fractions.
+
+    Attributes:
+        slice: Task, noise level and kind; empty: all of them.
+        first: Mean of the first descriptor.
+        second: Mean of the second one.
+        difference: First - second.
+        low: Lower end of its 95 % interval, NaN where there is none.
+        high: Upper end.
+        p: Two-sided p-value after Holm, NaN where nothing was tested.
+        sources: Independent sources.
+        finding: What can be said of the first one.
+    """
+
+    slice: Slice
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    sources: int
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class ChangedSequence:
+    """Matching mAP of one image sequence, by both descriptors."""
+
+    sequence: str
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """First - second."""
+        return self.first - self.second
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All of it.
+
+    Attributes:
+        slices: Per task: all noise levels, each one, and by kind where there are both.
+        sequences: Image sequences by falling difference of their matching mAP.
+        summary: One sentence.
+    """
+
+    slices: tuple[ComparedSlice, ...]
+    sequences: tuple[ChangedSequence, ...]
+    summary: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns it for programs; None in the place of NaN."""
+        return {
+            "summary": self.summary,
+            "slices": [
+                {
+                    "task": item.slice.task,
+                    "noise": item.slice.noise,
+                    "kind": item.slice.kind,
+                    **{key: _number(getattr(item, key)) for key in _NUMBERS},
+                    "sources": item.sources,
+                    "finding": item.finding,
+                }
+                for item in self.slices
+            ],
+            "sequences": [
+                {"sequence": item.sequence, "first": item.first, "second": item.second}
+                for item in self.sequences
+            ],
+        }
+
+
+_NUMBERS = ("first", "second", "difference", "low", "high", "p")
+
+
+def compare(
+    first: Sequence[UnitRow],
+    second: Sequence[UnitRow],
+    names: tuple[str, str] = ("the first", "the second"),
+    *,
+    resamples: int = 4000,
+    seed: int = 0,
+) -> Comparison:
+    """Compares the rows of two descriptors.
+
+    Args:
+        first: Rows of one.
+        second: Rows of the other, of the same units.
+        names: What they are called in the summary.
+        resamples: Bootstrap resamples of the intervals.
+        seed: Seed of the resampling.
+
+    Raises:
+        UserError: When they were not scored on the same units.
+    """
+    left, right = UnitTable(first), UnitTable(second)
+    if not left.covers_the_same_units_as(right):
+        raise UserError(
+            "the two results are of different units (other data, tasks or settings), expected "
+            "the same; score both on the same data with --data"
+        )
+    parts = _slices(left)
+    differences = [_difference(left, right, part, resamples, seed) for part in parts]
+    slices = _found(parts, left, right, differences)
+    return Comparison(slices, _sequences(left, right), _summary(slices, names))
+
+
+def _slices(table: UnitTable) -> list[Slice]:
+    """Returns the slices that have rows: all levels, each level, and by kind."""
+    tasks = [
+        name
+        for name in ("verification", "matching", "retrieval")
+        if len(table.values(Slice(name), METRIC))
+    ]
+    found = []
+    for task in tasks:
+        kinds = [kind for kind in _KINDS if len(table.values(Slice(task, "", kind), METRIC))]
+        if len(kinds) < len(_KINDS):  # one kind alone is all there is
+            kinds = [""]
+        found += [Slice(task, noise, kind) for kind in kinds for noise in ("", *NOISES)]
+    return found
+
+
+def _difference(
+    left: UnitTable, right: UnitTable, part: Slice, resamples: int, seed: int
+) -> tuple[float, float, float, int]:
+    """Returns (low, high, two-sided p, sources) of a slice's difference."""
+    ours, theirs = left.totals(part, METRIC), right.totals(part, METRIC)
+    if len(ours.sources) < 2 or ours.sources != theirs.sources:
+        return math.nan, math.nan, math.nan, len(ours.sources)
+    found = paired_difference(ours, theirs, CONFIDENCE, resamples, seed)
+    two_sided = min(1.0, 2 * min(found.p_worse, found.p_better))
+    return found.low, found.high, two_sided, found.sources
+
+
+def _found(
+    parts: Sequence[Slice],
+    left: UnitTable,
+    right: UnitTable,
+    differences: Sequence[tuple[float, float, float, int]],
+) -> tuple[ComparedSlice, ...]:
+    """Adds the means, and what can be said after the correction for many slices."""
+    tested = [
+        place
+        for place, (_, _, p, sources) in enumerate(differences)
+        if sources >= BOOTSTRAP_SOURCES and math.isfinite(p)
+    ]
+    adjusted = dict(zip(tested, holm([differences[place][2] for place in tested]), strict=True))
+    slices = []
+    for place, (part, (low, high, _, sources)) in enumerate(zip(parts, differences, strict=True)):
+        ours, theirs = left.mean(part, METRIC), right.mean(part, METRIC)
+        p = float(adjusted.get(place, math.nan))
+        finding: Finding = "too few sources" if place not in adjusted else "no difference shown"
+        if p < 1 - CONFIDENCE:
+            finding = "better" if ours > theirs else "worse"
+        slices.append(
+            ComparedSlice(part, ours, theirs, ours - theirs, low, high, p, sources, finding)
+        )
+    return tuple(slices)
+
+
+def _sequences(left: UnitTable, right: UnitTable) -> tuple[ChangedSequence, ...]:
+    by_sequence: dict[str, list[list[float]]] = {}
+    for side, table in enumerate((left, right)):
+        for row in table.rows:
+            if row.task == "matching":
+                sides = by_sequence.setdefault(row.sequence, [[], []])
+                sides[side].append(row.metrics.get(METRIC, math.nan))
+    found = [
+        ChangedSequence(name, float(np.mean(ours)), float(np.mean(theirs)))
+        for name, (ours, theirs) in by_sequence.items()
+    ]
+    return tuple(sorted(found, key=lambda item: (-item.difference, item.sequence)))
+
+
+def _summary(slices: Sequence[ComparedSlice], names: tuple[str, str]) -> str:
+    """Says what the slices over all noise levels and kinds show."""
+    said = []
+    for item in slices:
+        if item.slice.noise or item.slice.kind:
+            continue
+        side = "below" if item.difference < 0 else "above"
+        interval = ""
+        if math.isfinite(item.low):
+            interval = f" ({100 * item.low:+.1f} .. {100 * item.high:+.1f})"
+        told = {"better": ", significantly", "worse": ", significantly"}.get(item.finding, "")
+        said.append(
+            f"{item.slice.task} mAP {100 * abs(item.difference):.1f} {side}{interval}{told}"
+        )
+    return f"{names[0]} against {names[1]}: {'; '.join(said) or 'nothing in common'}."
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,91 @@
+"""The result of an evaluation in a folder, so that it can be compared with another one.
+
+The folder holds `unit_rows/candidate.jsonl`, the tasks (`tasks.npz`) and `about.json`: the
+evaluation artifact of a pipeline run is such a folder, and `hpatches evaluate --rows DIR`
+writes one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.descriptor_evaluator.rows_cache import rows_from_lines, rows_to_lines
+from components.descriptor_evaluator.task_tables import Tasks
+from components.descriptor_evaluator.unit_rows import UnitRow
+from components.example_gen import files
+from trainer.errors import UserError
+
+ROWS_FOLDER = "unit_rows"
+CANDIDATE = "candidate"
+ABOUT_FILE = "about.json"
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """What was scored, and what it scored.
+
+    Attributes:
+        rows: One per unit.
+        tasks: What was compared.
+        about: JSON; `data_checksum` says on which patches, `scored` what was scored.
+    """
+
+    rows: tuple[UnitRow, ...]
+    tasks: Tasks
+    about: dict[str, Any]
+
+    @property
+    def data_checksum(self) -> str:
+        """Of the patches; empty when it was not written down."""
+        return str(self.about.get("data_checksum", ""))
+
+
+def is_stored(folder: str) -> bool:
+    """Tells whether a folder holds a result."""
+    return files.exists(_rows_path(folder, CANDIDATE))
+
+
+def write(folder: str, rows: Sequence[UnitRow], tasks: Tasks, about: dict[str, Any]) -> None:
+    """Writes a result into a new folder, whole or not at all.
+
+    Raises:
+        UserError: When something is there already or it cannot be written.
+    """
+    with files.new_folder(folder) as staging, files.told_unwritable(folder):
+        if not files.is_remote(staging):
+            Path(staging, ROWS_FOLDER).mkdir()
+        tasks.save(staging)
+        write_about(staging, about)
+        text = rows_to_lines(rows)  # last: they tell that the result is whole
+        files.write_bytes(_rows_path(staging, CANDIDATE), text.encode())
+
+
+def write_about(folder: str, about: dict[str, Any]) -> None:
+    """Writes what a result is about."""
+    files.write_bytes(files.join(folder, ABOUT_FILE), json.dumps(about, indent=1).encode())
+
+
+def read(folder: str) -> StoredResult:
+    """Reads a result.
+
+    Raises:
+        UserError: When it is missing or damaged.
+    """
+    path = _rows_path(folder, CANDIDATE)
+    try:
+        rows = rows_from_lines(files.read_text(path))
+        about_path = files.join(folder, ABOUT_FILE)
+        about = json.loads(files.read_text(about_path)) if files.exists(about_path) else {}
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: cannot be read as the rows of an evaluation ({error}); evaluate again"
+        ) from error
+    return StoredResult(rows, Tasks.load(folder), about)
+
+
+def _rows_path(folder: str, name: str) -> str:
+    return files.join(folder, f"{ROWS_FOLDER}/{name}.jsonl")

@@ -1,0 +1,99 @@
+"""`hpatches compare`: two descriptors, paired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.output_files import check_writable, write_json
+from pipeline.terminal import consoles
+from pipeline.terminal.comparison_table import print_comparison
+from pipeline.terminal.work_view import show_progress
+from trainer.errors import UserError
+
+if TYPE_CHECKING:
+    from components.descriptor_evaluator.model_comparison import Comparison
+    from pipeline.compared import Compared
+
+
+@click.command()
+@click.argument("first", metavar="RUN_OR_MODEL")
+@click.argument("second", metavar="RUN_OR_MODEL")
+@click.option("--data", metavar="DIR", help="Score both on this HPatches patch release.")
+@click.option("--split", metavar="NAME", help="Only the test sequences of a split, e.g. a.")
+@click.option(
+    "--tasks",
+    "tasks_folder",
+    metavar="DIR",
+    help="Published task files of the split [default: tasks are drawn by the same rules].",
+)
+@click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
+def compare(
+    first: str,
+    second: str,
+    data: str | None,
+    split: str | None,
+    tasks_folder: str | None,
+    json_file: str | None,
+) -> None:
+    """Compare two descriptors on the same units, with intervals paired over sources.
+
+    RUN_OR_MODEL is a work folder (its newest run; WORK@RUN for another one), a result of
+    `hpatches evaluate --rows`, a SavedModel, a folder of descriptors (CSV), or the name of a
+    handmade descriptor. Without --data both must be results on the same data.
+    """
+    if data is None and (split or tasks_folder):
+        raise click.UsageError("--split and --tasks say what of --data is scored; give --data too.")
+    check_writable("--json", json_file)
+
+    from pipeline import compared  # imports OpenCV and SciPy
+
+    sides = compared.resolve(first), compared.resolve(second)
+    with show_progress():
+        found = _of_results(sides) if data is None else _on_data(sides, data, split, tasks_folder)
+    if json_file is not None:
+        write_json("--json", json_file, {"first": first, "second": second, **found.as_json()})
+    print_comparison(consoles.output(), found, (first, second))
+
+
+def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
+    """Compares two stored results.
+
+    Raises:
+        UserError: When one is no stored result, or they are not of the same data and tasks.
+    """
+    from components.descriptor_evaluator import model_comparison, stored_result
+
+    for side in sides:
+        if not side.result:
+            raise UserError(
+                f"{side.name}: holds no scores; say with --data which patch release both are "
+                f"scored on"
+            )
+    left, right = (stored_result.read(side.result) for side in sides)
+    if left.tasks.checksum != right.tasks.checksum or left.data_checksum != right.data_checksum:
+        raise UserError(
+            f"{sides[0].name} and {sides[1].name} were scored on different data or tasks; score "
+            f"both on one patch release with --data"
+        )
+    return model_comparison.compare(left.rows, right.rows, (sides[0].name, sides[1].name))
+
+
+def _on_data(
+    sides: tuple[Compared, Compared], data: str, split: str | None, tasks_folder: str | None
+) -> Comparison:
+    """Scores both on a patch release and compares them."""
+    from components.descriptor_evaluator import evaluate, model_comparison
+
+    subjects = []
+    for side in sides:
+        if side.subject is None:
+            raise UserError(
+                f"{side.name}: is a stored result without its model, which cannot be scored on "
+                f"{data}; give a model, or leave --data out"
+            )
+        subjects.append(side.subject)
+    scores = evaluate.score_release(data, subjects, split=split, tasks_folder=tasks_folder)
+    left, right = scores.rows
+    return model_comparison.compare(left, right, (sides[0].name, sides[1].name))

@@ -1,0 +1,96 @@
+"""The comparison of two descriptors as a table."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trainer.variants import NOISE_NAMES
+
+if TYPE_CHECKING:
+    from components.descriptor_evaluator.model_comparison import Comparison
+
+_KINDS = {"": "", "i": "illumination", "v": "viewpoint"}
+_STYLES = {"better": "green", "worse": "red"}
+_MOST = 5  # sequences shown at either end
+
+
+def print_comparison(console: Console, found: Comparison, names: tuple[str, str]) -> None:
+    """Prints what was compared, in per cent.
+
+    Args:
+        console: Where to.
+        found: The comparison.
+        names: What the two are called.
+    """
+    console.print(_slices(found, names))
+    if found.sequences:
+        console.print(_sequences(found))
+    console.print(Text(found.summary), soft_wrap=True)
+    few = [item.sources for item in found.slices if item.finding == "too few sources"]
+    if few:
+        console.print(
+            f"{min(few)} sources are too few to call a difference better or worse (at least 8 are "
+            f"wanted).",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
+def _slices(found: Comparison, names: tuple[str, str]) -> Table:
+    title = f"mAP in per cent; first: {names[0]}, second: {names[1]}"
+    table = Table(title=title, title_justify="left")
+    for column in ("task", "kind", "noise"):
+        table.add_column(column)
+    for column in ("first", "second", "difference", "95 % interval"):
+        table.add_column(column, justify="right")
+    table.add_column("first is")
+    before = None
+    for item in found.slices:
+        part = item.slice
+        if before is not None and before != (part.task, part.kind):
+            table.add_section()
+        first_of_block = before != (part.task, part.kind)
+        before = (part.task, part.kind)
+        interval = ""
+        if math.isfinite(item.low):
+            interval = f"{100 * item.low:+.1f} .. {100 * item.high:+.1f}"
+        told: str = item.finding if item.finding != "too few sources" else ""
+        if math.isfinite(item.p):
+            told += f" (p {item.p:.3f})" if item.p >= 0.001 else " (p < 0.001)"
+        table.add_row(
+            part.task if first_of_block else "",
+            _KINDS[part.kind] if first_of_block else "",
+            NOISE_NAMES.get(part.noise, "mean"),
+            f"{100 * item.first:.1f}",
+            f"{100 * item.second:.1f}",
+            f"{100 * item.difference:+.1f}",
+            interval,
+            Text(told, style=_STYLES.get(item.finding, "")),
+        )
+    return table
+
+
+def _sequences(found: Comparison) -> Table:
+    """Returns the image sequences that differ most, in either direction."""
+    shown = list(found.sequences)
+    title = "matching mAP of the image sequences"
+    if len(shown) > 2 * _MOST:
+        shown = [*shown[:_MOST], *shown[-_MOST:]]
+        title += f" that differ most (of {len(found.sequences)})"
+    table = Table(title=title, title_justify="left")
+    table.add_column("sequence")
+    for column in ("first", "second", "difference"):
+        table.add_column(column, justify="right")
+    for item in shown:
+        table.add_row(
+            item.sequence,
+            f"{100 * item.first:.1f}",
+            f"{100 * item.second:.1f}",
+            f"{100 * item.difference:+.1f}",
+        )
+    return table

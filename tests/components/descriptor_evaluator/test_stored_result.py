@@ -1,0 +1,62 @@
+"""A result in a folder."""
+
+from pathlib import Path
+
+import pytest
+
+from components.descriptor_evaluator import stored_result
+from components.descriptor_evaluator.tasks import SequenceInfo, TaskSettings, draw
+from tests.components.descriptor_evaluator import unit_row_samples as samples
+from trainer.errors import UserError
+
+
+@pytest.fixture
+def tasks():
+    infos = [SequenceInfo(name, name, name[0], 6) for name in ("i_one", "v_two")]
+    return draw(infos, TaskSettings())
+
+
+@pytest.fixture
+def rows():
+    return list(samples.table(samples.level(0.5), 3).rows)
+
+
+def test_a_result_comes_back_as_it_was_written(tmp_path, rows, tasks):
+    folder = str(tmp_path / "result")
+    stored_result.write(folder, rows, tasks, {"data_checksum": "abc", "scored": "pixels"})
+    assert stored_result.is_stored(folder)
+    found = stored_result.read(folder)
+    assert list(found.rows) == rows
+    assert found.tasks.checksum == tasks.checksum
+    assert found.data_checksum == "abc"
+    assert found.about["scored"] == "pixels"
+
+
+def test_a_result_without_a_word_about_it_is_read_too(tmp_path, rows, tasks):
+    folder = tmp_path / "result"
+    stored_result.write(str(folder), rows, tasks, {})
+    (folder / stored_result.ABOUT_FILE).unlink()
+    assert stored_result.read(str(folder)).data_checksum == ""
+
+
+def test_an_existing_folder_is_left_alone(tmp_path, rows, tasks):
+    folder = tmp_path / "result"
+    folder.mkdir()
+    (folder / "mine").write_text("x")
+    with pytest.raises(UserError, match="result"):
+        stored_result.write(str(folder), rows, tasks, {})
+    assert [path.name for path in folder.iterdir()] == ["mine"]
+
+
+def test_nothing_is_stored_in_an_empty_folder(tmp_path):
+    assert not stored_result.is_stored(str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["{", "[1]\n", '{"task": "matching"}\n'])
+def test_damaged_rows_are_told_by_their_file(tmp_path, rows, tasks, damage):
+    folder = tmp_path / "result"
+    stored_result.write(str(folder), rows, tasks, {})
+    path = Path(folder, stored_result.ROWS_FOLDER, f"{stored_result.CANDIDATE}.jsonl")
+    path.write_text(damage)
+    with pytest.raises(UserError, match=r"candidate\.jsonl: cannot be read as the rows"):
+        stored_result.read(str(folder))

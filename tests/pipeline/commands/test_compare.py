@@ -1,0 +1,96 @@
+"""`hpatches compare` on a small patch release."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import cli
+from tests.components.descriptor_evaluator.releases import make_release
+
+
+def hpatches(*arguments):
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    return make_release(tmp_path_factory.mktemp("compare") / "release")
+
+
+@pytest.fixture(scope="module")
+def results(release, tmp_path_factory):
+    """Stored results of two handmade descriptors, and one of other tasks."""
+    root = tmp_path_factory.mktemp("results")
+    for name in ("pixels", "rootsift"):
+        arguments = ("--data", release, "--rows", root / name)
+        done = hpatches("evaluate", "--baseline", name, *arguments)
+        assert done.exit_code == 0, done.output
+    arguments = ("--data", release, "--rows", root / "other", "--task", "matching")
+    assert hpatches("evaluate", "--baseline", "pixels", *arguments).exit_code == 0
+    return root
+
+
+def test_two_descriptors_are_scored_and_compared(release, tmp_path):
+    target = tmp_path / "found.json"
+    done = hpatches("compare", "pixels", "rootsift", "--data", release, "--json", target)
+    assert done.exit_code == 0, done.output
+    for part in ("first: pixels, second: rootsift", "verification", "tough", "v_three", "too few"):
+        assert part in done.stdout
+    found = json.loads(target.read_text())
+    assert (found["first"], found["second"]) == ("pixels", "rootsift")
+    assert len(found["sequences"]) == 3
+    for part in found["slices"]:
+        assert part["difference"] == pytest.approx(part["first"] - part["second"])
+
+
+def test_stored_results_give_the_same_numbers_without_the_data(release, results, tmp_path):
+    ours, theirs = results / "pixels", results / "rootsift"
+    done = hpatches("compare", ours, theirs, "--json", tmp_path / "stored.json")
+    assert done.exit_code == 0, done.output
+    again = ("--data", release, "--json", tmp_path / "scored.json")
+    assert hpatches("compare", "pixels", "rootsift", *again).exit_code == 0
+    stored, scored = (
+        json.loads((tmp_path / name).read_text()) for name in ("stored.json", "scored.json")
+    )
+    assert stored["slices"] == scored["slices"]
+
+
+def test_rows_are_not_written_over(release, results):
+    arguments = ("--data", release, "--rows", results / "pixels")
+    done = hpatches("evaluate", "--baseline", "pixels", *arguments)
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert str(results / "pixels") in done.stderr
+
+
+def test_results_of_different_tasks_are_refused(results):
+    done = hpatches("compare", results / "pixels", results / "other")
+    assert done.exit_code == 2
+    assert "were scored on different data or tasks; score both" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_model_without_data_is_refused(results):
+    done = hpatches("compare", results / "pixels", "rootsift")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("rootsift: holds no scores; say with --data")
+
+
+def test_a_result_without_its_model_cannot_be_scored(release, results):
+    done = hpatches("compare", results / "pixels", "rootsift", "--data", release)
+    assert done.exit_code == 2
+    assert "is a stored result without its model" in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--split", "a"), ("--tasks", "folder")])
+def test_what_to_score_needs_data(option):
+    done = hpatches("compare", "pixels", "rootsift", *option)
+    assert done.exit_code == 2
+    assert "give --data too" in done.stderr
+
+
+def test_a_split_that_is_not_there_is_refused_before_the_work(release):
+    done = hpatches("compare", "pixels", "rootsift", "--data", release, "--split", "a")
+    assert done.exit_code == 2
+    assert "split 'a'" in done.stderr
