@@ -31,6 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--log-dir", help="TensorBoard's files (default: OUTPUT/logs)")
     parser.add_argument("--transform-graph", help="output of the pipeline's Transform")
     parser.add_argument("--pack-dir", help="keeps the packed patches for the next run")
+    parser.add_argument(
+        "--checkpoint-dir", help="where checkpoints go (default: OUTPUT/checkpoints)"
+    )
+    parser.add_argument(
+        "--failure-file", help="gets the reason, as JSON, of a run that fails (local or remote)"
+    )
     parser.add_argument("--warm-start", help="SavedModel to start from")
     work = parser.add_mutually_exclusive_group()
     work.add_argument(
@@ -49,11 +55,15 @@ def main(arguments: list[str] | None = None) -> int:
         const="overwrite",
         help="delete the run in OUTPUT and begin anew",
     )
-    parser.add_argument("--tpu", help="name of a TPU, or `local` on a TPU VM")
+    parser.add_argument(
+        "--tpu", help="name of a TPU, `local` on a TPU VM, `environment` where TPU_CONFIG names it"
+    )
     options = parser.parse_args(arguments)
 
+    from trainer import failure_file
     from trainer.errors import UserError
 
+    failure_file.remove(options.failure_file)
     try:
         config = _config(options.config, options.tpu)
         from trainer import progress
@@ -68,17 +78,23 @@ def main(arguments: list[str] | None = None) -> int:
                 options.log_dir or posixpath.join(options.output, "logs"),
                 warm_start=options.warm_start,
                 pack_dir=options.pack_dir,
+                checkpoint_dir=options.checkpoint_dir,
                 existing=options.existing,
             )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        failure_file.write(options.failure_file, 2, str(error))
         return 2
     except Interrupted as stop:
         print(f"{stop.signal.name}: {stop}", file=sys.stderr)
+        failure_file.write(options.failure_file, stop.exit_status, str(stop))
         return stop.exit_status
     except KeyboardInterrupt:
         print("interrupted: no model was written", file=sys.stderr)
         return 130
+    except Exception as error:
+        failure_file.write(options.failure_file, 1, f"{type(error).__name__}: {error}")
+        raise
     score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
     print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
     return 0

@@ -294,7 +294,7 @@ class TrainerConfig(Settings):
         clip_norm: Gradients longer than this, all weights together, are shortened to it; None:
             never.
         strategy: Where it runs; `auto` takes a TPU, several GPUs or one device, in that order.
-        tpu: Name of the TPU, `local` on a TPU VM.
+        tpu: Name of the TPU, `local` on a TPU VM, `environment` where TPU_CONFIG names it.
         bfloat16: Convolutions in bfloat16; weights, distances and loss stay float32.
         jit_compile: `auto` compiles with XLA on accelerators with one replica.
         steps_per_loop: Steps inside one call of the compiled function; also the distance of

@@ -34,8 +34,10 @@ def create(config: TrainerConfig) -> tf.distribute.Strategy:
 
 
 def _tpu(name: str) -> tf.distribute.Strategy:
+    # Without a name the resolver takes TPU_CONFIG, which Vertex sets on the hosts of a pod.
+    address = "" if name == "environment" else name
     try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)
         if name != "local":
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)

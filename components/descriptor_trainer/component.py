@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.types import component_spec, standard_artifacts
 
 from components.descriptor_trainer import executor
@@ -17,6 +18,11 @@ class DescriptorTrainerSpec(component_spec.ComponentSpec):
     PARAMETERS: ClassVar = {
         executor.TRAINING_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+        # Of the executor that trains in a job on Vertex AI.
+        "vertex_json": component_spec.ExecutionParameter(type=str, optional=True),
+        "project": component_spec.ExecutionParameter(type=str, optional=True),
+        "location": component_spec.ExecutionParameter(type=str, optional=True),
+        "staging": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar = {
         executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -53,6 +59,10 @@ class DescriptorTrainer(base_component.BaseComponent):
         training_json: str,
         code_fingerprint: str,
         base_model: types.BaseChannel | None = None,
+        vertex_json: str | None = None,
+        project: str | data_types.RuntimeParameter | None = None,
+        location: str | data_types.RuntimeParameter | None = None,
+        staging: str | data_types.RuntimeParameter | None = None,
     ):
         """Builds the component.
 
@@ -62,6 +72,11 @@ class DescriptorTrainer(base_component.BaseComponent):
             training_json: `trainer.config.TrainerConfig` as JSON.
             code_fingerprint: See `trainer.code_fingerprint`.
             base_model: ProductionModel's output, to start from its variables.
+            vertex_json: `VertexTrainingSettings` as JSON, to train in a job on Vertex AI; None
+                trains where the component runs.
+            project: Google Cloud project of the job.
+            location: Region of the job.
+            staging: Folder (`gs://`) for the job's files while it runs.
         """
         super().__init__(
             spec=DescriptorTrainerSpec(
@@ -72,5 +87,16 @@ class DescriptorTrainer(base_component.BaseComponent):
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
                 training=training_json,
                 code_fingerprint=code_fingerprint,
-            )
+                vertex_json=vertex_json,
+                project=project,
+                location=location,
+                staging=staging,
+            ),
+            custom_executor_spec=_vertex_executor() if vertex_json else None,
         )
+
+
+def _vertex_executor() -> executor_spec.ExecutorClassSpec:
+    from components.descriptor_trainer.vertex.executor import Executor  # imports Vertex's client
+
+    return executor_spec.ExecutorClassSpec(Executor)

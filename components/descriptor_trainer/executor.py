@@ -56,7 +56,7 @@ class Executor(base_executor.BaseExecutor):
             transform_graph=artifact_utils.get_single_uri(input_dict[TRANSFORM_GRAPH_KEY]),
             output_dir=model_run,
             log_dir=posixpath.join(model_run, "logs"),
-            warm_start=_production(input_dict),
+            warm_start=production(input_dict),
             checkpoint_dir=checkpoints,
             keep_checkpoints=True,
         )
@@ -77,8 +77,8 @@ def _checkpoint_dir(model_run: str) -> str:
     return posixpath.join(component, CHECKPOINTS)
 
 
-def _production(input_dict: dict[str, list[types.Artifact]]) -> str | None:
-    """Path of the production model to start from; None when there is none (yet)."""
+def production(input_dict: dict[str, list[types.Artifact]]) -> str | None:
+    """Returns the path of the production model to start from; None when there is none (yet)."""
     if not input_dict.get(BASE_MODEL_KEY):
         return None
     base = artifact_utils.get_single_instance(input_dict[BASE_MODEL_KEY])

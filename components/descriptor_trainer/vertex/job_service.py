@@ -1,0 +1,204 @@
+"""The calls to Vertex AI's job service: start a job, watch it, stop it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from absl import logging
+from google.api_core import exceptions
+from google.cloud import aiplatform_v1
+from google.cloud.aiplatform_v1 import CustomJob, JobServiceClient, JobState
+
+from components import google_cloud
+from components.descriptor_trainer.vertex.job import KEY_LABEL
+from components.google_cloud import CALL_SECONDS, told_in_words
+from trainer.errors import UserError
+from trainer.interruption import Interrupted, StopRequest
+
+_ENDED = (
+    JobState.JOB_STATE_SUCCEEDED,
+    JobState.JOB_STATE_PARTIALLY_SUCCEEDED,
+    JobState.JOB_STATE_FAILED,
+    JobState.JOB_STATE_CANCELLED,
+    JobState.JOB_STATE_EXPIRED,
+)
+_STARTS = 5
+_GLANCE = 0.5  # seconds between two looks at whether a signal came
+_SECONDS_FOR_CANCELLING = 10.0  # of the thirty or so between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where jobs run.
+
+    Attributes:
+        project: Id or number.
+        location: Region.
+    """
+
+    project: str
+    location: str
+
+    @property
+    def parent(self) -> str:
+        """Name of the collection that jobs are in."""
+        return f"projects/{self.project}/locations/{self.location}"
+
+    @property
+    def in_words(self) -> str:
+        """For messages."""
+        return f"project {self.project}, {self.location}"
+
+    def page(self, job_name: str) -> str:
+        """Returns the page of a job in Google Cloud's console."""
+        number = job_name.rpartition("/")[2]
+        return (
+            f"https://console.cloud.google.com/vertex-ai/locations/{self.location}/training/"
+            f"{number}?project={self.project}"
+        )
+
+
+def connect(address: Address) -> JobServiceClient:
+    """Returns a client of the region's endpoint, with the credentials of the environment.
+
+    Raises:
+        UserError: When there are none.
+    """
+    with told_in_words("connecting to Vertex AI", address.in_words):
+        endpoint = f"{address.location}-aiplatform.googleapis.com"
+        return JobServiceClient(client_options={"api_endpoint": endpoint})
+
+
+def start_or_join(client: JobServiceClient, address: Address, job: CustomJob) -> CustomJob:
+    """Starts a job, or finds the one that is at the same work already.
+
+    There is one when an executor before this one was killed without a word; two jobs would
+    write the same checkpoints. The same look tells, after a call that was not answered,
+    whether it had arrived.
+
+    Args:
+        client: Of the region.
+        address: Project and region.
+        job: The request.
+
+    Returns:
+        The job, with its name.
+
+    Raises:
+        UserError: When Vertex AI refuses it.
+    """
+    with told_in_words("starting the training job", address.in_words):
+        for attempt in range(1, _STARTS + 1):
+            running = _find_running(client, address, job.labels[KEY_LABEL])
+            if running is not None:
+                logging.info("Joining the job that runs already: %s", running.name)
+                return running
+            try:
+                started = client.create_custom_job(
+                    parent=address.parent, custom_job=job, timeout=CALL_SECONDS
+                )
+            except exceptions.GoogleAPICallError as error:
+                if attempt == _STARTS or not google_cloud.is_passing(error):
+                    raise
+                logging.warning("Vertex AI did not take the job (%s); trying again", error.message)
+                _sleep(2.0**attempt)
+                continue
+            logging.info("Started %s: %s", started.name, address.page(started.name))
+            return started
+    raise AssertionError("the loop returns or raises")
+
+
+def _find_running(client: JobServiceClient, address: Address, key: str) -> CustomJob | None:
+    request = aiplatform_v1.ListCustomJobsRequest(
+        parent=address.parent, filter=f'labels.{KEY_LABEL}="{key}"'
+    )
+    found = client.list_custom_jobs(
+        request=request, retry=google_cloud.patience(), timeout=CALL_SECONDS
+    )
+    leaving = (*_ENDED, JobState.JOB_STATE_CANCELLING)
+    running = [job for job in found if job.state not in leaving]
+    return running[0] if running else None
+
+
+def wait(
+    client: JobServiceClient,
+    address: Address,
+    name: str,
+    poll_seconds: float,
+    request: StopRequest,
+    on_look: Callable[[CustomJob], None] = lambda job: None,
+) -> CustomJob:
+    """Watches a job until it ends.
+
+    Args:
+        client: Of the region.
+        address: Project and region.
+        name: Of the job.
+        poll_seconds: Between two looks.
+        request: When a signal came, the job is cancelled.
+        on_look: Called with the job at each look.
+
+    Returns:
+        The job at its end, however that was.
+
+    Raises:
+        Interrupted: After a signal.
+        UserError: When Vertex AI does not tell of the job any more; it may go on.
+    """
+    state: JobState | None = None
+    while True:
+        with told_in_words(f"watching {name}, which goes on", address.in_words):
+            job = client.get_custom_job(
+                name=name, retry=google_cloud.patience(), timeout=CALL_SECONDS
+            )
+        if job.state != state:
+            state = job.state
+            logging.info("%s is %s", name, words(state))
+        on_look(job)
+        if state in _ENDED:
+            return job
+        _pause(poll_seconds, request)
+        if request.signal is not None:
+            done = _cancel(client, address, name)
+            raise Interrupted(
+                f"{done}; the same pipeline goes on from its last checkpoint", request.signal
+            )
+
+
+def words(state: JobState) -> str:
+    """Returns a state in words.
+
+    Example:
+        >>> words(JobState.JOB_STATE_PARTIALLY_SUCCEEDED)
+        'partially succeeded'
+    """
+    return JobState(state).name.removeprefix("JOB_STATE_").lower().replace("_", " ")
+
+
+def _cancel(client: JobServiceClient, address: Address, name: str) -> str:
+    """Cancels a job and waits a little for it to be so; says in words what came of it."""
+    end = time.monotonic() + _SECONDS_FOR_CANCELLING
+    try:
+        with told_in_words(f"cancelling {name}", address.in_words):
+            brief = google_cloud.patience(_SECONDS_FOR_CANCELLING)
+            client.cancel_custom_job(name=name, retry=brief, timeout=CALL_SECONDS)
+            while time.monotonic() < end:
+                if client.get_custom_job(name=name, timeout=CALL_SECONDS).state in _ENDED:
+                    return f"cancelled {name}"
+                _sleep(_GLANCE)
+    except UserError as error:
+        return f"{error}: it may go on and cost money, see {address.page(name)}"
+    return f"asked to cancel {name}, which is not done yet, see {address.page(name)}"
+
+
+def _pause(seconds: float, request: StopRequest) -> None:
+    """Sleeps, and wakes up for a signal."""
+    end = time.monotonic() + seconds
+    while request.signal is None and (left := end - time.monotonic()) > 0:
+        _sleep(min(_GLANCE, left))
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)

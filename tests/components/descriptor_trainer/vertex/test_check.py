@@ -1,0 +1,194 @@
+"""Combinations that cannot work are refused with the reason."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from components.descriptor_trainer.vertex import check, machines
+from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
+from trainer.config import StageConfig, TrainerConfig
+from trainer.errors import UserError
+
+
+def settings(machine_type="ct5lp-hightpu-4t", **changes) -> VertexTrainingSettings:
+    if machine_type == "ct5lp-hightpu-4t":
+        changes.setdefault("tpu_topology", "2x2")
+    return VertexTrainingSettings(image="host/repo/trainer", machine_type=machine_type, **changes)
+
+
+def training(*sequences: int, **changes) -> TrainerConfig:
+    stages = tuple(StageConfig(sequences_per_batch=count) for count in sequences)
+    return TrainerConfig(**({"stages": stages} if stages else {}) | changes)
+
+
+def tpu(version: int, cores: int, **changes) -> VertexTrainingSettings:
+    accelerator = {"accelerator_type": f"TPU_V{version}", "accelerator_count": cores}
+    return settings("cloud-tpu", **accelerator, **changes)
+
+
+def gpu(machine_type: str, kind: str, count: int) -> VertexTrainingSettings:
+    return settings(machine_type, accelerator_type=kind, accelerator_count=count)
+
+
+@pytest.mark.parametrize(
+    ("job", "kind", "replicas", "hosts"),
+    [
+        (tpu(2, 8), "tpu_v2", 8, 1),
+        (tpu(3, 8), "tpu_v3", 8, 1),
+        (tpu(3, 32), "tpu_v3", 32, 4),
+        (settings("ct5lp-hightpu-1t", tpu_topology="1x1"), "tpu_v5e", 1, 1),
+        (settings(), "tpu_v5e", 4, 1),
+        (settings("ct5lp-hightpu-8t", tpu_topology="2x4"), "tpu_v5e", 8, 1),
+        (settings(tpu_topology="2x4"), "tpu_v5e", 8, 2),
+        (settings(tpu_topology="16x16"), "tpu_v5e", 256, 64),
+        (gpu("n1-standard-8", "NVIDIA_TESLA_T4", 2), "gpu", 2, 1),
+        (gpu("g2-standard-12", "NVIDIA_L4", 1), "gpu", 1, 1),
+        (gpu("a2-highgpu-8g", "NVIDIA_TESLA_A100", 8), "gpu", 8, 1),
+        (settings("n1-standard-16"), "cpu", 1, 1),
+    ],
+)
+def test_machines_are_understood(job, kind, replicas, hosts):
+    assert check.machine_of(job) == machines.Machine(kind, replicas, hosts)
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        (settings("ct6e-standard-4t", tpu_topology="2x2"), r"found ct6e-standard-4t \(TPU v6e\)"),
+        (settings("ct5p-hightpu-4t"), r"\(TPU v5p\), on which Vertex AI does not train with Ten"),
+        (settings("ct5lp-hightpu-2t", tpu_topology="1x2"), "expected one of ct5lp-hightpu-1t, "),
+        (settings("ct5lp-hightpu-1t", tpu_topology="2x2"), "2x2 is a topology of ct5lp-hightpu-4t"),
+        (settings("ct5lp-hightpu-8t"), r"found none with machine_type ct5lp-hightpu-8t.* 2x4"),
+        (settings(tpu_topology="3x3"), "expected one of 2x2, 2x4, 4x4"),
+        (
+            settings(accelerator_type="TPU_V5_LITEPOD", accelerator_count=4),
+            "remove accelerator_type and accelerator_count and set tpu_topology",
+        ),
+        (tpu(3, 8, tpu_topology="2x2"), "its size is accelerator_count"),
+        (settings("n1-standard-8", tpu_topology="2x2"), r"only ct5lp-hightpu-\* has a topology"),
+        (tpu(3, 16), r"accelerator_count: found 16 cores.*8, or a multiple of 32"),
+        (settings("cloud-tpu"), "found none with machine_type cloud-tpu"),
+        (tpu(4, 8), "expected one of TPU_V2, TPU_V3"),
+        (gpu("n1-standard-8", "TPU_V3", 8), "expected machine_type cloud-tpu"),
+        (gpu("g2-standard-12", "NVIDIA_L4", 2), "comes with 1 of NVIDIA_L4"),
+        (settings("a2-highgpu-1g"), "found 0 of none"),
+        (gpu("n1-standard-8", "NVIDIA_TESLA_T4", 3), "expected one of 1, 2, 4"),
+        (gpu("n2-standard-8", "NVIDIA_TESLA_T4", 1), r"with a machine of type n1-\*"),
+        (settings("n1-standard-8", accelerator_count=1), "found 1 without an accelerator_type"),
+    ],
+)
+def test_impossible_machines_are_refused(job, message):
+    with pytest.raises(UserError, match=message):
+        check.check(job, training(256))
+
+
+def test_a_slice_of_several_hosts_needs_an_image_that_is_made_for_it():
+    with pytest.raises(UserError, match=r"TPU v3 with 32 cores is a slice of 4 hosts"):
+        check.check(tpu(3, 32), training(256))
+    check.check(tpu(3, 32, image_for_pods=True), training(256))
+
+
+@pytest.mark.parametrize(
+    ("job", "replicas"),
+    [
+        (tpu(3, 8), "8 cores of TPU v3 with 8 cores"),
+        (settings(), r"4 cores of TPU v5e 2x2"),
+        (gpu("a2-highgpu-8g", "NVIDIA_TESLA_A100", 8), "8 GPUs of NVIDIA_TESLA_A100"),
+    ],
+)
+def test_every_stage_must_divide_among_the_replicas(job, replicas):
+    check.check(job, training(64, 128))
+    with pytest.raises(
+        UserError,
+        match=rf"training\.stages\.1\.sequences_per_batch: found 130, which the {replicas}",
+    ):
+        check.check(job, training(64, 130))
+
+
+def test_automatic_stages_are_possible_only_where_their_batches_suffice():
+    check.check(tpu(3, 8), training(stages="auto"))
+    check.check(tpu(3, 1024, image_for_pods=True), training(stages="auto"))
+    with pytest.raises(UserError, match="auto makes batches of at most 1024 patch sequences"):
+        check.check(tpu(3, 2048, image_for_pods=True), training(stages="auto"))
+    pairs = TrainerConfig.model_validate({"stages": "auto", "loss": {"mining": "hardnet"}})
+    check.check(tpu(3, 2048, image_for_pods=True), pairs)
+
+
+@pytest.mark.parametrize(
+    ("job", "location"),
+    [
+        (tpu(2, 8), "asia-east1"),
+        (tpu(3, 32, image_for_pods=True), "europe-west4"),
+        (settings(), "us-west4"),
+        (gpu("n1-standard-8", "NVIDIA_TESLA_T4", 1), "europe-north1"),
+    ],
+)
+def test_regions_with_the_machine_are_taken(job, location):
+    check.check(job, training(256), location)
+
+
+@pytest.mark.parametrize(
+    ("job", "location", "message"),
+    [
+        (tpu(3, 8), "asia-east1", "which has no TPU v3 with 8 cores; expected one of europe-west4"),
+        (tpu(2, 32, image_for_pods=True), "asia-east1", "which has no TPU v2 with 32 cores"),
+        (settings(), "europe-north1", "expected one of asia-southeast1, .*as of September 2025"),
+    ],
+)
+def test_regions_without_the_tpu_are_refused(job, location, message):
+    with pytest.raises(UserError, match=message):
+        check.check(job, training(256), location)
+
+
+def test_the_region_of_the_settings_is_checked_unless_the_run_names_one():
+    job = settings(location="europe-north1")
+    with pytest.raises(UserError, match="found europe-north1"):
+        check.check(job, training(256))
+    check.check(job, training(256), "us-west4")
+
+
+@pytest.mark.parametrize(
+    ("job", "strategy"),
+    [
+        (settings(), "mirrored"),
+        (settings(), "one_device"),
+        (gpu("a2-highgpu-8g", "NVIDIA_TESLA_A100", 8), "one_device"),
+        (gpu("a2-highgpu-1g", "NVIDIA_TESLA_A100", 1), "tpu"),
+        (settings("n1-standard-8"), "tpu"),
+    ],
+)
+def test_a_strategy_that_contradicts_the_machine_is_refused(job, strategy):
+    with pytest.raises(UserError, match=rf"training\.strategy: found {strategy}"):
+        check.check(job, training(256, strategy=strategy))
+
+
+def test_spare_capacity_needs_checkpoints():
+    with pytest.raises(UserError, match=r"training\.checkpoint_every is 0"):
+        check.check(settings(spot=True), training(256, checkpoint_every=0))
+    check.check(settings(spot=True), training(256))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("image", "no repository"),
+        ("image", "trainer"),
+        ("machine_type", "TPU"),
+        ("tpu_topology", "2*2"),
+        ("location", "us-central1-a"),
+        ("service_account", "me"),
+        ("network", "default"),
+        ("timeout_hours", 200),
+        ("boot_disk_gb", 50),
+        ("labels", {"Team": "a"}),
+        ("labels", {"1st": "a"}),
+        ("labels", {"team": "a b"}),
+        ("gpu", 1),
+    ],
+)
+def test_malformed_settings_are_refused_by_their_key(key, value):
+    values = {**settings().model_dump(), key: value}
+    with pytest.raises(ValidationError) as raised:
+        VertexTrainingSettings.model_validate_json(json.dumps(values), strict=True)
+    assert [error["loc"][0] for error in raised.value.errors()] == [key]

@@ -1,0 +1,219 @@
+"""Training in a job: the same outputs as the local executor, and failures in one sentence."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from google.cloud.aiplatform_v1 import JobState
+from google.rpc import code_pb2, status_pb2
+from tfx.types import standard_artifacts
+
+from components.descriptor_trainer.vertex import executor
+from tests.cloud.fake_vertex import FakeVertex
+from tests.components.descriptor_trainer import test_executor as local
+from tests.components.descriptor_trainer.executions import _CONFIG
+from tests.components.descriptor_trainer.vertex.container import Container
+from tests.components.descriptor_trainer.vertex.test_check import settings, tpu
+from tests.trainer.synthetic import write_examples
+from trainer import export, progress
+from trainer.config import StageConfig, TrainerConfig
+from trainer.errors import UserError
+from trainer.interruption import Interrupted
+
+_MACHINE = settings("n1-standard-8", poll_seconds=0.05)
+_SPLITS = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    """Examples and a transform graph, in a folder that counts as reachable."""
+    monkeypatch.setattr(executor, "REACHABLE", (str(tmp_path),))
+    write_examples(tmp_path / "examples", _SPLITS)
+    tf.saved_model.save(local._Transform(), str(tmp_path / "graph" / "transform_fn"))
+    return tmp_path
+
+
+def execute(root: Path, number: str = "1", config: TrainerConfig = _CONFIG, **changes) -> Path:
+    """Runs an execution and returns the folder above its outputs."""
+    examples = standard_artifacts.Examples()
+    examples.uri = f"{root}/examples"
+    graph = standard_artifacts.TransformGraph()
+    graph.uri = f"{root}/graph"
+    model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
+    outputs = root / "artifacts" / "DescriptorTrainer"
+    model.uri, model_run.uri = f"{outputs}/model/{number}", f"{outputs}/model_run/{number}"
+    properties = {
+        "training": config.model_dump_json(),
+        "code_fingerprint": "abc",
+        "vertex_json": _MACHINE.model_dump_json(),
+        "project": "my-project",
+        "location": "us-west4",
+        "staging": f"{root}/staging",
+    }
+    executor.Executor().Do(
+        {"examples": [examples], "transform_graph": [graph]},
+        {"model": [model], "model_run": [model_run]},
+        properties | changes,
+    )
+    serving = f"{model.uri}/Format-Serving"
+    assert model.get_string_custom_property("checksum") == export.model_checksum(serving)
+    return outputs
+
+
+def _files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+def test_a_preempted_job_leaves_the_outputs_of_the_local_executor(root: Path, vertex: FakeVertex):
+    container = Container(vertex, root, "staging/*/*/checkpoints/*/*/complete.json")
+    seen: list[progress.Progress] = []
+    with progress.listen(seen.append):
+        outputs = execute(root)
+    assert container.starts == 2
+    events = json.loads((outputs / "model_run" / "1" / "timeline.json").read_text())
+    assert "resume" in [event["event"] for event in events]
+    assert not list((root / "staging" / "descriptor-trainer").iterdir())
+    assert vertex.methods().count("create_custom_job") == 1
+    assert any(event.step for event in seen) if hasattr(seen[0], "step") else seen
+    assert seen[-1].label == "training on Vertex AI (succeeded)"
+
+    assert local._execute(root, [("2", 0)]) == [0]
+    identities = [
+        export.read_identity(str(outputs / "model" / number / "Format-Serving"))
+        for number in ("1", "2")
+    ]
+    assert identities[0] == identities[1]  # of the weights, among other things
+    for kind in ("model", "model_run"):
+        names = [_files(outputs / kind / number) for number in ("1", "2")]
+        ours, theirs = ({n for n in found if "tfevents" not in n} for found in names)
+        assert ours == theirs
+        assert all(any("tfevents" in name for name in found) for found in names if kind != "model")
+
+
+@pytest.mark.slow
+def test_a_users_mistake_on_the_other_machine_is_told_as_here(root, vertex):
+    Container(vertex, root)
+    too_large = _CONFIG.model_copy(update={"stages": (StageConfig(sequences_per_batch=512),)})
+    with pytest.raises(UserError, match="512") as raised:
+        execute(root, config=too_large)
+    assert "job" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.slow
+def test_sigterm_cancels_the_job_and_the_next_execution_goes_on(root, vertex):
+    container = Container(vertex, root)
+    taken = "staging/*/*/checkpoints/*/*/complete.json"
+
+    def stop(event: progress.Progress) -> None:
+        if any(root.glob(taken)) and container.starts == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with progress.listen(stop), pytest.raises(Interrupted, match=r"cancelled .*goes on from its"):
+        execute(root)
+    assert container.process.wait(60) != 0
+    assert list(root.glob(taken))
+
+    outputs = execute(root, "2")
+    events = json.loads((outputs / "model_run" / "2" / "timeline.json").read_text())
+    assert "resume" in [event["event"] for event in events]
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "said", "message"),
+    [
+        (
+            "FAILED",
+            13,
+            "exited with status 1",
+            r"customJobs/1 failed .exited with status 1.; its p",
+        ),
+        ("FAILED", 13, "", "Vertex AI does not say why"),
+        ("FAILED", code_pb2.RESOURCE_EXHAUSTED, "no v5e left", "want of quota or capacity .no v5e"),
+        ("CANCELLED", 1, "by somebody", r"was cancelled .by somebody.; run the pipeline again"),
+        ("EXPIRED", 0, "", r"ran out of time; run the pipeline again.*timeout_hours"),
+        ("PARTIALLY_SUCCEEDED", 0, "", "succeeded in part only"),
+    ],
+)
+def test_a_job_that_does_not_end_well_is_a_sentence(root, vertex, state, code, said, message):
+    vertex.job_states = [JobState.JOB_STATE_RUNNING, JobState[f"JOB_STATE_{state}"]]
+    vertex.job_error = status_pb2.Status(code=code, message=said)
+    with pytest.raises(UserError, match=message) as raised:
+        execute(root)
+    assert "https://console.cloud.google.com/vertex-ai/locations/us-west4" in str(raised.value)
+    assert list(root.glob("staging/descriptor-trainer/*/config.json"))  # to go on from
+
+
+def test_what_crashed_in_the_container_is_part_of_the_sentence(root, vertex):
+    def crash(job):
+        (base,) = root.glob("staging/descriptor-trainer/*")
+        (base / "failure.json").write_text('{"exit_status": 1, "message": "KeyError: 3"}')
+
+    vertex.on_create = crash
+    vertex.job_states = [JobState.JOB_STATE_FAILED]
+    with pytest.raises(UserError, match=r"customJobs/1 failed .KeyError: 3.; its page is"):
+        execute(root)
+
+
+def test_an_earlier_jobs_failure_is_not_told_for_this_one(root, vertex):
+    test_what_crashed_in_the_container_is_part_of_the_sentence(root, vertex)
+    vertex.on_create = lambda job: None
+    vertex.job_error = status_pb2.Status(code=13, message="the image cannot be pulled")
+    with pytest.raises(UserError, match="the image cannot be pulled"):
+        execute(root)
+
+
+def test_a_job_that_ends_well_without_a_model_is_told(root, vertex):
+    vertex.job_states = [JobState.JOB_STATE_SUCCEEDED]
+    with pytest.raises(UserError, match=r"there is no model although the job ended well.*image"):
+        execute(root)
+
+
+def test_the_terms_do_not_change_whose_checkpoints_a_job_goes_on_from(root, vertex):
+    vertex.job_states = [JobState.JOB_STATE_FAILED]
+    jobs = [
+        _MACHINE,
+        _MACHINE.model_copy(update={"timeout_hours": 2.0, "spot": True}),
+        _MACHINE.model_copy(update={"image": "host/repo/other"}),
+    ]
+    for job in jobs:
+        with pytest.raises(UserError):
+            execute(root, vertex_json=job.model_dump_json())
+    labels = [request.custom_job.labels["hpatches_run"] for request in _created(vertex)]
+    assert labels[0] == labels[1] != labels[2]
+
+
+def _created(vertex: FakeVertex) -> list:
+    return vertex.requests("create_custom_job")
+
+
+@pytest.mark.parametrize("parameter", ["project", "location", "staging"])
+def test_a_parameter_that_is_missing_is_named(root, vertex, parameter):
+    with pytest.raises(UserError, match=rf"{parameter}: not set.*--param {parameter}="):
+        execute(root, **{parameter: ""})
+    assert not vertex.calls
+
+
+def test_folders_that_a_job_cannot_reach_are_refused(root, vertex, monkeypatch):
+    monkeypatch.setattr(executor, "REACHABLE", ("gs://",))
+    with pytest.raises(UserError, match=r"staging: found /.* cannot reach; expected .* gs://"):
+        execute(root)
+    with pytest.raises(UserError, match=r"examples: found /.*pipeline root"):
+        execute(root, staging="gs://bucket/staging")
+    assert not vertex.calls
+
+
+def test_an_impossible_machine_is_refused_before_anything_is_written(root, vertex):
+    with pytest.raises(UserError, match="which has no TPU v3"):
+        execute(root, vertex_json=tpu(3, 8).model_dump_json(), location="us-west4")
+    assert not vertex.calls
+    assert not (root / "staging").exists()
+
+
+def test_settings_of_another_version_are_told(root, vertex):
+    with pytest.raises(UserError, match=r"platform\.training\.gpus: .*compile the pipeline again"):
+        execute(root, vertex_json=json.dumps({**_MACHINE.model_dump(), "gpus": 1}))
