@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from pipeline.commands.compare import compare
+from pipeline.commands.compile import compile_command
 from pipeline.commands.config import config_group
 from pipeline.commands.describe import describe
 from pipeline.commands.evaluate import evaluate
@@ -59,7 +61,19 @@ def cli(verbose: bool) -> None:
     noise.quieten(verbose)
 
 
-for _command in (run, extract, describe, evaluate, match, config_group, runs, rollback, clean):
+for _command in (
+    run,
+    extract,
+    describe,
+    evaluate,
+    compare,
+    match,
+    compile_command,
+    config_group,
+    runs,
+    rollback,
+    clean,
+):
     cli.add_command(_command)
 
 

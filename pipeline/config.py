@@ -18,6 +18,7 @@ from components.example_gen.settings import DataSettings
 from pipeline import config_files, config_problems
 from pipeline.config_files import Layer
 from pipeline.config_problems import ConfigError
+from pipeline.platform import PlatformSettings
 from trainer.config import TrainerConfig
 from trainer.settings import Settings
 
@@ -67,6 +68,7 @@ class PipelineConfig(Settings):
         push: Where a blessed model goes.
         beam: Beam pipeline options, as on Beam's own command line; none means one process.
         warm_start: Whether training starts from the model in production.
+        platform: Image, machines and training jobs of compiled pipelines.
     """
 
     name: str = Field("hpatches", pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")
@@ -77,6 +79,7 @@ class PipelineConfig(Settings):
     push: PushSettings = PushSettings()
     beam: tuple[str, ...] = ()
     warm_start: bool = False
+    platform: PlatformSettings = PlatformSettings()
 
     @model_validator(mode="after")
     def _tasks_of_a_release(self) -> PipelineConfig:

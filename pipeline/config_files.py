@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from pipeline.config_problems import ConfigError, unknown_key
+from pipeline.config_problems import ConfigError, takes_any_key, unknown_key
 from trainer.errors import UserError
 
 PACKAGED = Path(__file__).parent / "configs"
@@ -137,6 +137,8 @@ def apply_override(tree: dict[str, Any], override: Override, model: type[BaseMod
         elif isinstance(node, dict):
             if last:
                 node[key] = override.value
+            elif key not in node and takes_any_key(model, here):
+                node[key] = {}
             elif key not in node:
                 raise ConfigError([unknown_key(override.origin, (*here, key), model)])
             elif node[key] is None:

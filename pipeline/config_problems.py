@@ -184,16 +184,26 @@ def _location(problem: Mapping[str, Any], tree: Any) -> tuple[str | int, ...]:
 
 
 def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
-    """Follows a location down the classes; places of lists stay in the list's class."""
+    """Follows a location down the classes; places of lists and mappings stay in their class."""
+    chosen = False  # whether the next key is the user's choice
     for part in location:
-        if isinstance(part, int) or part.isdecimal():
+        if chosen or isinstance(part, int) or part.isdecimal():
+            chosen = False
             continue
         field = model.model_fields.get(part)
+        chosen = field is not None and typing.get_origin(field.annotation) is dict
         inner = _models(field.annotation) if field is not None else []
         if not inner:
             return None
         model = inner[0]
     return model
+
+
+def takes_any_key(model: type[BaseModel], location: Sequence[str | int]) -> bool:
+    """Whether what lies at `location` is a plain mapping, whose keys the user chooses."""
+    owner = _model_at(model, location[:-1])
+    field = owner.model_fields.get(str(location[-1])) if owner is not None and location else None
+    return field is not None and typing.get_origin(field.annotation) is dict
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import posixpath
+from typing import TypeAlias
 
 from tfx.components import ExampleValidator, StatisticsGen, Transform
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.orchestration import data_types
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import transform_pb2
 
@@ -13,14 +15,33 @@ from components.anomaly_gate.component import AnomalyGate
 from components.descriptor_evaluator.component import DescriptorEvaluator
 from components.descriptor_trainer.component import DescriptorTrainer
 from components.example_gen.component import PatchExampleGen
+from components.example_gen.settings import DataSettings
 from components.example_gen.splits import load_split_lists
 from components.production_model.component import ProductionModel
-from components.pusher.component import create_pusher
+from components.pusher.component import Pusher
+from components.schema.component import ImportSchemaGen, packaged_schema
 from components.serving_validator.component import ServingValidator
 from pipeline.config import PipelineConfig
 from trainer.code_fingerprint import fingerprint
 
 _RECORDS = ("trainer.records", "trainer.manifest", "trainer.variants")
+Text: TypeAlias = str | data_types.RuntimeParameter
+"""A text that is known now, or a parameter that a compiled pipeline is given when it runs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class VertexPlaces:
+    """Where jobs on Vertex AI run that train for the pipeline.
+
+    Attributes:
+        project: Google Cloud project.
+        location: Region.
+        staging: Folder (`gs://`) for the jobs' files while they run.
+    """
+
+    project: Text
+    location: Text
+    staging: Text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,29 +52,30 @@ class Places:
         data: Folder of the data.
         artifacts: Pipeline root.
         serving: Push destination.
-        schema: The schema file; its name must change with its content (TFX's cache key
-            holds only the name).
         cache: Evaluation results by content; empty for none.
         reports: Where AnomalyGate's report of a refusal stays readable; empty for none.
         data_fingerprint: Changes with the data.
+        tasks: Published task files, in place of `evaluation.official_tasks`; empty to take that.
         tasks_fingerprint: Changes with the published task files; empty when none are used.
         production_checksum: Checksum of the model in production; empty to look it up at
             run time, with no caching.
         destination_state: Changes with every push and rollback, so that no cached "pushed"
             stands for a model that is no longer served, and no cached verdict for a
             comparison with models that were taken back.
+        vertex: Where to train by `platform.training`; None trains in the component itself.
     """
 
-    data: str
+    data: Text
     artifacts: str
-    serving: str
-    schema: str
+    serving: Text
     cache: str = ""
     reports: str = ""
-    data_fingerprint: str = ""
+    data_fingerprint: Text = ""
+    tasks: Text = ""
     tasks_fingerprint: str = ""
     production_checksum: str = ""
     destination_state: str = ""
+    vertex: VertexPlaces | None = None
 
 
 def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tfx_pipeline.Pipeline:
@@ -69,14 +91,14 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         input_base=places.data,
         source=config.data.source,
         pattern=config.data.pattern,
-        settings_json=config.data.settings().model_dump_json(),
+        settings_json=_portable(config.data.settings()).model_dump_json(),
         split_lists=load_split_lists(config.data.split),
         data_fingerprint=places.data_fingerprint,
         code_fingerprint=fingerprint("components.example_gen", *_RECORDS),
     )
     examples = example_gen.outputs["examples"]
 
-    schema_gen = ImportSchemaGen(schema_file=places.schema)
+    schema_gen = ImportSchemaGen(packaged_schema())
     schema = schema_gen.outputs["schema"]
     statistics_gen = StatisticsGen(examples=examples, schema=schema)
     example_validator = ExampleValidator(
@@ -111,12 +133,14 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         base_model=production.outputs["model"] if config.warm_start else None,
         training_json=config.training.model_dump_json(),
         code_fingerprint=fingerprint("components.descriptor_trainer", "trainer"),
+        **_vertex_job(config, places),
     )
     evaluator = DescriptorEvaluator(
         examples=examples,
         model=trainer.outputs["model"],
         baseline_model=production.outputs["model"],
         evaluation_json=config.evaluation.model_dump_json(),
+        official_tasks=places.tasks,
         cache_dir=places.cache,
         tasks_fingerprint=places.tasks_fingerprint,
         destination_state=places.destination_state,
@@ -129,11 +153,11 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         examples=examples,
         code_fingerprint=fingerprint("components.serving_validator", *_RECORDS),
     )
-    pusher = create_pusher(
+    pusher = Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=validator.outputs["blessing"],
-        destination=places.serving,
+        push_destination=places.serving,
         destination_state=places.destination_state,
         code_fingerprint=fingerprint(
             "components.pusher", "components.production_model", "trainer.export"
@@ -158,3 +182,21 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         enable_cache=True,
         **runner_args,
     )
+
+
+def _portable(settings: DataSettings) -> DataSettings:
+    """Returns settings without the folder of a splits file, whose content goes along."""
+    if settings.split.file is None:
+        return settings
+    split = settings.split.model_copy(update={"file": posixpath.basename(settings.split.file)})
+    return settings.model_copy(update={"split": split})
+
+
+def _vertex_job(config: PipelineConfig, places: Places) -> dict[str, Text]:
+    """Arguments that make the trainer run its work as a job on Vertex AI; none without one."""
+    if config.platform.training is None or places.vertex is None:
+        return {}
+    return {
+        "vertex_json": config.platform.training.model_dump_json(),
+        **dataclasses.asdict(places.vertex),
+    }

@@ -7,14 +7,9 @@ from typing import ClassVar
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
+from tfx.types.experimental import simple_artifacts
 
 from components.anomaly_gate import executor
-
-
-class CheckedData(types.Artifact):
-    """What AnomalyGate leaves behind when it lets a run go on."""
-
-    TYPE_NAME = "CheckedData"
 
 
 class AnomalyGateSpec(component_spec.ComponentSpec):
@@ -29,14 +24,18 @@ class AnomalyGateSpec(component_spec.ComponentSpec):
             type=standard_artifacts.ExampleAnomalies
         )
     }
-    OUTPUTS: ClassVar = {executor.REPORT_KEY: component_spec.ChannelParameter(type=CheckedData)}
+    # A type of our own could not be compiled for Kubeflow: its name must import as it is.
+    OUTPUTS: ClassVar = {
+        executor.REPORT_KEY: component_spec.ChannelParameter(type=simple_artifacts.File)
+    }
 
 
 class AnomalyGate(base_component.BaseComponent):
     """Turns ExampleValidator's report into a stop; ExampleValidator itself only reports.
 
     Component `outputs` contains:
-     - `report`: Channel of type `CheckedData`: `anomalies.json`, empty of anomalies.
+     - `report`: Channel of type `simple_artifacts.File`: `anomalies.json`, empty of
+       anomalies.
     """
 
     SPEC_CLASS = AnomalyGateSpec
@@ -56,7 +55,7 @@ class AnomalyGate(base_component.BaseComponent):
         super().__init__(
             spec=AnomalyGateSpec(
                 anomalies=anomalies,
-                report=types.Channel(type=CheckedData),
+                report=types.Channel(type=simple_artifacts.File),
                 report_folder=report_folder,
                 code_fingerprint=code_fingerprint,
             )

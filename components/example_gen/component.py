@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from google.protobuf import struct_pb2
+from tfx import types
 from tfx.components.example_gen import driver
 from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
-from tfx.types import standard_component_specs
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.example_gen import executor
-from trainer.errors import UserError
+from components.example_gen import executor, spans
 from trainer.manifest import SPLITS
 
 # What lies below a data folder, by source: the images, and the tables beside them
@@ -32,14 +33,19 @@ class Driver(driver.FileBasedDriver):
         Raises:
             UserError: When no file matches the pattern, or the pattern is none.
         """
-        try:
+        with spans.pattern_errors(exec_properties):
             return super().resolve_exec_properties(exec_properties, *args, **kwargs)
-        except ValueError as error:
-            base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-            raise UserError(
-                f"data.pattern: {error}; expected files below {base} that match, e.g. "
-                "span-{SPAN}/v{VERSION}/*/* (photographs: span-{SPAN}/*)"
-            ) from error
+
+
+class PatchExampleGenSpec(component_spec.ComponentSpec):
+    """TFX's interface and a fingerprint of the data, which a run can be given."""
+
+    PARAMETERS: ClassVar = {
+        **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
+        executor.DATA_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar = standard_component_specs.FileBasedExampleGenSpec.INPUTS
+    OUTPUTS: ClassVar = standard_component_specs.FileBasedExampleGenSpec.OUTPUTS
 
 
 class PatchExampleGen(FileBasedExampleGen):
@@ -54,17 +60,18 @@ class PatchExampleGen(FileBasedExampleGen):
        `val` and `eval` (uncompressed TFRecord shards) and `manifest.json` beside them.
     """
 
+    SPEC_CLASS = PatchExampleGenSpec
     DRIVER_CLASS = Driver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(
         self,
-        input_base: str,
+        input_base: str | data_types.RuntimeParameter,
         source: str,
         settings_json: str,
         split_lists: dict[str, Any] | None,
         code_fingerprint: str,
-        data_fingerprint: str = "",
+        data_fingerprint: str | data_types.RuntimeParameter = "",
         pattern: str | None = None,
     ):
         """Builds the component.
@@ -76,8 +83,8 @@ class PatchExampleGen(FileBasedExampleGen):
             split_lists: The resolved content of an official split or a splits file, so
                 that an edit of the file changes the cache key.
             code_fingerprint: See `trainer.code_fingerprint`.
-            data_fingerprint: Anything that changes with the data; TFX's own fingerprint
-                knows neither names nor contents.
+            data_fingerprint: Anything that changes with the data, only part of the cache key;
+                TFX's own fingerprint knows neither names nor contents.
             pattern: File pattern below `input_base` for data with spans or versions, e.g.
                 `span-{SPAN}/v{VERSION}/*/*`; None for the source's own layout.
         """
@@ -86,7 +93,6 @@ class PatchExampleGen(FileBasedExampleGen):
             {
                 executor.SETTINGS_KEY: settings_json,
                 executor.SPLIT_LISTS_KEY: json.dumps(split_lists, sort_keys=True),
-                executor.DATA_FINGERPRINT_KEY: data_fingerprint,
                 executor.CODE_FINGERPRINT_KEY: code_fingerprint,
             }
         )
@@ -95,16 +101,22 @@ class PatchExampleGen(FileBasedExampleGen):
         images = example_gen_pb2.Input.Split(name="images", pattern=pattern or _PATTERNS[source])
         tables = example_gen_pb2.Input.Split(name="tables", pattern="*.*")
         splits = [images, tables] if pattern is None and source != "photos" else [images]
-        super().__init__(
+        output_config = example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(
+                splits=[
+                    example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLITS
+                ]
+            )
+        )
+        spec = PatchExampleGenSpec(
             input_base=input_base,
             input_config=example_gen_pb2.Input(splits=splits),
-            output_config=example_gen_pb2.Output(
-                split_config=example_gen_pb2.SplitConfig(
-                    splits=[
-                        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1)
-                        for name in SPLITS
-                    ]
-                )
-            ),
+            output_config=output_config,
             custom_config=config,
+            output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+            output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+            data_fingerprint=data_fingerprint,
+            examples=types.Channel(type=standard_artifacts.Examples),
         )
+        # Not TFX's constructor, which would make a spec of its own.
+        base_beam_component.BaseBeamComponent.__init__(self, spec=spec)

@@ -16,7 +16,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.example_gen import sources, splits
+from components.example_gen import sources, spans, splits
 from components.example_gen.settings import DataSettings
 from components.example_gen.shards import ENTRIES, WriteShards
 from components.user_errors import user_errors
@@ -43,8 +43,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict: Empty.
             output_dict: `examples`, one Examples artifact.
-            exec_properties: `input_base`, `input_config` (patterns resolved by TFX's
-                driver) and `custom_config` (see the component).
+            exec_properties: `input_base`, `input_config` (its patterns resolved by TFX's
+                driver, if one ran) and `custom_config` (see the component).
 
         Raises:
             UserError: When the data cannot be used; says which file and why.
@@ -53,6 +53,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.EXAMPLES_KEY]
         )
+        spans.resolve_unless_done(exec_properties, examples)
         custom = _custom_config(exec_properties)
         settings = DataSettings.model_validate_json(custom[SETTINGS_KEY])
         root = _data_root(exec_properties)

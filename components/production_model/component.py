@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
@@ -38,7 +39,10 @@ class ProductionModel(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
     def __init__(
-        self, push_destination: str, production_checksum: str = "", code_fingerprint: str = ""
+        self,
+        push_destination: str | data_types.RuntimeParameter,
+        production_checksum: str = "",
+        code_fingerprint: str = "",
     ):
         """Creates the component.
 

@@ -7,13 +7,16 @@ from typing import Any
 from absl import logging
 from tfx import types
 from tfx.components.pusher import executor as stock
-from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import io_utils
 
 from components.production_model import served_model
 from components.pusher import destination as push_destinations
 from components.pusher import push_log
+
+PUSH_DESTINATION_KEY = standard_component_specs.PUSH_DESTINATION_KEY
+DESTINATION_STATE_KEY = "destination_state"
+CODE_FINGERPRINT_KEY = "code_fingerprint"
 
 
 class Executor(stock.Executor):
@@ -36,8 +39,8 @@ class Executor(stock.Executor):
         Args:
             input_dict: `model`, `model_blessing`, `infra_blessing`.
             output_dict: `pushed_model`.
-            exec_properties: `push_destination` (a `PushDestination` proto with a
-                filesystem); `custom_config` is only there for the cache key.
+            exec_properties: `push_destination`, a folder; the others are only there for the
+                cache key.
 
         Raises:
             UserError: When the destination cannot be written.
@@ -46,7 +49,7 @@ class Executor(stock.Executor):
         pushed_model = artifact_utils.get_single_instance(
             output_dict[standard_component_specs.PUSHED_MODEL_KEY]
         )
-        destination = _base_directory(exec_properties)
+        destination = exec_properties[PUSH_DESTINATION_KEY]
         production = served_model.find(destination)
         if not self.CheckBlessing(input_dict):
             self._leave(pushed_model, production, "the model was not blessed")
@@ -84,16 +87,6 @@ class Executor(stock.Executor):
         self._MarkNotPushed(pushed_model)
         _describe(pushed_model, production, reason)
         logging.info("Nothing pushed: %s.", reason)
-
-
-def _base_directory(exec_properties: dict[str, Any]) -> str:
-    push_destination = pusher_pb2.PushDestination()
-    proto_utils.json_to_proto(
-        exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], push_destination
-    )
-    if push_destination.WhichOneof("destination") != "filesystem":
-        raise NotImplementedError("only a filesystem can be pushed to")
-    return push_destination.filesystem.base_directory
 
 
 def _describe(

@@ -8,7 +8,6 @@ import hashlib
 import posixpath
 import time
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -28,7 +27,6 @@ from pipeline.config import PipelineConfig
 from pipeline.graph import Places, create_pipeline
 
 Kind = Literal["started", "cached", "finished", "failed", "stopped"]
-_SCHEMA_NAME = "schema.pbtxt"
 Outputs = dict[str, dict[str, list[metadata_store_pb2.Artifact]]]
 
 
@@ -182,7 +180,6 @@ def run(
         data=data,
         artifacts=str(work / "artifacts"),
         serving=serving,
-        schema=str(_schema_by_content(work)),
         cache=str(work / "evaluations"),
         reports=str(work / "reports"),
         data_fingerprint=fingerprint_of_files(data),
@@ -218,15 +215,3 @@ def fingerprint_of_files(root: str) -> str:
 
 def _absolute(path: str) -> str:
     return path if "://" in path else str(Path(path).expanduser().absolute())
-
-
-def _schema_by_content(work: Path) -> Path:
-    """Copies the schema to a name made of its content: TFX's cache key holds only the name."""
-    content = (resources.files("components.schema") / _SCHEMA_NAME).read_bytes()
-    target = work / "schema" / hashlib.sha256(content).hexdigest()[:16] / _SCHEMA_NAME
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_suffix(".tmp")
-        temporary.write_bytes(content)
-        temporary.replace(target)
-    return target

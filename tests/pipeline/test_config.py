@@ -187,3 +187,22 @@ def test_reading_a_configuration_loads_no_heavy_library():
         " if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
+
+
+def test_keys_that_the_user_chooses_can_be_set_one_by_one():
+    config = load_config(
+        "demo", [f"platform.resources.Transform.{key}=2" for key in ("cpu", "memory")]
+    )
+    assert config.platform.resources["Transform"].memory == 2
+    with pytest.raises(ConfigError, match=r"platform\.resources\.Transform\.cpus: unknown key"):
+        load_config("demo", ["platform.resources.Transform.cpus=2"])
+
+
+def test_an_accelerator_for_a_trainer_that_only_waits_is_refused(tmp_path):
+    text = (
+        "platform:\n"
+        "  resources: {DescriptorTrainer: {accelerator: nvidia.com/gpu}}\n"
+        "  training: {image: registry/trainer, machine_type: ct5lp-hightpu-4t, tpu_topology: 2x2}\n"
+    )
+    with pytest.raises(ConfigError, match=r"platform: resources\.DescriptorTrainer asks for"):
+        load_config(write(tmp_path, text))

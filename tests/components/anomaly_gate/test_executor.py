@@ -6,9 +6,9 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.experimental import simple_artifacts
 
 from components.anomaly_gate import executor
-from components.anomaly_gate.component import CheckedData
 from trainer.errors import UserError
 
 SCHEMA = Path(__file__).parents[3] / "components" / "schema" / "schema.pbtxt"
@@ -48,7 +48,7 @@ def _run(tmp_path: Path, anomalies: anomalies_pb2.Anomalies) -> Path:
     folder = tmp_path / "in" / "Split-train"
     folder.mkdir(parents=True)
     (folder / "SchemaDiff.pb").write_bytes(anomalies.SerializeToString())
-    report = CheckedData()
+    report = simple_artifacts.File()
     report.uri = str(tmp_path / "out")
     executor.Executor().Do(
         {executor.ANOMALIES_KEY: [found]},

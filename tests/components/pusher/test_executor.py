@@ -1,14 +1,11 @@
-import json
-
 import pytest
-from google.protobuf import json_format
 from tfx.components.pusher import component as stock
-from tfx.proto import pusher_pb2
+from tfx.orchestration import data_types
 from tfx.types import channel_utils, standard_artifacts
 
 from components.production_model import served_model
 from components.pusher import push_log
-from components.pusher.component import create_pusher
+from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from tests.components.production_model import saved_model_folders
 from trainer.errors import UserError
@@ -36,11 +33,7 @@ def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1):
         "model_blessing": [model_blessing],
         "infra_blessing": [infra_blessing],
     }
-    proto = pusher_pb2.PushDestination(
-        filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(serving))
-    )
-    properties = {"push_destination": json_format.MessageToJson(proto), "custom_config": "{}"}
-    Executor().Do(inputs, {"pushed_model": [pushed_model]}, properties)
+    Executor().Do(inputs, {"pushed_model": [pushed_model]}, {"push_destination": str(serving)})
     return pushed_model
 
 
@@ -101,22 +94,23 @@ def test_a_destination_that_cannot_be_written_is_the_users_to_mend(tmp_path):
         push(tmp_path, tmp_path / "file/serving")
 
 
-def test_the_component_is_the_stock_one_and_its_cache_key_holds_the_code():
+@pytest.mark.parametrize("destination", ["/models", data_types.RuntimeParameter("to", str)])
+def test_the_component_is_the_stock_one_and_its_cache_key_holds_the_code(destination):
     def channel(artifact_type):
         return channel_utils.as_channel([artifact_type()])
 
-    pusher = create_pusher(
+    pusher = Pusher(
         channel(standard_artifacts.Model),
         channel(standard_artifacts.ModelBlessing),
         channel(standard_artifacts.InfraBlessing),
-        destination="/models",
+        push_destination=destination,
         code_fingerprint="abc",
         destination_state="7:def:1",
     )
     assert isinstance(pusher, stock.Pusher)
     assert pusher.executor_spec.executor_class is Executor
-    assert json.loads(pusher.exec_properties["custom_config"]) == {
+    assert pusher.exec_properties == {
+        "push_destination": destination,
         "code_fingerprint": "abc",
         "destination_state": "7:def:1",
     }
-    assert "/models" in str(pusher.exec_properties["push_destination"])

@@ -1,0 +1,115 @@
+"""Compiles the DAG for Kubeflow Pipelines and Vertex AI: a KFP PipelineSpec 2.1."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from tfx.orchestration import data_types
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+
+from pipeline.config import PipelineConfig
+from pipeline.graph import Places, VertexPlaces, create_pipeline
+from pipeline.spec import adapt, baked_in
+from pipeline.spec.check import check_spec
+from pipeline.spec.platform_check import RUN_PARAMETERS
+
+ENTRY_POINT = ("python", "-m", "components.kubeflow.run_executor")
+DESCRIPTIONS = {
+    "data_path": "Folder of the data.",
+    "data_fingerprint": "Anything that changes with the data, so that no old result stands for it.",
+    "push_destination": "Folder that receives blessed models and holds the one in production.",
+    "tasks_path": "Folder with the published task files of HPatches.",
+    "project": "Google Cloud project of the jobs that tasks start.",
+    "location": "Region of those jobs.",
+    "staging": "Folder in a bucket for their files while they run.",
+}
+DEFAULTS = {"data_fingerprint": ""}
+# Production changes without any input of the pipeline telling so. Of the data the same holds
+# where no driver looks at them.
+_NEVER_CACHED = {
+    "vertex": ("ProductionModel",),
+    "kubeflow": ("PatchExampleGen", "ProductionModel"),
+}
+
+
+def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[str, Any]:
+    """Compiles the DAG of a configuration.
+
+    The paths of the configuration (data, push destination, work folder) are not looked at:
+    they are parameters of a run.
+
+    Args:
+        config: Resolved configuration that `platform_check.check_platform` has passed.
+        target: `kubeflow` or `vertex`.
+        image: Container image of the tasks.
+
+    Returns:
+        The spec; the same configuration and code give the same one.
+
+    Raises:
+        UserError: When it would hold what belongs to a run, or names unknown components.
+    """
+    beam = adapt.in_beam_options(config.beam, RUN_PARAMETERS)
+    pipeline = create_pipeline(
+        _without_places(config), _run_parameters(config), beam_pipeline_args=list(beam) or None
+    )
+    runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
+        kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
+            default_image=image,
+            default_commands=list(ENTRY_POINT),
+            use_pipeline_spec_2_1=True,
+        )
+    )
+    spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    if target == "kubeflow":
+        spec = adapt.without_drivers(spec)
+    spec = adapt.without_caching(spec, _NEVER_CACHED[target])
+    spec = adapt.with_resources(spec, config.platform.resources)
+    spec = adapt.with_parameters_of_commands(spec)
+    spec = adapt.with_descriptions(spec, DESCRIPTIONS, DEFAULTS)
+    baked_in.check(spec, _of_this_machine(config))
+    check_spec(spec)
+    return spec
+
+
+def _run_parameters(config: PipelineConfig) -> Places:
+    """Returns parameters of the run in the place of everything that a run reads and writes."""
+    vertex = None
+    if config.platform.training is not None:
+        vertex = VertexPlaces(*(_parameter(name) for name in RUN_PARAMETERS))
+    return Places(
+        data=_parameter("data_path"),
+        artifacts="",  # the pipeline root is the platform's own parameter
+        serving=_parameter("push_destination"),
+        data_fingerprint=_parameter("data_fingerprint"),
+        tasks=_parameter("tasks_path") if config.evaluation.official_tasks else "",
+        vertex=vertex,
+    )
+
+
+def _parameter(name: str) -> data_types.RuntimeParameter:
+    return data_types.RuntimeParameter(name=name, ptype=str)
+
+
+def _without_places(config: PipelineConfig) -> PipelineConfig:
+    evaluation = config.evaluation.model_copy(update={"official_tasks": None})
+    return config.model_copy(update={"evaluation": evaluation})
+
+
+def _of_this_machine(config: PipelineConfig) -> dict[str, str]:
+    """Returns texts that must not get into a compiled pipeline, each with what it is."""
+    found = {
+        str(Path.home()): "the home folder of this machine",
+        str(Path.cwd()): "the folder of this machine that the command runs in",
+        sys.prefix: "the folder of this machine's Python",
+        f"{getpass.getuser()}@": "a user's name",
+        config.data.path: "data.path",
+        config.push.destination: "push.destination",
+        config.evaluation.official_tasks: "evaluation.official_tasks",
+        config.data.split.file: "data.split.file",
+    }
+    return {text: what for text, what in found.items() if text and os.sep in text}
