@@ -17,6 +17,8 @@ BENCHMARKS = {  # module by name
     "extraction": "benchmarks.extraction",
     "evaluation": "benchmarks.evaluation",
     "evaluation-scale": "benchmarks.evaluation_scale",
+    "describing": "benchmarks.describing",
+    "gate": "benchmarks.gate",
     "real-sequences": "benchmarks.real_sequences",
     "training-speed": "benchmarks.training_speed",
     "sampling": "benchmarks.sampling",

@@ -4,7 +4,8 @@
 published ones: 3 x 1,000,000 verification rows, 10,000 retrieval queries, 20,000 distractors.
 A process of its own scores them, so that its peak memory is that of scoring; on 10, 20 and
 40 sequences, so that it shows how the cost grows. Beside it a twentieth of the pairs, of the
-queries (with the whole pool) and of the image sequences is scored one at a time.
+queries (with the whole pool) and of the image sequences is scored one at a time. Last, the
+same work as the pipeline does it, in Beam with one worker.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def run(work: str) -> Table:
             name = _name(number)
             np.save(f"{folder}/{name}.npy", evaluation.made_up(number, POINTS, DIMENSION))
         for sequences in GROWTH:
-            found = _measured(folder, sequences)
+            found = _measured(folder, sequences, "arrays")
             slow = _one_at_a_time(folder, sequences) if sequences == SEQUENCES else {}
             for task in TASK_NAMES:
                 ratio = f"{slow[task] / found[task]['wall']:.0f} x" if slow else ""
@@ -68,6 +69,9 @@ def run(work: str) -> Table:
             total = {key: sum(found[task][key] for task in TASK_NAMES) for key in ("wall", "cpu")}
             every = f"{sum(slow.values()) / total['wall']:.0f} x" if slow else ""
             table.add_row("", "all", "", f"{total['wall']:.1f}", f"{total['cpu']:.1f}", every, "")
+        beam = _measured(folder, SEQUENCES, "beam")["all"]
+        cells = (f"{beam['wall']:.1f}", f"{beam['cpu']:.1f}", "", f"{beam['peak']:,.0f}")
+        table.add_row("", "all, in Beam", "", *cells)
     return table
 
 
@@ -80,9 +84,9 @@ def _tasks(sequences: int) -> Tasks:
     return task_sources.draw(infos, TaskSettings())
 
 
-def _measured(folder: str, sequences: int) -> dict[str, dict[str, float]]:
+def _measured(folder: str, sequences: int, way: str) -> dict[str, dict[str, float]]:
     """Scores in a process of its own; by task `units`, `wall`, `cpu` and `peak` so far."""
-    command = [sys.executable, "-m", "benchmarks.evaluation_scale", folder, str(sequences)]
+    command = [sys.executable, "-m", "benchmarks.evaluation_scale", folder, str(sequences), way]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"scoring {sequences} sequences failed: {done.stderr.strip()[-500:]}")
@@ -103,6 +107,26 @@ def _score(folder: str, sequences: int) -> dict[str, dict[str, float]]:
             "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
     return found
+
+
+def _score_in_beam(folder: str, sequences: int) -> dict[str, dict[str, float]]:
+    import apache_beam as beam
+
+    from components.descriptor_evaluator.beam_tasks import ScoreTasks, WriteRows
+
+    tasks = _tasks(sequences)
+    stored = [(name, f"{folder}/{name}.npy") for name in tasks.names]
+    wall, cpu = time.perf_counter(), time.process_time()
+    tasks.save(folder, compress=False)
+    with beam.Pipeline() as pipeline:
+        rows = pipeline | beam.Create(stored) | ScoreTasks(tasks, folder)
+        _ = rows | WriteRows(f"{folder}/rows.jsonl", tasks)
+    found = {
+        "wall": time.perf_counter() - wall,
+        "cpu": time.process_time() - cpu,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    return {"all": found}
 
 
 def _units(tasks: Tasks, task: str) -> int:
@@ -141,8 +165,9 @@ def _every(table: Any) -> Any:
 
 def main() -> None:
     """Scores the descriptors of a folder and prints what it took as JSON."""
-    folder, sequences = itertools.islice(sys.argv, 1, 3)
-    print(json.dumps(_score(folder, int(sequences))))
+    folder, sequences, way = itertools.islice(sys.argv, 1, 4)
+    measure = _score_in_beam if way == "beam" else _score
+    print(json.dumps(measure(folder, int(sequences))))
 
 
 if __name__ == "__main__":

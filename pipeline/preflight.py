@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import gate_slices
 from pipeline.config import PipelineConfig
 from trainer import auto_plan
 from trainer.config import TrainerConfig
@@ -77,15 +78,19 @@ def check_data(config: PipelineConfig, folder: str) -> None:
     train, test = (
         [item for item in inputs if assigned.get(item.name) == name] for name in _SPLIT_NAMES
     )
+    most: int | None = None
     if settings.source == "strips":
         counts = {
             item.name: strips.count_patches(str(Path(item.files[0]).parent)) for item in inputs
         }
         _check_batches(config.training, train, counts)
         _check_tasks(config, {item.name: counts[item.name] for item in test})
+        most = sum(counts[item.name] for item in test)
     elif settings.max_points is not None:
         _check_batches(config.training, train, dict.fromkeys(assigned, settings.max_points))
+        most = settings.max_points * len(test)
     _check_gate(config, len({item.source for item in test}))
+    gate_slices.check(config.evaluation, {item.kind for item in test}, most)
 
 
 def _check_batches(
@@ -128,7 +133,7 @@ def _check_gate(config: PipelineConfig, sources: int) -> None:
     gate = evaluation.gate
     asked = {floor.task: "floors" for floor in gate.floors}
     asked |= dict.fromkeys(gate.production.tasks, "production.tasks")
-    asked |= dict.fromkeys(gate.baseline.tasks if gate.baseline else (), "baseline.tasks")
+    asked |= dict.fromkeys(gate.baseline.tasks_used if gate.baseline else (), "baseline.tasks")
     if "retrieval" in asked:
         raise UserError(
             f"evaluation.gate.{asked['retrieval']}: asks for retrieval, whose distractors come "

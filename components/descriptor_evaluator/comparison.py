@@ -19,7 +19,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from components.descriptor_evaluator import intervals
+from components.descriptor_evaluator.false_refusals import share_refused_if_equal
 from components.descriptor_evaluator.intervals import (
     BOOTSTRAP_SOURCES,
     PairedDifference,
@@ -36,6 +39,31 @@ from components.descriptor_evaluator.wording import (
     points,
     signed,
 )
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A slice that must not get worse than in production.
+
+    Attributes:
+        part: The slice.
+        delta: Loss that is still called "not worse".
+    """
+
+    part: Slice
+    delta: float
+
+
+def guards(rule: ProductionRule) -> tuple[Guard, ...]:
+    """Returns what is guarded: every task with every slice."""
+    return tuple(
+        Guard(
+            Slice(task, guarded.noise or "", guarded.kind or ""),
+            rule.delta if guarded.delta is None else guarded.delta,
+        )
+        for task in rule.tasks
+        for guarded in rule.slices
+    )
 
 
 def production_checks(
@@ -60,14 +88,40 @@ def production_checks(
     if production is None or not production.covers_the_same_units_as(candidate):
         sentence = "The production model was not scored on the candidate's units."
         return [Check("production", False, sentence)]
-    parts = _guarded(rule)
-    found = [compare(candidate, production, part, settings.metric, settings) for part in parts]
-    checks = []
-    for part, difference in zip(parts, found, strict=True):
-        checks.append(_point_check("production", "production", part, difference.mean, settings))
-        if rule.mode == "lower_bound":
-            checks.append(_bound_check(part, difference, settings))
-    return checks + _significance_checks(parts, found, settings)
+    found = [
+        compare(candidate, production, guard.part, settings.metric, settings)
+        for guard in guards(rule)
+    ]
+    return decide(found, settings)
+
+
+def decide(found: Sequence[PairedDifference], settings: GateSettings) -> list[Check]:
+    """Applies the rules of "not worse than production" to measured differences.
+
+    Args:
+        found: Candidate - production for each of `guards`.
+        settings: Thresholds.
+    """
+    guarded, checks = guards(settings.production), []
+    for guard, difference in zip(guarded, found, strict=True):
+        checks.append(_point_check("production", "production", guard, difference.mean, settings))
+        if settings.production.mode == "lower_bound":
+            checks.append(_bound_check(guard, difference, settings))
+    return checks + _significance_checks([guard.part for guard in guarded], found, settings)
+
+
+def stated_share(candidate: UnitTable, production: UnitTable, settings: GateSettings) -> float:
+    """Returns the share of equally good models that `production_checks` refuses; NaN: unknown."""
+    if not production.covers_the_same_units_as(candidate):
+        return math.nan
+    guarded, metric = guards(settings.production), settings.metric
+    totals = [
+        [table.totals(guard.part, metric) for table in (candidate, production)] for guard in guarded
+    ]
+    if any(ours.sources != theirs.sources for ours, theirs in totals):
+        return math.nan  # a verification slice without known influences has no sources
+    differences = [intervals.difference(ours, theirs) for ours, theirs in totals]
+    return share_refused_if_equal(differences, [guard.delta for guard in guarded], settings)
 
 
 def best_pushed_checks(
@@ -85,10 +139,10 @@ def best_pushed_checks(
         earlier: Rows of other models that were pushed, by what they are called.
         settings: Thresholds.
     """
-    parts = _guarded(settings.production)
+    guarded, metric = guards(settings.production), settings.metric
 
     def standing(table: UnitTable) -> float:
-        return math.fsum(table.mean(part, settings.metric) for part in parts) / len(parts)
+        return math.fsum(table.mean(guard.part, metric) for guard in guarded) / len(guarded)
 
     standings = {
         name: standing(table)
@@ -104,19 +158,11 @@ def best_pushed_checks(
         _point_check(
             "best_pushed",
             label,
-            part,
-            candidate.mean(part, settings.metric) - earlier[best].mean(part, settings.metric),
+            guard,
+            candidate.mean(guard.part, metric) - earlier[best].mean(guard.part, metric),
             settings,
         )
-        for part in parts
-    ]
-
-
-def _guarded(rule: ProductionRule) -> list[Slice]:
-    return [
-        Slice(task, guarded.noise or "", guarded.kind or "")
-        for task in rule.tasks
-        for guarded in rule.slices
+        for guard in guarded
     ]
 
 
@@ -128,7 +174,7 @@ def compare(
     ours, theirs = candidate.totals(part, metric), production.totals(part, metric)
     if not ours.sources or not theirs.sources:
         nan = math.nan
-        return PairedDifference(mean, nan, nan, nan, nan, 0, "none")
+        return PairedDifference(mean, nan, nan, nan, nan, nan, 0, "none")
     return paired_difference(
         ours,
         theirs,
@@ -139,10 +185,11 @@ def compare(
 
 
 def _point_check(
-    name: str, other: str, part: Slice, difference: float, settings: GateSettings
+    name: str, other: str, guard: Guard, difference: float, settings: GateSettings
 ) -> Check:
     """Compares means: how far the candidate may be below another model."""
-    delta, words = settings.production.delta, name_slice(part, settings.metric)
+    part, delta = guard.part, guard.delta
+    words = name_slice(part, settings.metric)
     passed = difference >= -delta - ROUNDING
     if not math.isfinite(difference):
         sentence = f"{words} has no value to compare with {other}."
@@ -155,22 +202,23 @@ def _point_check(
     return Check(name, passed, sentence, part, settings.metric, difference, -delta)
 
 
-def _bound_check(part: Slice, found: PairedDifference, settings: GateSettings) -> Check:
-    rule, words = settings.production, name_slice(part, settings.metric)
+def _bound_check(guard: Guard, found: PairedDifference, settings: GateSettings) -> Check:
+    rule, part = settings.production, guard.part
+    words = name_slice(part, settings.metric)
     if found.sources < rule.min_sources:
         sentence = (
             f"{words}: {found.sources} sources are too few for a lower bound (at least "
             f"{rule.min_sources}); evaluate on more sources or set "
             f"gate.production.mode to point."
         )
-        return Check("production", False, sentence, part, settings.metric, threshold=-rule.delta)
-    passed = found.lower > -rule.delta
+        return Check("production", False, sentence, part, settings.metric, threshold=-guard.delta)
+    passed = found.lower > -guard.delta
     sentence = (
         f"{words}: the {100 * rule.confidence:g} % lower bound of the difference to production "
         f"is {signed(found.lower)} over {found.sources} sources; it must be above "
-        f"{signed(-rule.delta)}."
+        f"{signed(-guard.delta)}."
     )
-    return Check("production", passed, sentence, part, settings.metric, found.lower, -rule.delta)
+    return Check("production", passed, sentence, part, settings.metric, found.lower, -guard.delta)
 
 
 def _significance_checks(

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.types import component_spec, standard_artifacts
 
 from components.descriptor_evaluator import executor
@@ -16,6 +17,7 @@ class DescriptorEvaluatorSpec(component_spec.ComponentSpec):
 
     PARAMETERS: ClassVar = {
         executor.SETTINGS_KEY: component_spec.ExecutionParameter(type=str),
+        executor.OFFICIAL_TASKS_KEY: component_spec.ExecutionParameter(type=str, optional=True),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
         executor.TASKS_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str, optional=True),
         executor.DESTINATION_STATE_KEY: component_spec.ExecutionParameter(type=str, optional=True),
@@ -44,7 +46,8 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
     Component `outputs` contains:
      - `evaluation`: Channel of type `standard_artifacts.ModelEvaluation`: `verdict.json`
        (`components.descriptor_evaluator.verdict`), `summary.json`, one JSON line per unit
-       under `unit_rows`, the tasks, and TFMA's results, which `tfma.load_eval_result` reads.
+       under `unit_rows`, the tasks, what a report shows (`exhibits.json`), and TFMA's
+       results, which `tfma.load_eval_result` reads.
      - `blessing`: Channel of type `standard_artifacts.ModelBlessing` with the file BLESSED or
        NOT_BLESSED and the properties that TFX's own Evaluator sets, so that the stock Pusher
        obeys it.
@@ -63,6 +66,7 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
         cache_dir: str | None = None,
         tasks_fingerprint: str = "",
         destination_state: str = "",
+        official_tasks: str | data_types.RuntimeParameter = "",
     ):
         """Builds the component.
 
@@ -80,6 +84,8 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
                 part of the cache key.
             destination_state: Changes with every push and rollback (the gate looks at earlier
                 pushed models, too); only part of the cache key.
+            official_tasks: Folder with published task files, in place of the settings' own; ""
+                leaves those.
         """
         super().__init__(
             spec=DescriptorEvaluatorSpec(
@@ -93,5 +99,6 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
                 cache_dir=cache_dir,
                 tasks_fingerprint=tasks_fingerprint,
                 destination_state=destination_state,
+                official_tasks=official_tasks,
             )
         )

@@ -23,7 +23,7 @@ SIGNATURE = "serving_default"
 INPUT, OUTPUT = "patches", "descriptors"
 IDENTITY_FILE = "descriptor.json"
 _IDENTITY_PLACE = "assets.extra"
-_BATCH = 1024
+_BATCH = 256  # larger ones leave the cache and are slower on a CPU
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ spaces are read.
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Mapping
 
@@ -118,7 +119,7 @@ def read_table(path: str) -> np.ndarray:
     Raises:
         UserError: When it is empty, ragged or not numeric.
     """
-    data = files.read_bytes(path)
+    data = files.read_bytes(path).removeprefix(codecs.BOM_UTF8)
     first = next((line for line in io.BytesIO(data) if line.strip()), b"").strip()
     if not first:
         raise UserError(f"{path}: is empty, expected one row of numbers per patch")
@@ -149,6 +150,6 @@ def _diagnose(data: bytes, delimiter: str | None, columns: int, error: Exception
             try:
                 float(cell)
             except ValueError:
-                found = repr(cell.strip()) if cell.strip() else "empty"
+                found = repr(cell.strip()[:40]) if cell.strip() else "empty"
                 return f"line {number}, column {place} is {found}, expected a number"
     return f"cannot be read as a table of numbers ({error})"

@@ -1,9 +1,8 @@
 """Describes image sequences in Beam and keeps the descriptors as files.
 
-Per descriptor and image sequence there is `<name>/<sequence>.npy` (float32 [16, N, D]) and
-`<name>/<sequence>.jsonl` (the rows of the matching task, which needs nothing but the
-sequence), or `<name>/<sequence>.failed` with a sentence. A model that cannot describe is a
-finding about the model, not an error of the run; a shard that cannot be read is one.
+Per descriptor and image sequence there is `<name>/<sequence>.npy` (float32 [16, N, D]) or
+`<name>/<sequence>.failed` with a sentence. A model that cannot describe is a finding about
+the model, not an error of the run; a shard that cannot be read is one.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from components.descriptor_evaluator import matching, rows_cache, tasks
-from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator import tasks
 from trainer.errors import UserError
 from trainer.manifest import SequenceEntry
 from trainer.progress import report
@@ -94,11 +92,9 @@ class DescribeSequence(beam.DoFn):
                 raise
             except Exception as error:
                 _log.exception("%s cannot describe %s", describer.name, entry.name)
-                _write_text(path + ".failed", _sentence(describer, entry, error))
+                write_text(path + ".failed", _sentence(describer, entry, error))
                 continue
-            rows = matching.rows_of_sequence(entry.name, entry.source, entry.kind, descriptors)
             _write_array(path + ".npy", descriptors)
-            _write_text(path + ".jsonl", rows_cache.rows_to_lines(rows))
         self._done += 1
         report("describing patches", self._done, self._total, entry.name)
         yield from ()
@@ -164,23 +160,24 @@ def read_patches(examples: str, entry: SequenceEntry, most: int | None = None) -
     return patches
 
 
-def matching_rows(folder: str, name: str, entries: Sequence[SequenceEntry]) -> list[UnitRow]:
-    """Returns the matching rows that `DescribeSequence` wrote for a descriptor.
+def described_paths(
+    folder: str, name: str, entries: Sequence[SequenceEntry]
+) -> list[tuple[str, str]]:
+    """Returns each image sequence's name and the file of its descriptors.
 
     Raises:
-        ModelError: When it could not describe a sequence.
+        ModelError: When `DescribeSequence` could not describe a sequence.
     """
     import tensorflow as tf
 
-    rows: list[UnitRow] = []
+    paths = []
     for entry in entries:
         path = posixpath.join(folder, name, entry.name)
         if tf.io.gfile.exists(path + ".failed"):
             with tf.io.gfile.GFile(path + ".failed", "r") as file:
                 raise ModelError(file.read())
-        with tf.io.gfile.GFile(path + ".jsonl", "r") as file:
-            rows.extend(rows_cache.rows_from_lines(file.read()))
-    return rows
+        paths.append((entry.name, path + ".npy"))
+    return paths
 
 
 class StoredDescriptors(Mapping[str, np.ndarray]):
@@ -229,7 +226,8 @@ def _write_array(path: str, values: np.ndarray) -> None:
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
 
-def _write_text(path: str, text: str) -> None:
+def write_text(path: str, text: str) -> None:
+    """Writes a text file, local or remote; its folder is made."""
     import tensorflow as tf
 
     tf.io.gfile.makedirs(posixpath.dirname(path))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from components.descriptor_evaluator import (
+    baselines,
     degeneracy,
     descriptor_files,
     matching,
     release,
     retrieval,
+    stored_result,
     summary,
     verification,
 )
@@ -65,25 +68,64 @@ def score(
     return rows
 
 
-def evaluate_release(
+@dataclass(frozen=True)
+class Subject:
+    """What is scored: exactly one of these is given.
+
+    Attributes:
+        model: SavedModel with our serving signature.
+        descriptors: CSV tree.
+        baseline: Name of a handmade descriptor.
+    """
+
+    model: str | None = None
+    descriptors: str | None = None
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        given = [value for value in (self.model, self.descriptors, self.baseline) if value]
+        if len(given) != 1:
+            raise UserError(
+                f"{len(given)} of --model, --descriptors and --baseline are given, expected one "
+                f"of them"
+            )
+        if self.baseline and self.baseline not in baselines.NAMES:
+            raise UserError(
+                f"there is no baseline '{self.baseline}', expected one of "
+                f"{', '.join(baselines.NAMES)}"
+            )
+
+
+@dataclass(frozen=True)
+class ReleaseScores:
+    """What descriptors scored on a patch release.
+
+    Attributes:
+        rows: Of each subject.
+        degeneracy: Measures of each subject.
+        tasks: What was compared.
+    """
+
+    rows: tuple[list[UnitRow], ...]
+    degeneracy: tuple[dict[str, Any], ...]
+    tasks: Tasks
+
+
+def score_release(
     data: str,
+    subjects: Sequence[Subject],
     *,
-    model: str | None = None,
-    descriptors: str | None = None,
-    baseline: str | None = None,
     split: str | None = None,
     splits_file: str | None = None,
     tasks_folder: str | None = None,
     which: Sequence[str] = TASK_NAMES,
     settings: TaskSettings | None = None,
-) -> dict[str, Any]:
-    """Scores a model, stored descriptors or a baseline on a patch release.
+) -> ReleaseScores:
+    """Scores descriptors on the same tasks of a patch release.
 
     Args:
-        data: Patch release; only names and numbers of patches are needed for `descriptors`.
-        model: SavedModel with our serving signature.
-        descriptors: CSV tree.
-        baseline: Name of a handmade descriptor. Exactly one of these three is given.
+        data: Patch release; only names and numbers of patches are needed for a CSV tree.
+        subjects: What is scored.
         split: Score the test list of this split; by default all image sequences.
         splits_file: Splits of the shape of HPatches' `splits.json`; by default the
             official ones.
@@ -91,6 +133,43 @@ def evaluate_release(
             holds those of one split); by default tasks are drawn.
         which: Tasks to score.
         settings: Sizes and seed of drawn tasks.
+
+    Raises:
+        UserError: When anything that was given cannot be used.
+    """
+    counts = release.counts_of_release(data)
+    names = release.choose_sequences(list(counts), split, splits_file, data)
+    drawn = tasks_folder is None and set(which) != {"matching"}
+    infos = release.describe_sequences(data, names, with_contrast=drawn)
+    tasks = _tasks(infos, split, tasks_folder, which, settings or TaskSettings())
+    rows, reports = [], []
+    for subject in subjects:  # one after the other: the descriptors of one are held at a time
+        found = _descriptors(data, infos, subject)
+        rows.append(score(found, tasks, which))
+        reports.append(degeneracy.measure(found))
+    return ReleaseScores(tuple(rows), tuple(reports), tasks)
+
+
+def evaluate_release(
+    data: str,
+    *,
+    model: str | None = None,
+    descriptors: str | None = None,
+    baseline: str | None = None,
+    which: Sequence[str] = TASK_NAMES,
+    rows_folder: str | None = None,
+    **chosen: Any,
+) -> dict[str, Any]:
+    """Scores a model, stored descriptors or a baseline on a patch release.
+
+    Args:
+        data: Patch release.
+        model: SavedModel with our serving signature.
+        descriptors: CSV tree.
+        baseline: Name of a handmade descriptor. Exactly one of these three is given.
+        which: Tasks to score.
+        rows_folder: New folder for the rows of all units (`stored_result`); None writes none.
+        **chosen: As `score_release` takes them.
 
     Returns:
         `summary.summarise`'s result, `data` (what was scored, how the tasks came about, the
@@ -100,35 +179,28 @@ def evaluate_release(
     Raises:
         UserError: When anything that was given cannot be used.
     """
-    given = [value for value in (model, descriptors, baseline) if value]
-    if len(given) != 1:
-        raise UserError(
-            f"{len(given)} of --model, --descriptors and --baseline are given, expected one of them"
-        )
-    counts = release.counts_of_release(data)
-    names = release.choose_sequences(list(counts), split, splits_file, data)
-    counts = {name: counts[name] for name in names}
-    drawn = tasks_folder is None and set(which) != {"matching"}
-    infos = release.describe_sequences(data, names, with_contrast=drawn)
-    tasks = _tasks(infos, split, tasks_folder, which, settings or TaskSettings())
-
-    found = _read(descriptors, infos) if descriptors else _describe(data, infos, model, baseline)
-    rows = score(found, tasks, which)
+    subject = Subject(model, descriptors, baseline)
+    if rows_folder is not None:
+        files.check_new_folder(rows_folder)
+    scores = score_release(data, [subject], which=which, **chosen)
+    (rows,), (report,), tasks = scores.rows, scores.degeneracy, scores.tasks
+    limits = degeneracy.DegeneracySettings()
     result = summary.summarise(rows)
-    report = degeneracy.measure(found)
     result = {task: result.get(task) for task in TASK_NAMES if task in which}
     result["data"] = {
         "release": data,
-        "split": split,
-        "scored": {"model": model, "descriptors": descriptors, "baseline": baseline},
+        "split": chosen.get("split"),
+        "scored": asdict(subject),
         "sequences": list(tasks.names),
         "sources": len(set(tasks.sources)),
         "points": int(sum(tasks.counts)),
         "tasks": _task_facts(tasks),
-        "degeneracy": report,
-        "notes": [*tasks.notes, *degeneracy.problems(report, degeneracy.DegeneracySettings())],
+        "degeneracy": report | {"thresholds": limits.model_dump()},
+        "notes": [*tasks.notes, *degeneracy.problems(report, limits)],
     }
     result["versions"] = versions()
+    if rows_folder is not None:
+        stored_result.write(rows_folder, rows, tasks, {"release": data, "scored": asdict(subject)})
     return result
 
 
@@ -187,20 +259,20 @@ def _refuse_trained(identity: dict[str, Any] | None, infos: Sequence[SequenceInf
     )
 
 
-def _describe(
-    data: str, infos: Sequence[SequenceInfo], model_path: str | None, baseline: str | None
+def _descriptors(
+    data: str, infos: Sequence[SequenceInfo], subject: Subject
 ) -> dict[str, np.ndarray]:
-    """Describes the image sequences one after the other, so that one's patches are held."""
-    from components.descriptor_evaluator import baselines, describe
+    """Reads or computes descriptors, of one image sequence's patches at a time."""
+    from components.descriptor_evaluator import describe
     from components.example_gen import strips
 
+    if subject.descriptors:
+        return _read(subject.descriptors, infos)
     model = None
-    if model_path:
+    if subject.model:
         # Before TensorFlow is loaded: a refusal should not take ten seconds.
-        _refuse_trained(describe.read_identity(model_path), infos)
-        model = describe.load_model(model_path)
-    elif baseline not in baselines.NAMES:
-        raise UserError(f"there is no baseline '{baseline}', expected {', '.join(baselines.NAMES)}")
+        _refuse_trained(describe.read_identity(subject.model), infos)
+        model = describe.load_model(subject.model)
     found: dict[str, np.ndarray] = {}
     for number, info in enumerate(infos):
         folder = files.join(data, info.name)
@@ -209,7 +281,7 @@ def _describe(
         if model is not None:
             found[info.name] = describe.describe_patches(model, patches)
         else:
-            found[info.name] = baselines.describe_sequence(str(baseline), patches)
+            found[info.name] = baselines.describe_sequence(str(subject.baseline), patches)
         progress.report("describing patches", number + 1, len(infos), info.name)
     return found
 

@@ -29,9 +29,12 @@ from components.descriptor_evaluator import (
     degeneracy,
     describe,
     earlier_models,
+    evaluate,
+    exhibits,
     gate,
     measuring,
     slicing,
+    stored_result,
     summary,
     thresholds,
     validation,
@@ -52,15 +55,16 @@ BASELINE_MODEL_KEY = "baseline_model"
 EVALUATION_KEY = "evaluation"
 BLESSING_KEY = "blessing"
 SETTINGS_KEY = "settings"
+OFFICIAL_TASKS_KEY = "official_tasks"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 CACHE_FOLDER_KEY = "cache_dir"
 TASKS_FINGERPRINT_KEY = "tasks_fingerprint"
 DESTINATION_STATE_KEY = "destination_state"
 
-CANDIDATE = "candidate"
+CANDIDATE = stored_result.CANDIDATE
 PRODUCTION = "production"
 SUMMARY_FILE = "summary.json"
-ROWS_FOLDER = "unit_rows"
+ROWS_FOLDER = stored_result.ROWS_FOLDER
 _ALWAYS_SHOWN = ("rootsift", measuring.SMOOTHED)
 
 _log = logging.getLogger(__name__)
@@ -80,8 +84,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict: `examples`, `model` and, if production is known, `baseline_model`.
             output_dict: `evaluation` and `blessing`.
-            exec_properties: `settings` (`EvaluationSettings` as JSON), `code_fingerprint`
-                and `cache_dir`.
+            exec_properties: `settings` (`EvaluationSettings` as JSON), `official_tasks` (in
+                place of the settings' own), `code_fingerprint` and `cache_dir`.
 
         Raises:
             UserError: When settings or examples cannot be used.
@@ -151,6 +155,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _baselines(settings),
         )
         _write_results(scored, output)
+        if settings.exhibits:
+            exhibits.write(
+                output, {name: item.facts[exhibits.FACT] for name, item in scored.items()}
+            )
+        stored_result.write_about(output, _about(bench, models[0]))
         tables = {name: UnitTable(item.rows) for name, item in scored.items()}
         leaks = [_leak(model, tasks) for model in models]
         earlier, remarks = _earlier(bench, tasks, models, destination)
@@ -209,11 +218,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 def _settings(exec_properties: dict[str, Any]) -> EvaluationSettings:
     try:
-        return EvaluationSettings.model_validate_json(exec_properties[SETTINGS_KEY])
+        settings = EvaluationSettings.model_validate_json(exec_properties[SETTINGS_KEY])
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "evaluation"
         raise UserError(f"evaluation settings, {place}: {first['msg']}") from error
+    given = exec_properties.get(OFFICIAL_TASKS_KEY)
+    return settings.model_copy(update={"official_tasks": given}) if given else settings
 
 
 def _models(input_dict: dict[str, list[types.Artifact]]) -> list[measuring.Candidate]:
@@ -291,7 +302,7 @@ def _earlier(
 
 def _baselines(settings: EvaluationSettings) -> tuple[str, ...]:
     """Returns the handmade descriptors that are scored: the usual two and the gate's."""
-    asked = settings.gate.baseline.names if settings.gate.baseline else ()
+    asked = settings.gate.baseline.compared if settings.gate.baseline else ()
     return tuple(dict.fromkeys((*_ALWAYS_SHOWN, *asked)))
 
 
@@ -329,6 +340,17 @@ def _write_results(scored: dict[str, Scored], output: str) -> None:
     content = summary.summarise(scored[CANDIDATE].rows)
     with tf.io.gfile.GFile(posixpath.join(output, SUMMARY_FILE), "w") as file:
         file.write(json.dumps(content, indent=1) + "\n")
+
+
+def _about(bench: measuring.Bench, candidate: measuring.Candidate) -> dict[str, Any]:
+    """Returns what the result is about, for comparisons and for readers."""
+    return {
+        "data_checksum": measuring.data_checksum(bench.entries("eval")),
+        "scored": {"model": candidate.path, "checksum": candidate.checksum},
+        "settings": bench.settings.model_dump(mode="json"),
+        "code_fingerprint": bench.code_fingerprint,
+        "versions": evaluate.versions(),
+    }
 
 
 def _bless(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from components.descriptor_evaluator.comparison import (
     best_pushed_checks,
     compare,
     production_checks,
+    stated_share,
 )
 from components.descriptor_evaluator.intervals import BOOTSTRAP_SOURCES, mean_interval
 from components.descriptor_evaluator.settings import (
@@ -92,12 +93,16 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
     ]
     if evidence.validation is not None:
         checks.append(evidence.validation.as_check(checks))
+    production = evidence.production_state
+    if evidence.production is not None:
+        share = stated_share(evidence.candidate, evidence.production, settings)
+        production = replace(production, refused_if_equal=share)
     return Verdict(
         checks=tuple(checks),
         table=result_table(evidence, settings, tasks),
-        production=evidence.production_state,
+        production=production,
         candidate_checksum=evidence.candidate_checksum,
-        notes=(*evidence.notes, *_source_notes(evidence, tasks)),
+        notes=(*evidence.notes, *_source_notes(evidence, tasks), *_refusal_notes(production)),
     )
 
 
@@ -147,6 +152,11 @@ def baseline_checks(evidence: Evidence, settings: GateSettings) -> list[Check]:
         for level, margin in rule.margins.items():
             part = Slice(task, "" if level == "mean" else level)
             checks.append(_baseline_check(evidence, settings.metric, rule.names, part, margin))
+    for item in rule.slices:
+        names = rule.names if item.over is None else (item.over,)
+        for task in rule.tasks if item.task is None else (item.task,):
+            part = Slice(task, item.noise or "", item.kind or "")
+            checks.append(_baseline_check(evidence, settings.metric, names, part, item.margin))
     return checks
 
 
@@ -241,3 +251,13 @@ def _source_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
             f"(at least {BOOTSTRAP_SOURCES} are wanted)."
         ]
     return []
+
+
+def _refusal_notes(production: Production) -> list[str]:
+    """Says how often the comparison refuses models that deserve no refusal."""
+    if not math.isfinite(production.refused_if_equal):
+        return []
+    return [
+        f"Of models exactly as good as production this comparison refuses about "
+        f"{100 * production.refused_if_equal:.0f} %."
+    ]

@@ -19,6 +19,7 @@ import apache_beam as beam
 import numpy as np
 
 from components.descriptor_evaluator import baselines as baseline_descriptors
+from components.descriptor_evaluator import exhibits
 from components.descriptor_evaluator import tasks as task_drawing
 from components.descriptor_evaluator.descriptor_store import (
     Describer,
@@ -26,13 +27,19 @@ from components.descriptor_evaluator.descriptor_store import (
     ModelError,
     ReferenceContrast,
     StoredDescriptors,
-    matching_rows,
+    described_paths,
     read_array,
     read_patches,
 )
-from components.descriptor_evaluator.rows_cache import RowsCache, Scored, entry_key
+from components.descriptor_evaluator.rows_cache import (
+    RowsCache,
+    Scored,
+    entry_key,
+    rows_from_lines,
+)
 from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.task_tables import Tasks
+from components.descriptor_evaluator.unit_rows import UnitRow
 from components.example_gen.patch_set import PatchSet
 from components.user_errors import find_user_error
 from trainer import manifest, progress
@@ -45,6 +52,7 @@ _log = logging.getLogger(__name__)
 _MACHINERY = re.compile(
     r"\[Errno \d+\]|\w*(?:OSError|IOError|MemoryError|ResourceExhaustedError)[:(]"
 )
+_IN_BEAM = re.compile(r"^(.+) \[while running ", re.MULTILINE)  # the sentence in Beam's account
 
 
 class RunError(RuntimeError):
@@ -166,7 +174,7 @@ def score_all(
         parameters = {"sigma": smoothing_sigma(bench)} if name == SMOOTHED else {}
         describer = Describer(name, baseline=name, parameters=tuple(parameters.items()))
         wanted[name] = describer, _key(bench, tasks, name, parameters)
-    found = {name: bench.cache.get(key) for name, (_, key) in wanted.items()}
+    found = {name: _kept(bench, key) for name, (_, key) in wanted.items()}
     missing = [describer for name, (describer, _) in wanted.items() if found[name] is None]
     if missing:
         entries, folder = bench.entries("eval"), posixpath.join(bench.folder, "descriptors")
@@ -240,6 +248,14 @@ def _key(bench: Bench, tasks: Tasks, descriptor: str, parameters: dict[str, Any]
     )
 
 
+def _kept(bench: Bench, key: str) -> Scored | None:
+    """Returns what is kept of a descriptor, if it holds all that is wanted now."""
+    scored = bench.cache.get(key)
+    if scored is None or (bench.settings.exhibits and exhibits.FACT not in scored.facts):
+        return None
+    return scored
+
+
 def _best_sigma(bench: Bench, entries: Sequence[SequenceEntry]) -> float:
     points = bench.settings.smoothing_points
     patch_sets = [
@@ -294,17 +310,38 @@ def _score(bench: Bench, tasks: Tasks, name: str) -> Scored:
     Raises:
         ModelError: When it could not be described or scored.
     """
-    from components.descriptor_evaluator import degeneracy, evaluate
+    from components.descriptor_evaluator import degeneracy
 
     folder, entries = posixpath.join(bench.folder, "descriptors"), bench.entries("eval")
-    rows = matching_rows(folder, name, entries)  # also tells when a sequence failed
-    rows = rows if "matching" in bench.settings.tasks else []
+    stored = described_paths(folder, name, entries)  # also tells when a sequence failed
     descriptors = StoredDescriptors(posixpath.join(folder, name), [entry.name for entry in entries])
-    others = tuple(task for task in bench.settings.tasks if task != "matching")
     with _failing_as_model(name):
         report = degeneracy.measure(descriptors)
-        rows += evaluate.score(descriptors, tasks, which=others) if others else []
-    return Scored(tuple(rows), {"degeneracy": report})
+        rows = _score_stored(bench, tasks, stored, posixpath.join(folder, f"{name}.jsonl"))
+    facts = {"degeneracy": report}
+    if bench.settings.exhibits:
+        facts[exhibits.FACT] = exhibits.choose(descriptors, tasks, rows)
+    return Scored(rows, facts)
+
+
+def _score_stored(
+    bench: Bench, tasks: Tasks, stored: Sequence[tuple[str, str]], target: str
+) -> tuple[UnitRow, ...]:
+    """Scores stored descriptors in Beam, whose workers write the rows to `target`."""
+    import tensorflow as tf
+
+    from components.descriptor_evaluator.beam_tasks import ScoreTasks, WriteRows
+
+    tasks.save(posixpath.dirname(target), compress=False)
+    with bench.make_pipeline() as pipeline:
+        _ = (
+            pipeline
+            | "Descriptors" >> beam.Create(list(stored))
+            | "Score" >> ScoreTasks(tasks, posixpath.dirname(target), bench.settings.tasks)
+            | "Write" >> WriteRows(target, tasks)
+        )
+    with tf.io.gfile.GFile(target, "r") as file:
+        return rows_from_lines(file.read())
 
 
 @contextlib.contextmanager
@@ -314,7 +351,13 @@ def _failing_as_model(name: str) -> Iterator[None]:
     except (MemoryError, OSError):
         raise
     except Exception as error:
+        user_error = find_user_error(error)
+        if user_error is not None:
+            raise user_error from error
+        if is_machinery(error):
+            raise RunError(f"scoring {name} failed: {error}") from error
         _log.exception("scoring %s failed", name)
+        told = _IN_BEAM.findall(str(error)) or [str(error)]
         raise ModelError(
-            f"Scoring the {name} model failed ({type(error).__name__}: {error})."
+            f"Scoring the {name} model failed ({type(error).__name__}: {told[-1]})."
         ) from error

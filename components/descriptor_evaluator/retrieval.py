@@ -236,18 +236,38 @@ def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:
     if tasks.queries is None or tasks.distractors is None:
         return []
     pool = tasks.gather_references(descriptors, tasks.distractors)
-    group = np.array([tasks.groups.index(name) for name in tasks.groups])
-    owner, asked = group[tasks.distractors.sequence], group[tasks.queries.sequence]
+    asked = _group_numbers(tasks)[tasks.queries.sequence]
     rows: list[UnitRow] = []
     present = np.unique(asked)
-    for number, label in enumerate(present):
-        places = np.flatnonzero(asked == label)
-        views = tasks.gather_views(descriptors, tasks.queries, places)
-        targets = views[:, 1:].reshape(len(places), len(NOISES), TARGETS, views.shape[-1])
-        found = score_queries(views[:, 0], targets, pool[owner != label], tasks.pool_sizes)
-        rows += _rows(tasks, places, found)
+    for number, group in enumerate(present):
+        rows += rows_of_queries(descriptors, tasks, np.flatnonzero(asked == group), pool)
         progress.report("scoring retrieval", number + 1, len(present))
     return rows
+
+
+def rows_of_queries(
+    descriptors: Mapping[str, np.ndarray], tasks: Tasks, places: np.ndarray, pool: np.ndarray
+) -> list[UnitRow]:
+    """Scores some queries of one group; one row per query and noise level.
+
+    Args:
+        descriptors: float32 [16, N, D] of (at least) the queries' image sequences.
+        tasks: Queries and distractors.
+        places: Which queries, at least one.
+        pool: float32 [M, D], all distractors in file order.
+    """
+    assert tasks.queries is not None and tasks.distractors is not None
+    group = _group_numbers(tasks)
+    others = group[tasks.distractors.sequence] != group[tasks.queries.sequence[places[0]]]
+    views = tasks.gather_views(descriptors, tasks.queries, places)
+    targets = views[:, 1:].reshape(len(places), len(NOISES), TARGETS, views.shape[-1])
+    found = score_queries(views[:, 0], targets, pool[others], tasks.pool_sizes)
+    return _rows(tasks, places, found)
+
+
+def _group_numbers(tasks: Tasks) -> np.ndarray:
+    """Returns the number of each image sequence's group, int [sequences]."""
+    return np.array([tasks.groups.index(name) for name in tasks.groups])
 
 
 def _rows(tasks: Tasks, places: np.ndarray, found: RetrievalScores) -> list[UnitRow]:

@@ -7,7 +7,6 @@ absent or damaged, and both mean "score again".
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import posixpath
@@ -59,7 +58,7 @@ def entry_key(
 
 def rows_to_lines(rows: Sequence[UnitRow]) -> str:
     """Serializes rows as JSON lines; numbers come back bit for bit."""
-    return "".join(json.dumps(dataclasses.asdict(row), sort_keys=True) + "\n" for row in rows)
+    return "".join(json.dumps(vars(row), sort_keys=True) + "\n" for row in rows)
 
 
 def rows_from_lines(text: str) -> tuple[UnitRow, ...]:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from components.descriptor_evaluator.degeneracy import DegeneracySettings
-from components.descriptor_evaluator.tasks import TaskSettings
+from components.descriptor_evaluator.tasks import POOL_SIZES, TaskSettings
 from trainer.settings import Settings
 
 TaskName = Literal["verification", "matching", "retrieval"]
@@ -19,6 +19,8 @@ BaselineName = Literal["rootsift", "rootsift-smoothed", "sift", "pixels"]
 Noise = Literal["e", "h", "t"]
 Kind = Literal["i", "v"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
+Delta = Annotated[float, Field(ge=0.0, le=0.2)]
 
 TASK_NAMES: tuple[TaskName, ...] = ("verification", "matching", "retrieval")
 MAIN_METRIC = "ap"
@@ -26,8 +28,9 @@ ROUNDING = 1e-12  # two means that should be exactly a threshold apart are not, 
 _METRICS = {
     "verification": r"(ap|auc)(_tie_safe)?",
     "matching": r"ap(_tie_safe)?|success_rate",
-    "retrieval": r"ap(_tie_safe|@\d+)?",
+    "retrieval": rf"ap(_tie_safe)?|ap@({'|'.join(map(str, POOL_SIZES))})",
 }
+_NO_KIND = "verification pairs cross sequences and have no kind"
 
 
 class Floor(Settings):
@@ -56,10 +59,26 @@ class Floor(Settings):
                 f"{_METRICS[self.task]}"
             )
         if self.task == "verification" and self.kind:
-            raise ValueError(
-                "verification pairs cross sequences and have no kind; leave `kind` out"
-            )
+            raise ValueError(f"{_NO_KIND}; leave `kind` out")
         return self
+
+
+class BaselineSlice(Settings):
+    """A margin over a baseline on a part of the data.
+
+    Attributes:
+        over: The baseline; without it, the better of the rule's `names`.
+        task: Only this task; without it, each of the rule's `tasks`.
+        noise: Only this noise level; without it, all three.
+        kind: Only `i_` or only `v_` sequences; without it, both.
+        margin: Smallest difference candidate - baseline that passes.
+    """
+
+    over: BaselineName | None = None
+    task: TaskName | None = None
+    noise: Noise | None = None
+    kind: Kind | None = None
+    margin: Difference
 
 
 class BaselineRule(Settings):
@@ -71,6 +90,12 @@ class BaselineRule(Settings):
         margins: Smallest difference that passes: for the `mean` over the noise levels and
             for single levels. By default the mean may not be below the baseline and easy
             may be at most 1 mAP below.
+        slices: More margins, for parts by noise level and kind or over one baseline.
+
+    Example:
+        >>> rule = BaselineRule(slices=[{"over": "pixels", "kind": "v", "margin": 0.1}])
+        >>> rule.compared
+        ('rootsift', 'rootsift-smoothed', 'pixels')
     """
 
     names: Annotated[tuple[BaselineName, ...], Field(min_length=1)] = (
@@ -78,10 +103,28 @@ class BaselineRule(Settings):
         "rootsift-smoothed",
     )
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("matching", "retrieval")
-    margins: Annotated[
-        dict[Literal["mean", "e", "h", "t"], Annotated[float, Field(ge=-1.0, le=1.0)]],
-        Field(min_length=1),
-    ] = Field(default={"mean": 0.0, "e": -0.01})
+    margins: Annotated[dict[Literal["mean", "e", "h", "t"], Difference], Field(min_length=1)] = (
+        Field(default={"mean": 0.0, "e": -0.01})
+    )
+    slices: tuple[BaselineSlice, ...] = ()
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """All baselines that have to be scored."""
+        single = (part.over for part in self.slices if part.over is not None)
+        return tuple(dict.fromkeys((*self.names, *single)))
+
+    @property
+    def tasks_used(self) -> tuple[TaskName, ...]:
+        """All tasks that have to be scored."""
+        return tuple(dict.fromkeys((*self.tasks, *(p.task for p in self.slices if p.task))))
+
+    @model_validator(mode="after")
+    def _known(self) -> BaselineRule:
+        for part in self.slices:
+            if part.kind and "verification" in ((part.task,) if part.task else self.tasks):
+                raise ValueError(f"{_NO_KIND}; give the slice another task or no kind")
+        return self
 
 
 class GuardedSlice(Settings):
@@ -90,10 +133,12 @@ class GuardedSlice(Settings):
     Attributes:
         noise: Only this noise level; without it, all three.
         kind: Only `i_` or only `v_` sequences; without it, both.
+        delta: Loss that is still called "not worse" here; without it, the rule's.
     """
 
     noise: Noise | None = None
     kind: Kind | None = None
+    delta: Delta | None = None
 
 
 class ProductionRule(Settings):
@@ -115,7 +160,7 @@ class ProductionRule(Settings):
     """
 
     mode: Literal["lower_bound", "point"] = "lower_bound"
-    delta: Annotated[float, Field(ge=0.0, le=0.2)] = 0.01
+    delta: Delta = 0.01
     min_sources: Annotated[int, Field(ge=8)] = 10
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("matching", "retrieval")
     slices: Annotated[tuple[GuardedSlice, ...], Field(min_length=1)] = (GuardedSlice(),)
@@ -125,9 +170,7 @@ class ProductionRule(Settings):
     @model_validator(mode="after")
     def _known(self) -> ProductionRule:
         if "verification" in self.tasks and any(part.kind for part in self.slices):
-            raise ValueError(
-                "verification pairs cross sequences and have no kind; guard kinds of other tasks"
-            )
+            raise ValueError(f"{_NO_KIND}; guard kinds of other tasks")
         return self
 
 
@@ -174,6 +217,8 @@ class EvaluationSettings(Settings):
         smoothing_sigmas: Blurs (pixels on the 65 px patch) among which `rootsift-smoothed`
             takes the one with the best matching mAP on the validation sequences.
         smoothing_points: Most patch sequences per validation sequence used for that choice.
+        exhibits: Whether to choose, while descriptors are at hand, what the report shows of
+            them (curves, worst matches, a map); it changes no score.
         gate: When the model is blessed.
     """
 
@@ -185,6 +230,7 @@ class EvaluationSettings(Settings):
         tuple[Annotated[float, Field(gt=0.0, le=10.0)], ...], Field(min_length=1)
     ] = (2.5, 3.0, 3.5)
     smoothing_points: Annotated[int, Field(ge=10)] = 200
+    exhibits: bool = True
     gate: GateSettings = GateSettings()
 
     @model_validator(mode="after")
@@ -192,7 +238,7 @@ class EvaluationSettings(Settings):
         asked = {floor.task: "floors" for floor in self.gate.floors}
         asked |= dict.fromkeys(self.gate.production.tasks, "production")
         if self.gate.baseline:
-            asked |= dict.fromkeys(self.gate.baseline.tasks, "baseline")
+            asked |= dict.fromkeys(self.gate.baseline.tasks_used, "baseline")
         for task, where in asked.items():
             if task not in self.tasks:
                 raise ValueError(

@@ -12,6 +12,7 @@ from components.descriptor_evaluator.unit_rows import UnitRow
 from trainer.variants import KINDS, NOISES
 
 PAIR_SETS = ("inter", "intra")
+TIE_SAFE = "_tie_safe"  # ends the names of such metrics
 
 Value = float | None  # None where there is nothing to average, or NaN within
 
@@ -21,17 +22,21 @@ def summarise(rows: Iterable[UnitRow]) -> dict[str, Any]:
 
     Verification: `mean` is over the imbalanced precisions of all pair sets and noise levels.
     Matching: flat means over image pairs per noise level, then their mean. Retrieval: means
-    over queries per noise level and pool size, then their mean.
+    over queries per noise level and pool size, then their mean. `by_kind` holds means over
+    illumination and viewpoint sequences apart, `tie_safe` what is left when ties count against
+    the descriptors.
 
     Args:
         rows: Rows of any tasks.
 
     Returns:
         `{"verification": {"balanced": {"inter": {"e", "h", "t"}, "intra": {...}},
-        "imbalanced": {...}, "mean"}, "matching": {"e", "h", "t", "mean", "success_rate":
-        {"e", "h", "t", "mean"}, "by_kind": {"i": {"e", "h", "t", "mean"}, ...}},
-        "retrieval": {"e": {"100": ..., ...}, "h", "t", "mean"}}` with only the tasks and
-        kinds that have rows. Fractions; None in the place of NaN and of an absent pair set.
+        "imbalanced": {...}, "mean", "tie_safe": {"balanced", "imbalanced", "mean"}},
+        "matching": {"e", "h", "t", "mean", "success_rate": {"e", "h", "t", "mean"},
+        "by_kind": {"i": {"e", "h", "t", "mean"}, ...}, "tie_safe": {"e", "h", "t", "mean"}},
+        "retrieval": {"e": {"100": ..., ...}, "h", "t", "mean", "by_noise": {"e", "h", "t",
+        "mean"}, "by_kind", "tie_safe"}}` with only the tasks and kinds that have rows.
+        Fractions; None in the place of NaN and of an absent pair set.
     """
     by_task: dict[str, list[UnitRow]] = {}
     for row in rows:
@@ -57,16 +62,21 @@ def _verification(rows: Sequence[UnitRow]) -> dict[str, Any]:
             for name, chosen in found.items()
         }
 
-    imbalanced = by_set("ap")
-    values = [value for part in imbalanced.values() if part for value in part.values()]
-    return {"balanced": by_set("auc"), "imbalanced": imbalanced, "mean": _mean(values)}
+    def part(suffix: str) -> dict[str, Any]:
+        imbalanced = by_set(f"ap{suffix}")
+        values = [value for part in imbalanced.values() if part for value in part.values()]
+        return {
+            "balanced": by_set(f"auc{suffix}"), "imbalanced": imbalanced, "mean": _mean(values),
+        }  # fmt: skip
+
+    return part("") | {"tie_safe": part(TIE_SAFE)}
 
 
 def _matching(rows: Sequence[UnitRow]) -> dict[str, Any]:
-    kinds = {kind: [row for row in rows if row.kind == kind] for kind in KINDS}
     return _by_noise(rows, "ap") | {
         "success_rate": _by_noise(rows, "success_rate"),
-        "by_kind": {kind: _by_noise(chosen, "ap") for kind, chosen in kinds.items() if chosen},
+        "by_kind": _by_kind(rows),
+        "tie_safe": _by_noise(rows, f"ap{TIE_SAFE}"),
     }
 
 
@@ -82,7 +92,16 @@ def _retrieval(rows: Sequence[UnitRow]) -> dict[str, Any]:
             for size, value in zip(sizes, means, strict=True)
         }
     result["mean"] = _mean(value for noise in NOISES for value in result[noise].values())
-    return result
+    return result | {
+        "by_noise": _by_noise(rows, "ap"),
+        "by_kind": _by_kind(rows),
+        "tie_safe": _by_noise(rows, f"ap{TIE_SAFE}"),
+    }
+
+
+def _by_kind(rows: Sequence[UnitRow]) -> dict[str, dict[str, Value]]:
+    kinds = {kind: [row for row in rows if row.kind == kind] for kind in KINDS}
+    return {kind: _by_noise(chosen, "ap") for kind, chosen in kinds.items() if chosen}
 
 
 def _by_noise(rows: Sequence[UnitRow], metric: str, mean: bool = True) -> dict[str, Value]:

@@ -115,19 +115,26 @@ class Tasks:
     def gather_views(
         self, descriptors: Mapping[str, np.ndarray], points: Points, places: np.ndarray
     ) -> np.ndarray:
-        """Returns all 16 descriptors of some points, float32 [len(places), 16, D]."""
+        """Returns all 16 descriptors of some points, float32 [len(places), 16, D].
+
+        At least one place; only the descriptors of the points' sequences are looked at.
+        """
         variants = np.arange(1 + len(NOISES) * TARGETS)
         assert variants[-1] == variant_index(NOISES[-1], TARGETS)
         return self._gather(descriptors, points, places, variants)
 
-    def save(self, folder: str) -> str:
-        """Writes `tasks.npz` (whole or not at all) and returns its path."""
+    def save(self, folder: str, compress: bool = True) -> str:
+        """Writes `tasks.npz` (whole or not at all) and returns its path.
+
+        The published tables take seconds to compress; what is soon deleted need not be.
+        """
         from components.example_gen import files
 
         header = {name: getattr(self, name) for name in _LISTS} | {"origin": self.origin}
         text = json.dumps(header | {"version": _VERSION})
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, header=np.frombuffer(text.encode(), np.uint8), **self._arrays())
+        write = np.savez_compressed if compress else np.savez
+        write(buffer, header=np.frombuffer(text.encode(), np.uint8), **self._arrays())
         path = posixpath.join(folder, FILE_NAME)
         files.write_bytes(path, buffer.getvalue())
         return path
@@ -164,7 +171,7 @@ class Tasks:
         variants: np.ndarray,
     ) -> np.ndarray:
         sequence, index = points.sequence[places], points.index[places]
-        dimension = descriptors[self.names[0]].shape[-1]
+        dimension = descriptors[self.names[sequence[0]]].shape[-1]
         result = np.empty((len(places), len(variants), dimension), np.float32)
         for number in np.unique(sequence):
             rows = np.flatnonzero(sequence == number)

@@ -297,9 +297,17 @@ def _read_table(path: str, names: tuple[str, ...], columns: dict[str, Any]) -> l
     try:
         table = pd.read_csv(io.BytesIO(data), skipinitialspace=True, keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:
+        why = " ".join(str(error).split())  # pandas ends it with a new line
         raise UserError(
-            f"{path}: is no CSV table ({error}); expected columns {','.join(names)}"
+            f"{path}: is no CSV table ({why}); expected columns {','.join(names)}"
         ) from error
+    if len(table) and not isinstance(
+        table.index, pd.RangeIndex
+    ):  # pandas took the first field for a label
+        raise UserError(
+            f"{path}: its rows have more fields than its header, expected {','.join(names)}; give "
+            f"a task file as HPatches publishes it"
+        )
     if sorted(map(str, table.columns)) != sorted(names):
         raise UserError(
             f"{path}: has the columns {','.join(map(str, table.columns))}, expected "

@@ -131,17 +131,26 @@ def _add_change_thresholds(mean: config_pb2.MetricConfig, settings: GateSettings
             threshold = _add_slice(
                 mean, task=task, metric=settings.metric, noise=part.noise, kind=part.kind
             ).change_threshold
-            threshold.absolute.value = -rule.delta - ROUNDING
+            delta = rule.delta if part.delta is None else part.delta
+            threshold.absolute.value = -delta - ROUNDING
             threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
 
 
 def _add_baseline_thresholds(
     mean: config_pb2.MetricConfig, baseline: str, settings: GateSettings
 ) -> None:
-    rule = settings.baseline
-    if rule is None or baseline not in rule.names:
+    rule, metric = settings.baseline, settings.metric
+    if rule is None:
         return
-    for task in rule.tasks:
-        for level, margin in rule.margins.items():
-            noise = None if level == "mean" else level
-            _add_floor(mean, margin, task=task, metric=settings.metric, noise=noise)
+    if baseline in rule.names:
+        for task in rule.tasks:
+            for level, margin in rule.margins.items():
+                noise = None if level == "mean" else level
+                _add_floor(mean, margin, task=task, metric=metric, noise=noise)
+    for part in rule.slices:
+        if baseline not in (rule.names if part.over is None else (part.over,)):
+            continue
+        for task in rule.tasks if part.task is None else (part.task,):
+            _add_floor(
+                mean, part.margin, task=task, metric=metric, noise=part.noise, kind=part.kind
+            )

@@ -7,9 +7,10 @@
      "summary": "one sentence",
      "reasons": ["one sentence per failed check: threshold, slice, by how much", ...],
      "notes": ["one sentence per remark that refuses nothing", ...],
-     "production": {"status": "none|identical|compared", "checksum": ""},
+     "production": {"status": "none|identical|compared", "checksum": "",
+                    "refused_if_equal": 0.05},
      "candidate": {"checksum": ""},
-     "checks": [{"name": "floor|baseline|production|degeneracy|tfma|evaluation",
+     "checks": [{"name": "floor|baseline|production|best_pushed|degeneracy|tfma|evaluation",
                  "slice": {"task": "", "noise": "", "kind": ""},   # "" is "all"
                  "metric": "ap", "value": 0.7, "threshold": 0.5, "margin": 0.2,
                  "passed": true, "sentence": ""}, ...],
@@ -19,9 +20,10 @@
                 "production": 0.69,
                 "change": {"mean": 0.01, "low": -0.01, "high": 0.03} or null}, ...]}
 
-`margin` is value minus threshold: how far above (or, negative, below) the check was. `low`
-and `high` are the ends of the two-sided 95 % interval over sources, `change` is candidate
-minus production, paired over sources.
+`margin` is value minus threshold: how far above (or, negative, below) the check was.
+`refused_if_equal` is the share of models exactly as good as production that the comparison
+would refuse (see `false_refusals`). `low` and `high` are the ends of the two-sided 95 %
+interval over sources, `change` is candidate minus production, paired over sources.
 """
 
 from __future__ import annotations
@@ -115,10 +117,13 @@ class Production:
         status: `none` (nothing in production yet), `identical` (the same model) or
             `compared`.
         checksum: Of the model in production.
+        refused_if_equal: Share of equally good models that the comparison refuses; NaN when
+            that is not known.
     """
 
     status: str = "none"
     checksum: str = ""
+    refused_if_equal: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -189,7 +194,7 @@ class Verdict:
             verdict = cls(
                 checks=tuple(_check(item) for item in content["checks"]),
                 table=tuple(_table_row(item) for item in content["table"]),
-                production=Production(**content["production"]),
+                production=_production(content["production"]),
                 candidate_checksum=content["candidate"]["checksum"],
                 notes=tuple(content["notes"]),
             )
@@ -243,6 +248,11 @@ def _check(item: dict[str, Any]) -> Check:
     values = {key: value for key, value in item.items() if key != "margin"}
     values["slice"] = Slice(**values["slice"])
     return Check(**_with_nan(values, ("value", "threshold")))
+
+
+def _production(item: dict[str, Any]) -> Production:
+    values = {"refused_if_equal": None, **item}  # verdicts of earlier versions lack it
+    return Production(**_with_nan(values, ("refused_if_equal",)))
 
 
 def _table_row(item: dict[str, Any]) -> TableRow:

@@ -30,6 +30,7 @@ from trainer import progress
 from trainer.variants import NOISES, TARGETS
 
 TASK = "verification"
+NEGATIVES = ("inter", "intra")  # sets of negative pairs, in the order of the rows
 _BLOCK = 4096  # pairs per step: both sides stay in the cache
 
 
@@ -106,31 +107,45 @@ def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:
     """
     if tasks.positives is None:
         return []
-    sets = {"inter": tasks.inter, "intra": tasks.intra}
-    total = 1 + sum(pairs is not None for pairs in sets.values())
-    sources, of_sequence = np.unique(np.array(tasks.sources), return_inverse=True)
+    sets = [name for name in NEGATIVES if getattr(tasks, name) is not None]
     positive = pair_distances(descriptors, tasks.names, tasks.positives)
+    progress.report("scoring verification", 1, 1 + len(sets))
+    rows: list[UnitRow] = []
+    for number, name in enumerate(sets, start=1):
+        negative = pair_distances(descriptors, tasks.names, getattr(tasks, name))
+        rows += rows_of_pair_set(name, negative, positive, tasks)
+        progress.report("scoring verification", 1 + number, 1 + len(sets))
+    return rows
+
+
+def rows_of_pair_set(
+    name: str, negative: np.ndarray, positive: np.ndarray, tasks: Tasks
+) -> list[UnitRow]:
+    """Scores a set of negative pairs against the positive ones; one row per noise level.
+
+    Args:
+        name: `inter` or `intra`.
+        negative: float32 [3, n] distances of `tasks`' pairs of that name.
+        positive: float32 [3, n] distances of the positive pairs.
+        tasks: Pairs and the sources of their sequences.
+    """
+    assert tasks.positives is not None
+    sources, of_sequence = np.unique(np.array(tasks.sources), return_inverse=True)
     fifth = _fifth(positive[0])
     touched_by_positive = _touched(tasks.positives, of_sequence)[:, :fifth]
-    progress.report("scoring verification", 1, total)
+    touched_by_negative = _touched(getattr(tasks, name), of_sequence)
     rows: list[UnitRow] = []
-    for name, pairs in sets.items():
-        if pairs is None:
-            continue
-        negative = pair_distances(descriptors, tasks.names, pairs)
-        touched_by_negative = _touched(pairs, of_sequence)
-        for level, noise in enumerate(NOISES):
-            metrics = score_distances(negative[level], positive[level])
-            values = precision_without_each(
-                negative[level],
-                positive[level, :fifth],
-                touched_by_negative,
-                touched_by_positive,
-                len(sources),
-            )
-            without = dict(zip(sources.tolist(), values.tolist(), strict=True))
-            rows.append(UnitRow(TASK, noise, "u", "", "", name, metrics, without))
-        progress.report("scoring verification", 1 + len(rows) // len(NOISES), total)
+    for level, noise in enumerate(NOISES):
+        metrics = score_distances(negative[level], positive[level])
+        values = precision_without_each(
+            negative[level],
+            positive[level, :fifth],
+            touched_by_negative,
+            touched_by_positive,
+            len(sources),
+        )
+        without = dict(zip(sources.tolist(), values.tolist(), strict=True))
+        rows.append(UnitRow(TASK, noise, "u", "", "", name, metrics, without))
     return rows
 
 

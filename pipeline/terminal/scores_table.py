@@ -12,6 +12,7 @@ from rich.text import Text
 from trainer.variants import NOISE_NAMES, NOISES
 
 _KINDS = {"i": "illumination", "v": "viewpoint", "u": "unspecified"}
+_TIE_SAFE = "ties counted against"
 _Row = tuple[str, Mapping[str, float | None], float | None]
 
 
@@ -35,6 +36,7 @@ def print_scores(console: Console, result: Mapping[str, Any]) -> None:
             table.add_row(task if number == 0 else "", measure, *cells)
         table.add_section()
     console.print(table)
+    console.print(_health(result["data"]["degeneracy"]), soft_wrap=True)
     for note in result["data"].get("notes", ()):
         console.print(Text(note, style="yellow"), soft_wrap=True)
 
@@ -46,24 +48,52 @@ def _title(data: Mapping[str, Any]) -> str:
     )
 
 
+def _health(found: Mapping[str, Any]) -> str:
+    """Says what the degeneracy check measured, and against what."""
+    limits = found["thresholds"]
+    parts = [
+        f"{found['dimension']} numbers",
+        f"{100 * found['distinct_share']:.1f} % distinct and "
+        f"{100 * found['distinct_share_float16']:.1f} % as float16 (at least "
+        f"{100 * limits['min_distinct']:g} %)",
+        f"spread {found['spread']:.3g} of their length (at least {limits['min_spread']:g})",
+        f"{100 * found['non_finite_share']:.3g} % not finite (at most "
+        f"{100 * limits['max_non_finite']:g} %)",
+    ]
+    if found["matching_ap"]:
+        kept = found["matching_ap_float16"] / found["matching_ap"]
+        parts.append(
+            f"float16 keeps {100 * kept:.1f} % of a matching mAP (at least "
+            f"{100 * limits['min_kept']:g} %)"
+        )
+    return f"Descriptors: {', '.join(parts)}."
+
+
 def _verification(scores: Mapping[str, Any]) -> Iterator[_Row]:
     for balance, measure in (("imbalanced", "AP"), ("balanced", "AUC")):
         for pair_set, by_noise in scores[balance].items():
             yield f"{measure} {pair_set} ({balance})", by_noise or {}, None
     yield "mean AP (imbalanced)", {}, scores["mean"]
+    yield f"mean AP, {_TIE_SAFE}", {}, scores["tie_safe"]["mean"]
 
 
 def _matching(scores: Mapping[str, Any]) -> Iterator[_Row]:
     yield "mAP", scores, scores["mean"]
-    for kind, by_noise in scores["by_kind"].items():
-        yield f"mAP {_KINDS.get(kind, kind)}", by_noise, by_noise.get("mean")
+    yield from _apart(scores)
     yield "success rate", scores["success_rate"], scores["success_rate"].get("mean")
 
 
 def _retrieval(scores: Mapping[str, Any]) -> Iterator[_Row]:
     for size in scores[NOISES[0]]:
         yield f"mAP, pool of {size}", {noise: scores[noise][size] for noise in NOISES}, None
-    yield "mAP", {}, scores["mean"]
+    yield "mAP", scores["by_noise"], scores["mean"]
+    yield from _apart(scores)
+
+
+def _apart(scores: Mapping[str, Any]) -> Iterator[_Row]:
+    for kind, by_noise in scores["by_kind"].items():
+        yield f"mAP {_KINDS.get(kind, kind)}", by_noise, by_noise.get("mean")
+    yield f"mAP, {_TIE_SAFE}", scores["tie_safe"], scores["tie_safe"]["mean"]
 
 
 _ROWS = {"verification": _verification, "matching": _matching, "retrieval": _retrieval}

@@ -132,3 +132,27 @@ def verification(collection, positive, negative):
             precision = math.nan
         result[noise] = (auc, precision)
     return result
+
+
+def mean(values):
+    """The plain mean; None where there is nothing, or NaN within."""
+    values = list(values)
+    if not values or any(value is None or math.isnan(value) for value in values):
+        return None
+    return math.fsum(values) / len(values)
+
+
+def by_noise(scores):
+    """Means of (noise, score) per noise level, and their mean."""
+    means = {noise: mean(score for level, score in scores if level == noise) for noise in NOISES}
+    return means | {"mean": mean(means.values())}
+
+
+def both_averages(scores):
+    """Of (name, noise, score): the flat means, and those of i_ and v_ sequences apart."""
+    flat = by_noise([(noise, score) for _, noise, score in scores])
+    apart = {
+        kind: by_noise([(noise, score) for name, noise, score in scores if name[0] == kind])
+        for kind in sorted({name[0] for name, _, _ in scores})
+    }
+    return flat, apart

@@ -1,11 +1,13 @@
 """The fast tasks equal the literal protocol on random, tied, clustered and broken input."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.descriptor_evaluator import matching, retrieval, verification
+from components.descriptor_evaluator import evaluate, matching, retrieval, summary, verification
 from components.descriptor_evaluator.tasks import SequenceInfo, TaskSettings, draw
 from tests.components.descriptor_evaluator import literal_protocol as literal
 
@@ -13,7 +15,8 @@ NAMES = ("i_one", "v_one", "v_three", "v_two")
 GROUPS = {"i_one": "one", "v_one": "one", "v_three": "three", "v_two": "two"}
 FLAVOURS = (
     "random", "good", "integers", "binary", "clustered", "near_collapse", "collapse", "tiny",
-    "offset", "nan", "infinite", "all_nan", "duplicates",
+    "offset", "nan", "infinite", "all_nan", "duplicates", "huge", "denormal", "zeros",
+    "nan_reference", "tiny_clusters",
 )  # fmt: skip
 
 
@@ -47,6 +50,16 @@ def collection(flavour: str, seed: int, dimension: int) -> dict[str, np.ndarray]
             values[rng.random(values.shape) < 0.05] = np.inf
         elif flavour == "all_nan":
             values[:] = np.nan
+        elif flavour == "huge":  # squares and some distances overflow float32
+            values = np.clip(values, -1.4, 1.4) * 1e38
+        elif flavour == "denormal":
+            values = np.round(values * 3) * 1e-44
+        elif flavour == "zeros":  # of both signs, and little else
+            values = np.where(np.abs(values) < 1.2, np.copysign(0.0, noise), np.round(values))
+        elif flavour == "nan_reference":
+            values[0, rng.random(count) < 0.3] = np.nan
+        elif flavour == "tiny_clusters":  # ties between points and clear cases, scaled down
+            values = 1e-7 * (np.round(points) + 0.2 * np.round(noise))
         elif flavour == "duplicates":
             values = values[:, rng.integers(count, size=count)]
         result[name] = values.astype(np.float32)
@@ -59,12 +72,14 @@ def tasks_of(values, seed):
     return draw(infos, settings_)
 
 
-inputs = given(
-    flavour=st.sampled_from(FLAVOURS),
-    seed=st.integers(0, 10**6),
-    dimension=st.sampled_from((2, 3, 17, 128)),
-)
-effort = settings(max_examples=60, deadline=None)
+_INPUTS = {
+    "flavour": st.sampled_from(FLAVOURS),
+    "seed": st.integers(0, 10**6),
+    "dimension": st.sampled_from((1, 2, 3, 17, 128)),
+}
+inputs = given(**_INPUTS)
+inputs_of_both_groupings = given(**_INPUTS, official=st.booleans())
+effort = settings(max_examples=100, deadline=None)
 
 
 @inputs
@@ -77,20 +92,32 @@ def test_matching_equals_the_literal_protocol(flavour, seed, dimension):
             np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
 
 
-@inputs
-@effort
-def test_retrieval_equals_the_literal_protocol(flavour, seed, dimension):
-    values = collection(flavour, seed, dimension)
-    tasks = tasks_of(values, seed)
-    if tasks.queries is None:
-        return
+def with_pools(tasks, official):
+    """Adds small pools; as in the official task, only the query's sequence may be left out."""
+    sizes = tuple(sorted({5, 6, 7, 9, *tasks.pool_sizes}))
+    groups = tasks.names if official else tasks.groups
+    return dataclasses.replace(tasks, pool_sizes=sizes, groups=groups)
+
+
+def literal_retrieval(values, tasks):
     queries, distractors = (
         [(NAMES[s], int(i)) for s, i in zip(table.sequence, table.index, strict=True)]
         for table in (tasks.queries, tasks.distractors)
     )
-    sizes = sorted({6, 7, 9, *tasks.pool_sizes})
-    tasks = type(tasks)(**{**vars(tasks), "pool_sizes": tuple(sizes)})
-    expected = literal.retrieval(values, queries, distractors, sizes, GROUPS)
+    groups = dict(zip(tasks.names, tasks.groups, strict=True))
+    return queries, literal.retrieval(values, queries, distractors, tasks.pool_sizes, groups)
+
+
+@inputs_of_both_groupings
+@effort
+def test_retrieval_equals_the_literal_protocol(flavour, seed, dimension, official):
+    values = collection(flavour, seed, dimension)
+    tasks = tasks_of(values, seed)
+    if tasks.queries is None:
+        return
+    tasks = with_pools(tasks, official)
+    sizes = tasks.pool_sizes
+    queries, expected = literal_retrieval(values, tasks)
     rows = {(row.sequence, row.unit, row.noise): row for row in retrieval.score(values, tasks)}
     assert len(rows) == 3 * len(queries)
     for number, (name, index) in enumerate(queries):
@@ -129,6 +156,51 @@ def test_verification_equals_the_literal_protocol(flavour, seed, dimension):
             np.testing.assert_array_equal(found, safe)
 
 
+@inputs_of_both_groupings
+@effort
+def test_all_averages_equal_the_literal_protocol(flavour, seed, dimension, official):
+    values = collection(flavour, seed, dimension)
+    tasks = with_pools(tasks_of(values, seed), official)
+    found = summary.summarise(evaluate.score(values, tasks))
+    pairs = [
+        (name, noise, scores)
+        for name in NAMES
+        for (noise, _), scores in literal.matching(values[name]).items()
+    ]
+    flat, apart = literal.both_averages([(name, noise, s[0]) for name, noise, s in pairs])
+    assert_same(found["matching"], flat)
+    assert_same(found["matching"]["by_kind"], apart)
+    safe, _ = literal.both_averages([(name, noise, s[1]) for name, noise, s in pairs])
+    assert_same(found["matching"]["tie_safe"], safe)
+    rate, _ = literal.both_averages([(name, noise, s[2]) for name, noise, s in pairs])
+    assert_same(found["matching"]["success_rate"], rate)
+    if tasks.queries is None:
+        return
+    queries, scores = literal_retrieval(values, tasks)
+    for place, (key, averages) in enumerate((("by_noise", 0), ("tie_safe", 0), ("by_kind", 1))):
+        named = [
+            (queries[number][0], noise, pair[place % 2])
+            for (number, noise, _), pair in scores.items()
+        ]
+        assert_same(found["retrieval"][key], literal.both_averages(named)[averages])
+    for size in tasks.pool_sizes:
+        part = [(noise, pair[0]) for (_, noise, k), pair in scores.items() if k == size]
+        by_size = {noise: found["retrieval"][noise][str(size)] for noise in "eht"}
+        assert_same(by_size, {noise: literal.by_noise(part)[noise] for noise in "eht"})
+    assert_same(found["retrieval"], {"mean": literal.mean(p[0] for p in scores.values())})
+
+
+def assert_same(found, expected):
+    """Compares numbers, None and (nested) dictionaries of them; `found` may hold more."""
+    if isinstance(expected, dict):
+        for key, value in expected.items():
+            assert_same(found[key], value)
+    elif expected is None:
+        assert found is None
+    else:
+        assert found == pytest.approx(expected, abs=1e-9, rel=0)
+
+
 @pytest.mark.parametrize("flavour", ["clustered", "near_collapse", "good", "duplicates"])
 def test_many_rows_cross_the_block_borders_unharmed(flavour, monkeypatch):
     monkeypatch.setattr(matching, "_ROWS", 7)
@@ -141,7 +213,8 @@ def test_many_rows_cross_the_block_borders_unharmed(flavour, monkeypatch):
         test_verification_equals_the_literal_protocol,
     ):
         for seed in range(3):
-            run.hypothesis.inner_test(flavour=flavour, seed=seed, dimension=8)
+            more = {"official": seed == 0} if "retrieval" in run.__name__ else {}
+            run.hypothesis.inner_test(flavour=flavour, seed=seed, dimension=8, **more)
 
 
 def twins(seed: int, count: int = 30) -> np.ndarray:

@@ -48,6 +48,7 @@ def test_the_tree_is_the_benchmarks(tree):
         "1; 2; 3\r\n4; 5; 6\r\n",
         "1,2,3\n4,5,6",
         "1e0,2E+0,3\n\n4,5,6.0\n",
+        "\ufeff1,2,3\n4,5,6\n",
     ],
 )
 def test_the_delimiter_is_found(tmp_path, text):

@@ -49,7 +49,7 @@ def test_another_number_of_patches_than_the_manifest_says_is_refused(tmp_path, e
         descriptor_store.read_patches(str(tmp_path), wrong)
 
 
-def test_descriptors_and_matching_rows_are_written_per_sequence(tmp_path, entry, patches):
+def test_descriptors_are_written_per_sequence(tmp_path, entry, patches):
     folder = str(tmp_path / "store")
     work = DescribeSequence(
         str(tmp_path), [Describer("pixels", baseline="pixels")], folder, total=1
@@ -63,9 +63,8 @@ def test_descriptors_and_matching_rows_are_written_per_sequence(tmp_path, entry,
     assert stored["v_a"][7, 3] == pytest.approx(alone[7, 0], abs=1e-5)
     with pytest.raises(KeyError):
         stored["v_b"]
-    rows = descriptor_store.matching_rows(folder, "pixels", [entry])
-    assert len(rows) == 15
-    assert {row.source for row in rows} == {"a"}
+    paths = descriptor_store.described_paths(folder, "pixels", [entry])
+    assert paths == [("v_a", f"{folder}/pixels/v_a.npy")]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +88,7 @@ def test_what_a_model_cannot_do_is_kept_as_a_sentence(tmp_path, entry, monkeypat
     folder = str(tmp_path / "store")
     list(DescribeSequence(str(tmp_path), [Describer("candidate")], folder, 1).process(entry))
     with pytest.raises(ModelError, match=words):
-        descriptor_store.matching_rows(folder, "candidate", [entry])
+        descriptor_store.described_paths(folder, "candidate", [entry])
 
 
 def test_the_contrast_is_that_of_the_reference_patches(tmp_path, entry, patches):

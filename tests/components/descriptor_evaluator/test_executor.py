@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfx.components.util import model_utils
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.descriptor_evaluator import evaluate, executor, gate, slicing, verdict
+from components.descriptor_evaluator import executor, gate, retrieval, slicing, verdict
 from components.descriptor_evaluator.descriptor_store import DescribeSequence
 from components.descriptor_evaluator.measuring import RunError
 from components.descriptor_evaluator.settings import EvaluationSettings
@@ -87,6 +87,8 @@ class TinyModel(tf.Module):
         found = tf.math.l2_normalize(flat, axis=1)
         if self._behaviour == "constant":
             found = tf.ones_like(found) / 8.0
+        if self._behaviour == "noise":
+            found = tf.ones_like(found) / 8.0 + 1e-7 * found
         if self._behaviour == "poor":
             found = tf.concat([found[:, :1], tf.zeros_like(found[:, 1:])], axis=1)
         if self._behaviour == "nan":
@@ -217,12 +219,18 @@ def test_a_poor_model_is_refused_with_the_slice_and_the_distance(run):
 
 
 @pytest.mark.usefixtures("without_tfma")
-def test_a_constant_model_is_refused_as_degenerate_whatever_the_floors_say(run):
+@pytest.mark.parametrize("behaviour", ["constant", "noise"])
+def test_a_collapsed_model_is_refused_as_degenerate_whatever_the_floors_say(run, behaviour):
     gate_settings = FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}
-    found, blessing, _ = run("constant", gate_settings)
+    found, blessing, folder = run(behaviour, gate_settings)
     assert_blessing(blessing, False)
     assert len(found.reasons) == 1
-    assert "degenerate" in found.reasons[0]
+    assert "degenerate" in found.reasons[0] and "collapsed" in found.reasons[0]
+    # As the reference scores it, it has found everything.
+    scores = json.loads((folder / "summary.json").read_text())["retrieval"]
+    assert scores["mean"] > 0.99
+    if behaviour == "constant":
+        assert scores["tie_safe"]["mean"] < 0.2
 
 
 @pytest.mark.usefixtures("without_tfma")
@@ -331,10 +339,10 @@ def test_a_crash_while_scoring_or_judging_refuses(run, monkeypatch):
     def crash(*args, **kwargs):
         raise ZeroDivisionError("deliberate")
 
-    monkeypatch.setattr(evaluate, "score", crash)
+    monkeypatch.setattr(retrieval, "score_queries", crash)
     found, blessing, _ = run("good", cache_dir=None)
     assert_blessing(blessing, False)
-    assert "deliberate" in found.reasons[0]
+    assert found.reasons == ("Scoring the candidate model failed (ZeroDivisionError: deliberate).",)
     monkeypatch.undo()
     monkeypatch.setattr(gate, "judge", crash)
     found, blessing, _ = run("good")

@@ -162,20 +162,88 @@ def test_point_mode_still_refuses_a_mean_below_delta():
     assert [check.value for check in checks] == pytest.approx([-0.012, -0.012])
 
 
-def test_a_loss_on_tough_viewpoint_is_refused_only_where_that_is_guarded():
+def worse_on_tough_viewpoint(loss):
     production = level(0.5)
 
     def candidate(task, noise, kind, source):
-        loss = 0.05 if (noise, kind) == ("t", "v") else -0.05
-        return production(task, noise, kind, source) - loss
+        change = -loss if (noise, kind) == ("t", "v") else 0.05
+        return production(task, noise, kind, source) + change
 
-    assert judge(evidence(candidate, production), gate(), TASKS).blessed
+    return evidence(candidate, production)
+
+
+def test_a_loss_on_tough_viewpoint_is_refused_only_where_that_is_guarded():
+    found = worse_on_tough_viewpoint(0.05)
+    unguarded = judge(found, gate(), TASKS)
+    assert unguarded.blessed
+    gains = {row.task: row.change.mean for row in unguarded.table if row.noise == "mean"}
+    assert gains["matching"] > 0.03 and gains["retrieval"] > 0.03
     guarded = gate(production={"slices": [{}, {"noise": "t", "kind": "v"}]})
-    checks = failed(judge(evidence(candidate, production), guarded, TASKS), "production")
+    checks = failed(judge(found, guarded, TASKS), "production")
     assert {check.slice for check in checks} == {
         Slice("matching", "t", "v"),
         Slice("retrieval", "t", "v"),
     }
+    assert checks[0].sentence == (
+        "matching mAP (tough, viewpoint) is 5.00 below production; allowed: at most 1.00 below, "
+        "missed by 4.00."
+    )
+
+
+def test_a_guarded_slice_may_have_a_delta_of_its_own():
+    slices = [{}, {"noise": "t", "kind": "v", "delta": 0.06}]
+    rule = {"mode": "point", "slices": slices}
+    checks = failed(judge(worse_on_tough_viewpoint(0.05), gate(production=rule), TASKS),
+                    "production")  # fmt: skip
+    assert {check.metric for check in checks} == {"p"}  # within delta, but certainly worse
+    (point,) = [
+        check
+        for check in judge(worse_on_tough_viewpoint(0.05), gate(production=rule), TASKS).checks
+        if check.slice == Slice("matching", "t", "v") and check.metric == "ap_tie_safe"
+    ]
+    assert point.passed and point.threshold == -0.06
+    assert failed(judge(worse_on_tough_viewpoint(0.07), gate(production=rule), TASKS), "production")
+
+
+def test_margins_over_the_baselines_can_be_asked_of_a_noise_level_and_kind():
+    def candidate(task, noise, kind, source):
+        return level(0.6 if kind == "i" else 0.5)(task, noise, kind, source)
+
+    part = {"noise": "t", "kind": "v", "margin": 0.06}
+    checks = failed(
+        judge(evidence(candidate), gate(baseline={"slices": [part]}), TASKS), "baseline"
+    )
+    assert {check.slice for check in checks} == {
+        Slice("matching", "t", "v"),
+        Slice("retrieval", "t", "v"),
+    }
+    assert checks[0].value == pytest.approx(0.05)
+    assert checks[0].sentence.startswith("matching mAP (tough, viewpoint) is ")
+    assert ", 5.00 above rootsift-smoothed (" in checks[0].sentence
+    fair = {"slices": [part | {"margin": 0.04}, part | {"kind": "i", "margin": 0.14}]}
+    assert judge(evidence(candidate), gate(baseline=fair), TASKS).blessed
+
+
+def test_a_margin_can_be_asked_over_one_named_baseline_and_of_one_task():
+    found = evidence(level(0.5))
+    found = dataclasses.replace(found, baselines={**found.baselines, "pixels": table(level(0.3))})
+    rule = {"slices": [{"over": "pixels", "task": "retrieval", "margin": 0.25}]}
+    (check,) = failed(judge(found, gate(baseline=rule), TASKS), "baseline")
+    assert check.slice == Slice("retrieval")
+    assert check.value == pytest.approx(0.2)
+    assert ", 20.00 above pixels (" in check.sentence
+    assert judge(
+        found, gate(baseline={"slices": [rule["slices"][0] | {"margin": 0.15}]}), TASKS
+    ).blessed
+
+
+def test_the_verdict_states_how_often_it_refuses_models_that_are_as_good():
+    verdict = judge(evidence(level(0.6, wobble=0.001), level(0.6)), gate(), TASKS)
+    assert 0.02 < verdict.production.refused_if_equal < 0.06
+    assert any("exactly as good as production" in note for note in verdict.notes)
+    few = judge(evidence(level(0.6, wobble=0.001), level(0.6), sources=5), gate(), TASKS)
+    assert math.isnan(few.production.refused_if_equal)
+    assert not any("exactly as good" in note for note in few.notes)
 
 
 def test_the_identical_model_passes_the_comparison_but_not_a_floor():

@@ -1,6 +1,8 @@
 import pytest
 
 from components.descriptor_evaluator import baselines, measuring
+from components.descriptor_evaluator.descriptor_store import ModelError
+from components.descriptor_evaluator.measuring import RunError
 from components.descriptor_evaluator.rows_cache import RowsCache
 from components.descriptor_evaluator.settings import EvaluationSettings
 from trainer import manifest
@@ -65,3 +67,22 @@ def test_examples_that_hold_nothing_out_are_refused(tmp_path):
         measuring.open_bench(
             str(tmp_path), EvaluationSettings(), RowsCache(None), "", "folder", lambda: None
         )
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (ZeroDivisionError("told [while running 'X']"), ModelError, r"\(ZeroDivisionError: told\)"),
+        (
+            RuntimeError("Traceback\n  in x\nKeyError: 'b' [while running 'X']\nmore"),
+            ModelError,
+            r"failed \(RuntimeError: KeyError: 'b'\)\.",
+        ),
+        (RuntimeError("OSError: [Errno 28] No space left"), RunError, "scoring candidate failed"),
+        (OSError("No space left"), OSError, "No space left"),
+        (RuntimeError("trainer.errors.UserError: t.npz: lost"), UserError, "t.npz: lost"),
+    ],
+)
+def test_what_fails_while_scoring_is_the_models_the_machines_or_the_users(error, raised, message):
+    with pytest.raises(raised, match=message), measuring._failing_as_model("candidate"):
+        raise error

@@ -37,6 +37,28 @@ def test_a_floor_on_something_unknown_is_refused_before_anything_runs(floor, mat
     refused(match, gate={"floors": [floor]})
 
 
+def test_only_pool_sizes_that_exist_are_known():
+    for size in (100, 500, 1000, 5000, 10_000, 15_000, 20_000):
+        GateSettings.model_validate(
+            {"floors": [{"task": "retrieval", "metric": f"ap@{size}", "at_least": 0.1}]}
+        )
+    floor = {"task": "retrieval", "metric": "ap@1001", "at_least": 0.1}
+    refused("no metric 'ap@1001'", gate={"floors": [floor]})
+
+
+def test_every_baseline_that_a_margin_names_is_scored():
+    rule = GateSettings.model_validate(
+        {"baseline": {"names": ["sift"], "slices": [{"over": "pixels", "margin": 0.1}] * 2}}
+    ).baseline
+    assert rule.compared == ("sift", "pixels")
+
+
+def test_a_margin_on_a_task_that_is_not_scored_is_refused():
+    only = {"baseline": {"tasks": ["matching"]}, "production": {"tasks": ["matching"]}}
+    only["baseline"]["slices"] = [{"task": "retrieval", "margin": 0.0}]
+    refused("gate.baseline uses the task retrieval", tasks=["matching"], gate=only)
+
+
 def test_known_metrics_are_accepted():
     for task, metric in [
         ("matching", "success_rate"),

@@ -32,15 +32,19 @@ def test_matching_is_a_flat_mean_over_pairs_and_by_kind():
     assert found["by_kind"]["v"]["mean"] == pytest.approx(0.2)
     assert set(found["by_kind"]) == {"i", "v"}
     assert found["success_rate"] == pytest.approx({"e": 0.5, "h": 0.5, "t": 0.5, "mean": 0.5})
-    assert set(found) == {"e", "h", "t", "mean", "success_rate", "by_kind"}
+    assert found["tie_safe"] == dict.fromkeys(("e", "h", "t", "mean"), 0.0)
+    assert set(found) == {"e", "h", "t", "mean", "success_rate", "by_kind", "tie_safe"}
 
 
 def verification_rows(units, precision):
     return [
-        UnitRow("verification", noise, "u", "", "", unit, {"auc": 0.9, "ap": precision[unit]})
+        UnitRow(
+            "verification", noise, "u", "", "", unit,
+            {"auc": 0.9, "ap": precision[unit], "auc_tie_safe": 0.7, "ap_tie_safe": 0.5},
+        )
         for unit in units
         for noise in "eht"
-    ]
+    ]  # fmt: skip
 
 
 def test_verification_means_the_six_imbalanced_precisions():
@@ -51,6 +55,11 @@ def test_verification_means_the_six_imbalanced_precisions():
         "balanced": {"inter": areas, "intra": areas},
         "imbalanced": precisions,
         "mean": pytest.approx(0.6),
+        "tie_safe": {
+            "balanced": dict.fromkeys(("inter", "intra"), dict.fromkeys("eht", 0.7)),
+            "imbalanced": dict.fromkeys(("inter", "intra"), dict.fromkeys("eht", 0.5)),
+            "mean": pytest.approx(0.5),
+        },
     }
 
 
@@ -64,7 +73,7 @@ def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
     rows = [
         UnitRow(
             "retrieval", noise, "v", "v_x", "x", unit,
-            {"ap": 0.0, "ap_tie_safe": 0.0, "ap@100": value, "ap@500": value / 2},
+            {"ap": 0.75 * value, "ap_tie_safe": 0.1, "ap@100": value, "ap@500": value / 2},
         )
         for noise, base in (("e", 0.8), ("h", 0.6), ("t", 0.4))
         for unit, value in (("1", base), ("2", base - 0.2))
@@ -72,7 +81,11 @@ def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
     found = summarise(rows)["retrieval"]
     assert found["e"] == pytest.approx({"100": 0.7, "500": 0.35})
     assert found["mean"] == pytest.approx((0.7 + 0.5 + 0.3) * 1.5 / 6)
-    assert set(found) == {"e", "h", "t", "mean"}
+    by_noise = {"e": 0.525, "h": 0.375, "t": 0.225, "mean": found["mean"]}
+    assert found["by_noise"] == pytest.approx(by_noise)
+    assert found["by_kind"] == {"v": pytest.approx(by_noise)}
+    assert found["tie_safe"] == pytest.approx(dict.fromkeys(by_noise, 0.1))
+    assert set(found) == {"e", "h", "t", "mean", "by_noise", "by_kind", "tie_safe"}
 
 
 def test_only_scored_tasks_appear():

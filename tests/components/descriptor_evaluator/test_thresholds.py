@@ -100,6 +100,34 @@ def test_floors_baselines_and_change_thresholds_all_refuse_and_are_named(validat
     assert len(verdict.reasons) == 1 + 4 + 2 + 1
 
 
+def test_margins_and_deltas_of_single_slices_reach_tfma(validate):
+    def candidate(task, noise, kind, source):
+        loss = 0.1 if (noise, kind) == ("t", "v") else 0.0
+        return level(0.6)(task, noise, kind, source) - loss
+
+    part = {"noise": "t", "kind": "v"}
+    settings = gate(
+        floors=[],
+        baseline={
+            "slices": [
+                part | {"task": "matching", "margin": 0.35},
+                part | {"over": "rootsift", "task": "retrieval", "margin": 0.35},
+            ]
+        },
+        production={"mode": "point", "slices": [part, part | {"kind": "i", "delta": 0.02}]},
+    )
+    answer = validate(candidate, settings, production=level(0.615), baseline=0.2)
+    assert {(item.rule, item.slice) for item in answer.failures} == {
+        ("baseline", Slice("matching", "t", "v")),
+        ("baseline", Slice("retrieval", "t", "v")),
+        ("production", Slice("matching", "t", "v")),
+        ("production", Slice("retrieval", "t", "v")),
+    }
+    told = " ".join(item.words for item in answer.failures)
+    assert told.count("over_rootsift-smoothed on matching") == 1
+    assert "over_rootsift-smoothed on retrieval" not in told  # of one baseline only
+
+
 def test_nan_refuses(validate):
     answer = validate(
         lambda task, noise, kind, source: math.nan if source == 0 and noise == "t" else 0.9, gate()

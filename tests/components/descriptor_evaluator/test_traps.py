@@ -68,6 +68,17 @@ def test_a_good_code_keeps_its_scores_at_any_scale(tasks, scale):
     assert report["matching_ap"] > 0.9
 
 
+def test_a_good_code_scaled_to_a_ten_millionth_keeps_its_scores(tasks):
+    values = healthy()
+    scaled = {name: part * np.float32(1e-7) for name, part in values.items()}
+    for task in ("matching", "retrieval", "verification"):
+        for metric in ("ap", "ap_tie_safe"):
+            expected = mean_of(values, tasks, task, metric)
+            # Rounding after a factor that is no power of two may swap near orders.
+            assert mean_of(scaled, tasks, task, metric) == pytest.approx(expected, abs=1e-4)
+    assert degeneracy.problems(degeneracy.measure(scaled), degeneracy.DegeneracySettings()) == []
+
+
 def test_a_code_that_is_good_but_for_its_precision_is_degenerate(tasks):
     values = {name: (1.0 + 1e-5 * part).astype(np.float32) for name, part in healthy().items()}
     assert scored(values, tasks)["matching"]["mean"] > 0.6

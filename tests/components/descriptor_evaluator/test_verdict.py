@@ -70,6 +70,14 @@ def test_a_verdict_comes_back_from_its_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["verdict.json"]
 
 
+def test_the_stated_share_of_refusals_comes_back_and_may_be_missing(tmp_path):
+    found = Verdict((PASSED,), production=Production("compared", "p", 0.125))
+    assert Verdict.from_json(found.to_json()).production == found.production
+    content = json.loads(found.to_json())
+    del content["production"]["refused_if_equal"]  # as an earlier version wrote it
+    assert math.isnan(Verdict.from_json(json.dumps(content)).production.refused_if_equal)
+
+
 def test_a_verdict_that_was_tampered_with_is_not_believed(tmp_path):
     text = some_verdict(FAILED).to_json().replace('"blessed": false', '"blessed": true')
     with pytest.raises(ValueError, match="does not agree"):

@@ -35,11 +35,20 @@ def test_evaluate_prints_a_table_and_writes_the_json(release, tmp_path):
     target = tmp_path / "scores.json"
     result = hpatches("evaluate", "--baseline", "pixels", "--data", release, "--json", target)
     assert result.exit_code == 0, result.output
-    for part in ("verification", "matching", "retrieval", "easy", "tough", "success rate"):
+    for part in (
+        *("verification", "matching", "retrieval", "easy", "tough", "success rate", "AUC inter"),
+        *("mAP illumination", "mAP viewpoint", "ties counted against", "pool of", "spread 0."),
+    ):
         assert part in result.stdout
     scores = json.loads(target.read_text())
     assert set(scores) == {"verification", "matching", "retrieval", "data", "versions"}
     assert scores["matching"]["mean"] > 0.9
+    for task in ("verification", "matching", "retrieval"):
+        assert 0.0 < scores[task]["tie_safe"]["mean"] <= scores[task]["mean"]
+    assert set(scores["matching"]["by_kind"]) == {"i", "v"}
+    assert scores["retrieval"]["by_kind"]  # two queries: not of both kinds
+    assert scores["data"]["degeneracy"]["thresholds"]["min_distinct"] == 0.5
+    assert scores["data"]["degeneracy"]["distinct_share"] == 1.0
     assert list(tmp_path.iterdir()) == [target]
 
 

@@ -1,0 +1,118 @@
+"""What a report shows of descriptors beyond numbers, chosen while they are at hand.
+
+Only curves and indices, no pixels: the report finds the patches in the examples. `choose`
+runs once per scored descriptor and its result is kept with the scores, so a model whose
+scores come from the cache still has its exhibits.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.descriptor_evaluator import (
+    descriptor_map,
+    exhibit_curves,
+    matching,
+    retrieval,
+    verification,
+    worst_cases,
+)
+from components.descriptor_evaluator.tasks import Tasks
+from components.descriptor_evaluator.unit_rows import UnitRow
+from components.example_gen import files
+from trainer import progress
+
+FILE_NAME = "exhibits.json"
+FACT = "exhibits"  # name among the facts that are kept with scores
+PROBLEMS = "problems"
+_VERSION = 1
+
+_log = logging.getLogger(__name__)
+
+
+def choose(
+    descriptors: Mapping[str, np.ndarray], tasks: Tasks, rows: Sequence[UnitRow]
+) -> dict[str, Any]:
+    """Chooses what to show of descriptors.
+
+    An exhibit never decides on a model: one that cannot be made is left out, logged, and
+    named with its reason under `problems`.
+
+    Args:
+        descriptors: float32 [16, N, D] per image sequence.
+        tasks: What was compared.
+        rows: What it scored; exhibits of tasks without rows are not made.
+
+    Returns:
+        JSON: `verification`, `matching`, `retrieval` (`exhibit_curves`), `false_matches`,
+        `retrieval_rows` (`worst_cases`), `map` (`descriptor_map`), and `problems`.
+    """
+    scored = {row.task for row in rows}
+    makers: dict[str, tuple[str, Callable[[], Any]]] = {
+        "verification": (
+            verification.TASK,
+            lambda: exhibit_curves.verification_curves(descriptors, tasks),
+        ),
+        "matching": (matching.TASK, lambda: exhibit_curves.matching_curves(descriptors)),
+        "retrieval": (
+            retrieval.TASK,
+            lambda: exhibit_curves.retrieval_curves(descriptors, tasks),
+        ),
+        "false_matches": (matching.TASK, lambda: worst_cases.false_matches(descriptors)),
+        "retrieval_rows": (
+            retrieval.TASK,
+            lambda: worst_cases.retrieval_rows(descriptors, tasks, rows),
+        ),
+        "map": ("", lambda: descriptor_map.lay_out(descriptors)),
+    }
+    chosen: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for number, (name, (task, make)) in enumerate(makers.items()):
+        progress.report("choosing what the report shows", number, len(makers), name)
+        if task and task not in scored:
+            continue
+        try:
+            made = make()
+            json.dumps(made, allow_nan=False)  # what cannot be written is no exhibit either
+            chosen[name] = made
+        except Exception as error:
+            _log.exception("the exhibit %s cannot be made", name)
+            problems[name] = f"{type(error).__name__}: {error}"
+    progress.report("choosing what the report shows", len(makers), len(makers))
+    return chosen | {PROBLEMS: problems}
+
+
+def write(folder: str, chosen: Mapping[str, Mapping[str, Any]]) -> str:
+    """Writes `exhibits.json` into a folder that is there; returns its path.
+
+    Args:
+        folder: The evaluation's.
+        chosen: What `choose` returned, by the name of what was scored.
+
+    Raises:
+        UserError: When it cannot be written.
+    """
+    path = files.join(folder, FILE_NAME)
+    content = {"version": _VERSION, "descriptors": chosen}
+    files.write_bytes(path, json.dumps(content, allow_nan=False).encode())
+    return path
+
+
+def read(folder: str) -> dict[str, dict[str, Any]]:
+    """Returns the exhibits by the name of what was scored; none of an evaluation without.
+
+    Raises:
+        ValueError: When the file is not one of this version.
+    """
+    path = files.join(folder, FILE_NAME)
+    if not files.exists(path):
+        return {}
+    content = json.loads(files.read_text(path))
+    if content.get("version") != _VERSION:
+        raise ValueError(f"{path}: version {content.get('version')}, expected {_VERSION}")
+    return content["descriptors"]

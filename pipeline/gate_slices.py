@@ -1,0 +1,68 @@
+"""Finds thresholds of the gate on parts of the data that the data does not have.
+
+Such a threshold has nothing to look at and so refuses every model, however good. That is
+told before the training, not after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from components.descriptor_evaluator.settings import (
+    BaselineSlice,
+    EvaluationSettings,
+    Floor,
+    GuardedSlice,
+)
+from trainer.errors import UserError
+from trainer.variants import TARGETS
+
+_KINDS = {"i": "illumination", "v": "viewpoint"}
+_POOL = "ap@"
+
+
+def check(evaluation: EvaluationSettings, kinds: Collection[str], points: int | None) -> None:
+    """Refuses thresholds on kinds and pool sizes that the held-out data cannot have.
+
+    Args:
+        evaluation: Settings of the evaluation and the gate.
+        kinds: Kinds of the held-out image sequences.
+        points: Most patch sequences held out; None when that is not known.
+
+    Raises:
+        UserError: With the key of the threshold.
+    """
+    for key, kind in _guarded_kinds(evaluation):
+        if kind not in kinds:
+            raise UserError(
+                f"evaluation.gate.{key}.kind: asks for {_KINDS[kind]} ({kind}_ sequences), of "
+                f"which the split holds out none, expected a kind that it does; change the split "
+                f"(data.split) or leave the threshold out"
+            )
+    if points is None or evaluation.official_tasks is not None:
+        return
+    drawing = evaluation.drawing
+    most = min(drawing.max_distractors, int(drawing.distractors_per_point * points))
+    for place, floor in enumerate(evaluation.gate.floors):
+        metric = floor.metric or ""
+        if metric.startswith(_POOL) and int(metric.removeprefix(_POOL)) > TARGETS + most:
+            raise UserError(
+                f"evaluation.gate.floors.{place}.metric: asks for {metric}, but pools drawn from "
+                f"the {points} patch sequences held out at most have {TARGETS + most} patches, "
+                f"expected a smaller pool; lower it or hold out more data"
+            )
+
+
+def _guarded_kinds(evaluation: EvaluationSettings) -> Iterator[tuple[str, str]]:
+    """Yields the key and the kind of every threshold on a kind."""
+    gate = evaluation.gate
+    lists: dict[str, Sequence[Floor | GuardedSlice | BaselineSlice]] = {
+        "floors": gate.floors,
+        "production.slices": gate.production.slices,
+    }
+    if gate.baseline is not None:
+        lists["baseline.slices"] = gate.baseline.slices
+    for key, parts in lists.items():
+        for place, part in enumerate(parts):
+            if part.kind is not None:
+                yield f"{key}.{place}", part.kind

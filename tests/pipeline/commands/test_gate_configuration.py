@@ -1,0 +1,56 @@
+"""Thresholds on what does not exist are refused with the configuration, not after training."""
+
+import pytest
+
+from tests.pipeline.commands.bad_data import MATCHING_ALONE, assert_refused, hpatches, release
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("floors=[{task: matching, metric: auc, at_least: 0.3}]", "matching has no metric 'auc'"),
+        ("floors=[{task: retrieval, metric: ap@123, at_least: 0.3}]", "no metric 'ap@123'"),
+        ("floors=[{task: matching, metric: [ap], at_least: 0.3}]", "floors.0.metric: found"),
+        ("floors=[{task: tracking, at_least: 0.3}]", 'floors.0.task: found "tracking"'),
+        ("floors=[{task: matching, noise: x, at_least: 0.3}]", 'floors.0.noise: found "x"'),
+        ("floors=[{task: matching, kind: u, at_least: 0.3}]", 'floors.0.kind: found "u"'),
+        ("floors=[{task: matching, sequence: v_wall, at_least: 0.3}]", "sequence: unknown key"),
+        ("floors=[{task: verification, kind: v, at_least: 0.3}]", "have no kind"),
+        ("production.slices=[{noise: tough}]", 'slices.0.noise: found "tough"'),
+        ("production.slices=[{kind: v, delta: 2}]", "slices.0.delta: found 2, expected at most"),
+        ("production.tasks=[tracking]", 'production.tasks.0: found "tracking"'),
+        ("baseline.slices=[{kind: x, margin: 0}]", 'slices.0.kind: found "x"'),
+        ("baseline.slices=[{kind: v}]", "slices.0.margin: the key is missing"),
+        ("baseline.slices=[{task: verification, kind: v, margin: 0}]", "have no kind"),
+        ("baseline.margins={tough: 0}", "expected 'mean', 'e', 'h' or 't'"),
+        ("baseline.names=[]", "expected at least 1"),
+        ("metric=auc", 'gate.metric: found "auc"'),
+    ],
+)
+def test_config_check_refuses_a_threshold_on_something_unknown(setting, sentence):
+    result = hpatches("config", "check", "--set", f"evaluation.gate.{setting}")
+    assert result.exit_code == 2
+    (told,) = result.stderr.splitlines()
+    assert "evaluation.gate." in told and sentence in told
+
+
+def test_config_check_accepts_thresholds_on_parts_of_the_data():
+    settings = (
+        "floors=[{task: retrieval, metric: ap@500, noise: t, kind: v, at_least: 0.3}]",
+        "production.slices=[{}, {noise: t, kind: v, delta: 0.02}]",
+        "baseline.slices=[{noise: t, kind: v, margin: 0.05}, {over: pixels, margin: 0.1}]",
+    )
+    overrides = [f"evaluation.gate.{setting}" for setting in settings]
+    arguments = [part for override in overrides for part in ("--set", override)]
+    result = hpatches("config", "check", *arguments)
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.usefixtures("no_runner")
+def test_run_refuses_a_guard_on_sequences_that_are_not_there_before_it_starts(tmp_path):
+    release(tmp_path)  # v_ sequences alone
+    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
+    guard = "evaluation.gate.production.slices=[{}, {noise: t, kind: i}]"
+    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    sentence = "evaluation.gate.production.slices.1.kind: asks for illumination (i_ sequences), of"
+    assert_refused(tmp_path, sentence, "run", *arguments, "--set", small, "--set", guard)
