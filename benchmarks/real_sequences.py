@@ -38,7 +38,7 @@ def run(work: str) -> Table:
     model = describe.load_model(
         str(Path(result.uri("DescriptorTrainer", "model")) / "Format-Serving")
     )
-    sigma = _sigma(result.uri("PatchExampleGen", "examples"))
+    recipe = _recipe(result.uri("PatchExampleGen", "examples"))
     settings = DataSettings(source="sequences", max_points=POINTS)
     inputs, _ = sources.list_sequences("sequences", str(root), settings)
     scores: dict[str, dict[str, dict[str, float]]] = {}
@@ -46,7 +46,7 @@ def run(work: str) -> Table:
         patches = sources.load_sequence(item, settings).patches
         described = {
             "rootsift": baselines.describe_sequence("rootsift", patches),
-            f"smoothed {sigma:g}": baselines.describe_sequence("rootsift-smoothed", patches, sigma),
+            _named(recipe): baselines.describe_sequence("rootsift-smoothed", patches, recipe),
             "model": describe.describe_patches(model, patches),
         }
         scores[f"{item.name} ({len(patches)})"] = {
@@ -70,8 +70,8 @@ def demo_run(work: str) -> local.RunResult:
         return local.run(config)
 
 
-def _sigma(examples: str) -> float:
-    """Chooses the blur of the smoothed RootSIFT on the validation photographs."""
+def _recipe(examples: str) -> baselines.SiftRecipe:
+    """Chooses the recipe of the smoothed RootSIFT on the validation photographs."""
     entries = manifest.read(examples).splits["val"]
     patch_sets = [
         PatchSet(
@@ -83,7 +83,12 @@ def _sigma(examples: str) -> float:
         )
         for entry in entries
     ]
-    return baselines.choose_sigma(patch_sets)
+    return baselines.choose_recipe("rootsift-smoothed", patch_sets)
+
+
+def _named(recipe: baselines.SiftRecipe) -> str:
+    border = f", border {recipe.padding:.2g}" if recipe.padding else ""
+    return f"smoothed {recipe.sigma:g} px, size {recipe.size:.2f}{border}"
 
 
 def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:

@@ -71,6 +71,7 @@ def check_data(config: PipelineConfig, folder: str) -> None:
 
     settings = config.data.settings()
     lists = splits.load_split_lists(settings.split)
+    _check_references(config)
     if "://" in folder or config.data.pattern is not None or settings.skip_bad_sequences:
         return
     inputs, _ = sources.list_sequences(settings.source, folder, settings)
@@ -91,6 +92,25 @@ def check_data(config: PipelineConfig, folder: str) -> None:
         most = settings.max_points * len(test)
     _check_gate(config, len({item.source for item in test}))
     gate_slices.check(config.evaluation, {item.kind for item in test}, most)
+
+
+def _check_references(config: PipelineConfig) -> None:
+    """Looks whether local descriptors of the user's own are there at all.
+
+    Raises:
+        UserError: When one is not.
+    """
+    for name, reference in config.evaluation.references.items():
+        place = reference.model or str(reference.descriptors)
+        if "://" in place:
+            continue
+        key = f"evaluation.references.{name}"
+        if reference.model and not Path(place, "saved_model.pb").exists():
+            raise UserError(f"{key}: {place} holds no saved_model.pb, expected a SavedModel")
+        if reference.descriptors and not any(Path(place).glob("*/ref.csv")):
+            raise UserError(
+                f"{key}: {place} holds no descriptors, expected <sequence>/<variant>.csv"
+            )
 
 
 def _check_batches(

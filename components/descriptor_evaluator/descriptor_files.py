@@ -7,8 +7,9 @@ spaces are read.
 from __future__ import annotations
 
 import codecs
+import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -109,6 +110,23 @@ def read_sequence(folder: str, name: str, count: int) -> np.ndarray:
             )
         parts.append(rows)
     return np.stack(parts)
+
+
+def tree_checksum(folder: str, names: Sequence[str]) -> str:
+    """Returns sha256 over the files of some image sequences, in the order of names.
+
+    Raises:
+        UserError: When a file is missing or cannot be read.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(names):
+        for variant in VARIANTS:
+            path = files.join(folder, name, f"{variant}.csv")
+            if not files.exists(path):
+                raise UserError(f"{path}: is missing, expected the descriptors of {name} in it")
+            data = files.read_bytes(path)
+            digest.update(f"{name}/{variant}/{len(data)}\n".encode() + data)
+    return digest.hexdigest()
 
 
 def read_table(path: str) -> np.ndarray:

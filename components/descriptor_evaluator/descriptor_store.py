@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -33,27 +32,38 @@ class Describer:
 
     Attributes:
         name: `candidate`, `production` or the name of a baseline; names its folder too.
-        model: Folder of a SavedModel; empty for a handmade descriptor.
-        baseline: Name that `baselines.describe` knows; empty for a model.
-        parameters: Keyword arguments of the baseline.
+        model: Folder of a SavedModel; empty for another descriptor.
+        descriptors: Folder of a CSV tree; empty for another descriptor.
+        baseline: Name that `baselines.describe` knows; empty for another descriptor.
+        recipe: Values of the baseline's `SiftRecipe`.
+        judged: Whether it is a model that the gate is about; a failure of its own is then a
+            finding, not the user's mistake.
     """
 
     name: str
     model: str = ""
+    descriptors: str = ""
     baseline: str = ""
-    parameters: tuple[tuple[str, Any], ...] = ()
+    recipe: tuple[tuple[str, float], ...] = ()
+    judged: bool = True
 
-    def load(self) -> Any:
-        """Returns a function from uint8 [N, 16, 65, 65] to float32 [16, N, D]."""
+    def load(self) -> Callable[[str, np.ndarray], np.ndarray]:
+        """Returns a function from (sequence, uint8 [N, 16, 65, 65]) to float32 [16, N, D]."""
         if self.model:
             from components.descriptor_evaluator import describe
 
             model = describe.load_model(self.model)
-            return lambda patches: describe.describe_patches(model, patches)
+            return lambda _, patches: describe.describe_patches(model, patches)
+        if self.descriptors:
+            from components.descriptor_evaluator import descriptor_files
+
+            return lambda sequence, patches: descriptor_files.read_sequence(
+                self.descriptors, sequence, len(patches)
+            )
         from components.descriptor_evaluator import baselines
 
-        parameters = dict(self.parameters)
-        return lambda patches: baselines.describe_sequence(self.baseline, patches, **parameters)
+        recipe = baselines.SiftRecipe(**dict(self.recipe))
+        return lambda _, patches: baselines.describe_sequence(self.baseline, patches, recipe)
 
 
 class ModelError(Exception):
@@ -75,7 +85,7 @@ class DescribeSequence(beam.DoFn):
         self._folder = folder
         self._total = total
         self._done = 0
-        self._loaded: dict[str, Any] = {}
+        self._loaded: dict[str, Callable[[str, np.ndarray], np.ndarray]] = {}
 
     def process(self, entry: SequenceEntry) -> Iterator[None]:
         """Handles one image sequence.
@@ -87,10 +97,12 @@ class DescribeSequence(beam.DoFn):
         for describer in self._describers:
             path = posixpath.join(self._folder, describer.name, entry.name)
             try:
-                descriptors = self._describe(describer, patches)
+                descriptors = self._describe(describer, entry.name, patches)
             except MemoryError:
                 raise
             except Exception as error:
+                if isinstance(error, UserError) and not describer.judged:
+                    raise  # a reference that the configuration names: no finding about a model
                 _log.exception("%s cannot describe %s", describer.name, entry.name)
                 write_text(path + ".failed", _sentence(describer, entry, error))
                 continue
@@ -99,10 +111,10 @@ class DescribeSequence(beam.DoFn):
         report("describing patches", self._done, self._total, entry.name)
         yield from ()
 
-    def _describe(self, describer: Describer, patches: np.ndarray) -> np.ndarray:
+    def _describe(self, describer: Describer, sequence: str, patches: np.ndarray) -> np.ndarray:
         if describer.name not in self._loaded:
             self._loaded[describer.name] = describer.load()
-        found = np.asarray(self._loaded[describer.name](patches))
+        found = np.asarray(self._loaded[describer.name](sequence, patches))
         count, variants = patches.shape[:2]
         if found.ndim != 3 or found.shape[:2] != (variants, count):
             raise ModelError(

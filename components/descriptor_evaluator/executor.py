@@ -161,7 +161,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         stored_result.write_about(output, _about(bench, models[0]))
         tables = {name: UnitTable(item.rows) for name, item in scored.items()}
-        leaks = [_leak(model, tasks) for model in models]
+        references = [
+            measuring.Candidate(name, reference.model, "")
+            for name, reference in settings.references.items()
+            if reference.model and name in tables
+        ]
+        leaks = [_leak(model, tasks) for model in (*models, *references)]
         earlier, remarks = _earlier(bench, tasks, models, destination)
         evidence = gate.Evidence(
             candidate=tables[CANDIDATE],
@@ -301,9 +306,9 @@ def _earlier(
 
 
 def _baselines(settings: EvaluationSettings) -> tuple[str, ...]:
-    """Returns the handmade descriptors that are scored: the usual two and the gate's."""
+    """Returns what is scored beside the models: the usual two, the gate's, the references."""
     asked = settings.gate.baseline.compared if settings.gate.baseline else ()
-    return tuple(dict.fromkeys((*_ALWAYS_SHOWN, *asked)))
+    return tuple(dict.fromkeys((*_ALWAYS_SHOWN, *asked, *settings.references)))
 
 
 def _leak(model: measuring.Candidate, tasks: Tasks) -> str:

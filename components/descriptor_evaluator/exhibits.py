@@ -36,7 +36,10 @@ _log = logging.getLogger(__name__)
 
 
 def choose(
-    descriptors: Mapping[str, np.ndarray], tasks: Tasks, rows: Sequence[UnitRow]
+    descriptors: Mapping[str, np.ndarray],
+    tasks: Tasks,
+    rows: Sequence[UnitRow],
+    curves_only: bool = False,
 ) -> dict[str, Any]:
     """Chooses what to show of descriptors.
 
@@ -47,6 +50,8 @@ def choose(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: What was compared.
         rows: What it scored; exhibits of tasks without rows are not made.
+        curves_only: Leave out what needs patches to be shown: for handmade descriptors,
+            which stand beside the model as curves alone.
 
     Returns:
         JSON: `verification`, `matching`, `retrieval` (`exhibit_curves`), `false_matches`,
@@ -63,13 +68,16 @@ def choose(
             retrieval.TASK,
             lambda: exhibit_curves.retrieval_curves(descriptors, tasks),
         ),
-        "false_matches": (matching.TASK, lambda: worst_cases.false_matches(descriptors)),
-        "retrieval_rows": (
-            retrieval.TASK,
-            lambda: worst_cases.retrieval_rows(descriptors, tasks, rows),
-        ),
-        "map": ("", lambda: descriptor_map.lay_out(descriptors)),
     }
+    if not curves_only:
+        makers |= {
+            "false_matches": (matching.TASK, lambda: worst_cases.false_matches(descriptors)),
+            "retrieval_rows": (
+                retrieval.TASK,
+                lambda: worst_cases.retrieval_rows(descriptors, tasks, rows),
+            ),
+            "map": ("", lambda: descriptor_map.lay_out(descriptors)),
+        }
     chosen: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for number, (name, (task, make)) in enumerate(makers.items()):

@@ -12,14 +12,14 @@ import logging
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 
 from components.descriptor_evaluator import baselines as baseline_descriptors
-from components.descriptor_evaluator import exhibits
+from components.descriptor_evaluator import describe, descriptor_files, exhibits
 from components.descriptor_evaluator import tasks as task_drawing
 from components.descriptor_evaluator.descriptor_store import (
     Describer,
@@ -42,7 +42,7 @@ from components.descriptor_evaluator.task_tables import Tasks
 from components.descriptor_evaluator.unit_rows import UnitRow
 from components.example_gen.patch_set import PatchSet
 from components.user_errors import find_user_error
-from trainer import manifest, progress
+from trainer import manifest
 from trainer.errors import UserError
 from trainer.manifest import Manifest, SequenceEntry, SplitName
 
@@ -64,7 +64,7 @@ class Candidate:
     """A model to be scored.
 
     Attributes:
-        name: `candidate` or `production`.
+        name: `candidate`, `production` or that of a reference.
         path: Folder of its SavedModel.
         checksum: Of the SavedModel.
     """
@@ -156,14 +156,15 @@ def score_all(
     Args:
         bench: Where and with what.
         tasks: What is compared.
-        models: SavedModels.
-        baselines: Names of handmade descriptors.
+        models: SavedModels that are judged.
+        baselines: Names of handmade descriptors and of references.
 
     Returns:
         Scores by name.
 
     Raises:
         ModelError: When a model cannot be scored.
+        UserError: When a reference cannot be used.
         RunError: When the machinery failed.
     """
     wanted: dict[str, tuple[Describer, str]] = {}
@@ -171,9 +172,8 @@ def score_all(
         key = _key(bench, tasks, model.checksum, {})
         wanted[model.name] = Describer(model.name, model=model.path), key
     for name in baselines:
-        parameters = {"sigma": smoothing_sigma(bench)} if name == SMOOTHED else {}
-        describer = Describer(name, baseline=name, parameters=tuple(parameters.items()))
-        wanted[name] = describer, _key(bench, tasks, name, parameters)
+        describer, content = _baseline(bench, name)
+        wanted[name] = describer, _key(bench, tasks, content, dict(describer.recipe))
     found = {name: _kept(bench, key) for name, (_, key) in wanted.items()}
     missing = [describer for name, (describer, _) in wanted.items() if found[name] is None]
     if missing:
@@ -204,30 +204,34 @@ def is_machinery(error: BaseException) -> bool:
     return bool(_MACHINERY.search(str(error)))
 
 
-def smoothing_sigma(bench: Bench) -> float:
-    """Chooses the blur of `rootsift-smoothed`: best matching mAP on the validation split.
+def sift_recipe(bench: Bench, name: str) -> baseline_descriptors.SiftRecipe:
+    """Chooses the recipe of a handmade descriptor: best matching mAP on the validation split.
 
     Without validation sequences it is the usual one.
     """
     settings, entries = bench.settings, bench.entries("val")
-    sigmas = settings.smoothing_sigmas
     if not entries:
-        return baseline_descriptors.DEFAULT_SIGMA
-    if len(sigmas) == 1:
-        return sigmas[0]
+        return baseline_descriptors.SMOOTHED
+    choices = baseline_descriptors.RecipeChoices(
+        settings.smoothing_sigmas, settings.sift_sizes, settings.sift_paddings
+    )
+    if all(len(values) == 1 for values in asdict(choices).values()):
+        return baseline_descriptors.SiftRecipe(
+            choices.sigmas[0], choices.sizes[0], choices.paddings[0]
+        )
     key = entry_key(
-        f"{SMOOTHED}/sigma",
-        {"sigmas": list(sigmas), "points": settings.smoothing_points},
+        f"{name}/recipe",
+        {**asdict(choices), "points": settings.smoothing_points},
         data_checksum(entries),
         "",
         bench.code_fingerprint,
     )
     known = bench.cache.get(key)
     if known is None:
-        progress.report(f"choosing the blur of {SMOOTHED}", 0, 1)
-        known = Scored((), {"sigma": _best_sigma(bench, entries)})
+        chosen = _best_recipe(bench, entries, name, choices)
+        known = Scored((), {"recipe": asdict(chosen)})
         bench.cache.put(key, known)
-    return float(known.facts["sigma"])
+    return baseline_descriptors.SiftRecipe(**known.facts["recipe"])
 
 
 def data_checksum(entries: Sequence[SequenceEntry]) -> str:
@@ -256,7 +260,32 @@ def _kept(bench: Bench, key: str) -> Scored | None:
     return scored
 
 
-def _best_sigma(bench: Bench, entries: Sequence[SequenceEntry]) -> float:
+def _baseline(bench: Bench, name: str) -> tuple[Describer, str]:
+    """Returns what describes as a baseline does, and what its content is known by."""
+    from trainer import export  # loads tf_keras
+
+    reference = bench.settings.references.get(name)
+    if reference is None:
+        recipe: tuple[tuple[str, float], ...] = ()
+        if name in baseline_descriptors.CHOSEN:
+            recipe = tuple(asdict(sift_recipe(bench, name)).items())
+        return Describer(name, baseline=name, recipe=recipe, judged=False), name
+    if reference.model:
+        describe.check_folder(reference.model)
+        checksum = export.model_checksum(reference.model)
+        return Describer(name, model=reference.model, judged=False), checksum
+    folder = str(reference.descriptors)
+    names = [entry.name for entry in bench.entries("eval")]
+    checksum = descriptor_files.tree_checksum(folder, names)
+    return Describer(name, descriptors=folder, judged=False), checksum
+
+
+def _best_recipe(
+    bench: Bench,
+    entries: Sequence[SequenceEntry],
+    name: str,
+    choices: baseline_descriptors.RecipeChoices,
+) -> baseline_descriptors.SiftRecipe:
     points = bench.settings.smoothing_points
     patch_sets = [
         PatchSet(
@@ -268,7 +297,7 @@ def _best_sigma(bench: Bench, entries: Sequence[SequenceEntry]) -> float:
         )
         for entry in entries
     ]
-    return baseline_descriptors.choose_sigma(patch_sets, bench.settings.smoothing_sigmas, points)
+    return baseline_descriptors.choose_recipe(name, patch_sets, choices, points)
 
 
 def _reference_contrast(bench: Bench) -> dict[str, np.ndarray]:
@@ -320,7 +349,8 @@ def _score(bench: Bench, tasks: Tasks, name: str) -> Scored:
         rows = _score_stored(bench, tasks, stored, posixpath.join(folder, f"{name}.jsonl"))
     facts = {"degeneracy": report}
     if bench.settings.exhibits:
-        facts[exhibits.FACT] = exhibits.choose(descriptors, tasks, rows)
+        handmade = name in baseline_descriptors.NAMES
+        facts[exhibits.FACT] = exhibits.choose(descriptors, tasks, rows, curves_only=handmade)
     return Scored(rows, facts)
 
 

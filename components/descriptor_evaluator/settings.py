@@ -15,7 +15,9 @@ from components.descriptor_evaluator.tasks import POOL_SIZES, TaskSettings
 from trainer.settings import Settings
 
 TaskName = Literal["verification", "matching", "retrieval"]
-BaselineName = Literal["rootsift", "rootsift-smoothed", "sift", "pixels"]
+HANDMADE = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
+# Of a handmade descriptor or of a reference; which there are, EvaluationSettings checks.
+BaselineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Noise = Literal["e", "h", "t"]
 Kind = Literal["i", "v"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -30,6 +32,7 @@ _METRICS = {
     "matching": r"ap(_tie_safe)?|success_rate",
     "retrieval": rf"ap(_tie_safe)?|ap@({'|'.join(map(str, POOL_SIZES))})",
 }
+_ROLES = ("candidate", "production")
 _NO_KIND = "verification pairs cross sequences and have no kind"
 
 
@@ -82,10 +85,11 @@ class BaselineSlice(Settings):
 
 
 class BaselineRule(Settings):
-    """How far the candidate must be above the better of some handmade descriptors.
+    """How far the candidate must be above the better of some other descriptors.
 
     Attributes:
-        names: Baselines; the better one counts, on every slice anew.
+        names: Handmade descriptors, or `references` of the evaluation; the better one counts,
+            on every slice anew.
         tasks: Tasks that are compared.
         margins: Smallest difference that passes: for the `mean` over the noise levels and
             for single levels. By default the mean may not be below the baseline and easy
@@ -206,6 +210,24 @@ class GateSettings(Settings):
         return self
 
 
+class Reference(Settings):
+    """A descriptor of the user's own that candidates are compared with.
+
+    Attributes:
+        model: Folder of a SavedModel with our serving signature.
+        descriptors: Descriptors of the held-out image sequences as HPatches' CSV tree.
+    """
+
+    model: str | None = Field(default=None, min_length=1)
+    descriptors: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> Reference:
+        if (self.model is None) == (self.descriptors is None):
+            raise ValueError("expected either `model` or `descriptors`")
+        return self
+
+
 class EvaluationSettings(Settings):
     """What is scored, and what is made of it.
 
@@ -215,8 +237,12 @@ class EvaluationSettings(Settings):
         official_tasks: Folder with published task files; without it, tasks are drawn.
         official_split: Split of the published task files, e.g. `a`.
         smoothing_sigmas: Blurs (pixels on the 65 px patch) among which `rootsift-smoothed`
-            takes the one with the best matching mAP on the validation sequences.
+            (and `sift-smoothed`) takes the one with the best matching mAP on the validation
+            sequences.
+        sift_sizes: Likewise keypoint sizes, as parts of the patch's side.
+        sift_paddings: Likewise borders of repeated pixels, as parts of the patch's side.
         smoothing_points: Most patch sequences per validation sequence used for that choice.
+        references: Descriptors by the names that `gate.baseline` may use.
         exhibits: Whether to choose, while descriptors are at hand, what the report shows of
             them (curves, worst matches, a map); it changes no score.
         gate: When the model is blessed.
@@ -229,7 +255,14 @@ class EvaluationSettings(Settings):
     smoothing_sigmas: Annotated[
         tuple[Annotated[float, Field(gt=0.0, le=10.0)], ...], Field(min_length=1)
     ] = (2.5, 3.0, 3.5)
+    sift_sizes: Annotated[
+        tuple[Annotated[float, Field(ge=0.05, le=1.0)], ...], Field(min_length=1)
+    ] = (1 / 6, 1 / 5, 1 / 4)
+    sift_paddings: Annotated[
+        tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...], Field(min_length=1)
+    ] = (0.0, 1 / 4)
     smoothing_points: Annotated[int, Field(ge=10)] = 200
+    references: dict[BaselineName, Reference] = Field(default_factory=dict)
     exhibits: bool = True
     gate: GateSettings = GateSettings()
 
@@ -244,5 +277,19 @@ class EvaluationSettings(Settings):
                 raise ValueError(
                     f"gate.{where} uses the task {task}, which is not scored; add it to `tasks` "
                     f"({', '.join(self.tasks)})"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _baselines_are_known(self) -> EvaluationSettings:
+        taken = [name for name in self.references if name in (*HANDMADE, *_ROLES)]
+        if taken:
+            raise ValueError(f"references.{taken[0]}: the name is taken; choose another")
+        names = (*HANDMADE, *self.references)
+        for name in self.gate.baseline.compared if self.gate.baseline else ():
+            if name not in names:
+                raise ValueError(
+                    f"gate.baseline: there is no descriptor '{name}', expected some of "
+                    f"{', '.join(names)} (`references` adds your own)"
                 )
         return self

@@ -183,7 +183,7 @@ def run(
         cache=str(work / "evaluations"),
         reports=str(work / "reports"),
         data_fingerprint=fingerprint_of_files(data),
-        tasks_fingerprint=fingerprint_of_files(tasks) if tasks else "",
+        tasks_fingerprint=_fingerprint_of_evaluation(config, tasks),
         production_checksum=served_model.current_checksum(serving),
         destination_state=push_log.destination_state(serving),
     )
@@ -211,6 +211,14 @@ def fingerprint_of_files(root: str) -> str:
             stat = tf.io.gfile.stat(path)
             digest.update(f"{path[len(root) :]}|{stat.length}|{stat.mtime_nsec}\n".encode())
     return digest.hexdigest()
+
+
+def _fingerprint_of_evaluation(config: PipelineConfig, tasks: str | None) -> str:
+    """Returns what changes with the task files and the references; TFX sees only their paths."""
+    places = {"tasks": tasks} if tasks else {}
+    for name, reference in sorted(config.evaluation.references.items()):
+        places[name] = reference.model or str(reference.descriptors)
+    return "\n".join(f"{name} {fingerprint_of_files(place)}" for name, place in places.items())
 
 
 def _absolute(path: str) -> str:

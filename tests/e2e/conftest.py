@@ -27,6 +27,8 @@ _SMALL = (
     "training.stages.1.max_steps=30",
     "training.validation.points_per_sequence=20",
     "evaluation.smoothing_sigmas=[3.0]",
+    "evaluation.sift_sizes=[0.2]",
+    "evaluation.sift_paddings=[0]",
     "evaluation.smoothing_points=20",
     "evaluation.gate.resamples=200",
 )

@@ -1,10 +1,13 @@
-"""Handmade descriptors: recipes, shapes, and the choice of the blur."""
+"""Handmade descriptors: recipes, shapes, and the choice of the recipe."""
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
 from components.descriptor_evaluator import baselines, matching
+from components.descriptor_evaluator.baselines import RecipeChoices, SiftRecipe
 from components.example_gen.patch_set import PatchSet
 from trainer.errors import UserError
 
@@ -31,10 +34,27 @@ def test_rootsift_is_the_root_of_the_l1_normalised_sift(patches):
 
 def test_smoothing_is_a_blur_of_the_patch(patches):
     blurred = np.stack([cv2.GaussianBlur(patch, (0, 0), 2.0) for patch in patches])
-    np.testing.assert_array_equal(
-        baselines.describe("rootsift-smoothed", patches, sigma=2.0),
-        baselines.describe("rootsift", blurred),
-    )
+    for name in ("sift", "rootsift"):
+        np.testing.assert_array_equal(
+            baselines.describe(f"{name}-smoothed", patches, SiftRecipe(sigma=2.0)),
+            baselines.describe(name, blurred),
+        )
+
+
+def test_size_and_border_are_parts_of_the_side(patches):
+    border = cv2.copyMakeBorder(patches[3], 16, 16, 16, 16, cv2.BORDER_REPLICATE)
+    keypoint = cv2.KeyPoint(48.0, 48.0, 13.0, 0.0)
+    expected = cv2.SIFT_create().compute(border, [keypoint])[1][0]
+    found = baselines.describe("sift-smoothed", patches, SiftRecipe(size=0.2, padding=0.25))
+    np.testing.assert_array_equal(found[3], expected)
+
+
+def test_a_recipe_is_only_for_those_that_choose_one(patches):
+    for name in ("sift", "rootsift", "pixels"):
+        np.testing.assert_array_equal(
+            baselines.describe(name, patches, SiftRecipe(2.0, 0.2, 0.25)),
+            baselines.describe(name, patches),
+        )
 
 
 def test_flat_patches_give_finite_descriptors():
@@ -69,18 +89,40 @@ def test_an_unknown_baseline_is_refused(patches):
         baselines.describe("surf", patches)
 
 
-def test_the_blur_with_the_best_matching_is_chosen(patches):
+@pytest.fixture(scope="module")
+def noisy(patches) -> PatchSet:
+    """Twenty points whose targets are noisy."""
     rng = np.random.default_rng(1)
     clean = patches[:, None].astype(np.float32) + rng.normal(size=(20, 16, 65, 65)) * 40
-    noisy = np.clip(clean, 0, 255).astype(np.uint8)
-    item = PatchSet("v_a", "a", "v", noisy, np.zeros((20, 3), np.float32))
-    scores = {
-        sigma: matching.mean_average_precision(
-            {"v_a": baselines.describe_sequence("rootsift-smoothed", noisy, sigma)}
-        )["mean"]
-        for sigma in (0.5, 3.0)
-    }
+    clipped = np.clip(clean, 0, 255).astype(np.uint8)
+    return PatchSet("v_a", "a", "v", clipped, np.zeros((20, 3), np.float32))
+
+
+def score(item: PatchSet, recipe: SiftRecipe, name: str = "rootsift-smoothed") -> float:
+    described = baselines.describe_sequence(name, item.patches, recipe)
+    return matching.mean_average_precision({item.name: described})["mean"]
+
+
+@pytest.mark.parametrize("name", baselines.CHOSEN)
+def test_the_recipe_with_the_best_matching_is_chosen(noisy, name):
+    scores = {sigma: score(noisy, SiftRecipe(sigma), name) for sigma in (0.5, 3.0)}
     assert scores[3.0] != scores[0.5]
     best = max(scores, key=lambda sigma: scores[sigma])
-    assert baselines.choose_sigma([item], (0.5, 3.0)) == best
-    assert baselines.choose_sigma([item], (3.0, 0.5)) == best
+    for sigmas in ((0.5, 3.0), (3.0, 0.5)):
+        choices = RecipeChoices(sigmas, (1 / 6,), (0.0,))
+        assert baselines.choose_recipe(name, [noisy], choices) == SiftRecipe(best)
+
+
+def test_size_and_border_are_chosen_with_the_best_blur(noisy):
+    choices = RecipeChoices((0.5, 3.0), (1 / 6, 1 / 8), (0.0, 0.25))
+    chosen = baselines.choose_recipe("rootsift-smoothed", [noisy], choices)
+    blurs = [SiftRecipe(sigma) for sigma in choices.sigmas]
+    best = max(blurs, key=lambda recipe: score(noisy, recipe))
+    for change in ({}, {"size": 1 / 8}):
+        assert score(noisy, chosen) >= score(noisy, replace(best, **change))
+
+
+def test_of_equally_good_recipes_the_first_is_taken(noisy, monkeypatch):
+    monkeypatch.setattr(matching, "mean_average_precision", lambda described: {"mean": 0.5})
+    chosen = baselines.choose_recipe("rootsift-smoothed", [noisy], points=2)
+    assert chosen == SiftRecipe(2.5, 1 / 6, 0.0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.descriptor_evaluator import descriptor_store
+from components.descriptor_evaluator import descriptor_files, descriptor_store
 from components.descriptor_evaluator.descriptor_store import (
     Describer,
     DescribeSequence,
@@ -59,7 +59,7 @@ def test_descriptors_are_written_per_sequence(tmp_path, entry, patches):
     assert list(stored) == ["v_a"] and len(stored) == 1
     assert stored["v_a"].shape == (16, POINTS, 64)
     # Variant-major: the descriptor of patch 3 in image h2 (variant 7).
-    alone = Describer("pixels", baseline="pixels").load()(patches[3:4])
+    alone = Describer("pixels", baseline="pixels").load()("v_a", patches[3:4])
     assert stored["v_a"][7, 3] == pytest.approx(alone[7, 0], abs=1e-5)
     with pytest.raises(KeyError):
         stored["v_b"]
@@ -79,7 +79,7 @@ def test_descriptors_are_written_per_sequence(tmp_path, entry, patches):
     ],
 )
 def test_what_a_model_cannot_do_is_kept_as_a_sentence(tmp_path, entry, monkeypatch, found, words):
-    def describe(patches):
+    def describe(sequence, patches):
         if isinstance(found, Exception):
             raise found
         return found
@@ -89,6 +89,24 @@ def test_what_a_model_cannot_do_is_kept_as_a_sentence(tmp_path, entry, monkeypat
     list(DescribeSequence(str(tmp_path), [Describer("candidate")], folder, 1).process(entry))
     with pytest.raises(ModelError, match=words):
         descriptor_store.described_paths(folder, "candidate", [entry])
+
+
+def test_descriptors_of_a_csv_tree_are_taken_as_they_are(tmp_path, entry):
+    given = np.random.default_rng(0).normal(size=(16, POINTS, 6)).astype(np.float32)
+    descriptor_files.write_sequence(str(tmp_path / "csv"), "v_a", given)
+    paper = Describer("paper", descriptors=str(tmp_path / "csv"), judged=False)
+    folder = str(tmp_path / "store")
+    list(DescribeSequence(str(tmp_path), [paper], folder, 1).process(entry))
+    np.testing.assert_allclose(StoredDescriptors(f"{folder}/paper", ["v_a"])["v_a"], given)
+
+
+def test_a_reference_that_cannot_be_used_is_the_users_to_mend(tmp_path, entry):
+    given = np.zeros((16, POINTS + 1, 6), np.float32)
+    descriptor_files.write_sequence(str(tmp_path / "csv"), "v_a", given)
+    paper = Describer("paper", descriptors=str(tmp_path / "csv"), judged=False)
+    work = DescribeSequence(str(tmp_path), [paper], str(tmp_path / "store"), 1)
+    with pytest.raises(UserError, match=r"ref\.csv: holds 6 descriptors, expected 5"):
+        list(work.process(entry))
 
 
 def test_the_contrast_is_that_of_the_reference_patches(tmp_path, entry, patches):

@@ -11,7 +11,15 @@ import tensorflow as tf
 from tfx.components.util import model_utils
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.descriptor_evaluator import executor, gate, retrieval, slicing, verdict
+from components.descriptor_evaluator import (
+    baselines,
+    descriptor_files,
+    executor,
+    gate,
+    retrieval,
+    slicing,
+    verdict,
+)
 from components.descriptor_evaluator.descriptor_store import DescribeSequence
 from components.descriptor_evaluator.measuring import RunError
 from components.descriptor_evaluator.settings import EvaluationSettings
@@ -163,7 +171,9 @@ def run(examples, models, cache, tmp_path):
             input_dict["baseline_model"] = [served]
         evaluation = artifact(standard_artifacts.ModelEvaluation, root / "evaluation")
         blessing = artifact(standard_artifacts.ModelBlessing, root / "blessing")
-        settings = EvaluationSettings.model_validate({"gate": gate_settings})
+        settings = EvaluationSettings.model_validate(
+            {"gate": gate_settings, "references": inputs.get("references", {})}
+        )
         context = executor.Executor.Context(tmp_dir=str(root / "tmp"), unique_id="1")
         executor.Executor(context).Do(
             input_dict,
@@ -405,3 +415,51 @@ def test_examples_that_cannot_be_read_are_the_users_to_mend(run, tmp_path):
     with pytest.raises(UserError, match="no manifest"):
         run("good", examples=tmp_path)
     assert not (tmp_path / "run0" / "blessing").exists()
+
+
+def test_the_users_own_descriptors_are_baselines_of_the_gate(run, models, tmp_path):
+    strong = {"model": str(Path(models("good"), "Format-Serving"))}
+    weak = descriptor_files_of("pixels", tmp_path / "csv")
+    references = {"strong": strong, "weak": {"descriptors": str(weak)}}
+    rule = {"names": ["strong", "weak"], "tasks": ["matching"]}
+    found, blessing, folder = run("poor", FLOORS | {"baseline": rule}, references=references)
+    assert_blessing(blessing, False)
+    row = next(row for row in found.table if (row.task, row.noise) == ("matching", "mean"))
+    assert set(row.baselines) == {"rootsift", "rootsift-smoothed", "strong", "weak"}
+    assert row.baselines["strong"] > row.candidate
+    below = [check for check in found.checks if check.name == "baseline" and not check.passed]
+    assert below and all("strong" in check.sentence for check in below)
+    assert (folder / "unit_rows" / "weak.jsonl").exists()
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_changed_descriptors_of_a_reference_are_scored_anew(run, tmp_path):
+    folder = descriptor_files_of("pixels", tmp_path / "csv")
+    references = {"paper": {"descriptors": str(folder)}}
+
+    def score() -> float:
+        found, _, _ = run("good", references=references, cache_dir=str(tmp_path / "cache"))
+        row = next(row for row in found.table if (row.task, row.noise) == ("matching", "mean"))
+        return row.baselines["paper"]
+
+    first = score()
+    assert score() == first
+    path = folder / "v_a" / "ref.csv"
+    path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
+    assert score() < first
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_a_reference_whose_files_are_missing_is_the_users_to_mend(run, tmp_path):
+    folder = descriptor_files_of("pixels", tmp_path / "csv")
+    (folder / "v_b" / "t3.csv").unlink()
+    with pytest.raises(UserError, match=r"v_b/t3\.csv: is missing"):
+        run("good", references={"paper": {"descriptors": str(folder)}})
+
+
+def descriptor_files_of(name: str, folder: Path) -> Path:
+    """Writes a handmade descriptor of the held-out sequences as a CSV tree."""
+    for number, (sequence, _) in enumerate(SEQUENCES):
+        described = baselines.describe_sequence(name, make_patches(number))
+        descriptor_files.write_sequence(str(folder), sequence, described)
+    return folder

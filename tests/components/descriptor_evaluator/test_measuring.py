@@ -27,29 +27,38 @@ def bench(tmp_path, val=(), code="code", **settings):
     )
 
 
-def test_without_validation_data_the_usual_blur_is_taken(tmp_path):
-    assert measuring.smoothing_sigma(bench(tmp_path)) == baselines.DEFAULT_SIGMA
-    one = bench(tmp_path, val=(entry("v_v"),), smoothing_sigmas=[2.25])
-    assert measuring.smoothing_sigma(one) == 2.25
+ONE = {"smoothing_sigmas": [2.25], "sift_sizes": [0.2], "sift_paddings": [0.0]}
 
 
-def test_the_blur_is_chosen_on_validation_data_once_per_content(tmp_path, monkeypatch):
+def recipe(bench):
+    return measuring.sift_recipe(bench, "rootsift-smoothed")
+
+
+def test_without_validation_data_the_usual_recipe_is_taken(tmp_path):
+    assert recipe(bench(tmp_path)) == baselines.SMOOTHED
+    one = bench(tmp_path, val=(entry("v_v"),), **ONE)
+    assert recipe(one) == baselines.SiftRecipe(2.25, 0.2, 0.0)
+
+
+def test_the_recipe_is_chosen_on_validation_data_once_per_content(tmp_path, monkeypatch):
     asked = []
 
-    def choose(patch_sets, sigmas, points):
-        asked.append([item.name for item in patch_sets])
-        return sigmas[1]
+    def choose(name, patch_sets, choices, points):
+        asked.append((name, [item.name for item in patch_sets]))
+        return baselines.SiftRecipe(choices.sigmas[1], choices.sizes[0], choices.paddings[0])
 
-    monkeypatch.setattr(baselines, "choose_sigma", choose)
+    monkeypatch.setattr(baselines, "choose_recipe", choose)
     monkeypatch.setattr(measuring, "read_patches", lambda *args: [0, 0])
     val = (entry("v_v"), entry("v_w"))
     for _ in range(2):
-        assert measuring.smoothing_sigma(bench(tmp_path, val)) == 3.0
-    assert asked == [["v_v", "v_w"]]
-    measuring.smoothing_sigma(bench(tmp_path, (entry("v_v", "changed"),)))
-    measuring.smoothing_sigma(bench(tmp_path, val, code="changed"))
-    measuring.smoothing_sigma(bench(tmp_path, val, smoothing_sigmas=[1.0, 2.0]))
-    assert len(asked) == 4
+        assert recipe(bench(tmp_path, val)) == baselines.SiftRecipe(3.0)
+    assert asked == [("rootsift-smoothed", ["v_v", "v_w"])]
+    recipe(bench(tmp_path, (entry("v_v", "changed"),)))
+    recipe(bench(tmp_path, val, code="changed"))
+    recipe(bench(tmp_path, val, smoothing_sigmas=[1.0, 2.0]))
+    recipe(bench(tmp_path, val, sift_sizes=[0.2, 0.3]))
+    measuring.sift_recipe(bench(tmp_path, val), "sift-smoothed")
+    assert len(asked) == 6
 
 
 def test_the_data_checksum_does_not_depend_on_order_but_on_content():

@@ -53,6 +53,35 @@ def test_every_baseline_that_a_margin_names_is_scored():
     assert rule.compared == ("sift", "pixels")
 
 
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"gate": {"baseline": {"names": ["surf"]}}}, "no descriptor 'surf', expected some of roo"),
+        (
+            {"gate": {"baseline": {"slices": [{"over": "v1", "margin": 0}]}}},
+            "no descriptor 'v1', .*`references` adds your own",
+        ),
+        ({"references": {"sift": {"model": "m"}}}, "references.sift: the name is taken"),
+        ({"references": {"production": {"model": "m"}}}, "references.production: the name is tak"),
+        ({"references": {"v1": {}}}, "either `model` or `descriptors`"),
+        ({"references": {"v1": {"model": "m", "descriptors": "d"}}}, "either `model` or `desc"),
+        ({"references": {"../v1": {"model": "m"}}}, "pattern"),
+    ],
+)
+def test_a_baseline_that_is_not_there_is_refused(settings, match):
+    refused(match, **settings)
+
+
+def test_the_gate_may_use_the_users_own_descriptors():
+    settings = EvaluationSettings.model_validate(
+        {
+            "references": {"v1": {"model": "m"}, "paper": {"descriptors": "d"}},
+            "gate": {"baseline": {"names": ["v1", "rootsift"], "margins": {"t": 0.05}}},
+        }
+    )
+    assert settings.gate.baseline.compared == ("v1", "rootsift")
+
+
 def test_a_margin_on_a_task_that_is_not_scored_is_refused():
     only = {"baseline": {"tasks": ["matching"]}, "production": {"tasks": ["matching"]}}
     only["baseline"]["slices"] = [{"task": "retrieval", "margin": 0.0}]

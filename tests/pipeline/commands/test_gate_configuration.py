@@ -54,3 +54,19 @@ def test_run_refuses_a_guard_on_sequences_that_are_not_there_before_it_starts(tm
     arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
     sentence = "evaluation.gate.production.slices.1.kind: asks for illumination (i_ sequences), of"
     assert_refused(tmp_path, sentence, "run", *arguments, "--set", small, "--set", guard)
+
+
+@pytest.mark.usefixtures("no_runner")
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ("{model: nowhere}", "references.v1: nowhere holds no saved_model.pb, expected a SavedM"),
+        ("{descriptors: data}", "references.v1: data holds no descriptors, expected <sequence>/"),
+    ],
+)
+def test_run_refuses_a_reference_that_is_not_there_before_it_starts(tmp_path, reference, sentence):
+    release(tmp_path)
+    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
+    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    given = f"evaluation.references={{v1: {reference}}}"
+    assert_refused(tmp_path, sentence, "run", *arguments, "--set", small, "--set", given)
