@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from trainer import image, model, packing, records
+from trainer import byte_codes, image, model, packing, records
 from trainer.config import TrainerConfig
 from trainer.errors import UserError
 from trainer.files import replace_folder, writing
@@ -25,6 +25,7 @@ from trainer.variants import VARIANTS
 
 SERVING_SIGNATURE = "serving_default"
 RECORDS_SIGNATURE = "serialized_records"
+UINT8_SIGNATURE = "uint8_descriptors"  # only of descriptors of unit length
 SERVING_DIR = "Format-Serving"
 PATCHES_INPUT = "patches"
 RECORDS_INPUT = "records"
@@ -54,6 +55,8 @@ def save(
     extra = posixpath.join(temporary, IDENTITY_FILE)
     served = _Served(network, normalisation)
     signatures = {SERVING_SIGNATURE: served.describe, RECORDS_SIGNATURE: served.describe_records}
+    if served.unit_length:
+        signatures[UINT8_SIGNATURE] = served.describe_as_bytes
     with writing(path):
         if tf.io.gfile.exists(temporary):
             tf.io.gfile.rmtree(temporary)
@@ -84,9 +87,11 @@ def describe_itself(
     digest = hashlib.sha256(json.dumps([architecture, preprocessing], sort_keys=True).encode())
     for variable in network.variables:
         digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    unit_length = config.model.final_normalisation.endswith("l2")
     return {
         "descriptor_id": digest.hexdigest()[:32],
         "dimension": config.model.dimension,
+        "uint8": byte_codes.describe_code(config.model.dimension) if unit_length else None,
         "architecture": architecture,
         "preprocessing": preprocessing,
         "extraction": examples.settings,
@@ -204,6 +209,7 @@ class _Served(tf.Module):
             for variable in network.variables
         }
         self._folded = FoldedNetwork(network)
+        self.unit_length = self._folded.unit_length
         self._normalisation = normalisation
 
     @tf.function(
@@ -212,6 +218,13 @@ class _Served(tf.Module):
     )
     def describe(self, patches: tf.Tensor) -> dict[str, tf.Tensor]:
         return {OUTPUT: self._descriptors(image.resize_area(patches))}
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None], tf.uint8, PATCHES_INPUT)],
+        autograph=False,
+    )
+    def describe_as_bytes(self, patches: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {OUTPUT: byte_codes.encode(self._descriptors(image.resize_area(patches)))}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, RECORDS_INPUT)], autograph=False)
     def describe_records(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -244,7 +257,7 @@ class FoldedNetwork:
             self._convolutions.append((kernel, bias, stride))
         last = layers[f"conv{len(model.CONVOLUTIONS) + 1}"]
         self._last, self._last_bias = _folded(last, layers.get("final_norm"))
-        self._l2 = "l2" in layers
+        self.unit_length = "l2" in layers
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns descriptors float32 [N, D] of normalised patches float32 [N, 32, 32, 1]."""
@@ -254,7 +267,7 @@ class FoldedNetwork:
             values = tf.nn.relu(tf.nn.bias_add(values, bias))
         values = tf.nn.conv2d(values, self._last, 1, "VALID")
         values = tf.reshape(tf.nn.bias_add(values, self._last_bias), [-1, self._last.shape[-1]])
-        return model.l2_normalise(values) if self._l2 else values
+        return model.l2_normalise(values) if self.unit_length else values
 
 
 def _folded(

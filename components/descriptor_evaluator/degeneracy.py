@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from components.descriptor_evaluator import distances, matching
+from trainer import byte_codes
 from trainer.settings import Settings
 
 _SAMPLE = 20_000
@@ -51,8 +52,10 @@ def measure(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, A
         JSON values: `descriptors` (how many), `dimension`, `non_finite_share`,
         `distinct_share` and `distinct_share_float16`, `spread` (root of the summed
         variances over the root mean square length), `matching_ap` and
-        `matching_ap_float16` (tie-safe). Of descriptors that are not finite only the share
-        is known: the rest is then about the finite ones, and the precisions are None.
+        `matching_ap_float16` (tie-safe), and for descriptors of unit length
+        `matching_ap_uint8` (as `trainer.byte_codes` stores them). Of descriptors that are
+        not finite only the share is known: the rest is then about the finite ones, and the
+        precisions are None.
     """
     total = broken = 0
     for values in descriptors.values():
@@ -70,11 +73,15 @@ def measure(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, A
         "spread": _spread(sample),
         "matching_ap": None,
         "matching_ap_float16": None,
+        "matching_ap_uint8": None,
     }
     if not broken and total:
         part = _few(descriptors)
         rounded = {name: _to_half(values, scale) for name, values in part.items()}
-        for key, chosen in (("matching_ap", part), ("matching_ap_float16", rounded)):
+        ways = {"matching_ap": part, "matching_ap_float16": rounded}
+        if _unit_length(sample):
+            ways["matching_ap_uint8"] = {name: _to_bytes(values) for name, values in part.items()}
+        for key, chosen in ways.items():
             report[key] = matching.mean_average_precision(chosen, "ap_tie_safe")["mean"]
     return report
 
@@ -136,6 +143,15 @@ def _unit_scale(sample: np.ndarray) -> float:
 def _to_half(values: np.ndarray, scale: float) -> np.ndarray:
     """Rounds descriptors of about unit length to float16 and returns them as float32."""
     return (values.astype(np.float64) * scale).astype(np.float16).astype(np.float32)
+
+
+def _to_bytes(values: np.ndarray) -> np.ndarray:
+    """Rounds descriptors of unit length to bytes and returns them as float32."""
+    return byte_codes.decode_array(byte_codes.encode_array(values))
+
+
+def _unit_length(sample: np.ndarray) -> bool:
+    return bool(np.allclose(np.linalg.norm(sample, axis=1), 1.0, atol=1e-3))
 
 
 def _distinct_share(sample: np.ndarray) -> float:

@@ -137,6 +137,10 @@ def run_checks(model, identity, request, report):
         report.attempt(name, check_size, name, describe, batch, identity, tolerance, report)
     report.attempt("flat patches", check_flat, describe, report)
     report.attempt("empty batch", check_empty, describe, report)
+    as_bytes = model.signatures.get("uint8_descriptors")
+    if as_bytes is not None:
+        name = "uint8_descriptors"
+        report.attempt(name, check_bytes, as_bytes, describe, patches, identity, report)
     records = model.signatures.get("serialized_records")
     if records is not None:
         name = "serialized_records"
@@ -189,6 +193,24 @@ def check_empty(describe, report):
     except Exception as error:
         warning = f"an empty batch is not served ({_first_line(error)})"
         report.warnings.append(warning)
+
+
+def check_bytes(as_bytes, describe, patches, identity, report):
+    """The signature for bytes, if there is one, must give the descriptors to half a step."""
+    import numpy as np
+    import tensorflow as tf
+
+    batch = patches[: max(BATCHES)]
+    codes, expected = as_bytes(patches=tf.constant(batch))["descriptors"].numpy(), describe(batch)
+    detail = f"{codes.dtype} {list(codes.shape)}, expected uint8 {list(expected.shape)}"
+    same_shape = codes.dtype == np.uint8 and codes.shape == expected.shape
+    if report.check("uint8_descriptors: shape", same_shape, detail):
+        code = identity["uint8"]
+        decoded = (codes.astype(np.float32) - code["zero"]) * code["step"]
+        reach = 127 * code["step"]
+        limit = 0.51 * code["step"]
+        expected = np.clip(expected, -reach, reach)
+        _compare("uint8_descriptors: as serving_default", decoded, expected, limit, report)
 
 
 def check_records(records, describe, sequences, request, report):

@@ -66,6 +66,9 @@ def _health(found: Mapping[str, Any]) -> str:
             f"float16 keeps {100 * kept:.1f} % of a matching mAP (at least "
             f"{100 * limits['min_kept']:g} %)"
         )
+        if found["matching_ap_uint8"] is not None:
+            kept = found["matching_ap_uint8"] / found["matching_ap"]
+            parts.append(f"uint8 {100 * kept:.1f} %")
     return f"Descriptors: {', '.join(parts)}."
 
 

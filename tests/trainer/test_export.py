@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.synthetic import patch_sequence
-from trainer import export, image, manifest, model, records
+from trainer import byte_codes, export, image, manifest, model, records
 from trainer.config import ModelConfig, TrainerConfig
 from trainer.errors import UserError
 
@@ -80,7 +80,7 @@ def test_dataset_normalisation_is_served(tmp_path):
 
 def test_signatures_are_the_agreed_ones(saved):
     signatures = tf.saved_model.load(saved).signatures
-    assert set(signatures) == {"serving_default", "serialized_records"}
+    assert set(signatures) == {"serving_default", "serialized_records", "uint8_descriptors"}
     serving = signatures["serving_default"]
     (given,) = serving.structured_input_signature[1].values()
     assert (given.name, given.dtype, given.shape.as_list()) == ("patches", tf.uint8, [None] * 3)
@@ -89,6 +89,27 @@ def test_signatures_are_the_agreed_ones(saved):
     (given,) = from_records.structured_input_signature[1].values()
     assert (given.name, given.dtype, given.shape.as_list()) == ("records", tf.string, [None])
     assert from_records.structured_outputs["descriptors"].shape.as_list() == [None, 16, 64]
+
+
+def test_bytes_are_the_descriptors_to_half_a_step(saved):
+    signatures = tf.saved_model.load(saved).signatures
+    patches = tf.constant(_patches())
+    codes = signatures["uint8_descriptors"](patches=patches)["descriptors"].numpy()
+    described = signatures["serving_default"](patches=patches)["descriptors"].numpy()
+    np.testing.assert_array_equal(codes, byte_codes.encode_array(described))
+    told = export.read_identity(saved)["uint8"]
+    reach = 127 * told["step"]
+    decoded = (codes.astype(np.float32) - told["zero"]) * told["step"]
+    np.testing.assert_allclose(
+        decoded, described.clip(-reach, reach), rtol=0, atol=0.51 * told["step"]
+    )
+
+
+@pytest.mark.parametrize("ending", ["none", "batch_norm"])
+def test_descriptors_of_any_length_are_not_served_as_bytes(tmp_path, ending):
+    path = _save(tmp_path / "model", _network(ending))
+    signatures = tf.saved_model.load(path).signatures
+    assert set(signatures) == {"serving_default", "serialized_records"}
 
 
 def test_patches_of_any_size_are_described(saved):

@@ -87,6 +87,20 @@ def test_a_code_that_is_good_but_for_its_precision_is_degenerate(tasks):
     assert "noise only" in degeneracy.problems(report, degeneracy.DegeneracySettings())[-1]
 
 
+def test_what_bytes_cost_is_measured_for_descriptors_of_unit_length():
+    values = {}
+    rng = np.random.default_rng(3)
+    for name in NAMES:
+        code = rng.normal(size=(1, COUNT, 64)) + 1.2 * rng.normal(size=(16, COUNT, 64))
+        values[name] = (code / np.linalg.norm(code, axis=2, keepdims=True)).astype(np.float32)
+    report = degeneracy.measure(values)
+    assert 0.2 < report["matching_ap"] < 0.99
+    assert report["matching_ap_uint8"] == pytest.approx(report["matching_ap"], abs=0.01)
+    assert report["matching_ap_uint8"] != report["matching_ap"]
+    longer = {name: 2 * part for name, part in values.items()}
+    assert degeneracy.measure(longer)["matching_ap_uint8"] is None
+
+
 def test_nan_for_some_patches_lowers_scores_and_is_reported(tasks):
     values = healthy()
     values["v_c"][6:11, 7] = np.nan  # one patch, in every hard image

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from components.serving_validator import check_saved_model, sample
 from tests.components.serving_validator import tiny_model
+from trainer import byte_codes
 
 IDENTITY = tiny_model.IDENTITY
 
@@ -120,6 +121,25 @@ def test_a_length_other_than_one_is_right_without_l2(request_content):
 def test_records_must_agree_with_patches(request_content, alter):
     failed, _ = failures(Fake(alter_records=alter), request_content)
     assert failed == ["serialized_records: as serving_default"]
+
+
+@pytest.mark.parametrize(
+    ("alter", "expected"),
+    [
+        (lambda codes: codes, []),
+        (lambda codes: codes[:, ::-1], ["uint8_descriptors: as serving_default"]),
+        (lambda codes: codes.astype(np.int32), ["uint8_descriptors: shape"]),
+    ],
+)
+def test_bytes_must_agree_with_the_descriptors(request_content, alter, expected):
+    model = Fake()
+    model.signatures["uint8_descriptors"] = lambda patches: {
+        "descriptors": tf.constant(
+            alter(byte_codes.encode_array(model._serve(patches)["descriptors"].numpy()))
+        )
+    }
+    identity = {**IDENTITY, "uint8": byte_codes.describe_code(64)}
+    assert failures(model, request_content, identity)[0] == expected
 
 
 def test_an_empty_batch_that_fails_is_a_warning(request_content):
