@@ -61,8 +61,8 @@ def _nearest_negative(
 
     def choose(rows: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
         own = (first + tf.range(rows.shape[0])) // variants
-        squares = distances.pairwise_squared(rows, candidates)
+        ranked = distances.ranking(rows, candidates)
         same = own[:, tf.newaxis] == point[tf.newaxis, :]
-        return tf.argmin(tf.where(same, squares.dtype.max, squares), axis=-1, output_type=tf.int32)
+        return tf.argmin(tf.where(same, ranked.dtype.max, ranked), axis=-1, output_type=tf.int32)
 
     return mining.by_tiles(choose, anchors, total, offset, tf.TensorSpec([], tf.int32))

@@ -29,6 +29,25 @@ def pairwise_squared(anchors: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
     return tf.maximum(left + right - 2 * products, 0.0)
 
 
+def ranking(anchors: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+    """Numbers that order each anchor's candidates as their distances do.
+
+    The squared distance without the anchor's own |a|^2, which is the same for all its
+    candidates: two passes over the pairs instead of five.
+
+    Args:
+        anchors: [A, D].
+        candidates: [B, D].
+
+    Returns:
+        float32 [A, B], |b|^2 - 2ab.
+    """
+    anchors = tf.cast(anchors, tf.float32)
+    candidates = tf.cast(candidates, tf.float32)
+    squares = tf.reduce_sum(tf.square(candidates), -1)
+    return tf.matmul(-2 * anchors, candidates, transpose_b=True) + squares
+
+
 def paired_squared(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     """Squared Euclidean distance of each row of `left` to the same row of `right`.
 

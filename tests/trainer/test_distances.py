@@ -44,3 +44,12 @@ def test_half_precision_descriptors_are_compared_in_float32():
     half = tf.cast(tf.constant([[1.0, 0.5]]), tf.bfloat16)
     assert distances.pairwise_squared(half, half).dtype == tf.float32
     assert distances.paired_squared(half, half).dtype == tf.float32
+
+
+def test_ranking_orders_candidates_as_distances_do():
+    rng = np.random.default_rng(4)
+    anchors, candidates = (rng.normal(size=(n, 16)).astype(np.float32) for n in (20, 50))
+    found = distances.ranking(tf.constant(anchors), tf.constant(candidates)).numpy()
+    squares = ((anchors[:, None] - candidates[None]) ** 2).sum(axis=-1)
+    np.testing.assert_allclose(found + (anchors**2).sum(axis=1)[:, None], squares, rtol=1e-4)
+    np.testing.assert_array_equal(found.argsort(axis=1), squares.argsort(axis=1))
