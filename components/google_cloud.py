@@ -72,6 +72,11 @@ def _in_words(error: Exception) -> str:
             f"the credentials are missing or not accepted ({said}); expected those of a service "
             f"account of the machine, or your own after `gcloud auth application-default login`"
         )
+    if isinstance(error, exceptions.Forbidden) and _is_switched_off(error):
+        return (
+            f"the API is switched off ({said}); `gcloud services enable aiplatform.googleapis.com "
+            f"--project PROJECT` switches it on"
+        )
     if isinstance(error, exceptions.Forbidden):
         return (
             f"permission denied ({said}); expected an account with the role roles/aiplatform.user "
@@ -87,9 +92,19 @@ def _in_words(error: Exception) -> str:
             f"not found ({said}); expected a project with the Vertex AI API switched on and a "
             f"region that it serves"
         )
+    if is_passing(error) and "DNS resolution failed" in said:
+        return (
+            f"there is no such address ({said}); expected a region of Vertex AI, and a way to the "
+            f"internet"
+        )
     if is_passing(error):
         return f"the service does not answer ({said}); try again later"
     return f"refused ({said})"
+
+
+def _is_switched_off(error: exceptions.GoogleAPICallError) -> bool:
+    """Tells a project without the API from an account without permission, both Forbidden."""
+    return error.reason == "SERVICE_DISABLED" or "has not been used in project" in error.message
 
 
 def _said(error: BaseException) -> str:

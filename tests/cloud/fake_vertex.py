@@ -179,7 +179,7 @@ class FakeVertex:
         job.state = _next(self.pipeline_states, self._looks, request.name)
         tasks = self.pipeline_tasks[min(look, len(self.pipeline_tasks) - 1)]
         job.job_detail = aiplatform_v1.PipelineJobDetail(task_details=tasks)
-        if job.state == PipelineState.PIPELINE_STATE_FAILED:
+        if job.state.name in ("PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED"):
             job.error = self.pipeline_error
         return job
 

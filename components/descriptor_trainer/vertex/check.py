@@ -35,7 +35,22 @@ def check(
     _check_location(settings, machine, location or settings.location)
     _check_strategy(settings, machine, training)
     _check_batches(settings, machine, training)
-    if settings.spot and not training.checkpoint_every:
+    _check_spot(settings, machine, training)
+
+
+def _check_spot(
+    settings: VertexTrainingSettings, machine: Machine, training: TrainerConfig
+) -> None:
+    if not settings.spot:
+        return
+    if machine.is_tpu and machine.hosts > 1:
+        # "Use Spot VMs with training" in Vertex AI's documentation.
+        raise UserError(
+            f"{_KEY}.spot is on, but {_named(settings)} is a slice of {machine.hosts} hosts, and "
+            f"Vertex AI has no spare capacity of TPU pods; expected spot: false, or a slice of one "
+            f"host"
+        )
+    if not training.checkpoint_every:
         raise UserError(
             f"{_KEY}.spot is on, but training.checkpoint_every is 0: a job whose machine is taken "
             f"back would begin anew each time; expected steps between checkpoints, e.g. 100"

@@ -30,11 +30,12 @@ class VertexTrainingSettings(Settings):
             without which TensorFlow uses one host of a slice only.
         location: Region the job is meant for, so that one without that TPU is refused early;
             the region of the run counts.
-        spot: Spare capacity: cheaper, and taken back at any time.
+        spot: Spare capacity: cheaper, and taken back at any time; not for slices of several hosts.
         restart: Start the job again, from its last checkpoint, when its machine was taken back.
         timeout_hours: The job is stopped after so long.
-        service_account: Account the job runs as; none: Vertex's own.
-        network: VPC network to be in, `projects/NUMBER/global/networks/NAME`.
+        service_account: Account the job runs as; none: Vertex's own. It belongs to a run, too:
+            `hpatches submit` fills it in.
+        network: VPC network to be in, `projects/NUMBER/global/networks/NAME`; of a run, too.
         labels: On the job, for bills and lists.
         boot_disk_gb: Disk of the machine, which holds the packed patches.
         poll_seconds: Time between two looks at the job.

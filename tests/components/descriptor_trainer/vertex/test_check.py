@@ -163,6 +163,14 @@ def test_a_strategy_that_contradicts_the_machine_is_refused(job, strategy):
         check.check(job, training(256, strategy=strategy))
 
 
+@pytest.mark.parametrize("job", [tpu(3, 32, image_for_pods=True), settings(tpu_topology="4x4")])
+def test_spare_capacity_is_for_one_host_only(job):
+    on_spot = job.model_copy(update={"spot": True, "image_for_pods": True})
+    with pytest.raises(UserError, match=r"slice of 4 hosts, and Vertex AI has no spare capacity"):
+        check.check(on_spot, training(256))
+    check.check(on_spot.model_copy(update={"spot": False}), training(256))
+
+
 def test_spare_capacity_needs_checkpoints():
     with pytest.raises(UserError, match=r"training\.checkpoint_every is 0"):
         check.check(settings(spot=True), training(256, checkpoint_every=0))

@@ -1,0 +1,1 @@
+"""Starting compiled pipelines on Kubeflow and Vertex AI, and following them."""

@@ -1,0 +1,212 @@
+"""Runs on Kubeflow Pipelines, through `kfp.Client` (API v2beta1)."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import kfp_server_api
+from kfp.client import Client
+from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
+
+from pipeline.spec import files
+from pipeline.submission import kubeflow_errors
+from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
+from pipeline.submission.kubeflow_errors import told_in_words
+from pipeline.submission.places import Cluster
+from pipeline.submission.request import RunRequest
+from trainer.errors import UserError
+
+UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"  # kfp's own
+_CALL_SECONDS = 60.0
+_ATTEMPTS = 5
+_EQUALS = 1  # in the API's filter.proto
+_OUTCOMES: dict[str, Outcome] = {
+    "SUCCEEDED": "succeeded",
+    "SKIPPED": "succeeded",
+    "FAILED": "failed",
+    "CANCELED": "cancelled",
+}
+_KINDS = {
+    "RUNNING": "started",
+    "CANCELING": "started",
+    "PAUSED": "started",
+    "SUCCEEDED": "finished",
+    "SKIPPED": "skipped",
+    "FAILED": "failed",
+    "CANCELED": "cancelled",
+}
+
+
+class _Client(Client):
+    """kfp's client, but what it asks when it is made fails at once, with the reason.
+
+    The original tries five times, with a traceback for each, and then forgets the reason.
+    """
+
+    several_users = False
+
+    def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
+        health = self.healthzs.get_healthz(_request_timeout=_CALL_SECONDS)
+        self.several_users = bool(health.multi_user)
+        return health
+
+
+def connect(place: Cluster) -> Client:
+    """Returns kfp's client.
+
+    Raises:
+        UserError: When there is no Kubeflow Pipelines, or it does not let in.
+    """
+    make = functools.partial(
+        _Client,
+        host=place.host,
+        existing_token=place.token,
+        ssl_ca_cert=place.ca_cert,
+        **({"namespace": place.namespace} if place.namespace else {}),
+    )
+    with told_in_words("connecting to Kubeflow Pipelines", place.host), _quiet():
+        client = kubeflow_errors.patience_at_first()(make)()
+    if client.several_users and not (place.namespace or client.get_user_namespace()):
+        raise UserError(
+            f"--namespace: not given, but the Kubeflow at {place.host} serves several users; "
+            "expected the namespace of a profile"
+        )
+    return client
+
+
+def submit(
+    request: RunRequest,
+    place: Cluster,
+    experiment: str | None = None,
+    service_account: str | None = None,
+) -> Started:
+    """Starts a run.
+
+    Args:
+        request: The run.
+        place: The cluster.
+        experiment: That the run belongs to; it is made when there is none. None: one that is
+            named like the pipeline.
+        service_account: Of Kubernetes, that the tasks run as; None: the cluster's default.
+
+    Raises:
+        UserError: When Kubeflow refuses it, or does not answer.
+    """
+    client = connect(place)
+    with told_in_words("submitting the pipeline", place.host), _quiet():
+        found = kubeflow_errors.patience_at_first()(client.create_experiment)(
+            name=experiment or request.pipeline, namespace=place.namespace
+        )
+        _check_answer(place, found.experiment_id)
+        run = _create(client, request, found.experiment_id, service_account)
+        _check_answer(place, run.run_id)
+    page = f"{os.environ.get(UI_VARIABLE, place.host).rstrip('/')}/#/runs/details/{run.run_id}"
+    return Started(request.name, page, functools.partial(_look, client, place, run.run_id))
+
+
+def _create(
+    client: Client, request: RunRequest, experiment_id: str, service_account: str | None
+) -> V2beta1Run:
+    """Starts a run, once, however often the call has to be made."""
+    with tempfile.TemporaryDirectory() as folder:
+        # What was checked is what is sent, whatever format it was read from.
+        package = f"{folder}/pipeline.yaml"
+        files.write(request.spec, package)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return client.run_pipeline(
+                    experiment_id=experiment_id,
+                    job_name=request.name,
+                    pipeline_package_path=package,
+                    params=request.values,
+                    pipeline_root=request.root,
+                    service_account=service_account,
+                )
+            except Exception as error:
+                if attempt == _ATTEMPTS or not kubeflow_errors.is_passing(error):
+                    raise
+            _sleep(2.0**attempt)
+            # Nobody else has this name: an earlier call may have arrived without an answer.
+            earlier = _find(client, request.name, experiment_id)
+            if earlier is not None:
+                return earlier
+    raise AssertionError("the loop returns or raises")
+
+
+def _find(client: Client, name: str, experiment_id: str) -> V2beta1Run | None:
+    predicate = {"operation": _EQUALS, "key": "display_name", "stringValue": name}
+    listed = kubeflow_errors.patience()(client.list_runs)(
+        experiment_id=experiment_id, filter=json.dumps({"predicates": [predicate]})
+    )
+    return listed.runs[0] if listed.runs else None
+
+
+def _check_answer(place: Cluster, answer: str | None) -> None:
+    if not answer:
+        raise UserError(
+            f"{place.host} answers, but not as Kubeflow Pipelines does (a page to log in?); "
+            "expected as --host the address that the API is below, e.g. "
+            "https://KUBEFLOW/pipeline, and a --token-file where it asks who you are"
+        )
+
+
+def _look(client: Client, place: Cluster, run_id: str) -> RunState:
+    with told_in_words(f"watching the run {run_id}, which goes on", place.host):
+        get = kubeflow_errors.patience()(client.runs.get_run)
+        return run_state(get(run_id=run_id, _request_timeout=_CALL_SECONDS))
+
+
+def run_state(run: V2beta1Run) -> RunState:
+    """Returns what Kubeflow tells of a run, in the words of all platforms.
+
+    Kubeflow has tasks of its own beside those of the pipeline (`root`, drivers); a task that
+    was tried again occurs several times, of which the latest counts.
+    """
+    latest: dict[str, V2beta1PipelineTaskDetail] = {}
+    details = (run.run_details and run.run_details.task_details) or []
+    for detail in sorted(details, key=lambda detail: str(detail.create_time or "")):
+        if detail.display_name:
+            latest[detail.display_name] = detail
+    return RunState(
+        words=(run.state or "PENDING").lower(),
+        outcome=_OUTCOMES.get(run.state or ""),
+        tasks=tuple(_task_state(name, detail) for name, detail in latest.items()),
+        message=_said(run.error) or _last_error(run),
+    )
+
+
+def _task_state(name: str, detail: V2beta1PipelineTaskDetail) -> TaskState:
+    seconds = 0.0
+    if detail.start_time and detail.end_time:
+        seconds = max(0.0, (detail.end_time - detail.start_time).total_seconds())
+    return TaskState(name, _KINDS.get(detail.state or "", WAITING), seconds, _said(detail.error))
+
+
+def _last_error(run: V2beta1Run) -> str:
+    errors = [_said(state.error) for state in run.state_history or ()]
+    return next((error for error in reversed(errors) if error), "")
+
+
+def _said(status: kfp_server_api.GooglerpcStatus | None) -> str:
+    return " ".join((status.message or "").split()) if status else ""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps kfp from printing what the command says better."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)

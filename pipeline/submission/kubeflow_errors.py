@@ -1,0 +1,131 @@
+"""What becomes of the errors of Kubeflow's client: which are worth patience, and words for all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+
+from google.api_core import retry
+from google.api_core.exceptions import RetryError
+from kfp_server_api import ApiException
+from urllib3.exceptions import HTTPError, SSLError
+
+from trainer.errors import UserError
+
+_PASSING = (408, 429, 502, 503, 504)
+_UNREACHED = 0  # what stands for the status when there was no answer
+_PATIENCE = 900.0  # seconds
+_PATIENCE_AT_FIRST = 20.0
+_OBJECT = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>: ")
+_MOST_CHARACTERS = 500
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tells whether a call may succeed a little later."""
+    if isinstance(error, ApiException):
+        return error.status in _PASSING
+    return isinstance(error, HTTPError) and not _is_about_trust(error)
+
+
+def patience(seconds: float = _PATIENCE) -> retry.Retry:
+    """Returns what repeats a call, at growing distances, until it succeeds or time is up.
+
+    Only for calls that may arrive twice.
+    """
+    return retry.Retry(predicate=is_passing, initial=1.0, maximum=60.0, timeout=seconds)
+
+
+def patience_at_first() -> retry.Retry:
+    """Returns what repeats the first calls: a little, and not where nobody answers at all.
+
+    A wrong address is to be told at once.
+    """
+    return patience(_PATIENCE_AT_FIRST).with_predicate(
+        lambda error: isinstance(error, ApiException) and is_passing(error)
+    )
+
+
+@contextlib.contextmanager
+def told_in_words(doing: str, host: str) -> Iterator[None]:
+    """Turns what Kubeflow or the way to it answers into one sentence.
+
+    Args:
+        doing: What was being done, e.g. `submitting the pipeline`.
+        host: Address of Kubeflow Pipelines.
+
+    Raises:
+        UserError: In place of an error of kfp's client.
+    """
+    try:
+        yield
+    except RetryError as error:
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        raise UserError(f"{doing} ({host}): {_in_words(cause)}") from error
+    except (ApiException, HTTPError) as error:
+        raise UserError(f"{doing} ({host}): {_in_words(error)}") from error
+
+
+def _in_words(error: Exception) -> str:
+    said = _said(error)
+    status = error.status if isinstance(error, ApiException) else _UNREACHED
+    if status == 401:
+        return (
+            f"not let in ({said}); expected a token that is valid, in a file that --token-file "
+            "names"
+        )
+    if "exceeded quota" in said or (status == 429 and "quota" in said.lower()):
+        return f"no quota ({said}); end other runs, or ask for more quota in the namespace"
+    if status == 403:
+        return (
+            f"permission denied ({said}); expected an account that may create runs in the "
+            "namespace (in Kubeflow: a contributor of that profile), and its token in the file "
+            "that --token-file names"
+        )
+    if status == 404:
+        return (
+            f"not found ({said}); expected as --host the address that the API is below, e.g. "
+            "https://KUBEFLOW/pipeline, and an experiment and a namespace that exist"
+        )
+    if status in _PASSING:
+        return f"the service does not answer ({said}); try again later"
+    if status >= 500:
+        return f"the service failed ({said}); see the log of its ml-pipeline deployment"
+    if status:
+        return f"refused ({said})"
+    if _is_about_trust(error):
+        return (
+            f"its certificate is not trusted ({said}); name the certificate of who signed it "
+            "with --ca-cert"
+        )
+    return (
+        f"cannot be reached ({said}); expected as --host the address of Kubeflow Pipelines, e.g. "
+        "http://localhost:8080 while `kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80`"
+        " runs"
+    )
+
+
+def _is_about_trust(error: BaseException) -> bool:
+    return isinstance(error, SSLError) or isinstance(getattr(error, "reason", None), SSLError)
+
+
+def _said(error: Exception) -> str:
+    """Returns a message on one line, not endlessly long."""
+    text = str(getattr(error, "reason", None) or error)
+    if isinstance(error, ApiException):
+        text = _message(error.body) or f"{error.status} {error.reason}"
+    text = _OBJECT.sub("", text)
+    text = " ".join(text.split())
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."
+
+
+def _message(body: str | bytes | None) -> str:
+    """Returns what the API says in its answer; nothing when that is a page for people."""
+    try:
+        answer = json.loads(body or "")
+    except ValueError:
+        return ""
+    if not isinstance(answer, dict):
+        return ""
+    return str(answer.get("message") or answer.get("error") or "")

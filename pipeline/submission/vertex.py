@@ -1,0 +1,169 @@
+"""Runs on Vertex AI: the `PipelineJob` of google-cloud-aiplatform, sent with its own client.
+
+The message is the one that `google.cloud.aiplatform.PipelineJob` would send (a test compares
+them). That class itself is not used to send it: `submit()` makes the bucket of the pipeline
+root when there is none, so that a mistyped name costs a bucket, and prints a traceback when
+it may not look; it repeats nothing; and its import takes four times as long.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+
+from google.api_core import exceptions
+from google.cloud.aiplatform_v1 import (
+    PipelineJob,
+    PipelineServiceClient,
+    PipelineState,
+    PipelineTaskDetail,
+)
+from google.rpc import code_pb2, status_pb2
+
+from components import google_cloud
+from components.descriptor_trainer.vertex.job_service import Address
+from components.google_cloud import CALL_SECONDS, told_in_words
+from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
+from pipeline.submission.places import Region
+from pipeline.submission.request import RunRequest
+
+LABELS = {"application": "hpatches"}
+_ATTEMPTS = 5
+_NO_CAPACITY = (code_pb2.RESOURCE_EXHAUSTED, code_pb2.UNAVAILABLE)
+_OUTCOMES: dict[int, Outcome] = {
+    PipelineState.PIPELINE_STATE_SUCCEEDED: "succeeded",
+    PipelineState.PIPELINE_STATE_FAILED: "failed",
+    PipelineState.PIPELINE_STATE_CANCELLED: "cancelled",
+}
+_TaskStates = PipelineTaskDetail.State
+_KINDS = {
+    _TaskStates.STATE_UNSPECIFIED: WAITING,
+    _TaskStates.PENDING: WAITING,
+    _TaskStates.RUNNING: "started",
+    _TaskStates.CANCEL_PENDING: "started",
+    _TaskStates.CANCELLING: "started",
+    _TaskStates.SUCCEEDED: "finished",
+    _TaskStates.SKIPPED: "cached",
+    _TaskStates.FAILED: "failed",
+    _TaskStates.CANCELLED: "cancelled",
+    _TaskStates.NOT_TRIGGERED: "not triggered",
+}
+
+
+def pipeline_job(
+    request: RunRequest, service_account: str | None = None, network: str | None = None
+) -> PipelineJob:
+    """Returns the message that asks for a run.
+
+    Args:
+        request: The run.
+        service_account: Account that its tasks run as; None: Compute Engine's default one.
+        network: VPC network to be in, `projects/NUMBER/global/networks/NAME`.
+    """
+    return PipelineJob(
+        display_name=request.name,
+        pipeline_spec=request.spec,
+        labels=LABELS,
+        runtime_config=PipelineJob.RuntimeConfig(
+            gcs_output_directory=request.root, parameter_values=request.values
+        ),
+        service_account=service_account,
+        network=network,
+    )
+
+
+def connect(place: Address) -> PipelineServiceClient:
+    """Returns a client of the region's endpoint, with the credentials of the environment.
+
+    Raises:
+        UserError: When there are none.
+    """
+    with told_in_words("connecting to Vertex AI", place.in_words):
+        endpoint = f"{place.location}-aiplatform.googleapis.com"
+        return PipelineServiceClient(client_options={"api_endpoint": endpoint})
+
+
+def submit(
+    request: RunRequest,
+    region: Region,
+    service_account: str | None = None,
+    network: str | None = None,
+) -> Started:
+    """Starts a run.
+
+    Args:
+        request: The run.
+        region: Where.
+        service_account: See `pipeline_job`.
+        network: See `pipeline_job`.
+
+    Raises:
+        UserError: When Vertex AI refuses it, or does not answer.
+    """
+    place = Address(region.project, region.location)
+    client = connect(place)
+    job = pipeline_job(request, service_account, network)
+    with told_in_words("submitting the pipeline", place.in_words):
+        name = _create(client, place, job, request.name)
+    page = (
+        f"https://console.cloud.google.com/vertex-ai/locations/{place.location}/pipelines/runs/"
+        f"{request.name}?project={place.project}"
+    )
+    return Started(name, page, functools.partial(_look, client, place, name))
+
+
+def _create(client: PipelineServiceClient, place: Address, job: PipelineJob, job_id: str) -> str:
+    """Starts a run, once, however often the call has to be made; returns its name."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return client.create_pipeline_job(
+                parent=place.parent, pipeline_job=job, pipeline_job_id=job_id, timeout=CALL_SECONDS
+            ).name
+        except exceptions.AlreadyExists:
+            # Nobody else has this name: an earlier call arrived although no answer came.
+            return f"{place.parent}/pipelineJobs/{job_id}"
+        except exceptions.GoogleAPICallError as error:
+            if attempt == _ATTEMPTS or not google_cloud.is_passing(error):
+                raise
+        _sleep(2.0**attempt)
+    raise AssertionError("the loop returns or raises")
+
+
+def _look(client: PipelineServiceClient, place: Address, name: str) -> RunState:
+    with told_in_words(f"watching {name}, which goes on", place.in_words):
+        job = client.get_pipeline_job(
+            name=name, retry=google_cloud.patience(), timeout=CALL_SECONDS
+        )
+    return run_state(job)
+
+
+def run_state(job: PipelineJob) -> RunState:
+    """Returns what Vertex AI tells of a run, in the words of all platforms."""
+    return RunState(
+        words=job.state.name.removeprefix("PIPELINE_STATE_").lower(),
+        outcome=_OUTCOMES.get(job.state),
+        tasks=tuple(_task_state(detail) for detail in job.job_detail.task_details),
+        message=_said(job.error),
+        without_capacity=job.error.code in _NO_CAPACITY,
+    )
+
+
+def _task_state(detail: PipelineTaskDetail) -> TaskState:
+    seconds = 0.0
+    if detail.start_time and detail.end_time:
+        seconds = (detail.end_time - detail.start_time).total_seconds()
+    return TaskState(
+        name=detail.task_name,
+        kind=_KINDS.get(detail.state, WAITING),
+        seconds=seconds,
+        message=_said(detail.error),
+        without_capacity=detail.error.code in _NO_CAPACITY,
+    )
+
+
+def _said(status: status_pb2.Status) -> str:
+    return " ".join(status.message.split())
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)

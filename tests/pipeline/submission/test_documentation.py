@@ -1,0 +1,57 @@
+"""docs/cloud.md names commands, options and settings that exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from components.descriptor_trainer.vertex import check
+from pipeline.cli import cli
+from pipeline.config import load_config
+
+_PAGE = Path(__file__).parents[3] / "docs" / "cloud.md"
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def _blocks(kind: str) -> list[str]:
+    return [text for found, text in _BLOCK.findall(_PAGE.read_text()) if found == kind]
+
+
+def _commands() -> list[list[str]]:
+    lines = "\n".join(_blocks("")).replace("\\\n", " ").splitlines()
+    return [shlex.split(line) for line in lines if line.strip().startswith("hpatches ")]
+
+
+@pytest.mark.parametrize("words", _commands(), ids=" ".join)
+def test_commands_are_complete(words):
+    command = cli.commands[words[1]]
+    options = {
+        name: option
+        for option in command.params
+        if isinstance(option, click.Option)
+        for name in option.opts
+    }
+    used = [word for word in words if word.startswith("--")]
+    assert set(used) <= set(options)
+    required = {name for name, option in options.items() if option.required}
+    assert required <= set(used)
+
+
+def test_both_platforms_are_there():
+    targets = [words[words.index("--target") + 1] for words in _commands()]
+    assert sorted(targets) == ["kubeflow", "kubeflow", "vertex", "vertex"]
+
+
+def test_the_configuration_can_run(tmp_path):
+    (block,) = _blocks("yaml")
+    text = block.replace("REGION-", "us-west4-").replace("/PROJECT/", "/my-project/")
+    (tmp_path / "tpu.yaml").write_text(text)
+    config = load_config(str(tmp_path / "tpu.yaml"))
+    assert (
+        config.platform.training.model_dump(exclude_unset=True)
+        == (yaml.safe_load(text)["platform"]["training"])
+    )
+    check.check(config.platform.training, config.training)
