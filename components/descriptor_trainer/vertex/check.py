@@ -30,12 +30,27 @@ def check(
     Raises:
         UserError: With the key, what was found and what would be possible.
     """
+    image_of(settings)
     machine = machine_of(settings)
     _check_pod(settings, machine)
     _check_location(settings, machine, location or settings.location)
     _check_strategy(settings, machine, training)
     _check_batches(settings, machine, training)
     _check_spot(settings, machine, training)
+
+
+def image_of(settings: VertexTrainingSettings) -> str:
+    """Returns the image of the job.
+
+    Raises:
+        UserError: When there is none.
+    """
+    if settings.image is None:
+        raise UserError(
+            f"{_KEY}.image is missing, expected the container image of the trainer "
+            f"(REGISTRY/NAME@sha256:...); give it, e.g. --set {_KEY}.image=IMAGE"
+        )
+    return settings.image
 
 
 def _check_spot(

@@ -70,7 +70,7 @@ class Executor(base_executor.BaseExecutor):
         )
         check.check(settings, training, address.location)
         config = job.trainer_config(settings, training)
-        places, key = _places(input_dict, exec_properties, config, settings.image)
+        places, key = _places(input_dict, exec_properties, config, check.image_of(settings))
         model = artifact_utils.get_single_instance(output_dict[local.MODEL_KEY])
         model_run = artifact_utils.get_single_uri(output_dict[local.MODEL_RUN_KEY])
         if tf.io.gfile.exists(posixpath.join(places.output, result.FILE_NAME)):

@@ -119,7 +119,7 @@ def custom_job(
     machine = check.machine_of(settings)
     command = trainer_command(places)
     container = aiplatform_v1.ContainerSpec(
-        image_uri=settings.image,
+        image_uri=check.image_of(settings),
         # Vertex's base image for pods starts its servers in its entry point, which a command
         # would replace.
         command=command[:1] if machine.hosts == 1 else [],

@@ -19,7 +19,8 @@ class VertexTrainingSettings(Settings):
 
     Attributes:
         image: Container image that runs `python -m trainer`; name it by digest
-            (`...@sha256:...`), so that a job that is restarted runs the same code.
+            (`...@sha256:...`), so that a job that is restarted runs the same code. None is
+            refused when compiling.
         machine_type: `cloud-tpu` (TPU v2 and v3), `ct5lp-hightpu-1t`, `-4t` or `-8t` (TPU v5e),
             or a Compute Engine type such as `n1-standard-8`, `g2-standard-12`, `a2-highgpu-1g`.
         accelerator_type: `TPU_V2`, `TPU_V3` or a GPU such as `NVIDIA_L4`; none for TPU v5e,
@@ -41,7 +42,7 @@ class VertexTrainingSettings(Settings):
         poll_seconds: Time between two looks at the job.
     """
 
-    image: str = Field(pattern=r"^[^\s/]+(/[^\s/]+)+$")
+    image: str | None = Field(default=None, pattern=r"^[^\s/]+(/[^\s/]+)+$")
     machine_type: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")
     accelerator_type: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]+$")
     accelerator_count: int = Field(default=0, ge=0, le=2048)

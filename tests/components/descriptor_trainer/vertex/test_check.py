@@ -200,3 +200,9 @@ def test_malformed_settings_are_refused_by_their_key(key, value):
     with pytest.raises(ValidationError) as raised:
         VertexTrainingSettings.model_validate_json(json.dumps(values), strict=True)
     assert [error["loc"][0] for error in raised.value.errors()] == [key]
+
+
+def test_a_job_without_an_image_is_refused_with_what_to_give():
+    job = settings().model_copy(update={"image": None})
+    with pytest.raises(UserError, match=r"platform\.training\.image is missing, .*--set platform"):
+        check.check(job, training(256))
