@@ -19,7 +19,10 @@ from pipeline.commands.evaluate import evaluate
 from pipeline.commands.extract import extract
 from pipeline.commands.house_keeping import clean, rollback, runs
 from pipeline.commands.match import match
+from pipeline.commands.report import report
 from pipeline.commands.run import run
+from pipeline.commands.run_spec import run_spec
+from pipeline.commands.submit import submit
 from pipeline.terminal import noise
 from pipeline.terminal.consoles import tell_problem
 from pipeline.terminal.user_errors import find_user_error
@@ -39,7 +42,7 @@ class _Commands(click.Group):
             raise
         except (KeyboardInterrupt, click.Abort) as stop:
             said = "Stopped before the end"
-            if ctx.invoked_subcommand == "run":
+            if ctx.invoked_subcommand in ("run", "run-spec"):
                 said += "; finished components are kept and not run again"
             if isinstance(stop, Interrupted):
                 said += f"; the training {stop}"
@@ -69,7 +72,10 @@ for _command in (
     compare,
     match,
     compile_command,
+    run_spec,
+    submit,
     config_group,
+    report,
     runs,
     rollback,
     clean,

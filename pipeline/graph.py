@@ -14,6 +14,7 @@ from tfx.proto import transform_pb2
 from components.anomaly_gate.component import AnomalyGate
 from components.descriptor_evaluator.component import DescriptorEvaluator
 from components.descriptor_trainer.component import DescriptorTrainer
+from components.evaluation_report.component import EvaluationReport, templates_fingerprint
 from components.example_gen.component import PatchExampleGen
 from components.example_gen.settings import DataSettings
 from components.example_gen.splits import load_split_lists
@@ -148,6 +149,17 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
             "components.descriptor_evaluator", "components.pusher.push_log", *_RECORDS
         ),
     )
+    report = EvaluationReport(
+        evaluation=evaluator.outputs["evaluation"],
+        examples=examples,
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        images=places.data,
+        code_fingerprint=fingerprint(
+            "components.evaluation_report", "components.matching", "components.example_gen"
+        )
+        + templates_fingerprint(),
+    )
     validator = ServingValidator(
         model=trainer.outputs["model"],
         examples=examples,
@@ -176,6 +188,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
             production,
             trainer,
             evaluator,
+            report,
             validator,
             pusher,
         ],

@@ -31,7 +31,8 @@ def lay_out(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, A
     Returns:
         `method` and `points`: of each `sequence`, `index`, `variants` (four names) and
         their places `x` and `y` within 0..1. Points with a descriptor that is not finite
-        are left out; with too few or identical descriptors there are no points.
+        are left out; with too few or identical descriptors, or those of one dimension,
+        there are no points.
     """
     chosen = _sample(descriptors, seed)
     empty: dict[str, Any] = {"method": "t-SNE", "points": []}
@@ -40,7 +41,7 @@ def lay_out(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, A
     values = np.concatenate([descriptors[name][places, index] for name, index, places in chosen])
     views = len(chosen[0][2])
     spread = np.ptp(values, axis=0).max()
-    if len(values) < _FEW or not spread > 0:
+    if len(values) < _FEW or values.shape[1] < 2 or not spread > 0:
         return empty
     placed = _embed(values / spread, seed).reshape(len(chosen), views, 2)
     return {

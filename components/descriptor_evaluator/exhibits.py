@@ -50,8 +50,8 @@ def choose(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: What was compared.
         rows: What it scored; exhibits of tasks without rows are not made.
-        curves_only: Leave out what needs patches to be shown: for handmade descriptors,
-            which stand beside the model as curves alone.
+        curves_only: Leave out what needs patches to be shown: for handmade descriptors and
+            references, which stand beside the model as curves alone.
 
     Returns:
         JSON: `verification`, `matching`, `retrieval` (`exhibit_curves`), `false_matches`,

@@ -180,7 +180,7 @@ def score_all(
         entries, folder = bench.entries("eval"), posixpath.join(bench.folder, "descriptors")
         _run(bench, entries, DescribeSequence(bench.examples, missing, folder, len(entries)))
     for describer in missing:
-        scored = _score(bench, tasks, describer.name)
+        scored = _score(bench, tasks, describer.name, curves_only=describer.name in baselines)
         bench.cache.put(wanted[describer.name][1], scored)
         found[describer.name] = scored
     return {name: scored for name, scored in found.items() if scored is not None}
@@ -333,8 +333,8 @@ def _run(bench: Bench, entries: Sequence[SequenceEntry], work: beam.DoFn) -> Non
         raise RunError(f"describing the held-out patches failed: {error}") from error
 
 
-def _score(bench: Bench, tasks: Tasks, name: str) -> Scored:
-    """Scores what was described.
+def _score(bench: Bench, tasks: Tasks, name: str, curves_only: bool) -> Scored:
+    """Scores what was described, and chooses what a report shows of it.
 
     Raises:
         ModelError: When it could not be described or scored.
@@ -349,8 +349,7 @@ def _score(bench: Bench, tasks: Tasks, name: str) -> Scored:
         rows = _score_stored(bench, tasks, stored, posixpath.join(folder, f"{name}.jsonl"))
     facts = {"degeneracy": report}
     if bench.settings.exhibits:
-        handmade = name in baseline_descriptors.NAMES
-        facts[exhibits.FACT] = exhibits.choose(descriptors, tasks, rows, curves_only=handmade)
+        facts[exhibits.FACT] = exhibits.choose(descriptors, tasks, rows, curves_only)
     return Scored(rows, facts)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from components.example_gen import demo_photographs
 from pipeline import preflight, work_lock
 from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
+from pipeline.commands.report import report_in
 from pipeline.config import PipelineConfig
 from pipeline.run_recorder import RunRecorder
 from pipeline.terminal import consoles
@@ -18,6 +20,9 @@ from pipeline.terminal.run_view import RunView
 from pipeline.terminal.user_errors import find_user_error
 from trainer import progress
 from trainer.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.runners import local
 
 EXIT_NOT_BLESSED = 3
 
@@ -90,7 +95,14 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         pushed=pushed_now,
         not_pushed_reason="an earlier run did" if pushed else pushed_model["reason"].string_value,
         production_path=pushed_model["production_path"].string_value,
+        page=_page(result),
     )
+
+
+def _page(result: local.RunResult) -> str:
+    """Returns the report's file; "" when the run drew none."""
+    found = result.outputs.get("EvaluationReport", {}).get("report", [])
+    return report_in(found[0].uri) if found else ""
 
 
 def _checked(config: PipelineConfig) -> str | None:

@@ -30,6 +30,7 @@ class Report:
         pushed: Whether the model stands at the push destination because of this verdict.
         not_pushed_reason: Why the Pusher left the destination as it was, else "".
         production_path: The model that is served now; "" when there is none.
+        page: The report as an HTML file; "" when there is none.
     """
 
     verdict: Verdict
@@ -37,6 +38,7 @@ class Report:
     pushed: bool = False
     not_pushed_reason: str = ""
     production_path: str = ""
+    page: str = ""
 
 
 def print_report(console: Console, report: Report) -> None:
@@ -56,6 +58,8 @@ def print_report(console: Console, report: Report) -> None:
         _say(console, f"  - {reason}", "red")
     for note in verdict.notes:
         _say(console, f"  {note}", "dim")
+    if report.page:
+        _say(console, f"Report: {report.page}", "")
     if report.pushed:
         _say(console, f"Pushed: {report.production_path}", "green")
         return

@@ -28,7 +28,7 @@ class Event(Protocol):
 
     @property
     def kind(self) -> str:
-        """`started`, `cached`, `finished`, `failed` or `stopped`."""
+        """`started`, `cached`, `finished`, `skipped`, `failed` or `stopped`."""
 
     @property
     def component(self) -> str:
@@ -183,6 +183,6 @@ def _said(progress: Progress) -> str:
 
 def _line(event: Event) -> Text:
     place = f"[{event.number}/{event.total}] {event.component}"
-    if event.kind in ("started", "cached"):
+    if event.kind in ("started", "cached", "skipped"):
         return Text(f"{place}: {event.kind}")
     return Text(f"{place}: {event.kind} after {event.seconds:.1f} s")

@@ -28,10 +28,16 @@ ALL = {
     "ProductionModel",
     "DescriptorTrainer",
     "DescriptorEvaluator",
+    "EvaluationReport",
     "ServingValidator",
     "Pusher",
 }
-TOUCHED_BY_PRODUCTION = {"ProductionModel", "DescriptorEvaluator", "Pusher"}
+TOUCHED_BY_PRODUCTION = {
+    "ProductionModel",
+    "DescriptorEvaluator",
+    "EvaluationReport",
+    "Pusher",
+}
 
 
 def _executed(result: local.RunResult) -> set[str]:

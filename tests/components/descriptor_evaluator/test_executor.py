@@ -15,6 +15,7 @@ from components.descriptor_evaluator import (
     baselines,
     descriptor_files,
     executor,
+    exhibits,
     gate,
     retrieval,
     slicing,
@@ -217,6 +218,9 @@ def test_a_good_first_model_is_blessed_with_everything_written(run):
     rows = (folder / "unit_rows" / "candidate.jsonl").read_text().splitlines()
     assert sum('"task": "matching"' in line for line in rows) == 4 * len(NOISES) * TARGETS
     assert (folder / "tasks.npz").exists()
+    shown = exhibits.read(str(folder))
+    assert set(shown) == {"candidate", "rootsift", "rootsift-smoothed"}
+    assert "map" in shown["candidate"] and "map" not in shown["rootsift"]
     assert any(path.name.startswith("validations") for path in folder.iterdir())
     assert not (folder.parent / "tmp" / "1" / "descriptor_evaluator").exists()
 
@@ -226,6 +230,22 @@ def test_a_poor_model_is_refused_with_the_slice_and_the_distance(run):
     assert_blessing(blessing, False)
     assert any("below the floor of 90.00" in reason for reason in found.reasons)
     assert not next(check for check in found.checks if check.name == "tfma").passed
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_an_exhibit_that_fails_changes_no_verdict(run, monkeypatch):
+    def fail(*args):
+        raise RuntimeError("no picture")
+
+    for name in ("matching_curves", "verification_curves", "retrieval_curves"):
+        monkeypatch.setattr(exhibits.exhibit_curves, name, fail)
+    monkeypatch.setattr(exhibits.descriptor_map, "lay_out", fail)
+    found, blessing, folder = run("good", cache_dir="")
+    assert_blessing(blessing, True)
+    assert found.blessed
+    assert set(exhibits.read(str(folder))["candidate"]["problems"]) == {
+        "matching", "verification", "retrieval", "map",
+    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("without_tfma")

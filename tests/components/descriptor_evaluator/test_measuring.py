@@ -3,7 +3,7 @@ import pytest
 from components.descriptor_evaluator import baselines, measuring
 from components.descriptor_evaluator.descriptor_store import ModelError
 from components.descriptor_evaluator.measuring import RunError
-from components.descriptor_evaluator.rows_cache import RowsCache
+from components.descriptor_evaluator.rows_cache import RowsCache, Scored
 from components.descriptor_evaluator.settings import EvaluationSettings
 from trainer import manifest
 from trainer.errors import UserError
@@ -95,3 +95,14 @@ def test_examples_that_hold_nothing_out_are_refused(tmp_path):
 def test_what_fails_while_scoring_is_the_models_the_machines_or_the_users(error, raised, message):
     with pytest.raises(raised, match=message), measuring._failing_as_model("candidate"):
         raise error
+
+
+def test_kept_scores_without_exhibits_are_made_again_when_a_report_wants_them(tmp_path):
+    bare, shown = Scored((), {}), Scored((), {"exhibits": {"problems": {}}})
+    with_report, without = bench(tmp_path), bench(tmp_path, exhibits=False)
+    with_report.cache.put("bare", bare)
+    with_report.cache.put("shown", shown)
+    assert measuring._kept(with_report, "bare") is None
+    assert measuring._kept(with_report, "shown") == shown
+    assert measuring._kept(without, "bare") == bare
+    assert measuring._kept(without, "absent") is None

@@ -1,0 +1,137 @@
+"""What a report is drawn from: the folders of a run, each read when it is first asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from components.descriptor_evaluator import exhibits, stored_result, verdict
+from components.descriptor_evaluator.rows_cache import rows_from_lines
+from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator.verdict import Verdict
+from components.example_gen import files
+from trainer.manifest import Manifest
+
+CANDIDATE = stored_result.CANDIDATE
+PRODUCTION = "production"
+
+
+class NotShownError(Exception):
+    """Something that a section needs is not there; the message is a sentence for readers."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """The folders of one run, local or remote; an empty string is a folder that is not known.
+
+    Attributes:
+        evaluation: DescriptorEvaluator's output.
+        examples: ExampleGen's output.
+        model: Folder of the candidate's SavedModel.
+        model_run: The trainer's logs and timeline.
+        images: The data folder, which may hold the images that patches were cut from.
+        name: Names the run to its readers.
+    """
+
+    evaluation: str
+    examples: str = ""
+    model: str = ""
+    model_run: str = ""
+    images: str = ""
+    name: str = ""
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The gate's verdict."""
+        return verdict.read(self.evaluation)
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """What was scored, with which settings and versions; empty when nobody wrote it."""
+        return _json(self.evaluation, stored_result.ABOUT_FILE) or {}
+
+    @cached_property
+    def exhibits(self) -> dict[str, dict[str, Any]]:
+        """Curves and indices by the name of what was scored.
+
+        Raises:
+            NotShownError: When the evaluation chose none.
+        """
+        found = exhibits.read(self.evaluation)
+        if not found:
+            raise NotShownError(
+                "the evaluation chose nothing to show (evaluation.exhibits is off, or no model "
+                "could be scored)"
+            )
+        return found
+
+    @cached_property
+    def rows(self) -> dict[str, tuple[UnitRow, ...]]:
+        """Unit rows by the name of what was scored; the candidate's first.
+
+        Raises:
+            NotShownError: When nothing was scored.
+        """
+        folder = files.join(self.evaluation, stored_result.ROWS_FOLDER)
+        if not files.is_folder(folder):
+            raise NotShownError("the model could not be scored")
+        names = [name[:-6] for name in files.list_folder(folder) if name.endswith(".jsonl")]
+        return {
+            name: rows_from_lines(files.read_text(files.join(folder, f"{name}.jsonl")))
+            for name in in_order(names)
+        }
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What the examples hold.
+
+        Raises:
+            NotShownError: When the examples are not known.
+        """
+        from trainer import manifest  # imports TensorFlow
+
+        if not self.examples:
+            raise NotShownError("the examples of the run are not known")
+        return manifest.read(self.examples)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What the model says of itself; empty when it says nothing."""
+        return _json(self.model, "assets.extra/descriptor.json") or {}
+
+    @cached_property
+    def timeline(self) -> list[dict[str, Any]]:
+        """The events of the training run.
+
+        Raises:
+            NotShownError: When there is no timeline.
+        """
+        found = _json(self.model_run, "timeline.json")
+        if not found:
+            raise NotShownError("the timeline of the training run is not there")
+        return found
+
+    @cached_property
+    def training_result(self) -> dict[str, Any]:
+        """How the training run went; empty when nobody wrote it."""
+        return _json(self.model_run, "training_result.json") or {}
+
+
+def in_order(names: list[str]) -> list[str]:
+    """Sorts what was scored as it is shown: candidate, production, handmade descriptors.
+
+    Example:
+        >>> in_order(["rootsift", "production", "candidate"])
+        ['candidate', 'production', 'rootsift']
+    """
+    first = [name for name in (CANDIDATE, PRODUCTION) if name in names]
+    return first + sorted(set(names) - set(first))
+
+
+def _json(folder: str, name: str) -> Any:
+    path = files.join(folder, name)
+    if not folder or not files.exists(path):
+        return None
+    return json.loads(files.read_text(path))
