@@ -93,7 +93,7 @@ def choose_recipe(
     name: str,
     patch_sets: Sequence[PatchSet],
     choices: RecipeChoices | None = None,
-    points: int = 200,
+    points: int = 100,
 ) -> SiftRecipe:
     """Chooses the recipe of a descriptor by matching mAP, never on held-out data.
 

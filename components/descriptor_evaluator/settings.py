@@ -261,7 +261,7 @@ class EvaluationSettings(Settings):
     sift_paddings: Annotated[
         tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...], Field(min_length=1)
     ] = (0.0, 1 / 4)
-    smoothing_points: Annotated[int, Field(ge=10)] = 200
+    smoothing_points: Annotated[int, Field(ge=10)] = 100
     references: dict[BaselineName, Reference] = Field(default_factory=dict)
     exhibits: bool = True
     gate: GateSettings = GateSettings()

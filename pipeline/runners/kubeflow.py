@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from pathlib import Path
@@ -106,7 +105,6 @@ def _of_this_machine(config: PipelineConfig) -> dict[str, str]:
         str(Path.home()): "the home folder of this machine",
         str(Path.cwd()): "the folder of this machine that the command runs in",
         sys.prefix: "the folder of this machine's Python",
-        f"{getpass.getuser()}@": "a user's name",
         config.data.path: "data.path",
         config.push.destination: "push.destination",
         config.evaluation.official_tasks: "evaluation.official_tasks",

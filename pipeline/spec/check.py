@@ -75,7 +75,7 @@ def _form(spec: Mapping[str, Any]) -> Iterator[str]:
             json_format.ParseDict(tree, message)
         except json_format.ParseError as error:
             name = message.DESCRIPTOR.name
-            yield f"the spec is no KFP {name}: {' '.join(str(error).split())}"
+            yield f"the spec is no KFP {name}: {' '.join(str(error).split()).rstrip('.')}"
 
 
 def _pipeline(spec: Mapping[str, Any]) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _artifact(
         yield f"{where}: found {', '.join(source) or 'nothing'}, expected another task's output"
         return
     producer = tasks.get(output.get("producerTask", ""))
-    if producer is None:
+    if producer is None or not producer.component:
         return  # told already
     made = producer.declared("output", "artifacts")
     name = output.get("outputArtifactKey", "")
@@ -214,7 +214,7 @@ def _parameter(
     elif "taskOutputParameter" in source:
         output = source["taskOutputParameter"]
         producer = tasks.get(output.get("producerTask", ""))
-        if producer is None:
+        if producer is None or not producer.component:
             return  # told already
         made = producer.declared("output", "parameters")
         name = output.get("outputParameterKey", "")

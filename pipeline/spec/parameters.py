@@ -5,9 +5,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from trainer.errors import UserError
+
+FOLDERS = ("data_path", "push_destination", "tasks_path")
+"""Parameters of this project's pipelines that are folders."""
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "STRING": (str,),
@@ -81,6 +85,16 @@ def check_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict
                 + (f" ({said})" if said else "")
             )
     return complete
+
+
+def with_absolute_folders(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Makes folders independent of where a command was started; for runs on this machine."""
+    return {
+        key: str(Path(value).expanduser().absolute())
+        if key in FOLDERS and value and "://" not in value
+        else value
+        for key, value in values.items()
+    }
 
 
 def _definition(spec: Mapping[str, Any], key: str) -> Mapping[str, Any]:
