@@ -1,39 +1,107 @@
 # syntax=docker/dockerfile:1
+# Two images:
+#
+#   docker build --target pipeline .       every component, on the CPU or a GPU
+#   docker build --target trainer-tpu .    `python -m trainer` for Cloud TPUs, without TFX
+#
+# BASE_IMAGE is any Debian or Ubuntu with CPython 3.10 as `python3.10` on its PATH. A package
+# index of your own and a proxy's certificates are secrets of the build (images/with-secrets):
+#
+#   --secret id=index,src=FILE --secret id=certificates,src=FILE
 ARG BASE_IMAGE=python:3.10-slim-bookworm
 
-FROM ${BASE_IMAGE} AS build
+# What both images stand on, and nothing of what they are built with.
+FROM ${BASE_IMAGE} AS runtime
+RUN groupadd --gid 10001 hpatches \
+    && useradd --uid 10001 --gid hpatches --create-home hpatches
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /home/hpatches
+
+FROM ${BASE_IMAGE} AS installer
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     UV_LINK_MODE=copy \
-    UV_NO_CACHE=1
-# Two of the locked packages (pyfarmhash, crcmod) come as sources only.
+    UV_NO_CACHE=1 \
+    UV_PYTHON_DOWNLOADS=never
+WORKDIR /build
+COPY images/with-secrets images/with-secrets
+COPY requirements/bootstrap.txt requirements/bootstrap.txt
+RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
+    python3.10 -m venv /opt/bootstrap \
+    && images/with-secrets /opt/bootstrap/bin/python -m pip install \
+        --require-hashes -r requirements/bootstrap.txt
+
+FROM installer AS trainer-tpu-packages
+COPY requirements/tpu.txt requirements/tpu.txt
+# TensorFlow's header files serve a compiler, and there is none. The import leaves bytecode of
+# what every start loads, which a container's user could not write.
+RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
+    python3.10 -m venv --without-pip /opt/trainer \
+    && images/with-secrets /opt/bootstrap/bin/uv pip sync --python /opt/trainer/bin/python \
+        --no-build --require-hashes requirements/tpu.txt \
+    && rm -r /opt/trainer/lib/python3.10/site-packages/tensorflow/include \
+    && TPU_LOAD_LIBRARY=0 /opt/trainer/bin/python -c 'import tensorflow, tf_keras, pydantic, yaml'
+
+FROM runtime AS trainer-tpu
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="hpatches-trainer-tpu" \
+      org.opencontainers.image.description="Trains local patch descriptors on Cloud TPUs." \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=trainer-tpu-packages /opt/trainer /opt/trainer
+# Where Vertex AI's jobs look for the library (components/descriptor_trainer/vertex/job.py).
+RUN ln -s /opt/trainer/lib/python3.10/site-packages/libtpu/libtpu.so /lib/libtpu.so
+COPY trainer /opt/trainer/lib/python3.10/site-packages/trainer
+ENV PATH=/opt/trainer/bin:${PATH}
+# 0 (root) where the files of the TPU's devices are root's alone.
+ARG TRAINER_USER=10001
+USER ${TRAINER_USER}
+HEALTHCHECK --interval=10m --timeout=2m --start-period=2m CMD ["python", "-m", "trainer.health"]
+# No ENTRYPOINT: the one of Vertex's base image for TPU pods starts its servers.
+CMD ["python", "-m", "trainer", "--help"]
+
+FROM installer AS pipeline-packages
+# Two of the locked packages (pyfarmhash, crcmod) come as sources only. Debian keeps no
+# older versions of g++ that could be asked for.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*
-WORKDIR /build
-COPY requirements/bootstrap.txt requirements/pipeline.txt requirements/
-RUN python3.10 -m venv /opt/bootstrap \
-    && /opt/bootstrap/bin/python -m pip install --require-hashes -r requirements/bootstrap.txt \
-    && python3.10 -m venv --without-pip /opt/hpatches \
-    && /opt/bootstrap/bin/uv pip install --python /opt/hpatches/bin/python \
-        --require-hashes -r requirements/pipeline.txt
+COPY requirements/build.txt requirements/pipeline.txt requirements/
+RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
+    python3.10 -m venv --without-pip /opt/hpatches \
+    && for lock in build pipeline; do \
+        images/with-secrets /opt/bootstrap/bin/uv pip sync --python /opt/hpatches/bin/python \
+            --no-build-isolation --require-hashes "requirements/$lock.txt" || exit 1; \
+    done \
+    && /opt/bootstrap/bin/uv pip uninstall --python /opt/hpatches/bin/python libclang \
+    && rm -r /opt/hpatches/lib/python3.10/site-packages/tensorflow/include \
+    && /opt/hpatches/bin/python -c 'import tensorflow_model_analysis, tfx.components; \
+        import tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor'
+
+# Apart from the packages, so that a change of ours is a layer of a megabyte.
+FROM pipeline-packages AS pipeline-project
 COPY setup.py pyproject.toml ./
 COPY trainer trainer
 COPY components components
 COPY pipeline pipeline
-RUN /opt/bootstrap/bin/uv pip install --python /opt/hpatches/bin/python \
-        --no-build-isolation --no-deps .
+RUN /opt/bootstrap/bin/uv pip install --python /opt/hpatches/bin/python --prefix /opt/project \
+        --offline --no-build-isolation --no-deps .
 
-FROM ${BASE_IMAGE} AS pipeline
+FROM runtime AS pipeline
+ARG VERSION=0.1.0
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="hpatches-pipeline" \
-      org.opencontainers.image.description="Trains, judges and ships local patch descriptors."
-RUN groupadd --gid 10001 hpatches \
-    && useradd --uid 10001 --gid hpatches --create-home hpatches
-COPY --from=build /opt/hpatches /opt/hpatches
-ENV PATH=/opt/hpatches/bin:${PATH} \
-    PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
-USER hpatches
-WORKDIR /home/hpatches
+      org.opencontainers.image.description="Trains, judges and ships local patch descriptors." \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=pipeline-packages /opt/hpatches /opt/hpatches
+COPY --from=pipeline-project /opt/project /opt/hpatches
+ENV PATH=/opt/hpatches/bin:${PATH}
+USER 10001
+HEALTHCHECK --interval=10m --timeout=2m --start-period=2m \
+    CMD ["python", "-m", "components.kubeflow.health"]
 ENTRYPOINT ["hpatches"]
 CMD ["--help"]

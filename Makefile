@@ -15,14 +15,18 @@ STAMP := $(VENV)/.set-up-$(shell cat $(LOCKED) | sha256sum | cut -c1-16)
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.set-up
 BENCH_PYTHON ?= python3.11
+TF219_VENV := .venv-tf219
+TF219_STAMP := $(TF219_VENV)/.set-up-$(shell sha256sum requirements/tf219.txt | cut -c1-16)
+DOCKER ?= docker
 PACKAGES := pipeline components trainer
-CHECKED := $(PACKAGES) tests $(wildcard benchmarks) setup.py
+CHECKED := $(PACKAGES) tests images $(wildcard benchmarks) setup.py
 UV_COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.10 --generate-hashes --no-emit-index-url
 
-.PHONY: help setup demo test test-fast lint format bench bench-collapse bench-quality bench-env lock clean
+.PHONY: help setup demo test test-fast test-kubeflow lint format bench bench-collapse bench-quality bench-env lock \
+	tf219-env test-tf219 image image-check clean
 
 help:  ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP)  ## Make the environment in .venv from the lock files.
 
@@ -43,12 +47,18 @@ test: setup  ## Run the whole test suite.
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: setup  ## Run the quick tests: under two minutes.
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not slow and not kubeflow' -n 2 --dist loadfile
+
+test-kubeflow: setup  ## Run the compiled pipeline task by task, as both backends do (half an hour).
+	$(BIN)/python -m pytest -m 'kubeflow or not kubeflow' -n 2 --dist loadfile \
+	    tests/components/kubeflow tests/pipeline/spec tests/pipeline/runners \
+	    tests/pipeline/commands/test_compile.py tests/pipeline/commands/test_run_spec.py \
+	    tests/e2e/test_compiled_runs.py
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
-	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/mypy $(PACKAGES) images
 
 format: setup  ## Put the code into the house's style.
 	$(BIN)/ruff check --fix $(CHECKED)
@@ -73,9 +83,32 @@ $(BENCH_STAMP): requirements/bench.txt
 	@touch $@
 
 lock: setup  ## Resolve the requirements anew.
-	for name in bootstrap pipeline dev; do \
+	for name in bootstrap pipeline build dev; do \
 	    $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt; \
 	done
+	for name in tpu tf219; do \
+	    $(UV_COMPILE) --override requirements/tpu-overrides.txt requirements/$$name.in \
+	        -o requirements/$$name.txt; \
+	done
+
+tf219-env: $(TF219_STAMP)  ## Make .venv-tf219: the trainer with TensorFlow 2.19, no TFX.
+
+$(TF219_STAMP): | setup
+	@python="$$(PYTHON='$(PYTHON)' requirements/find-python)" \
+	    && "$$python" -m venv --clear --without-pip $(TF219_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(TF219_VENV)/bin/python --require-hashes requirements/tf219.txt
+	@touch $@
+
+test-tf219: tf219-env  ## Test that a model of the TPU image's TensorFlow is served by ours.
+	$(BIN)/python -m pytest tests/trainer/test_tensorflow_219.py
+
+image:  ## Build both images with Docker (or DOCKER=podman); IMAGE_OPTIONS are passed on.
+	for target in pipeline trainer-tpu; do \
+	    $(DOCKER) build --target $$target --tag hpatches-$$target $(IMAGE_OPTIONS) .; \
+	done
+
+image-check: setup  ## Build both images without Docker and run the pipeline in them (root; adds Debian packages).
+	$(BIN)/python -m images $(OPTIONS)
 
 clean:  ## Delete caches and build products; runs and the environment stay.
 	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

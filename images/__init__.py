@@ -1,0 +1,1 @@
+"""Proves the container images without Docker and without a registry: `make image-check`."""
