@@ -25,11 +25,11 @@ PAIR = 2  # K of losses that work on pairs
 _VARIANTS = 4  # K of the last stages for the others
 _EASY_VARIANTS = 2
 _EASY_RATE, _RATE = 1e-2, 2e-2
-_TUNED = 512  # patches of the batch that is taken from the first step, without collapse
+_TUNED = 1024  # patches of the batch that is taken from the first step, without collapse
 _EASY_SHARE = 1 / 8  # of the main stage's steps, for each stage before it
 _EASY_STEPS = (50, 1000)  # bounds of the same
 _STEPS = (100, 60000)  # bounds of the main stage
-_AIMED_STEPS = 1000  # the batch stays so small that the data last for them
+_AIMED_STEPS = 600  # the batch stays so small that the data last for them
 _FULL = 256  # patches of a batch that is not made smaller for that
 _DATA_SHARE = 0.5  # of the largest batch: otherwise every batch holds the same points
 _GROWTH = 4  # S grows by more than this over one stage in between
@@ -55,7 +55,7 @@ class _Scale:
 
 
 _SCALES: dict[DeviceKind, _Scale] = {
-    "cpu": _Scale(batch=512, looks=110, patches=4_000_000, memory=0.5),
+    "cpu": _Scale(batch=1024, looks=110, patches=4_000_000, memory=0.5),
     "gpu": _Scale(batch=4096, looks=300, patches=60_000_000, memory=0.6),
     "tpu": _Scale(batch=4096, looks=300, patches=60_000_000, memory=0.6),
 }
@@ -110,7 +110,7 @@ def plan(
     Example:
         >>> found = Circumstances(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
         >>> [(s.sequences_per_batch, s.variants_per_sequence, s.max_steps) for s in plan(found)]
-        [(128, 4, 1300)]
+        [(256, 4, 650)]
     """
     scale = _SCALES[found.device]
     patches = min(scale.looks * found.points, scale.patches)

@@ -7,6 +7,8 @@ is followed by a batch norm without scale and shift and a ReLU; strides replace 
 
 from __future__ import annotations
 
+import threading
+
 import tensorflow as tf
 import tf_keras
 
@@ -89,12 +91,22 @@ class SeededDropout(tf_keras.layers.Layer):
 
     Attributes:
         seed: int32 [2], set before each training call (`seed_dropout`); None drops nothing.
+            Replicas are traced in threads of their own, taking turns: each has its own seed.
     """
 
     def __init__(self, rate: float, dtype: str) -> None:
         super().__init__(name="dropout", dtype=dtype)
-        self.seed: tf.Tensor | None = None
+        self._of_thread = threading.local()
         self._rate = rate
+
+    @property
+    def seed(self) -> tf.Tensor | None:
+        """Seed of this thread's replica."""
+        return getattr(self._of_thread, "seed", None)
+
+    @seed.setter
+    def seed(self, seed: tf.Tensor | None) -> None:
+        self._of_thread.seed = seed
 
     def call(self, values: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Drops values and scales the others up, in training only."""

@@ -15,6 +15,7 @@ from trainer.batches import Sampler, SamplerState, largest_batch
 from trainer.board import Board
 from trainer.checkpoints import CheckpointStore
 from trainer.config import StageConfig, TrainerConfig
+from trainer.errors import UserError
 from trainer.host_infeed import HostInfeed, HostPatches
 from trainer.infeed import Infeed
 from trainer.interruption import Interrupted, StopRequest, stop_requests
@@ -166,6 +167,7 @@ class Run:
         state = None
         if checkpoint is not None:
             state = RunState.of(checkpoint)
+            state.controller = self._on_these_replicas(state.controller)
             self._learner.restore(checkpoint.snapshots["learner"])
             self._clock.add(state.wall_seconds, state.cpu_seconds)
             self._timeline.events = list(checkpoint.state["events"])
@@ -177,6 +179,22 @@ class Run:
             self._timeline.add("resume", step, stage, f"from {self._store.folder}")
             report("going on from a checkpoint", step, detail="steps taken before")
         return state
+
+    def _on_these_replicas(self, controller: stages.ControllerState) -> stages.ControllerState:
+        """Returns the controller of a run that may have begun on another number of replicas.
+
+        Raises:
+            UserError: When a stage of its plan cannot be shared by those of now.
+        """
+        replicas = self._learner.replicas
+        for stage in controller.plan[controller.stage :]:
+            if stage.sequences_per_batch % replicas:
+                raise UserError(
+                    f"{self._store.folder}: the run has a stage of {stage.in_words}, which "
+                    f"{replicas} replicas cannot share evenly; go on with {controller.multiple} "
+                    f"replicas, or begin anew with --overwrite"
+                )
+        return dataclasses.replace(controller, multiple=replicas)
 
     def _enter(self, state: RunState) -> Infeed | HostInfeed:
         """Begins a stage, or goes on in the middle of one."""

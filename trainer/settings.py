@@ -4,7 +4,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """A frozen pydantic model that refuses unknown keys and silent conversions.
+    """A frozen pydantic model that refuses unknown keys, NaN and infinity.
+
+    Texts are taken for the numbers they show: YAML reads `1e-2` as a text.
 
     Example:
         >>> class Optimizer(Settings):

@@ -201,7 +201,7 @@ def observe(
             state = replace(state, suspicious=suspicious, distance=distance)
             if suspicious >= settings.patience and distance < _SURE * _onset(state, settings):
                 return _collapsed(state, settings, "the probe batch is collapsing", values)
-            return state, (_decision(state, "suspect", "signs of a beginning collapse", values),)
+            return _suspected(state, seen, settings, values)
         state = replace(state, suspicious=0, distance=distance)
     decisions: list[Decision] = []
     if _is_good(state, seen):
@@ -210,6 +210,24 @@ def observe(
     decisions += more
     state, more = _moved_on(state, seen, settings)
     return state, tuple(decisions + more)
+
+
+def _suspected(
+    state: ControllerState,
+    seen: Observation,
+    settings: ControllerConfig,
+    values: dict[str, float],
+) -> tuple[ControllerState, tuple[Decision, ...]]:
+    """Waits for a clearer sign, but no longer than the stage may last."""
+    suspect = _decision(state, "suspect", "signs of a beginning collapse", values)
+    if state.stage_step >= state.current.max_steps and state.following is not None:
+        # A harder stage would not begin from here.
+        return _collapsed(state, settings, "the probe batch is collapsing", values)
+    state, more = _within_budget(state, seen, settings)
+    if state.stage_step < state.current.max_steps:
+        return state, (suspect, *more)
+    state, moved = _moved_on(state, seen, settings)
+    return state, (suspect, *more, *moved)
 
 
 def _advanced(
@@ -311,8 +329,8 @@ def _lengthened(
 
 
 def _earned_promotion(state: ControllerState, seen: Observation, settings: ControllerConfig) -> str:
-    """Returns why the loss allows the next stage, or nothing."""
-    if not settings.enabled:
+    """Returns why loss and spread allow the next stage, or nothing."""
+    if not settings.enabled or not _is_good(state, seen):
         return ""
     below = state.current.promote_below
     if below is not None and state.smoothed is not None and state.smoothed < below:
@@ -333,8 +351,9 @@ def _collapsed(
     decision = _decision(state, "rollback", why, values)
     step = state.stage_step
     plan = easier_plan(state.plan, state.stage, step, settings.rate_drop, state.multiple)
+    easier = state.easier or len(plan) > len(state.plan)
     state = replace(_entered(state, state.stage), plan=plan, rollbacks=state.rollbacks + 1)
-    return replace(state, easier=True), (decision,)
+    return replace(state, easier=easier), (decision,)
 
 
 def _entered(state: ControllerState, stage: int) -> ControllerState:

@@ -42,8 +42,9 @@ def _tpu(name: str) -> tf.distribute.Strategy:
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, RuntimeError, OSError, ImportError, tf.errors.OpError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"tpu is {name!r}, but no TPU answers there ({error}); expected the name of one, or "
+            f"tpu is {name!r}, but no TPU answers there ({why}); expected the name of one, or "
             f"'local' on a TPU VM; set strategy to one_device to train without"
         ) from error
     return tf.distribute.TPUStrategy(resolver)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 from typing import Any
 
@@ -39,8 +40,14 @@ class Timeline:
             reason: Why, in words.
             values: Numbers and names it rests on.
         """
-        entry = {"event": event, "step": step, "stage": stage, "reason": reason, **values}
+        known = {name: _without_nan(value) for name, value in values.items()}
+        entry = {"event": event, "step": step, "stage": stage, "reason": reason, **known}
         self.events.append(entry)
         write_text(self.path, json.dumps(self.events, indent=1))
         with writing(self.path), self._writer.as_default():
             tf.summary.text(f"events/{event}", json.dumps(entry), step=step)
+
+
+def _without_nan(value: Any) -> Any:
+    """Returns None for NaN and infinity, which JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,6 +13,7 @@ from trainer.variants import NOISES, TARGETS, variant_index
 
 Describe = Callable[[np.ndarray], np.ndarray]
 _BATCH = 1024
+_LEAST_POINTS = 10  # of an image sequence: among fewer, matching is no test
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,23 @@ class ValidationSet:
 
     @classmethod
     def of(cls, packed: PackedPatches, config: ValidationConfig) -> ValidationSet:
-        """Takes evenly spread points of every image sequence with two points or more."""
+        """Takes evenly spread points of the image sequences with two points or more.
+
+        Of all of them, if that leaves each some points; else of evenly spread ones.
+        """
         counts = np.bincount(packed.sequence, minlength=len(packed.sequences))
-        share = config.max_points // max(1, len(packed.sequences))
-        most = max(2, min(config.points_per_sequence, share))
+        usable = np.flatnonzero(counts >= 2)
+        room = max(1, config.max_points // min(_LEAST_POINTS, config.points_per_sequence))
+        if len(usable) > room:
+            usable = usable[np.linspace(0, len(usable) - 1, room).round().astype(int)]
+        most = max(2, min(config.points_per_sequence, config.max_points // max(1, len(usable))))
         chosen, names, indices = [], [], []
-        for sequence, count in enumerate(counts):
-            rows = np.flatnonzero(packed.sequence == sequence)
-            if count >= 2:
-                places = np.linspace(0, count - 1, min(most, count)).round().astype(int)
-                chosen.append(packed.take_all(rows[places]))
-                names.append(packed.sequences[sequence])
-                indices.append(packed.index[rows[places]])
+        for sequence in usable:
+            rows, count = np.flatnonzero(packed.sequence == sequence), counts[sequence]
+            places = np.linspace(0, count - 1, min(most, count)).round().astype(int)
+            chosen.append(packed.take_all(rows[places]))
+            names.append(packed.sequences[sequence])
+            indices.append(packed.index[rows[places]])
         return cls(tuple(chosen), tuple(names), tuple(indices))
 
     def __bool__(self) -> bool:

@@ -22,15 +22,15 @@ def _shapes(stages: tuple[StageConfig, ...]) -> list[tuple[int, int, int]]:
 
 
 def test_the_demos_data_on_a_cpu_get_nearly_the_demos_plan():
-    (made,) = plan(_found(5942, 2758))  # 110 patches of each: 653,620 / 512 = 1277 steps
+    (made,) = plan(_found(5942, 2758))  # 110 patches of each: 653,620 / 1024 = 638 steps
     (tuned,) = demo_plan()
-    assert _shapes((made,)) == [(128, 4, 1300)]
+    assert _shapes((made,)) == [(256, 4, 650)]
     assert made.model_copy(update={"max_steps": tuned.max_steps}) == tuned
 
 
 def test_hpatches_on_a_cpu_is_bounded_by_time():
     # 76 x 1300 patch sequences are worth 10.9 million patches; a CPU takes 4 million.
-    assert _shapes(plan(_found(98_800, 98_800))) == [(128, 4, 8000)]
+    assert _shapes(plan(_found(98_800, 98_800))) == [(256, 4, 3900)]
 
 
 def test_hpatches_on_an_accelerator_grows_to_a_large_batch():
@@ -40,7 +40,7 @@ def test_hpatches_on_an_accelerator_grows_to_a_large_batch():
 
 
 def test_losses_of_pairs_get_as_many_patches_in_pairs():
-    assert _shapes(plan(_found(5942, 2758), variants=2)) == [(256, 2, 1300)]
+    assert _shapes(plan(_found(5942, 2758), variants=2)) == [(512, 2, 650)]
     found = plan(_found(98_800, 98_800, device="gpu", memory=16 * _GIB), variants=2)
     assert _shapes(found) == [(128, 2, 900), (512, 2, 900), (2048, 2, 7000)]
     hardnet = TrainerConfig(stages="auto", loss={"mining": "hardnet"})

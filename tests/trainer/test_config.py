@@ -109,7 +109,7 @@ def test_a_shrinking_plan_must_say_so():
 def test_the_default_is_the_demo_plan():
     plan = TrainerConfig().stages
     assert plan == demo_plan()
-    assert sum(stage.batch * stage.max_steps for stage in plan) == 652_800
+    assert sum(stage.batch * stage.max_steps for stage in plan) == 653_312
 
 
 def test_a_batch_counts_patches():

@@ -357,3 +357,31 @@ def test_the_next_shape_is_probed_from_min_steps_on_now_and_then():
 
 def _at(stage_step: int) -> ControllerState:
     return _state(stage_step=stage_step)
+
+
+def _between(**changes) -> Observation:
+    """Neither healthy nor surely collapsing: a loss at the collapse point, distance 0.45."""
+    return _seen(1.0, distance=0.45, probe={"share": 1.0}, **changes)
+
+
+def test_a_suspect_last_stage_ends_with_its_steps():
+    stage = _HARD.model_copy(update={"max_steps": 100})
+    state, decisions = _run(_state(stage), [_seen(0.9)] + [_between()] * 9)
+    assert state.step == 100
+    assert state.ended == "the last stage has had its steps"
+    assert _kinds(decisions)[-2:] == ["suspect", "finish"]
+
+
+def test_a_harder_stage_does_not_begin_from_a_suspect_state():
+    easy = _EASY.model_copy(update={"max_steps": 50})
+    state, decisions = _run(_state(easy, _HARD), [_seen(0.95)] + [_between()] * 4)
+    assert (state.stage, state.rollbacks) == (0, 1)
+    assert _kinds(decisions)[-1] == "rollback"
+
+
+def test_a_loss_below_the_collapse_point_earns_no_promotion_without_spread():
+    thin = {"effective_rank": 0.12 * _HEALTHY.effective_rank}
+    seen = _seen(0.95, distance=0.15, next_share=0.9, probe=thin)
+    state, decisions = _run(_state(), [seen] * 3)
+    assert state.stage == 0
+    assert "promote" not in _kinds(decisions)

@@ -38,10 +38,17 @@ def test_broken_descriptors_score_nothing():
 def test_points_are_spread_evenly_and_limited():
     config = ValidationConfig(points_per_sequence=5, max_points=12)
     chosen = ValidationSet.of(packed([20, 9, 1], [0, 1, 2]), config)
-    assert [len(part) for part in chosen.patches] == [4, 4]  # 12 over 3; one point cannot match
-    assert chosen.patches[0][:, 0, 0, 0].tolist() == [0, 6 * 16, 13 * 16, 19 * 16 - 251]
+    assert [len(part) for part in chosen.patches] == [5, 5]  # one point alone cannot match
+    assert chosen.patches[0][:, 0, 0, 0].tolist() == [n * 16 % 251 for n in (0, 5, 10, 14, 19)]
     assert chosen.names == ("u_0", "u_1")
-    assert [index.tolist() for index in chosen.indices] == [[0, 6, 13, 19], [0, 3, 5, 8]]
+    assert [index.tolist() for index in chosen.indices] == [[0, 5, 10, 14, 19], [0, 2, 4, 6, 8]]
+
+
+def test_of_many_image_sequences_some_are_taken():
+    config = ValidationConfig(max_points=30)
+    chosen = ValidationSet.of(packed([20] * 9, list(range(9))), config)
+    assert chosen.names == ("u_0", "u_4", "u_8")
+    assert [len(part) for part in chosen.patches] == [10, 10, 10]
 
 
 def test_no_data_is_falsy():
