@@ -11,14 +11,20 @@ from scipy.spatial import distance
 from components.descriptor_evaluator import evaluate, summary
 from components.descriptor_evaluator import tasks as task_sources
 from components.descriptor_evaluator.tasks import SequenceInfo, Tasks, TaskSettings
+from trainer.errors import UserError
 from trainer.variants import NOISES, TARGETS, VARIANTS, variant_index
 
 SEQUENCES, POINTS, DIMENSION = 4, 400, 128
+MOST_APART = 1e-6  # rounding of distances in float32
 _PAIR_KEYS = ("sequence1", "image1", "index1", "sequence2", "image2", "index2")
 
 
 def run(work: str) -> Table:
-    """Returns seconds and headline of each task, both ways."""
+    """Returns seconds and headline of each task, both ways.
+
+    Raises:
+        UserError: When the two ways differ by more than `MOST_APART`.
+    """
     del work
     descriptors = _descriptors()
     infos = [SequenceInfo(name, name, name[0], POINTS) for name in descriptors]
@@ -40,6 +46,11 @@ def run(work: str) -> Table:
         rows = evaluate.score(descriptors, tasks, [task])
         fast = time.perf_counter() - begin
         found = summary.summarise(rows)[task]["mean"]
+        if not abs(found - expected) <= MOST_APART:
+            raise UserError(
+                f"{task}: ours is {found:.9f}, one at a time {expected:.9f}, expected equal values "
+                f"(at most {MOST_APART:g} apart); the scoring is wrong, run its tests"
+            )
         table.add_row(
             task,
             f"{slow:.2f}",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -45,7 +46,8 @@ _LITERAL = {
 def run(work: str) -> Table:
     """Returns seconds and memory per number of sequences, and the ratio to the slow way."""
     Path(work).mkdir(parents=True, exist_ok=True)
-    table = Table(title=f"{POINTS:,} points x 16 patches x {DIMENSION} per sequence, 2 cores")
+    size = f"{POINTS:,} points x 16 patches x {DIMENSION} per sequence"
+    table = Table(title=f"{size}, {len(os.sched_getaffinity(0))} cores")
     for column in ("sequences", "task", "rows", "seconds", "CPU-s", "one at a time", "peak MB"):
         table.add_column(column, justify="left" if column == "task" else "right")
     with tempfile.TemporaryDirectory(dir=work, prefix="descriptors-") as folder:

@@ -51,8 +51,7 @@ def resolve(argument: str) -> Compared:
 
     if argument in baselines.NAMES:
         return Compared(argument, Subject(baseline=argument))
-    folder, _, run = argument.partition("@")
-    folder = folder.rstrip("/")
+    folder, run = _split(argument)
     if run or files.is_folder(posixpath.join(folder, runs.FOLDER)):
         return _of_run(argument, folder, run)
     if not files.is_folder(folder):
@@ -68,6 +67,14 @@ def resolve(argument: str) -> Compared:
     ):
         return Compared(argument, Subject(descriptors=folder))
     raise UserError(f"{argument}: holds nothing to compare, {_EXPECTED}")
+
+
+def _split(argument: str) -> tuple[str, str]:
+    """Splits WORK@RUN; a path that is there or whose last `@` stands in a folder is no such."""
+    work, mark, run = argument.rpartition("@")
+    if not mark or "/" in run or files.is_folder(argument) or files.exists(argument):
+        return argument.rstrip("/"), ""
+    return work.rstrip("/"), run
 
 
 def _of_run(argument: str, work: str, wanted: str) -> Compared:

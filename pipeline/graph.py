@@ -146,7 +146,11 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         tasks_fingerprint=places.tasks_fingerprint,
         destination_state=places.destination_state,
         code_fingerprint=fingerprint(
-            "components.descriptor_evaluator", "components.pusher.push_log", *_RECORDS
+            "components.descriptor_evaluator",
+            "components.pusher.push_log",
+            "trainer.byte_codes",
+            "trainer.export",
+            *_RECORDS,
         ),
     )
     report = EvaluationReport(

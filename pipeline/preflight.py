@@ -54,7 +54,7 @@ def check_folder(key: str, path: str) -> None:
 
 
 def check_data(config: PipelineConfig, folder: str) -> None:
-    """Checks the layout of the data, its split, the batches and the task files.
+    """Checks the layout of the data, its split, the batches, task files and references.
 
     Data that would take long to look at is left to ExampleGen: remote data, data in spans,
     and data whose bad sequences are skipped, which have to be read to be found.
@@ -86,6 +86,7 @@ def check_data(config: PipelineConfig, folder: str) -> None:
         }
         _check_batches(config.training, train, counts)
         _check_tasks(config, {item.name: counts[item.name] for item in test})
+        _check_descriptors(config, {item.name: counts[item.name] for item in test})
         most = sum(counts[item.name] for item in test)
     elif settings.max_points is not None:
         _check_batches(config.training, train, dict.fromkeys(assigned, settings.max_points))
@@ -111,6 +112,23 @@ def _check_references(config: PipelineConfig) -> None:
             raise UserError(
                 f"{key}: {place} holds no descriptors, expected <sequence>/<variant>.csv"
             )
+
+
+def _check_descriptors(config: PipelineConfig, counts: Mapping[str, int]) -> None:
+    """Reads local descriptors of the held-out sequences before the training that they judge.
+
+    Raises:
+        UserError: When one is missing, damaged, or of another size than the data.
+    """
+    from components.descriptor_evaluator import descriptor_files
+
+    for name, reference in config.evaluation.references.items():
+        if reference.descriptors is None or "://" in reference.descriptors:
+            continue
+        try:
+            descriptor_files.check_tree(reference.descriptors, counts)
+        except UserError as error:
+            raise UserError(f"evaluation.references.{name}: {error}") from error
 
 
 def _check_batches(

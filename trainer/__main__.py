@@ -111,7 +111,7 @@ def _config(path: str | None, tpu: str | None):
 
     try:
         values = {} if path is None else yaml.safe_load(_read(path))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # e.g. bytes, or a month, of no kind
         why = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read as YAML or JSON ({why})") from error
     values = {} if values is None else values  # an empty file sets nothing
@@ -124,8 +124,16 @@ def _config(path: str | None, tpu: str | None):
     except ValidationError as error:
         first = error.errors()[0]
         key = key_path(first["loc"]) or "the configuration"
-        found = json.dumps(first.get("input"), default=str)[:60]
+        found = _shown(first.get("input"))
         raise UserError(f"{path}: {key}: {first['msg']} (found {found})") from error
+
+
+def _shown(value: object) -> str:
+    """Returns the beginning of a value, as JSON where that can tell it."""
+    try:
+        return json.dumps(value, default=str)[:60]
+    except (TypeError, ValueError):  # YAML knows keys that are no text, and lists of themselves
+        return repr(value)[:60]
 
 
 def _read(path: str) -> str:

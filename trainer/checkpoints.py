@@ -25,6 +25,7 @@ _STATE = "state.json"
 _MARK = "complete.json"
 _PREFIX = "step-"
 _TEMPORARY = ".tmp"
+_PACKED = "packed"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class CheckpointStore:
     def __init__(self, folder: str, keep: int = 2) -> None:
         self.folder = folder
         self._keep = keep
+
+    @property
+    def packed(self) -> str:
+        """Place for the run's packed patches, which are of use for as long as its checkpoints."""
+        return self._path(_PACKED)
 
     def save(self, checkpoint: Checkpoint) -> str:
         """Writes a checkpoint, removes those that are too old, and returns its folder.
@@ -98,16 +104,23 @@ class CheckpointStore:
                 self._remove(name)
         return None, damaged
 
-    def clear(self) -> None:
-        """Removes all checkpoints, and the folder above when it is empty then."""
+    def clear(self, *, packed: bool = True) -> None:
+        """Removes all checkpoints; then the folder and the one above, each when it is empty.
+
+        Args:
+            packed: Whether the packed patches go, too.
+
+        Raises:
+            UserError: When something cannot be removed.
+        """
         with writing(self.folder):
             for name in self._names():
                 self._remove(name)
-            if tf.io.gfile.isdir(self.folder):
-                tf.io.gfile.rmtree(self.folder)
-            parent = posixpath.dirname(self.folder)
-            if tf.io.gfile.isdir(parent) and not tf.io.gfile.listdir(parent):
-                tf.io.gfile.rmtree(parent)
+            if packed and tf.io.gfile.isdir(self.packed):
+                tf.io.gfile.rmtree(self.packed)
+            for folder in (self.folder, posixpath.dirname(self.folder)):
+                if tf.io.gfile.isdir(folder) and not tf.io.gfile.listdir(folder):
+                    tf.io.gfile.rmtree(folder)
 
     def __len__(self) -> int:
         """Number of checkpoints that look complete."""

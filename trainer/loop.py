@@ -7,11 +7,13 @@ import logging
 import posixpath
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
 
 from trainer import (
+    abandoned,
     auto_plan,
     circumstances,
     export,
@@ -25,6 +27,7 @@ from trainer import (
 from trainer.batches import check_stages
 from trainer.checkpoints import CheckpointStore
 from trainer.config import TrainerConfig
+from trainer.errors import UserError
 from trainer.files import make_writable_folder
 from trainer.host_infeed import HostPatches
 from trainer.image import Normalisation
@@ -34,6 +37,8 @@ from trainer.output_folder import Existing
 from trainer.packing import PackedPatches
 from trainer.result import TrainingResult
 from trainer.run import Clock, Run
+
+_TEMPORARY = "packed-"
 
 _log = logging.getLogger(__name__)
 
@@ -64,8 +69,9 @@ def train(
             `timeline.json`.
         log_dir: Gets TensorBoard's files.
         warm_start: SavedModel to start from, or None.
-        pack_dir: Local folder that keeps the packed patches for the next run; None packs into
-            a temporary one.
+        pack_dir: Local folder that keeps the packed patches for the next run; None: they lie
+            beside the run's checkpoints and go with them, or in a temporary folder where those
+            are switched off or not on a local disk.
         checkpoint_dir: Holds the checkpoints, in a folder per run; None: `checkpoints` in
             `output_dir`.
         keep_checkpoints: Leave them there at the end, for a caller with more to do before the
@@ -74,8 +80,9 @@ def train(
 
     Raises:
         Interrupted: After SIGTERM or Ctrl-C while it took steps, which are saved.
-        UserError: When the data cannot fill the batches, a shard is broken, the devices asked
-            for are not there, the output folder is another run's, or cannot be written.
+        UserError: When the data cannot fill the batches, a shard or the warm start is broken,
+            the devices asked for are not there, the output folder is another run's, or a folder
+            cannot be written.
     """
     clock = Clock()
     _use_threads(config.threads)
@@ -96,14 +103,19 @@ def train(
         return result.read(output_dir)
     for written in (output_dir, log_dir):
         make_writable_folder(written)
-    with _folder(pack_dir) as folder:
+    if config.checkpoint_every:
+        make_writable_folder(checkpoint_dir)
+        if "://" not in checkpoint_dir:
+            pack_dir = pack_dir or store.packed
+    with _tidied(store), _folder(pack_dir) as folder:
         train_set = packing.pack(examples_root, "train", transform_graph, folder)
         val_set = packing.pack(examples_root, "val", transform_graph, folder)
-        output_folder.claim(output_dir, checkpoint_dir, identity, existing)
         normalisation = _normalisation(config, train_set)
         learner = Learner(config, placement, normalisation)
         if warm_start:
             export.load_weights(learner.model, warm_start)
+        # Deletes earlier work: not before all that was given has been found good.
+        output_folder.claim(output_dir, checkpoint_dir, identity, existing)
         run = Run(
             config,
             learner,
@@ -181,5 +193,22 @@ def _folder(kept: str | None) -> Iterator[str]:
     if kept is not None:
         yield kept
         return
-    with tempfile.TemporaryDirectory(prefix="packed-") as temporary:
+    # Of processes that were killed, which could not delete theirs.
+    abandoned.remove_abandoned(Path(tempfile.gettempdir()), _TEMPORARY)
+    with tempfile.TemporaryDirectory(prefix=f"{_TEMPORARY}{abandoned.process()}.") as temporary:
         yield temporary
+
+
+@contextlib.contextmanager
+def _tidied(store: CheckpointStore) -> Iterator[None]:
+    """Leaves nothing of a run that failed before its first checkpoint, if it can be deleted.
+
+    It can hardly be gone on with: what put it right, a setting or a shard, makes it another run.
+    """
+    try:
+        yield
+    except Exception:
+        with contextlib.suppress(UserError, OSError, tf.errors.OpError):
+            if not len(store):
+                store.clear()
+        raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
+import re
 from typing import Literal
 
 import tensorflow as tf
@@ -15,6 +17,7 @@ from trainer.run_identity import RunIdentity
 
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
+_RUN = re.compile(r"[0-9a-f]{16}")  # a run's hash, which names the folder of its checkpoints
 
 Existing = Literal["replace", "refuse", "resume", "overwrite"]
 """What to do with an earlier run's work.
@@ -22,7 +25,8 @@ Existing = Literal["replace", "refuse", "resume", "overwrite"]
 - `replace`: Go on from the same run's checkpoints; replace a result, leave other checkpoints.
 - `refuse`: Go on from the same run's checkpoints; a result or another run's are an error.
 - `resume`: Like `refuse`, but the same run's result is no error: there is nothing left to do.
-- `overwrite`: Delete everything and begin anew.
+- `overwrite`: Delete what runs have left in the output folder and this run's checkpoints
+  wherever they lie, and begin anew.
 """
 
 
@@ -58,25 +62,41 @@ def is_finished(
 def claim(folder: str, checkpoint_dir: str, identity: RunIdentity, existing: Existing) -> None:
     """Makes an output folder this run's own: from here on earlier work is lost.
 
+    What this run has packed stays. Other runs' checkpoints are deleted (with `overwrite`) only
+    in the output folder's own `checkpoints`: elsewhere they may belong to other output folders.
+
     Raises:
         UserError: When it cannot be written.
     """
+    overwrite = existing == "overwrite"
     with writing(folder):
-        if existing == "overwrite":
-            _clear(folder, checkpoint_dir)
+        if overwrite:
+            _clear(folder)
+            CheckpointStore(posixpath.join(checkpoint_dir, identity.hash)).clear(packed=False)
         _remove(posixpath.join(folder, result.FILE_NAME))
+    if _whole(checkpoint_dir) == posixpath.join(_whole(folder), CHECKPOINTS):
+        for store in _other_runs(checkpoint_dir, identity):
+            # One without checkpoints died early: nothing but its packed patches may be there.
+            if overwrite or not len(store):
+                store.clear()
     run_identity.write(identity, folder)
 
 
 def _refuse_other_runs(
     folder: str, checkpoint_dir: str, identity: RunIdentity, finished: bool
 ) -> None:
-    """Raises a UserError when there is a result or a checkpoint of a run that is not this one."""
+    """Raises a UserError when there is a result or a checkpoint of a run that is not this one.
+
+    In a folder of checkpoints elsewhere, which other output folders may share, only those of
+    the run that this output folder says it is of count.
+    """
     there = run_identity.read(folder)
     if there is not None and there.hash == identity.hash:
         return
-    others = [path for path in _folders(checkpoint_dir) if not path.endswith(identity.hash)]
-    if not finished and not any(len(CheckpointStore(path)) for path in others):
+    others = _other_runs(checkpoint_dir, identity)
+    if not f"{_whole(checkpoint_dir)}/".startswith(f"{_whole(folder)}/"):
+        others = [store for store in others if there and store.folder.endswith(there.hash)]
+    if not finished and not any(len(store) for store in others):
         return
     what = "the finished result" if finished else "checkpoints"
     differs = there.differences(identity) if there else "it does not say what it was trained from"
@@ -86,8 +106,8 @@ def _refuse_other_runs(
     )
 
 
-def _clear(folder: str, checkpoint_dir: str) -> None:
-    """Deletes what runs write, and nothing else that may lie there."""
+def _clear(folder: str) -> None:
+    """Deletes what runs write except checkpoints, and nothing else that may lie there."""
     names = (
         result.FILE_NAME,
         run_identity.FILE_NAME,
@@ -97,15 +117,23 @@ def _clear(folder: str, checkpoint_dir: str) -> None:
     )
     for name in names:
         _remove(posixpath.join(folder, name))
-    for path in _folders(checkpoint_dir):
-        CheckpointStore(path).clear()
 
 
-def _folders(checkpoint_dir: str) -> list[str]:
+def _other_runs(checkpoint_dir: str, identity: RunIdentity) -> list[CheckpointStore]:
+    """Returns what runs other than this one keep in a folder of checkpoints."""
     if not tf.io.gfile.isdir(checkpoint_dir):
         return []
-    names = (name.rstrip("/") for name in tf.io.gfile.listdir(checkpoint_dir))
-    return [posixpath.join(checkpoint_dir, name) for name in sorted(names)]
+    names = sorted(name.rstrip("/") for name in tf.io.gfile.listdir(checkpoint_dir))
+    return [
+        CheckpointStore(posixpath.join(checkpoint_dir, name))
+        for name in names
+        if _RUN.fullmatch(name) and name != identity.hash
+    ]
+
+
+def _whole(path: str) -> str:
+    """Returns the one spelling of a path by which two can be compared."""
+    return posixpath.normpath(path) if "://" in path else os.path.realpath(path)
 
 
 def _remove(path: str) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import mmap
-import os
 import posixpath
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from trainer import image, manifest, records
+from trainer import abandoned, image, manifest, records
 from trainer.errors import UserError
 from trainer.progress import report
 from trainer.variants import VARIANTS
@@ -32,6 +32,8 @@ _BATCH = 64
 _READ = 128
 PACKED_SHAPE = (len(VARIANTS), image.INPUT_SIZE, image.INPUT_SIZE)
 Resizer = Callable[[list[bytes]], np.ndarray]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,9 @@ def pack(
 ) -> PackedPatches:
     """Packs a split, or maps what an earlier call with the same content packed.
 
+    What is damaged there is packed again; what a process of this machine that died while it
+    packed the same has left half done is deleted.
+
     Args:
         examples_root: Folder with `manifest.json` and the shards (may be remote).
         split: Which split.
@@ -127,7 +132,8 @@ def pack(
         cache_dir: Local folder for the packed arrays.
 
     Raises:
-        UserError: When a shard cannot be read or does not hold what the manifest says.
+        UserError: When a shard cannot be read or does not hold what the manifest says, or the
+            packed patches cannot be written or read.
     """
     if "://" in cache_dir:
         raise UserError(
@@ -136,11 +142,16 @@ def pack(
     listing = manifest.read(examples_root)
     key = _key(listing, split, transform_graph)
     folder = Path(cache_dir) / f"{split}-{key[:24]}"
-    if not folder.is_dir():
+    unfinished = f"{folder.name}.tmp-"
+    abandoned.remove_abandoned(folder.parent, unfinished)
+    packed = _open(folder, listing, split)
+    if packed is None:
         resize = _resizer(transform_graph)
-        temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+        temporary = folder.with_name(unfinished + abandoned.process())
         shutil.rmtree(temporary, ignore_errors=True)
         try:
+            if folder.is_dir():
+                shutil.rmtree(folder)
             temporary.mkdir(parents=True)
             _write(listing, examples_root, split, resize, temporary)
             with contextlib.suppress(OSError):
@@ -151,7 +162,13 @@ def pack(
             raise UserError(f"{temporary}: packing the {split} patches failed ({error})") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    return _open(folder, listing, split)
+        packed = _open(folder, listing, split)
+        if packed is None:
+            raise UserError(
+                f"{folder}: cannot be read although it has just been written; expected a sound "
+                f"disk, delete the folder and run again"
+            )
+    return packed
 
 
 def _key(listing: manifest.Manifest, split: manifest.SplitName, graph: str | None) -> str:
@@ -254,6 +271,12 @@ def _resized(resize: Resizer, batch: list[bytes], path: str, first: int) -> np.n
 
 def _not_as_listed(root: str, entry: manifest.SequenceEntry) -> UserError:
     """Returns the error that says what an image sequence's shards hold instead."""
+    if not entry.shards:
+        return UserError(
+            f"{posixpath.join(root, manifest.FILE_NAME)}: lists no shard of {entry.name}, whose "
+            f"count ({entry.count}) and checksum are not those of nothing; delete the run's "
+            f"examples and run again"
+        )
     paths = [posixpath.join(root, shard) for shard in entry.shards]
     count = 0
     for path in paths:
@@ -334,11 +357,32 @@ def _through_graph(transform_graph: str) -> Callable[[dict[str, tf.Tensor]], tf.
     return apply
 
 
-def _open(folder: Path, listing: manifest.Manifest, split: manifest.SplitName) -> PackedPatches:
-    entries = listing.splits.get(split, ())
-    if not any(entry.count for entry in entries):
+def _open(
+    folder: Path, listing: manifest.Manifest, split: manifest.SplitName
+) -> PackedPatches | None:
+    """Maps a packed folder; returns None when there is none, or one that is damaged.
+
+    Raises:
+        UserError: When it must not be read.
+    """
+    if not folder.is_dir():
+        return None
+    entries, total = listing.splits.get(split, ()), listing.count(split)
+    if not total:
         return columns(entries, np.zeros((0, *PACKED_SHAPE), np.uint8))
-    return columns(entries, np.load(folder / "patches.npy", mmap_mode="r"))
+    path = folder / "patches.npy"
+    try:
+        patches = np.lib.format.open_memmap(path, mode="r")
+        if patches.dtype != np.uint8 or patches.shape != (total, *PACKED_SHAPE):
+            raise ValueError(f"it holds {patches.dtype} {list(patches.shape)}")
+    except (ValueError, EOFError, FileNotFoundError) as error:  # e.g. it is too short
+        _log.warning("%s is damaged (%s), the %s patches are packed again", path, error, split)
+        return None
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); make it readable or delete it"
+        ) from error
+    return columns(entries, patches)
 
 
 def columns(entries: tuple[manifest.SequenceEntry, ...], patches: np.ndarray) -> PackedPatches:

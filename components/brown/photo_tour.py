@@ -171,6 +171,8 @@ def _read_numbers(path: str, columns: tuple[int, ...]) -> np.ndarray:
             )
     try:
         table = [[int(line[column]) for column in columns] for line in lines]
-    except ValueError as error:
-        raise UserError(f"{path}: is not numeric ({error}), expected integers") from error
-    return np.array(table, np.int64).reshape(-1, len(columns))
+        return np.array(table, np.int64).reshape(-1, len(columns))
+    except (ValueError, OverflowError) as error:
+        raise UserError(
+            f"{path}: is not numeric ({error}), expected integers of at most 64 bits"
+        ) from error

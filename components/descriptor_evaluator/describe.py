@@ -5,6 +5,7 @@ TensorFlow is imported inside the functions: commands that need no model start w
 
 from __future__ import annotations
 
+import errno
 import json
 import textwrap
 from collections.abc import Collection, Mapping
@@ -18,6 +19,7 @@ from components.example_gen import files, sources
 from components.example_gen.settings import DataSettings
 from trainer import progress
 from trainer.errors import UserError
+from trainer.variants import PATCH_SIZE
 
 SIGNATURE = "serving_default"
 INPUT, OUTPUT = "patches", "descriptors"
@@ -51,14 +53,20 @@ def load_model(path: str) -> DescriptorModel:
 
     Raises:
         UserError: When there is none, it is damaged, or its signature is not uint8
-            `patches` [N, h, w] -> float32 `descriptors` [N, D].
+            `patches` [N, 65, 65] (or any size) -> float32 `descriptors` [N, D].
+        OSError: When the machine fails (a full disk); likewise `MemoryError` and
+            TensorFlow's `ResourceExhaustedError` and `UnavailableError`.
     """
     check_folder(path)
     import tensorflow as tf
 
     try:
         loaded = tf.saved_model.load(path)
+    except (MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError):
+        raise
     except Exception as error:  # damaged protos, missing variables, unknown operations
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            raise  # the machine's; of a damaged file TensorFlow raises one without a number
         raise UserError(
             f"{path}: cannot be loaded as a SavedModel ({_first_line(error)}); export it again"
         ) from error
@@ -67,7 +75,7 @@ def load_model(path: str) -> DescriptorModel:
         found = ", ".join(sorted(signatures)) or "none"
         raise UserError(
             f"{path}: has the signatures {found}, expected {SIGNATURE} from uint8 {INPUT} "
-            f"[N, h, w] to float32 {OUTPUT} [N, D]"
+            f"[N, {PATCH_SIZE}, {PATCH_SIZE}] to float32 {OUTPUT} [N, D]"
         )
     serve = signatures[SIGNATURE]
     _check_signature(path, serve)
@@ -98,7 +106,8 @@ def describe_patches(
         float32 [16, N, D].
 
     Raises:
-        UserError: When the model gives anything but one row per patch.
+        UserError: When the model cannot describe patches of this size, or gives anything
+            but one row of numbers per patch.
     """
     import tensorflow as tf
 
@@ -107,11 +116,17 @@ def describe_patches(
     result: np.ndarray | None = None
     for start in range(0, len(flat), batch_size):
         block = flat[start : start + batch_size]
-        found = model.serve(**{INPUT: tf.constant(block)})[OUTPUT].numpy()
-        if found.ndim != 2 or len(found) != len(block):
+        try:
+            found = model.serve(**{INPUT: tf.constant(block)})[OUTPUT].numpy()
+        except tf.errors.InvalidArgumentError as error:
+            height, width = block.shape[1:]
+            raise UserError(
+                f"{model.path}: cannot describe patches of {height}x{width} ({_first_line(error)})"
+            ) from error
+        if found.ndim != 2 or len(found) != len(block) or not found.shape[1]:
             raise UserError(
                 f"{model.path}: gave an array of shape {found.shape} for {len(block)} patches, "
-                f"expected one row per patch"
+                f"expected one row of numbers per patch"
             )
         if result is None:
             result = np.empty((len(flat), found.shape[1]), np.float32)
@@ -158,7 +173,8 @@ def read_identity(path: str) -> dict[str, Any] | None:
     """Reads what a SavedModel says of itself; None when it says nothing.
 
     Raises:
-        UserError: When the file is there but is no JSON object.
+        UserError: When the file is there but is no JSON object, or its `sequences` or
+            `sources` are not lists of names by split.
     """
     return _read_identity_file(files.join(path, _IDENTITY_PLACE, IDENTITY_FILE))
 
@@ -209,7 +225,18 @@ def _read_identity_file(path: str) -> dict[str, Any] | None:
         raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no JSON object, expected the model's identity")
+    for key in ("sequences", "sources"):
+        by_split = content.get(key, {})
+        if not isinstance(by_split, dict) or not all(map(_is_list_of_names, by_split.values())):
+            raise UserError(
+                f"{path}: `{key}` is {textwrap.shorten(json.dumps(by_split), 60)}, expected an "
+                f"object with a list of names per split; export the model again"
+            )
     return content
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _check_signature(path: str, serve: Any) -> None:
@@ -220,6 +247,8 @@ def _check_signature(path: str, serve: Any) -> None:
         and given is not None
         and given.dtype.name == "uint8"
         and given.shape.rank == 3
+        and given.shape[0] is None
+        and given.shape.is_compatible_with([None, PATCH_SIZE, PATCH_SIZE])
         and gives is not None
         and gives.dtype.name == "float32"
         and gives.shape.rank in (None, 2)
@@ -227,7 +256,7 @@ def _check_signature(path: str, serve: Any) -> None:
     if not good:
         raise UserError(
             f"{path}: {SIGNATURE} maps {_words(inputs)} to {_words(outputs)}, expected uint8 "
-            f"{INPUT} [N, h, w] to float32 {OUTPUT} [N, D]"
+            f"{INPUT} [N, {PATCH_SIZE}, {PATCH_SIZE}] (N any) to float32 {OUTPUT} [N, D]"
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -66,19 +66,33 @@ def read_tree(folder: str, counts: Mapping[str, int]) -> dict[str, np.ndarray]:
         UserError: When a file is missing, ragged, not numeric, or has another number of rows
             or columns; the message names file and line.
     """
+    return dict(_sequences(folder, counts))
+
+
+def check_tree(folder: str, counts: Mapping[str, int]) -> None:
+    """Reads a tree as `read_tree` does, but keeps one image sequence in memory at a time.
+
+    Raises:
+        UserError: As `read_tree`.
+    """
+    for _ in _sequences(folder, counts):
+        pass
+
+
+def _sequences(folder: str, counts: Mapping[str, int]) -> Iterator[tuple[str, np.ndarray]]:
     if not files.is_folder(folder):
         raise UserError(f"{folder}: is no folder, expected descriptors as <sequence>/<variant>.csv")
-    result: dict[str, np.ndarray] = {}
+    first: tuple[str, int] | None = None
     for number, (name, count) in enumerate(sorted(counts.items())):
-        result[name] = read_sequence(folder, name, count)
-        first = next(iter(result))
-        if result[name].shape[2] != result[first].shape[2]:
+        found = read_sequence(folder, name, count)
+        first = first or (name, found.shape[2])
+        if found.shape[2] != first[1]:
             raise UserError(
-                f"{files.join(folder, name)}: descriptors have {result[name].shape[2]} numbers, "
-                f"expected {result[first].shape[2]} as in {first}"
+                f"{files.join(folder, name)}: descriptors have {found.shape[2]} numbers, "
+                f"expected {first[1]} as in {first[0]}"
             )
         progress.report("reading descriptors", number + 1, len(counts), name)
-    return result
+        yield name, found
 
 
 def read_sequence(folder: str, name: str, count: int) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 Per descriptor and image sequence there is `<name>/<sequence>.npy` (float32 [16, N, D]) or
 `<name>/<sequence>.failed` with a sentence. A model that cannot describe is a finding about
-the model, not an error of the run; a shard that cannot be read is one.
+the model, not an error of the run; a shard that cannot be read, a reference of the user's
+that cannot be used, and a failing machine are errors of the run.
 """
 
 from __future__ import annotations
 
 import logging
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +26,10 @@ from trainer.progress import report
 # them yet then starts in one second instead of ten.
 
 _log = logging.getLogger(__name__)
+_MACHINERY = re.compile(
+    r"\[Errno \d+\]"
+    r"|\w*(?:OSError|IOError|MemoryError|ResourceExhaustedError|UnavailableError)[:(]"
+)
 
 
 @dataclass(frozen=True)
@@ -65,9 +71,41 @@ class Describer:
         recipe = baselines.SiftRecipe(**dict(self.recipe))
         return lambda _, patches: baselines.describe_sequence(self.baseline, patches, recipe)
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is one that the user gives under `evaluation.references`."""
+        return not self.judged and not self.baseline
+
 
 class ModelError(Exception):
     """A descriptor that could not be had; the message is a sentence for the verdict."""
+
+
+def machinery_errors() -> tuple[type[Exception], ...]:
+    """Returns what a failing machine raises: a full disk, no memory, a lost file system."""
+    import tensorflow as tf
+
+    return OSError, MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError
+
+
+def is_machinery(error: BaseException) -> bool:
+    """Tells a failing machine (a full disk, no memory) from a failing program.
+
+    Beam hands on a worker's exception as a cause or as text, in a sentence of its own.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, machinery_errors()):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return bool(_MACHINERY.search(str(error)))
+
+
+def reference_error(name: str, error: object) -> UserError:
+    """Returns the error of a reference, with the key that names it."""
+    said = " ".join(str(error).split())[:500]
+    kind = "" if isinstance(error, UserError | str) else f"{type(error).__name__}: "
+    return UserError(f"evaluation.references.{name}: {kind}{said}; mend it or leave it out")
 
 
 class DescribeSequence(beam.DoFn):
@@ -91,22 +129,28 @@ class DescribeSequence(beam.DoFn):
         """Handles one image sequence.
 
         Raises:
-            UserError: When its shards cannot be read.
+            UserError: When its shards cannot be read, or a reference cannot be used.
+            OSError: When the machine fails; likewise `MemoryError` and TensorFlow's
+                `ResourceExhaustedError` and `UnavailableError`.
         """
+        import tensorflow as tf
+
         patches = read_patches(self._examples, entry)
         for describer in self._describers:
             path = posixpath.join(self._folder, describer.name, entry.name)
             try:
                 descriptors = self._describe(describer, entry.name, patches)
-            except MemoryError:
+            except machinery_errors():
                 raise
             except Exception as error:
-                if isinstance(error, UserError) and not describer.judged:
-                    raise  # a reference that the configuration names: no finding about a model
+                if describer.is_reference:
+                    raise reference_error(describer.name, error) from error
                 _log.exception("%s cannot describe %s", describer.name, entry.name)
                 write_text(path + ".failed", _sentence(describer, entry, error))
                 continue
             _write_array(path + ".npy", descriptors)
+            if tf.io.gfile.exists(path + ".failed"):  # of an earlier attempt of Beam's
+                tf.io.gfile.remove(path + ".failed")
         self._done += 1
         report("describing patches", self._done, self._total, entry.name)
         yield from ()
@@ -217,6 +261,23 @@ class StoredDescriptors(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def check_dimensions(name: str, descriptors: StoredDescriptors) -> None:
+    """Refuses a reference whose descriptors differ in length from sequence to sequence.
+
+    Raises:
+        UserError: With the key that names the reference.
+    """
+    lengths = {sequence: found.shape[2] for sequence, found in descriptors.items()}
+    first, expected = next(iter(lengths.items()))
+    for sequence, length in lengths.items():
+        if length != expected:
+            raise reference_error(
+                name,
+                f"descriptors of {sequence} have {length} numbers, expected {expected} as in "
+                f"{first}",
+            )
 
 
 def read_array(path: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from components.descriptor_evaluator.unit_rows import UnitRow
 from components.example_gen import files
 from trainer import progress
 from trainer.errors import UserError
+from trainer.variants import VARIANTS
 
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "tensorflow")
 
@@ -172,9 +174,10 @@ def evaluate_release(
         **chosen: As `score_release` takes them.
 
     Returns:
-        `summary.summarise`'s result, `data` (what was scored, how the tasks came about, the
-        degeneracy measures, notes) and `versions`; all of it JSON. An asked task that the
-        data does not allow is None, and a note says why.
+        `summary.summarise`'s result, `data` (what was scored and by which recipe, if a run
+        would choose one, how the tasks came about, the degeneracy measures, notes) and
+        `versions`; all of it JSON. An asked task that the data does not allow is None, and a
+        note says why.
 
     Raises:
         UserError: When anything that was given cannot be used.
@@ -187,21 +190,65 @@ def evaluate_release(
     limits = degeneracy.DegeneracySettings()
     result = summary.summarise(rows)
     result = {task: result.get(task) for task in TASK_NAMES if task in which}
+    recipes = recipe_notes([subject])
+    scored = asdict(subject)
+    if recipes:
+        scored["recipe"] = asdict(baselines.SMOOTHED)
     result["data"] = {
         "release": data,
         "split": chosen.get("split"),
-        "scored": asdict(subject),
+        "scored": scored,
         "sequences": list(tasks.names),
         "sources": len(set(tasks.sources)),
         "points": int(sum(tasks.counts)),
         "tasks": _task_facts(tasks),
         "degeneracy": report | {"thresholds": limits.model_dump()},
-        "notes": [*tasks.notes, *degeneracy.problems(report, limits)],
+        "notes": [*tasks.notes, *recipes, *degeneracy.problems(report, limits)],
     }
     result["versions"] = versions()
     if rows_folder is not None:
-        stored_result.write(rows_folder, rows, tasks, {"release": data, "scored": asdict(subject)})
+        about = {
+            "release": data,
+            "data_checksum": data_checksum(data, tasks.names),
+            "scored": scored,
+            "degeneracy": report,
+            "notes": recipes,
+        }
+        stored_result.write(rows_folder, rows, tasks, about)
     return result
+
+
+def recipe_notes(subjects: Sequence[Subject]) -> list[str]:
+    """Says of handmade descriptors whose recipe a run chooses on data which one was taken."""
+    used = baselines.SMOOTHED
+    border = f"border {used.padding:.3g}" if used.padding else "no border"
+    how = f"blur {used.sigma:g} px, size 1/{1 / used.size:.3g}, {border}"
+    return [
+        f"{subject.baseline}: {how}; `hpatches run` chooses them on validation sequences"
+        for subject in subjects
+        if subject.baseline in baselines.CHOSEN
+    ]
+
+
+def data_checksum(data: str, names: Sequence[str]) -> str:
+    """sha256 over name, variant and PNG bytes of the strips that are there.
+
+    Args:
+        data: Patch release.
+        names: Image sequences that were scored.
+
+    Raises:
+        UserError: When a strip cannot be read.
+    """
+    digest = hashlib.sha256()
+    for number, name in enumerate(sorted(names)):
+        for variant in VARIANTS:
+            path = files.join(data, name, f"{variant}.png")
+            if files.exists(path):
+                content = hashlib.sha256(files.read_bytes(path)).hexdigest()
+                digest.update(f"{name}/{variant}/{content}\n".encode())
+        progress.report("reading what was scored", number + 1, len(names), name)
+    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -67,6 +67,8 @@ SUMMARY_FILE = "summary.json"
 ROWS_FOLDER = stored_result.ROWS_FOLDER
 _ALWAYS_SHOWN = ("rootsift", measuring.SMOOTHED)
 
+_EARLIER_SCORED = 3  # describing a model is what takes time; their scores are kept
+
 _log = logging.getLogger(__name__)
 
 
@@ -99,12 +101,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         except (UserError, measuring.RunError, OSError, MemoryError, tf.errors.OpError):
             raise
         except ModelError as failure:
-            found = verdict.refusal(str(failure))
+            found = verdict.refusal(str(failure), production=_not_compared(input_dict))
         except Exception as error:
             _log.exception("the evaluation crashed")
             found = verdict.refusal(
                 f"The evaluation crashed ({type(error).__name__}: {error}), so the model was "
-                f"not judged."
+                f"not judged.",
+                production=_not_compared(input_dict),
             )
         verdict.write(found, evaluation.uri)
         _bless(found, input_dict, output_dict, exec_properties)
@@ -159,7 +162,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exhibits.write(
                 output, {name: item.facts[exhibits.FACT] for name, item in scored.items()}
             )
-        stored_result.write_about(output, _about(bench, models[0]))
+        stored_result.write_about(output, _about(bench, models[0], scored[CANDIDATE]))
         tables = {name: UnitTable(item.rows) for name, item in scored.items()}
         references = [
             measuring.Candidate(name, reference.model, "")
@@ -262,6 +265,14 @@ def _holds_model(path: str) -> bool:
     return tf.io.gfile.exists(posixpath.join(path, "saved_model.pb"))
 
 
+def _not_compared(input_dict: dict[str, list[types.Artifact]]) -> Production:
+    """Returns the state of production for a candidate that was not judged."""
+    production = input_dict.get(BASELINE_MODEL_KEY) or []
+    if production and production[0].get_int_custom_property("exists"):
+        return Production("unknown", production[0].get_string_custom_property("checksum"))
+    return Production("none")
+
+
 def _production_state(models: list[measuring.Candidate]) -> Production:
     if len(models) == 1:
         return Production("none")
@@ -277,8 +288,10 @@ def _earlier(
 ) -> tuple[dict[str, UnitTable], list[str]]:
     """Returns the rows of other models that were pushed, by name, and remarks.
 
-    Nothing is scored for this: a pushed model was once a candidate, so its rows are in the
-    cache as long as data, tasks and code are the same.
+    A pushed model was once a candidate, so its rows are in the cache as long as data, tasks,
+    code and libraries are the same. Of the others, the newest that still lie at the
+    destination (at most `_EARLIER_SCORED`) are scored like any model; a remark tells how many
+    could not be had.
     """
     from components.pusher import push_log
 
@@ -289,20 +302,33 @@ def _earlier(
     pushed = earlier_models.pushed_models(push_log.read(destination))
     for model in models:
         pushed.pop(model.checksum, None)
-    found, unknown = {}, 0
-    for checksum, version in pushed.items():
-        name = f"version {version}"
-        scored = measuring.known_scores(bench, tasks, checksum)
+    found, unknown, left = {}, 0, _EARLIER_SCORED
+    for checksum, version in sorted(pushed.items(), key=lambda item: item[1], reverse=True):
         path = posixpath.join(destination, str(version))
-        if scored is None or _leak(measuring.Candidate(name, path, checksum), tasks):
+        model = measuring.Candidate(f"version {version}", path, checksum)
+        scored = None
+        if not _leak(model, tasks):
+            scored = measuring.known_scores(bench, tasks, checksum)
+            if scored is None and left and _lies_there(model):
+                left -= 1
+                scored = measuring.score_earlier(bench, tasks, model)
+        if scored is None:
             unknown += 1
         else:
-            found[name] = UnitTable(scored.rows)
+            found[model.name] = UnitTable(scored.rows)
     remark = (
         f"The candidate was not compared with {unknown} of the models pushed earlier: they have "
-        f"no (fair) scores on this data."
+        f"no (fair) scores on this data, and cannot be scored (they are gone, cannot be described "
+        f"or are older than the {_EARLIER_SCORED} newest)."
     )
     return found, [remark] if unknown else []
+
+
+def _lies_there(model: measuring.Candidate) -> bool:
+    """Whether the very model that was pushed still lies where it was put."""
+    from trainer import export  # loads tf_keras
+
+    return _holds_model(model.path) and export.model_checksum(model.path) == model.checksum
 
 
 def _baselines(settings: EvaluationSettings) -> tuple[str, ...]:
@@ -347,11 +373,14 @@ def _write_results(scored: dict[str, Scored], output: str) -> None:
         file.write(json.dumps(content, indent=1) + "\n")
 
 
-def _about(bench: measuring.Bench, candidate: measuring.Candidate) -> dict[str, Any]:
+def _about(
+    bench: measuring.Bench, candidate: measuring.Candidate, scored: Scored
+) -> dict[str, Any]:
     """Returns what the result is about, for comparisons and for readers."""
     return {
         "data_checksum": measuring.data_checksum(bench.entries("eval")),
         "scored": {"model": candidate.path, "checksum": candidate.checksum},
+        "degeneracy": scored.facts["degeneracy"],
         "settings": bench.settings.model_dump(mode="json"),
         "code_fingerprint": bench.code_fingerprint,
         "versions": evaluate.versions(),

@@ -20,6 +20,7 @@ from scipy import stats
 from components.descriptor_evaluator.intervals import (
     BOOTSTRAP_SOURCES,
     SourceTotals,
+    known_errors,
     resampled_errors,
 )
 from components.descriptor_evaluator.settings import GateSettings
@@ -48,7 +49,8 @@ def share_refused_if_equal(
         return float("nan")
     drawn = [resampled_errors(item, settings.resamples, settings.seed) for item in differences]
     shifts, errors = np.stack(drawn, axis=1)  # [slices, resamples] each
-    pivots = np.divide(shifts, errors, out=np.zeros_like(shifts), where=errors > 0)
+    usable = known_errors(errors, np.sqrt((shifts**2).mean(axis=1, keepdims=True)))
+    pivots = np.divide(shifts, errors, out=np.zeros_like(shifts), where=usable)
     limits = -np.asarray(deltas, np.float64)[:, None]
     refused = (shifts < limits).any(axis=0)
     if rule.mode == "lower_bound":
@@ -60,5 +62,5 @@ def share_refused_if_equal(
     # Holm refuses something if and only if the smallest p-value passes its first step.
     level = (1.0 - rule.confidence) / len(differences)
     worst = np.quantile(pivots, level, axis=1, keepdims=True)
-    refused |= ((pivots < worst) & (errors > 0)).any(axis=0)
+    refused |= ((pivots < worst) & usable).any(axis=0)
     return float(refused.mean())

@@ -26,6 +26,7 @@ from scipy import stats
 
 BOOTSTRAP_SOURCES = 8
 _EXACT = 1e-12  # a standard error below this is rounding: all sources agree
+_KNOWN = 1e-6  # so small a part of the standard error is what rounding leaves of 0
 
 Method = Literal["none", "exact", "t", "bootstrap"]
 
@@ -245,7 +246,9 @@ class _Pivot:
         if size < BOOTSTRAP_SOURCES:
             return cls(mean, error, "t", none, size - 1)
         shift, of_draw = resampled_errors(totals, resamples, seed)
-        known = of_draw > _EXACT  # a resample of one source alone tells nothing of its error
+        known = known_errors(of_draw, error)
+        if not known.any():
+            return cls(mean, error, "t", none, size - 1)
         draws = np.sort(shift[known] / of_draw[known])
         return cls(mean, error, "bootstrap", draws, size - 1)
 
@@ -275,6 +278,20 @@ class _Pivot:
             # The draw itself counts as one more resample, so that no p-value is ever 0.
             p = max(p, (1 + further) / (len(self.draws) + 1))
         return p
+
+
+def known_errors(of_draw: np.ndarray, error: float | np.ndarray) -> np.ndarray:
+    """Tells which resamples show a standard error at all.
+
+    A resample whose sources all agree (one source drawn again and again, or the one that
+    differs from the others left out) has the error 0, of which rounding leaves a little; a
+    shift divided by that would be noise of any size.
+
+    Args:
+        of_draw: Standard errors of resamples.
+        error: Standard error of the whole, broadcast against `of_draw`.
+    """
+    return (np.asarray(error) >= _EXACT) & (of_draw > _KNOWN * error)
 
 
 def resampled_errors(

@@ -19,7 +19,7 @@ import apache_beam as beam
 import numpy as np
 
 from components.descriptor_evaluator import baselines as baseline_descriptors
-from components.descriptor_evaluator import describe, descriptor_files, exhibits
+from components.descriptor_evaluator import describe, descriptor_files, evaluate, exhibits
 from components.descriptor_evaluator import tasks as task_drawing
 from components.descriptor_evaluator.descriptor_store import (
     Describer,
@@ -27,9 +27,13 @@ from components.descriptor_evaluator.descriptor_store import (
     ModelError,
     ReferenceContrast,
     StoredDescriptors,
+    check_dimensions,
     described_paths,
+    is_machinery,
+    machinery_errors,
     read_array,
     read_patches,
+    reference_error,
 )
 from components.descriptor_evaluator.rows_cache import (
     RowsCache,
@@ -48,10 +52,12 @@ from trainer.manifest import Manifest, SequenceEntry, SplitName
 
 SMOOTHED = "rootsift-smoothed"
 
+# What is shown of a model that is judged is more than what is shown of one beside it; entries
+# of the same model in both roles must not stand for each other.
+_JUDGED: dict[str, Any] = {"shown": "all"}
+_BESIDE: dict[str, Any] = {"shown": "curves"}
+
 _log = logging.getLogger(__name__)
-_MACHINERY = re.compile(
-    r"\[Errno \d+\]|\w*(?:OSError|IOError|MemoryError|ResourceExhaustedError)[:(]"
-)
 _IN_BEAM = re.compile(r"^(.+) \[while running ", re.MULTILINE)  # the sentence in Beam's account
 
 
@@ -169,11 +175,11 @@ def score_all(
     """
     wanted: dict[str, tuple[Describer, str]] = {}
     for model in models:
-        key = _key(bench, tasks, model.checksum, {})
+        key = _key(bench, tasks, model.checksum, _JUDGED)
         wanted[model.name] = Describer(model.name, model=model.path), key
     for name in baselines:
         describer, content = _baseline(bench, name)
-        wanted[name] = describer, _key(bench, tasks, content, dict(describer.recipe))
+        wanted[name] = describer, _key(bench, tasks, content, dict(describer.recipe) | _BESIDE)
     found = {name: _kept(bench, key) for name, (_, key) in wanted.items()}
     missing = [describer for name, (describer, _) in wanted.items() if found[name] is None]
     if missing:
@@ -188,30 +194,28 @@ def score_all(
 
 def known_scores(bench: Bench, tasks: Tasks, checksum: str) -> Scored | None:
     """Returns what an earlier run made of a model on the same data and tasks, if it is kept."""
-    return bench.cache.get(_key(bench, tasks, checksum, {}))
+    return bench.cache.get(_key(bench, tasks, checksum, _JUDGED))
 
 
-def is_machinery(error: BaseException) -> bool:
-    """Tells a failing machine (a full disk, no memory) from a failing program.
+def score_earlier(bench: Bench, tasks: Tasks, model: Candidate) -> Scored | None:
+    """Scores a model that was pushed earlier; None when it cannot be described or scored.
 
-    Beam hands on a worker's exception as a cause or as text, in a sentence of its own.
+    Raises:
+        RunError: When the machinery failed.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError | MemoryError):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return bool(_MACHINERY.search(str(error)))
+    try:
+        return score_all(bench, tasks, [model], ())[model.name]
+    except ModelError as error:
+        _log.warning("%s", error)
+        return None
 
 
 def sift_recipe(bench: Bench, name: str) -> baseline_descriptors.SiftRecipe:
     """Chooses the recipe of a handmade descriptor: best matching mAP on the validation split.
 
-    Without validation sequences it is the usual one.
+    The settings' own when they leave no choice; else, without validation sequences, the usual.
     """
     settings, entries = bench.settings, bench.entries("val")
-    if not entries:
-        return baseline_descriptors.SMOOTHED
     choices = baseline_descriptors.RecipeChoices(
         settings.smoothing_sigmas, settings.sift_sizes, settings.sift_paddings
     )
@@ -219,13 +223,10 @@ def sift_recipe(bench: Bench, name: str) -> baseline_descriptors.SiftRecipe:
         return baseline_descriptors.SiftRecipe(
             choices.sigmas[0], choices.sizes[0], choices.paddings[0]
         )
-    key = entry_key(
-        f"{name}/recipe",
-        {**asdict(choices), "points": settings.smoothing_points},
-        data_checksum(entries),
-        "",
-        bench.code_fingerprint,
-    )
+    if not entries:
+        return baseline_descriptors.SMOOTHED
+    parameters = {**asdict(choices), "points": settings.smoothing_points}
+    key = _entry_key(bench, f"{name}/recipe", parameters, entries)
     known = bench.cache.get(key)
     if known is None:
         chosen = _best_recipe(bench, entries, name, choices)
@@ -243,11 +244,23 @@ def data_checksum(entries: Sequence[SequenceEntry]) -> str:
 
 
 def _key(bench: Bench, tasks: Tasks, descriptor: str, parameters: dict[str, Any]) -> str:
+    wanted = parameters | {"tasks": sorted(bench.settings.tasks)}
+    return _entry_key(bench, descriptor, wanted, bench.entries("eval"), tasks.checksum)
+
+
+def _entry_key(
+    bench: Bench,
+    descriptor: str,
+    parameters: dict[str, Any],
+    entries: Sequence[SequenceEntry],
+    tasks_checksum: str = "",
+) -> str:
+    """Returns the name of a cache entry; the libraries' versions are part of what it follows."""
     return entry_key(
         descriptor,
-        parameters | {"tasks": sorted(bench.settings.tasks)},
-        data_checksum(bench.entries("eval")),
-        tasks.checksum,
+        parameters | {"versions": evaluate.versions()},
+        data_checksum(entries),
+        tasks_checksum,
         bench.code_fingerprint,
     )
 
@@ -270,13 +283,16 @@ def _baseline(bench: Bench, name: str) -> tuple[Describer, str]:
         if name in baseline_descriptors.CHOSEN:
             recipe = tuple(asdict(sift_recipe(bench, name)).items())
         return Describer(name, baseline=name, recipe=recipe, judged=False), name
-    if reference.model:
-        describe.check_folder(reference.model)
-        checksum = export.model_checksum(reference.model)
-        return Describer(name, model=reference.model, judged=False), checksum
-    folder = str(reference.descriptors)
-    names = [entry.name for entry in bench.entries("eval")]
-    checksum = descriptor_files.tree_checksum(folder, names)
+    try:
+        if reference.model:
+            describe.check_folder(reference.model)
+            checksum = export.model_checksum(reference.model)
+            return Describer(name, model=reference.model, judged=False), checksum
+        folder = str(reference.descriptors)
+        names = [entry.name for entry in bench.entries("eval")]
+        checksum = descriptor_files.tree_checksum(folder, names)
+    except UserError as error:
+        raise reference_error(name, error) from error
     return Describer(name, descriptors=folder, judged=False), checksum
 
 
@@ -303,7 +319,7 @@ def _best_recipe(
 def _reference_contrast(bench: Bench) -> dict[str, np.ndarray]:
     """Returns the contrast of the reference patches, float32 [N] by image sequence."""
     entries = bench.entries("eval")
-    key = entry_key("contrast", {}, data_checksum(entries), "", bench.code_fingerprint)
+    key = _entry_key(bench, "contrast", {}, entries)
     known = bench.cache.get(key)
     if known is None:
         folder = posixpath.join(bench.folder, "contrast")
@@ -338,13 +354,17 @@ def _score(bench: Bench, tasks: Tasks, name: str, curves_only: bool) -> Scored:
 
     Raises:
         ModelError: When it could not be described or scored.
+        UserError: When it is a reference that cannot be scored.
     """
     from components.descriptor_evaluator import degeneracy
 
+    reference = name in bench.settings.references
     folder, entries = posixpath.join(bench.folder, "descriptors"), bench.entries("eval")
     stored = described_paths(folder, name, entries)  # also tells when a sequence failed
     descriptors = StoredDescriptors(posixpath.join(folder, name), [entry.name for entry in entries])
-    with _failing_as_model(name):
+    if reference:
+        check_dimensions(name, descriptors)
+    with _failing_as_model(name, reference):
         report = degeneracy.measure(descriptors)
         rows = _score_stored(bench, tasks, stored, posixpath.join(folder, f"{name}.jsonl"))
     facts = {"degeneracy": report}
@@ -374,10 +394,11 @@ def _score_stored(
 
 
 @contextlib.contextmanager
-def _failing_as_model(name: str) -> Iterator[None]:
+def _failing_as_model(name: str, reference: bool = False) -> Iterator[None]:
+    """Makes what fails the model's, the user's (of a `reference`) or the machine's."""
     try:
         yield
-    except (MemoryError, OSError):
+    except machinery_errors():
         raise
     except Exception as error:
         user_error = find_user_error(error)
@@ -387,6 +408,8 @@ def _failing_as_model(name: str) -> Iterator[None]:
             raise RunError(f"scoring {name} failed: {error}") from error
         _log.exception("scoring %s failed", name)
         told = _IN_BEAM.findall(str(error)) or [str(error)]
+        if reference:
+            raise reference_error(name, f"{type(error).__name__}: {told[-1]}") from error
         raise ModelError(
             f"Scoring the {name} model failed ({type(error).__name__}: {told[-1]})."
         ) from error

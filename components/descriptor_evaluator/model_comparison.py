@@ -3,6 +3,9 @@
 Differences are paired over sources (`intervals`), as in the gate. A slice is called better or
 worse when its two-sided p-value, after Holm's correction over all slices of the table, is
 below the level; with fewer sources than `BOOTSTRAP_SOURCES` nothing is called so.
+
+Precisions count ties against the descriptor, as in the gate: the reference's own would give a
+collapsed model, whose distances are all equal, a perfect retrieval.
 """
 
 from __future__ import annotations
@@ -25,16 +28,16 @@ from components.descriptor_evaluator.verdict import Slice
 from trainer.errors import UserError
 from trainer.variants import NOISES
 
-METRIC = "ap"
+METRIC = "ap_tie_safe"
 CONFIDENCE = 0.95
 _KINDS = ("", "i", "v")
 
-Finding = Literal["better", "worse", "no difference shown", "too few sources"]
+Finding = Literal["better", "worse", "no difference shown", "too few sources", "not finite"]
 
 
 @dataclass(frozen=True)
 class ComparedSlice:
-    """One line of a comparison; fractions.
+    """One line of a comparison; fractions, NaN where a descriptor is nowhere finite.
 
     Attributes:
         slice: Task, noise level and kind; empty: all of them.
@@ -45,7 +48,7 @@ class ComparedSlice:
         high: Upper end.
         p: Two-sided p-value after Holm, NaN where nothing was tested.
         sources: Independent sources.
-        finding: What can be said of the first one.
+        finding: What can be said of the first one; `not finite` when a mean is NaN.
     """
 
     slice: Slice
@@ -79,18 +82,29 @@ class Comparison:
 
     Attributes:
         slices: Per task: all noise levels, each one, and by kind where there are both.
-        sequences: Image sequences by falling difference of their matching mAP.
+        sequences: Image sequences by falling difference of their matching mAP; those where
+            it is NaN come last.
         summary: One sentence.
+        problems: What is degenerate about the first and the second descriptor, in sentences.
+        notes: Remarks on the tasks and on what was scored, in sentences.
     """
 
     slices: tuple[ComparedSlice, ...]
     sequences: tuple[ChangedSequence, ...]
     summary: str
+    problems: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Returns it for programs; None in the place of NaN."""
         return {
             "summary": self.summary,
+            "metric": METRIC,
+            "problems": {
+                "first": list(self.problems[0]),
+                "second": list(self.problems[1]),
+            },
+            "notes": list(self.notes),
             "slices": [
                 {
                     "task": item.slice.task,
@@ -103,7 +117,11 @@ class Comparison:
                 for item in self.slices
             ],
             "sequences": [
-                {"sequence": item.sequence, "first": item.first, "second": item.second}
+                {
+                    "sequence": item.sequence,
+                    "first": _number(item.first),
+                    "second": _number(item.second),
+                }
                 for item in self.sequences
             ],
         }
@@ -117,6 +135,8 @@ def compare(
     second: Sequence[UnitRow],
     names: tuple[str, str] = ("the first", "the second"),
     *,
+    problems: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    notes: Sequence[str] = (),
     resamples: int = 4000,
     seed: int = 0,
 ) -> Comparison:
@@ -126,13 +146,15 @@ def compare(
         first: Rows of one.
         second: Rows of the other, of the same units.
         names: What they are called in the summary.
+        problems: What is degenerate about each, as `degeneracy.problems` says it.
+        notes: Remarks to hand on; one that is given twice is kept once.
         resamples: Bootstrap resamples of the intervals.
         seed: Seed of the resampling.
 
     Raises:
-        UserError: When they were not scored on the same units.
+        UserError: When they were not scored on the same units, or one holds a unit twice.
     """
-    left, right = UnitTable(first), UnitTable(second)
+    left, right = _table(first, names[0]), _table(second, names[1])
     if not left.covers_the_same_units_as(right):
         raise UserError(
             "the two results are of different units (other data, tasks or settings), expected "
@@ -141,7 +163,23 @@ def compare(
     parts = _slices(left)
     differences = [_difference(left, right, part, resamples, seed) for part in parts]
     slices = _found(parts, left, right, differences)
-    return Comparison(slices, _sequences(left, right), _summary(slices, names))
+    return Comparison(
+        slices,
+        _sequences(left, right),
+        _summary(slices, names),
+        (tuple(problems[0]), tuple(problems[1])),
+        tuple(dict.fromkeys(notes)),
+    )
+
+
+def _table(rows: Sequence[UnitRow], name: str) -> UnitTable:
+    try:
+        return UnitTable(rows)
+    except ValueError as error:
+        raise UserError(
+            f"{name}: {error}, expected every unit once; evaluate again with tasks that ask "
+            f"nothing twice"
+        ) from error
 
 
 def _slices(table: UnitTable) -> list[Slice]:
@@ -192,6 +230,8 @@ def _found(
         finding: Finding = "too few sources" if place not in adjusted else "no difference shown"
         if p < 1 - CONFIDENCE:
             finding = "better" if ours > theirs else "worse"
+        if not math.isfinite(ours - theirs):
+            finding = "not finite"
         slices.append(
             ComparedSlice(part, ours, theirs, ours - theirs, low, high, p, sources, finding)
         )
@@ -209,7 +249,12 @@ def _sequences(left: UnitTable, right: UnitTable) -> tuple[ChangedSequence, ...]
         ChangedSequence(name, float(np.mean(ours)), float(np.mean(theirs)))
         for name, (ours, theirs) in by_sequence.items()
     ]
-    return tuple(sorted(found, key=lambda item: (-item.difference, item.sequence)))
+
+    def order(item: ChangedSequence) -> tuple[bool, float, str]:
+        known = math.isfinite(item.difference)  # NaN would leave all of them in any order
+        return not known, -item.difference if known else 0.0, item.sequence
+
+    return tuple(sorted(found, key=order))
 
 
 def _summary(slices: Sequence[ComparedSlice], names: tuple[str, str]) -> str:
@@ -217,6 +262,9 @@ def _summary(slices: Sequence[ComparedSlice], names: tuple[str, str]) -> str:
     said = []
     for item in slices:
         if item.slice.noise or item.slice.kind:
+            continue
+        if item.finding == "not finite":
+            said.append(f"{item.slice.task} mAP cannot be told (not finite)")
             continue
         side = "below" if item.difference < 0 else "above"
         interval = ""

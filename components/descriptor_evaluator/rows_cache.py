@@ -1,8 +1,8 @@
 """Scores kept by content: the candidate's rows of today are production's of tomorrow.
 
 An entry's name is a hash over everything the rows follow from (the model, its parameters,
-the evaluation data, the tasks, the code), so an entry is never stale; it is only ever
-absent or damaged, and both mean "score again".
+the evaluation data, the tasks, the code, the libraries' versions), so an entry is never stale;
+it is only ever absent or damaged, and both mean "score again".
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def entry_key(
 
     Args:
         descriptor: Checksum of a model, or the name of a baseline.
-        parameters: Everything that changes its descriptors; JSON values.
+        parameters: Everything else that changes the result, e.g. the recipe and the versions of
+            libraries; JSON values.
         data_checksum: Of the evaluation data.
         tasks_checksum: Of the tasks and of which of them are scored.
         code_fingerprint: Of the code that describes and scores.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.descriptor_evaluator import degeneracy
 from components.descriptor_evaluator.rows_cache import rows_from_lines, rows_to_lines
 from components.descriptor_evaluator.task_tables import Tasks
 from components.descriptor_evaluator.unit_rows import UnitRow
@@ -31,17 +32,27 @@ class StoredResult:
     Attributes:
         rows: One per unit.
         tasks: What was compared.
-        about: JSON; `data_checksum` says on which patches, `scored` what was scored.
+        about: JSON; `data_checksum` says on which patches, `scored` what was scored,
+            `degeneracy` what its descriptors measured, `notes` what is to be known of it.
+        problems: What is degenerate about the descriptors, in sentences; empty also when
+            the measures were not written down.
     """
 
     rows: tuple[UnitRow, ...]
     tasks: Tasks
     about: dict[str, Any]
+    problems: tuple[str, ...] = ()
 
     @property
     def data_checksum(self) -> str:
         """Of the patches; empty when it was not written down."""
         return str(self.about.get("data_checksum", ""))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on the tasks and on what was scored."""
+        found = self.about.get("notes", ())
+        return (*self.tasks.notes, *map(str, found if isinstance(found, list) else ()))
 
 
 def is_stored(folder: str) -> bool:
@@ -78,13 +89,31 @@ def read(folder: str) -> StoredResult:
     path = _rows_path(folder, CANDIDATE)
     try:
         rows = rows_from_lines(files.read_text(path))
-        about_path = files.join(folder, ABOUT_FILE)
-        about = json.loads(files.read_text(about_path)) if files.exists(about_path) else {}
     except (ValueError, TypeError) as error:
         raise UserError(
             f"{path}: cannot be read as the rows of an evaluation ({error}); evaluate again"
         ) from error
-    return StoredResult(rows, Tasks.load(folder), about)
+    about, problems = _read_about(files.join(folder, ABOUT_FILE))
+    return StoredResult(rows, Tasks.load(folder), about, problems)
+
+
+def _read_about(path: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Returns what a result is about, and the problems of its descriptors."""
+    if not files.exists(path):
+        return {}, ()
+    try:
+        about = json.loads(files.read_text(path))
+        if not isinstance(about, dict):
+            raise TypeError(f"a {type(about).__name__} in the place of an object")
+        report = about.get("degeneracy")
+        if report is None:
+            return about, ()
+        return about, tuple(degeneracy.problems(report, degeneracy.DegeneracySettings()))
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path}: does not say what the result is about ({error}), expected a JSON object as "
+            f"an evaluation writes it; evaluate again"
+        ) from error
 
 
 def _rows_path(folder: str, name: str) -> str:

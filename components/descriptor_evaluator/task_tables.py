@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import posixpath
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -18,6 +20,10 @@ from trainer.variants import NOISES, TARGETS, variant_index
 FILE_NAME = "tasks.npz"
 _VERSION = 1
 _TABLES = ("positives", "intra", "inter", "queries", "distractors")
+_DAMAGED = (
+    *(KeyError, ValueError, TypeError, AttributeError),  # whole, but not what `save` writes
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
+)
 _LISTS = ("names", "sources", "kinds", "counts", "groups", "pool_sizes", "notes")
 
 
@@ -144,7 +150,7 @@ class Tasks:
         """Reads what `save` wrote.
 
         Raises:
-            UserError: When the file is missing or of another version.
+            UserError: When the file is missing, damaged or of another version.
         """
         from components.example_gen import files
 
@@ -157,11 +163,12 @@ class Tasks:
                 raise ValueError("another version")
             lists: dict[str, Any] = {name: tuple(header[name]) for name in _LISTS}
             tables: dict[str, Any] = {name: _table(name, arrays) for name in _TABLES}
-        except (KeyError, ValueError, OSError) as error:
+            origin = header["origin"]
+        except _DAMAGED as error:
             raise UserError(
                 f"{path}: holds no tasks of this version ({error}); evaluate again to draw them"
             ) from error
-        return cls(origin=header["origin"], **lists, **tables)
+        return cls(origin=origin, **lists, **tables)
 
     def _gather(
         self,

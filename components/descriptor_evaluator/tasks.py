@@ -254,7 +254,7 @@ def load_official(
 
     Raises:
         UserError: When a file is missing or names a sequence, image or point that is not
-            there; the message names file and line.
+            there, or a query is asked twice; the message names file and line.
     """
     sources = sources or {}
     infos = [
@@ -263,6 +263,7 @@ def load_official(
     ]
     columns = _columns(infos, "name")
     tables: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
     if "verification" in which:
         parts = {"positives": "verif_pos", "intra": "verif_neg_intra", "inter": "verif_neg_inter"}
         for key, stem in parts.items():
@@ -278,8 +279,49 @@ def load_official(
         for key in ("queries", "distractors"):
             path = f"{folder.rstrip('/')}/retr_{key}_split-{split}.csv"
             tables[key] = Points(*_read_table(path, _POINT_COLUMNS, columns))
+            if key == "queries":
+                _refuse_repeated(path, tables[key], columns["names"])
+        notes = _empty_pools(tables["queries"], tables["distractors"])
     origin = f"official files of split {split}"
-    return Tasks(origin=origin, pool_sizes=POOL_SIZES, **columns, **tables)
+    return Tasks(origin=origin, pool_sizes=POOL_SIZES, notes=notes, **columns, **tables)
+
+
+def _refuse_repeated(path: str, queries: Points, names: Sequence[str]) -> None:
+    """Refuses a query that stands in the file twice: its two scores would be one unit."""
+    keys = np.stack([queries.sequence, queries.index], axis=1)
+    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[place.ravel()] != np.arange(len(keys)))
+    if len(again):
+        row = int(again[0])
+        before = int(first[place.ravel()[row]])
+        name, index = names[queries.sequence[row]], queries.index[row]
+        raise UserError(
+            f"{path}, line {_line(path, row)}: asks patch {index} of {name} again (first in line "
+            f"{_line(path, before)}), expected every query once; take the repeated line out"
+        )
+
+
+def _empty_pools(queries: Points, distractors: Points) -> tuple[str, ...]:
+    """Notes how many queries have no distractor of another sequence."""
+    owners = np.unique(distractors.sequence)
+    if len(owners) > 1:
+        return ()
+    empty = int((queries.sequence == owners[0]).sum())
+    if not empty:
+        return ()
+    return (
+        f"{empty} of {len(queries)} retrieval queries have an empty pool (all distractors are of "
+        f"their own sequence), so they score 1 at every pool size whatever the descriptors",
+    )
+
+
+def _line(path: str, row: int) -> int:
+    """Returns the number of the line that a row of a table stands in; blank lines hold none."""
+    from components.example_gen import files
+
+    lines = files.read_bytes(path).splitlines()
+    filled = [number for number, line in enumerate(lines, start=1) if line.strip()]
+    return filled[row + 1] if row + 1 < len(filled) else row + 2
 
 
 def _read_table(path: str, names: tuple[str, ...], columns: dict[str, Any]) -> list[np.ndarray]:
@@ -341,6 +383,6 @@ def _check(path: str, table: Any, name: str, good: np.ndarray, expected: str) ->
     sequence = table.iloc[row]["s" + name[3:]] if name.startswith("idx") else ""
     where = f" of {sequence}" if sequence else ""
     raise UserError(
-        f"{path}, line {row + 2}: {name} is {table.iloc[row][name]!r}{where}, expected {expected}; "
-        f"the task file does not belong to this data"
+        f"{path}, line {_line(path, row)}: {name} is {table.iloc[row][name]!r}{where}, "
+        f"expected {expected}; the task file does not belong to this data"
     )

@@ -7,7 +7,7 @@
      "summary": "one sentence",
      "reasons": ["one sentence per failed check: threshold, slice, by how much", ...],
      "notes": ["one sentence per remark that refuses nothing", ...],
-     "production": {"status": "none|identical|compared", "checksum": "",
+     "production": {"status": "none|identical|compared|unknown", "checksum": "",
                     "refused_if_equal": 0.05},
      "candidate": {"checksum": ""},
      "checks": [{"name": "floor|baseline|production|best_pushed|degeneracy|tfma|evaluation",
@@ -114,8 +114,9 @@ class Production:
     """What the candidate was compared with.
 
     Attributes:
-        status: `none` (nothing in production yet), `identical` (the same model) or
-            `compared`.
+        status: `none` (nothing in production yet), `identical` (the same model),
+            `compared`, or `unknown` (the candidate could not be judged, so that nothing was
+            compared).
         checksum: Of the model in production.
         refused_if_equal: Share of equally good models that the comparison refuses; NaN when
             that is not known.
@@ -205,10 +206,22 @@ class Verdict:
         return verdict
 
 
-def refusal(sentence: str, candidate_checksum: str = "") -> Verdict:
-    """Returns the verdict on a candidate that could not be judged."""
+def refusal(
+    sentence: str, candidate_checksum: str = "", production: Production | None = None
+) -> Verdict:
+    """Returns the verdict on a candidate that could not be judged.
+
+    Args:
+        sentence: Why not.
+        candidate_checksum: Of the candidate, if it is known.
+        production: What stands in production; by default that is `unknown`.
+    """
     check = Check(name="evaluation", passed=False, sentence=sentence)
-    return Verdict(checks=(check,), candidate_checksum=candidate_checksum)
+    return Verdict(
+        checks=(check,),
+        production=production or Production("unknown"),
+        candidate_checksum=candidate_checksum,
+    )
 
 
 def write(verdict: Verdict, folder: str) -> str:

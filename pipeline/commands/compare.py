@@ -41,7 +41,8 @@ def compare(
 
     RUN_OR_MODEL is a work folder (its newest run; WORK@RUN for another one), a result of
     `hpatches evaluate --rows`, a SavedModel, a folder of descriptors (CSV), or the name of a
-    handmade descriptor. Without --data both must be results on the same data.
+    handmade descriptor. Without --data both must be results on the same data. Precisions
+    count ties against a descriptor, so that a collapsed one gains nothing.
     """
     if data is None and (split or tasks_folder):
         raise click.UsageError("--split and --tasks say what of --data is scored; give --data too.")
@@ -61,9 +62,11 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
     """Compares two stored results.
 
     Raises:
-        UserError: When one is no stored result, or they are not of the same data and tasks.
+        UserError: When one is no stored result or does not say of which data, or they are not
+            of the same data and tasks.
     """
     from components.descriptor_evaluator import model_comparison, stored_result
+    from components.example_gen import files
 
     for side in sides:
         if not side.result:
@@ -72,19 +75,32 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
                 f"scored on"
             )
     left, right = (stored_result.read(side.result) for side in sides)
+    for side, result in zip(sides, (left, right), strict=True):
+        if not result.data_checksum:
+            raise UserError(
+                f"{files.join(side.result, stored_result.ABOUT_FILE)}: does not say on which "
+                f"patches {side.name} was scored, expected `data_checksum`; evaluate again, or "
+                f"score both on one patch release with --data"
+            )
     if left.tasks.checksum != right.tasks.checksum or left.data_checksum != right.data_checksum:
         raise UserError(
             f"{sides[0].name} and {sides[1].name} were scored on different data or tasks; score "
             f"both on one patch release with --data"
         )
-    return model_comparison.compare(left.rows, right.rows, (sides[0].name, sides[1].name))
+    return model_comparison.compare(
+        left.rows,
+        right.rows,
+        (sides[0].name, sides[1].name),
+        problems=(left.problems, right.problems),
+        notes=(*left.notes, *right.notes),
+    )
 
 
 def _on_data(
     sides: tuple[Compared, Compared], data: str, split: str | None, tasks_folder: str | None
 ) -> Comparison:
     """Scores both on a patch release and compares them."""
-    from components.descriptor_evaluator import evaluate, model_comparison
+    from components.descriptor_evaluator import degeneracy, evaluate, model_comparison
 
     subjects = []
     for side in sides:
@@ -96,4 +112,13 @@ def _on_data(
         subjects.append(side.subject)
     scores = evaluate.score_release(data, subjects, split=split, tasks_folder=tasks_folder)
     left, right = scores.rows
-    return model_comparison.compare(left, right, (sides[0].name, sides[1].name))
+    first, second = (
+        degeneracy.problems(report, degeneracy.DegeneracySettings()) for report in scores.degeneracy
+    )
+    return model_comparison.compare(
+        left,
+        right,
+        (sides[0].name, sides[1].name),
+        problems=(first, second),
+        notes=(*scores.tasks.notes, *evaluate.recipe_notes(subjects)),
+    )

@@ -15,6 +15,7 @@ from pipeline.graph import Places, VertexPlaces, create_pipeline
 from pipeline.spec import adapt, baked_in
 from pipeline.spec.check import check_spec
 from pipeline.spec.platform_check import RUN_PARAMETERS
+from trainer.errors import UserError
 
 ENTRY_POINT = ("python", "-m", "components.kubeflow.run_executor")
 DESCRIPTIONS = {
@@ -28,10 +29,12 @@ DESCRIPTIONS = {
 }
 DEFAULTS = {"data_fingerprint": ""}
 # Production changes without any input of the pipeline telling so. Of the data the same holds
-# where no driver looks at them.
+# where no driver looks at them. The evaluator reads the task files and the log of pushes, of
+# which it is told only the paths (or nothing); it is left out with and without task files,
+# since the log is read in either case.
 _NEVER_CACHED = {
-    "vertex": ("ProductionModel",),
-    "kubeflow": ("PatchExampleGen", "ProductionModel"),
+    "vertex": ("ProductionModel", "DescriptorEvaluator"),
+    "kubeflow": ("PatchExampleGen", "ProductionModel", "DescriptorEvaluator"),
 }
 
 
@@ -52,6 +55,7 @@ def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[st
     Raises:
         UserError: When it would hold what belongs to a run, or names unknown components.
     """
+    _refuse_references(config)
     beam = adapt.in_beam_options(config.beam, RUN_PARAMETERS)
     pipeline = create_pipeline(
         _without_places(config), _run_parameters(config), beam_pipeline_args=list(beam) or None
@@ -73,6 +77,16 @@ def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[st
     baked_in.check(spec, _of_this_machine(config))
     check_spec(spec)
     return spec
+
+
+def _refuse_references(config: PipelineConfig) -> None:
+    """Refuses descriptors of the user's own, whose paths would be part of the spec."""
+    for name in config.evaluation.references:
+        raise UserError(
+            f"evaluation.references.{name}: is a path, and no parameter of a run stands for it, so "
+            "that it would be part of the compiled pipeline; leave references out (and their "
+            "names out of evaluation.gate.baseline), or run locally"
+        )
 
 
 def _run_parameters(config: PipelineConfig) -> Places:

@@ -27,6 +27,7 @@ from pipeline.config import PipelineConfig
 from pipeline.graph import Places, create_pipeline
 
 Kind = Literal["started", "cached", "finished", "failed", "stopped"]
+_BLOCK = 1 << 24
 Outputs = dict[str, dict[str, list[metadata_store_pb2.Artifact]]]
 
 
@@ -213,12 +214,30 @@ def fingerprint_of_files(root: str) -> str:
     return digest.hexdigest()
 
 
+def fingerprint_of_content(root: str) -> str:
+    """Hashes names and bytes of all files below a folder (local or `gs://`).
+
+    For small files: it sees a change that leaves size and time as they were, and none in a
+    copy with new times.
+    """
+    digest = hashlib.sha256()
+    for folder, _, files in sorted(tf.io.gfile.walk(root)):
+        for name in sorted(files):
+            path = posixpath.join(folder, name)
+            content = hashlib.sha256()
+            with tf.io.gfile.GFile(path, "rb") as file:
+                while block := file.read(_BLOCK):
+                    content.update(block)
+            digest.update(f"{path[len(root) :]}|{content.hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
 def _fingerprint_of_evaluation(config: PipelineConfig, tasks: str | None) -> str:
     """Returns what changes with the task files and the references; TFX sees only their paths."""
     places = {"tasks": tasks} if tasks else {}
     for name, reference in sorted(config.evaluation.references.items()):
         places[name] = reference.model or str(reference.descriptors)
-    return "\n".join(f"{name} {fingerprint_of_files(place)}" for name, place in places.items())
+    return "\n".join(f"{name} {fingerprint_of_content(place)}" for name, place in places.items())
 
 
 def _absolute(path: str) -> str:

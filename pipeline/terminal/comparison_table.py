@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from components.descriptor_evaluator.model_comparison import Comparison
 
 _KINDS = {"": "", "i": "illumination", "v": "viewpoint"}
-_STYLES = {"better": "green", "worse": "red"}
+_STYLES = {"better": "green", "worse": "red", "not finite": "red"}
 _MOST = 5  # sequences shown at either end
 
 
 def print_comparison(console: Console, found: Comparison, names: tuple[str, str]) -> None:
-    """Prints what was compared, in per cent.
+    """Prints what was compared, in per cent, what is degenerate about either, and the notes.
 
     Args:
         console: Where to.
@@ -31,6 +31,12 @@ def print_comparison(console: Console, found: Comparison, names: tuple[str, str]
     if found.sequences:
         console.print(_sequences(found))
     console.print(Text(found.summary), soft_wrap=True)
+    for name, problems in zip(names, found.problems, strict=True):
+        if problems:
+            sentence = f"{name} is degenerate: {'; '.join(problems)}."
+            console.print(Text(sentence, style="red"), soft_wrap=True)
+    for note in found.notes:
+        console.print(Text(note, style="yellow"), soft_wrap=True)
     few = [item.sources for item in found.slices if item.finding == "too few sources"]
     if few:
         console.print(
@@ -42,7 +48,7 @@ def print_comparison(console: Console, found: Comparison, names: tuple[str, str]
 
 
 def _slices(found: Comparison, names: tuple[str, str]) -> Table:
-    title = f"mAP in per cent; first: {names[0]}, second: {names[1]}"
+    title = f"mAP in per cent, ties counted against; first: {names[0]}, second: {names[1]}"
     table = Table(title=title, title_justify="left")
     for column in ("task", "kind", "noise"):
         table.add_column(column)
@@ -78,7 +84,7 @@ def _slices(found: Comparison, names: tuple[str, str]) -> Table:
 def _sequences(found: Comparison) -> Table:
     """Returns the image sequences that differ most, in either direction."""
     shown = list(found.sequences)
-    title = "matching mAP of the image sequences"
+    title = "matching mAP (ties counted against) of the image sequences"
     if len(shown) > 2 * _MOST:
         shown = [*shown[:_MOST], *shown[-_MOST:]]
         title += f" that differ most (of {len(found.sequences)})"

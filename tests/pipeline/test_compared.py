@@ -117,3 +117,21 @@ def test_anything_else_is_refused_with_what_was_expected(tmp_path):
     ):
         with pytest.raises(UserError, match=f"{found}, expected a SavedModel"):
             compared.resolve(str(tmp_path / name))
+
+
+def test_a_path_may_hold_an_at_sign(tmp_path):
+    folder = str(result(tmp_path / "at@home" / "good"))
+    assert compared.resolve(folder) == compared.Compared(folder, None, folder)
+    folder = str(result(tmp_path / "last@part"))
+    assert compared.resolve(f"{folder}/").result == folder
+    with pytest.raises(UserError, match="at@home/bad: found nothing"):
+        compared.resolve(str(tmp_path / "at@home" / "bad"))
+
+
+def test_a_run_of_a_work_folder_with_an_at_sign_can_be_named(tmp_path):
+    work = tmp_path / "me@home"
+    work.mkdir()
+    record(work, 1)
+    record(work, 2)
+    assert compared.resolve(f"{work}@run-1").result == str(work / "evaluation1")
+    assert compared.resolve(str(work)).result == str(work / "evaluation2")

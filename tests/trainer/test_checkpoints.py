@@ -163,6 +163,19 @@ def test_clearing_leaves_nothing_not_even_an_empty_folder_above(tmp_path):
     store.clear()
 
 
+def test_clearing_takes_packed_patches_along_and_leaves_what_is_not_the_runs(tmp_path):
+    store = CheckpointStore(str(tmp_path / "checkpoints" / "hash"))
+    store.save(_checkpoint(1))
+    (Path(store.packed) / "train-0").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "hash" / "notes.txt").write_text("mine")
+    assert len(store) == 1
+    assert store.restore()[0] is not None
+    store.clear(packed=False)
+    assert _names(tmp_path / "checkpoints" / "hash") == ["notes.txt", "packed"]
+    store.clear()
+    assert _names(tmp_path / "checkpoints" / "hash") == ["notes.txt"]
+
+
 def test_clearing_leaves_other_runs_alone(tmp_path):
     for name in ("one", "two"):
         CheckpointStore(str(tmp_path / name)).save(_checkpoint(1))

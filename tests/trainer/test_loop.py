@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.synthetic import write_examples
-from trainer import export, loop
+from trainer import abandoned, export, loop, packing
 from trainer.config import (
     ControllerConfig,
     ModelConfig,
@@ -216,6 +218,73 @@ def test_a_warm_start_from_another_architecture_is_refused(run, examples, tmp_pa
     config = _CONFIG.model_copy(update={"model": other})
     with pytest.raises(UserError, match="warm start needs the same architecture"):
         _train(examples, tmp_path, config, warm_start=result.model_path)
+
+
+@pytest.mark.parametrize("wrong", ["missing", "another architecture"])
+def test_overwriting_with_a_bad_warm_start_deletes_nothing(run, examples, tmp_path, wrong):
+    _, result, _ = run
+    old = tmp_path / "out"
+    (old / "Format-Serving").mkdir(parents=True)
+    for name in ("Format-Serving/saved_model.pb", "training_result.json", "timeline.json"):
+        (old / name).write_text("{}")
+    before = sorted(path.relative_to(old) for path in old.rglob("*"))
+    model = _CONFIG.model.model_copy(update={"width": 0.2})
+    config = _CONFIG.model_copy(update={"model": model})
+    path = str(tmp_path / "nowhere") if wrong == "missing" else result.model_path
+    message = "no variables to start from" if wrong == "missing" else "same architecture"
+    with pytest.raises(UserError, match=message):
+        _train(examples, tmp_path, config, warm_start=path, existing="overwrite")
+    assert sorted(path.relative_to(old) for path in old.rglob("*")) == before
+
+
+def test_a_folder_for_checkpoints_that_cannot_be_written_is_told_at_once(
+    examples, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(packing, "pack", lambda *_: pytest.fail("hours later"))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="file: cannot be written"):
+        _train(examples, tmp_path, checkpoint_dir=str(tmp_path / "file"))
+
+
+class _KilledError(BaseException):
+    """Stands for SIGKILL: nobody catches it."""
+
+
+@pytest.mark.parametrize("existing", ["replace", "overwrite"])
+def test_a_killed_run_keeps_its_packed_patches_beside_its_checkpoints(
+    examples, tmp_path, monkeypatch, existing
+):
+    def die(*_, **__):
+        raise _KilledError
+
+    config = _CONFIG.model_copy(update={"stages": _STAGES[:1]})
+    monkeypatch.setattr(Learner, "train", die)
+    with pytest.raises(_KilledError):
+        _train(examples, tmp_path, config, existing=existing)
+    monkeypatch.undo()
+    kept = (tmp_path / "out" / "checkpoints").glob("*/packed/*/patches.npy")
+    assert {path.parent.name.split("-")[0] for path in kept} == {"train", "val"}
+    monkeypatch.setattr(packing, "_write", lambda *_: pytest.fail("was packed again"))
+    _train(examples, tmp_path, config, existing=existing, keep_checkpoints=True)
+    (folder,) = (tmp_path / "out" / "checkpoints").iterdir()
+    assert (folder / "packed").is_dir()
+    loop.forget(folder.name, str(folder.parent))
+    assert not folder.parent.exists()
+
+
+def test_a_temporary_folder_of_a_dead_process_is_deleted(examples, tmp_path, monkeypatch):
+    """Without checkpoints nobody goes on, and the patches are not kept."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = abandoned.process().rpartition("-")[0] + f"-{dead.pid}"
+    (tmp_path / "temporary" / f"packed-{left}.x_8").mkdir(parents=True)
+    (tmp_path / "temporary" / "packed-lunch").mkdir()
+    config = _CONFIG.model_copy(update={"stages": _STAGES[:1], "checkpoint_every": 0})
+    _train(examples, tmp_path, config)
+    assert not (tmp_path / "out" / "checkpoints").exists()
+    found = [path.name for path in (tmp_path / "temporary").glob("packed-*")]
+    assert found == ["packed-lunch"]
 
 
 def test_without_val_the_last_weights_are_exported(tmp_path):

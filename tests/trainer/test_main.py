@@ -49,6 +49,13 @@ def test_it_trains_and_prints_its_progress(tmp_path, capsys):
         (b"\xff\xfe", "cannot be read as YAML"),
         ("stages: [{variants_per_sequence: 17}]", "stages.0.variants_per_sequence"),
         ("model: {width: wide}", "model.width"),
+        ("stages: {2020-01-01: 3}", "(found {datetime.date(2020, 1, 1): 3})"),
+        ("stages: &a [*a]", "(found [[...]])"),
+        (
+            "stages: {2020-01-01: " + "x" * 99 + "}",
+            "(found {datetime.date(2020, 1, 1): '" + "x" * 31 + ")",
+        ),
+        ("seed: 2020-13-45", "cannot be read as YAML"),
     ],
 )
 def test_a_wrong_configuration_ends_in_one_sentence(tmp_path, capsys, text, message):

@@ -98,6 +98,67 @@ def test_overwriting_deletes_what_runs_write_and_nothing_else(tmp_path):
     assert run_identity.read(str(tmp_path)) == _MINE
 
 
+def _others_in(folder: Path, *hashes: str) -> list[CheckpointStore]:
+    stores = [CheckpointStore(str(folder / name)) for name in hashes]
+    for store in stores:
+        store.save(Checkpoint(1, {"learner": Snapshot((), ())}, {}))
+    return stores
+
+
+@pytest.mark.parametrize("place", ["shared", "out/of_this_run", "out/checkpoints/deeper"])
+def test_overwriting_deletes_only_its_own_checkpoints_where_others_may_have_theirs(tmp_path, place):
+    shared = tmp_path / place
+    (tmp_path / "out").mkdir()
+    mine, other = _others_in(shared, _MINE.hash, _OTHER.hash)
+    (shared / "photographs").mkdir()
+    (shared / "photographs" / "step-by-step.txt").write_text("mine")
+    output_folder.claim(str(tmp_path / "out"), str(shared), _MINE, "overwrite")
+    assert (len(mine), len(other)) == (0, 1)
+    assert (shared / "photographs" / "step-by-step.txt").is_file()
+
+
+def test_overwriting_leaves_folders_that_are_not_a_runs_and_what_this_run_has_packed(tmp_path):
+    checkpoints = tmp_path / "checkpoints"
+    mine, other = _others_in(checkpoints, _MINE.hash, _OTHER.hash)
+    Path(mine.packed).mkdir()
+    for name in ("notes", _OTHER.hash + "0", _OTHER.hash.upper() + "G"):
+        (checkpoints / name / "step-1").mkdir(parents=True)
+    output_folder.claim(str(tmp_path), f"{checkpoints}/", _MINE, "overwrite")
+    assert (len(mine), len(other)) == (0, 0)
+    assert not Path(other.folder).exists()
+    assert len(list(checkpoints.glob("*/step-1"))) == 3
+    assert Path(mine.packed).is_dir()
+
+
+@pytest.mark.parametrize("existing", ["replace", "refuse", "resume"])
+def test_what_a_run_without_checkpoints_has_packed_goes_with_the_next_run(tmp_path, existing):
+    for folder in (tmp_path / "checkpoints", tmp_path / "shared"):
+        Path(CheckpointStore(str(folder / _OTHER.hash)).packed).mkdir(parents=True)
+    _claim(tmp_path, existing)
+    assert not (tmp_path / "checkpoints").exists()
+    output_folder.claim(str(tmp_path), str(tmp_path / "shared"), _MINE, existing)
+    assert (tmp_path / "shared" / _OTHER.hash / "packed").is_dir()
+
+
+@pytest.mark.parametrize("existing", ["refuse", "resume"])
+def test_a_shared_folder_of_checkpoints_is_no_obstacle_to_a_new_output(tmp_path, existing):
+    shared = str(tmp_path / "shared")
+    _others_in(tmp_path / "shared", _OTHER.hash)
+    (tmp_path / "new").mkdir()
+    assert not output_folder.is_finished(str(tmp_path / "new"), shared, _MINE, existing)
+    # Unless the output folder itself says that it is that run's.
+    run_identity.write(_OTHER, str(tmp_path / "new"))
+    with pytest.raises(UserError, match="new: holds checkpoints of another run"):
+        output_folder.is_finished(str(tmp_path / "new"), shared, _MINE, existing)
+
+
+def test_checkpoints_of_another_run_deeper_in_the_output_folder_are_refused(tmp_path):
+    deeper = tmp_path / "a" / "b"
+    _others_in(deeper, _OTHER.hash)
+    with pytest.raises(UserError, match="holds checkpoints of another run"):
+        output_folder.is_finished(f"{tmp_path}/", str(deeper), _MINE, "refuse")
+
+
 def test_replacing_leaves_the_checkpoints_of_other_runs(tmp_path):
     store = _unfinished(tmp_path, _OTHER)
     _finished(tmp_path, _OTHER)

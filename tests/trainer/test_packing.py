@@ -1,6 +1,9 @@
 """Packing shards into memory-mapped patches."""
 
 import dataclasses
+import os
+import platform
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +115,58 @@ def test_nothing_half_packed_stays_after_a_failure(examples):
     with pytest.raises(UserError):
         _pack(examples)
     assert list((examples.parent / "packed").iterdir()) == []
+
+
+def test_what_dead_processes_left_is_deleted_and_what_living_ones_write_is_not(examples, tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    _pack(examples)
+    (folder,) = (tmp_path / "packed").iterdir()
+    host = platform.node()
+    kept = [f"{host}-{os.getppid()}", str(os.getppid()), f"else-{dead.pid}", "mine", f"{dead.pid}x"]
+    for name in (*kept, f"{host}-{dead.pid}", str(dead.pid)):
+        (tmp_path / "packed" / f"{folder.name}.tmp-{name}").mkdir()
+    (tmp_path / "packed" / f"val-0.tmp-{dead.pid}").mkdir()  # of other data: not asked for
+    _pack(examples)
+    names = {path.name for path in (tmp_path / "packed").iterdir()}
+    expected = {f"{folder.name}.tmp-{name}" for name in kept}
+    assert names == expected | {folder.name, f"val-0.tmp-{dead.pid}"}
+
+
+@pytest.mark.parametrize("damage", ["short", "empty", "gone", "another kind", "another shape"])
+def test_damaged_packed_patches_are_packed_again(examples, tmp_path, caplog, damage):
+    before = np.array(_pack(examples).patches)
+    (file,) = (tmp_path / "packed").glob("*/patches.npy")
+    if damage == "gone":
+        file.unlink()
+    elif damage == "another shape":
+        np.save(file, before[1:])
+    else:
+        content = {"short": file.read_bytes()[:-1], "empty": b"", "another kind": b"PK\3\4"}
+        file.write_bytes(content[damage])
+    np.testing.assert_array_equal(_pack(examples).patches, before)
+    assert f"{file} is damaged" in caplog.text
+    assert list((tmp_path / "packed").iterdir()) == [file.parent]
+
+
+def test_packed_patches_that_must_not_be_read_are_named(examples, tmp_path, monkeypatch):
+    _pack(examples)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", refuse)
+    with pytest.raises(UserError, match=r"patches.npy: cannot be read .*delete it"):
+        _pack(examples)
+
+
+def test_an_image_sequence_without_shards_is_named(examples):
+    listing = manifest.read(str(examples))
+    first, *others = listing.splits["train"]
+    entries = (first.model_copy(update={"shards": ()}), *others)
+    manifest.write(listing.model_copy(update={"splits": {"train": entries}}), str(examples))
+    with pytest.raises(UserError, match=r"manifest.json: lists no shard of i_a, whose count \(3\)"):
+        _pack(examples)
 
 
 def _corrupt(examples: Path) -> Path:

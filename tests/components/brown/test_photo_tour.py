@@ -45,6 +45,7 @@ def test_points_and_pairs_are_read(tour):
         ("0 0 0 1 5 0 0\n", "pair 1: patch 1 of point 5 shows another point in info.txt"),
         ("0 0 0 1\n", "line 1: holds 4 numbers, expected at least 5"),
         ("0 0 0 1 zero 0\n", "is not numeric"),
+        (f"0 0 0 {10**30} 0 0\n", "is not numeric .*, expected integers of at most 64 bits"),
         ("0 0 0 1 0 0\n", "holds no pair of different points"),
         ("0 0 0 2 1 0\n", "holds no pair of the same point"),
         ("", "holds no pair of"),

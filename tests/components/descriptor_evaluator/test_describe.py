@@ -1,5 +1,6 @@
 """Describing with SavedModels, ours and others'."""
 
+import errno
 import json
 
 import numpy as np
@@ -84,6 +85,86 @@ def test_truncated_models_are_refused(tmp_path, file):
     (path / file).write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match=r"cut: cannot be loaded as a SavedModel"):
         describe.load_model(str(path))
+
+
+class Sized(tf.Module):
+    """Takes patches of one shape, and may fail or describe by nothing."""
+
+    def __init__(self, shape, behaviour):
+        super().__init__()
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, "patches")])
+        def serve(patches):
+            found = tf.reduce_mean(tf.cast(patches, tf.float32), axis=2)
+            if behaviour == "empty":
+                found = found[:, :0]
+            if behaviour == "only 32":
+                found = tf.reshape(found, [-1, 32])
+                with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(patches)[1], 32)]):
+                    found = tf.identity(found)
+            return {"descriptors": found}
+
+        self.serve = serve
+
+
+def save_sized(path, shape, behaviour=""):
+    module = Sized(shape, behaviour)
+    tf.saved_model.save(module, str(path), signatures={"serving_default": module.serve})
+    return str(path)
+
+
+@pytest.mark.parametrize("shape", [[None, 32, 32], [1, 65, 65], [None, 65, 64]])
+def test_models_of_patches_of_another_size_are_refused(tmp_path, shape):
+    with pytest.raises(UserError, match=r"maps uint8 patches .*expected uint8 patches \[N, 65, 65"):
+        describe.load_model(save_sized(tmp_path / "m", shape))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        ("only 32", r"m: cannot describe patches of 65x65 \(.+\)"),
+        ("empty", r"m: gave an array of shape \(48, 0\) .*one row of numbers per patch"),
+    ],
+)
+def test_what_cannot_be_described_is_refused_in_one_sentence(tmp_path, behaviour, message):
+    model = describe.load_model(save_sized(tmp_path / "m", [None, None, None], behaviour))
+    with pytest.raises(UserError, match=message):
+        describe.describe_patches(model, patches_of("v_one", 3))
+
+
+def test_a_model_of_our_size_alone_is_taken(tmp_path):
+    model = describe.load_model(save_sized(tmp_path / "m", [None, 65, 65]))
+    assert describe.describe_patches(model, patches_of("v_one", 3)).shape == (16, 3, 65)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        MemoryError(),
+        tf.errors.ResourceExhaustedError(None, None, "out of memory"),
+    ],
+)
+def test_a_failing_machine_is_no_damaged_model(model, monkeypatch, error):
+    def load(path):
+        raise error
+
+    monkeypatch.setattr(tf.saved_model, "load", load)
+    with pytest.raises(type(error)):
+        describe.load_model(model)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [{"sequences": []}, {"sources": {"train": "v_a"}}, {"sequences": {"val": [1]}}],
+)
+def test_an_identity_of_another_shape_is_refused(tmp_path, identity):
+    path = tmp_path / "descriptor.json"
+    path.write_text(json.dumps(identity))
+    with pytest.raises(
+        UserError, match=r"descriptor\.json: `(sequences|sources)` is .*expected an"
+    ):
+        describe.read_identity_of_descriptors(str(tmp_path))
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):

@@ -105,8 +105,63 @@ def test_a_reference_that_cannot_be_used_is_the_users_to_mend(tmp_path, entry):
     descriptor_files.write_sequence(str(tmp_path / "csv"), "v_a", given)
     paper = Describer("paper", descriptors=str(tmp_path / "csv"), judged=False)
     work = DescribeSequence(str(tmp_path), [paper], str(tmp_path / "store"), 1)
-    with pytest.raises(UserError, match=r"ref\.csv: holds 6 descriptors, expected 5"):
+    words = r"evaluation\.references\.paper: .*ref\.csv: holds 6 descriptors, expected 5"
+    with pytest.raises(UserError, match=words):
         list(work.process(entry))
+
+
+@pytest.mark.parametrize("error", [ValueError("no such layer"), UserError("m: is damaged")])
+def test_any_failure_of_a_reference_names_its_key(tmp_path, entry, monkeypatch, error):
+    monkeypatch.setattr(Describer, "load", lambda self: failing(error))
+    given = [Describer("theirs", model="m", judged=False)]
+    with pytest.raises(UserError, match=rf"^evaluation\.references\.theirs: .*{error}"):
+        list(DescribeSequence(str(tmp_path), given, str(tmp_path / "store"), 1).process(entry))
+
+
+def failing(error):
+    def describe(sequence, patches):
+        raise error
+
+    return describe
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        MemoryError(),
+        tf.errors.ResourceExhaustedError(None, None, "out of memory"),
+        tf.errors.UnavailableError(None, None, "try again"),
+    ],
+)
+def test_a_failing_machine_is_no_finding_about_the_model(tmp_path, entry, monkeypatch, error):
+    monkeypatch.setattr(Describer, "load", lambda self: failing(error))
+    folder = tmp_path / "store"
+    with pytest.raises(type(error)):
+        list(DescribeSequence(str(tmp_path), [Describer("c")], str(folder), 1).process(entry))
+    assert not list(folder.rglob("*.failed"))
+    assert descriptor_store.is_machinery(error)
+    if not isinstance(error, OSError):  # as from another process
+        assert descriptor_store.is_machinery(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def test_an_attempt_that_succeeds_takes_back_the_failure_before_it(tmp_path, entry, monkeypatch):
+    folder = str(tmp_path / "store")
+    for load in (failing(ValueError("once")), lambda sequence, p: np.zeros((16, POINTS, 2))):
+        monkeypatch.setattr(Describer, "load", lambda self, load=load: load)
+        list(DescribeSequence(str(tmp_path), [Describer("c")], folder, 1).process(entry))
+    assert descriptor_store.described_paths(folder, "c", [entry])
+    assert not (tmp_path / "store" / "c" / "v_a.failed").exists()
+
+
+def test_a_reference_of_two_dimensions_is_refused_by_its_key(tmp_path):
+    for name, length in (("v_a", 3), ("v_b", 5)):
+        np.save(tmp_path / f"{name}.npy", np.zeros((16, 1, length), np.float32))
+    stored = StoredDescriptors(str(tmp_path), ["v_a", "v_b"])
+    words = r"references\.paper: descriptors of v_b have 5 numbers, expected 3 as in v_a"
+    with pytest.raises(UserError, match=words):
+        descriptor_store.check_dimensions("paper", stored)
+    descriptor_store.check_dimensions("paper", StoredDescriptors(str(tmp_path), ["v_a"]))
 
 
 def test_the_contrast_is_that_of_the_reference_patches(tmp_path, entry, patches):

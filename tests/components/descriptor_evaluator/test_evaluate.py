@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator import baselines, descriptor_files
-from components.descriptor_evaluator.evaluate import evaluate_release
+from components.descriptor_evaluator.evaluate import data_checksum, evaluate_release
 from tests.components.descriptor_evaluator import literal_protocol as literal
 from tests.components.descriptor_evaluator.releases import COUNTS, make_release, patches_of
 from trainer.errors import UserError
@@ -192,3 +192,40 @@ def test_tensorflow_is_not_loaded_without_a_model():
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["rootsift-smoothed", "sift-smoothed"])
+def test_a_recipe_that_a_run_would_choose_is_told(release, name):
+    data = evaluate_release(release, baseline=name, which=["matching"])["data"]
+    assert data["scored"]["recipe"] == {"sigma": 3.0, "size": 1 / 6, "padding": 0.0}
+    assert (
+        f"{name}: blur 3 px, size 1/6, no border; `hpatches run` chooses them on validation "
+        f"sequences"
+    ) in data["notes"]
+
+
+def test_other_descriptors_have_no_recipe(release):
+    data = evaluate_release(release, baseline="rootsift", which=["matching"])["data"]
+    assert "recipe" not in data["scored"]
+    assert not data["notes"]
+
+
+def test_stored_rows_say_what_they_are_of(release, tmp_path):
+    evaluate_release(release, baseline="rootsift-smoothed", rows_folder=str(tmp_path / "rows"))
+    about = json.loads((tmp_path / "rows" / "about.json").read_text())
+    assert about["data_checksum"] == data_checksum(release, NAMES)
+    assert about["scored"]["recipe"]["sigma"] == 3.0
+    assert about["degeneracy"]["dimension"] == 128
+    assert len(about["notes"]) == 1
+
+
+def test_the_checksum_follows_the_pixels_and_the_sequences_that_are_scored(release, tmp_path):
+    import shutil
+
+    copy = shutil.copytree(release, tmp_path / "copy")
+    assert data_checksum(str(copy), NAMES[::-1]) == data_checksum(release, NAMES)
+    assert data_checksum(release, NAMES[:2]) != data_checksum(release, NAMES)
+    shutil.copy(copy / "v_one" / "e1.png", copy / "v_one" / "t5.png")
+    assert data_checksum(str(copy), NAMES) != data_checksum(release, NAMES)
+    (copy / "v_one" / "t5.png").unlink()  # of stored descriptors only ref.png is needed
+    assert len(data_checksum(str(copy), NAMES)) == 64

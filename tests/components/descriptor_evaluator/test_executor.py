@@ -25,6 +25,7 @@ from components.descriptor_evaluator.descriptor_store import DescribeSequence
 from components.descriptor_evaluator.measuring import RunError
 from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.validation import Validation
+from components.production_model import served_model
 from components.pusher import push_log
 from trainer import manifest, records
 from trainer.errors import UserError
@@ -272,6 +273,7 @@ def test_a_broken_model_is_refused_with_the_reason(run, behaviour, words):
     found, blessing, _ = run(behaviour)
     assert_blessing(blessing, False)
     assert any(words in reason for reason in found.reasons), found.reasons
+    assert found.production.status == "none"
 
 
 @pytest.mark.usefixtures("without_tfma")
@@ -301,6 +303,7 @@ def test_a_production_model_that_breaks_refuses(run):
     found, blessing, _ = run("good", production="crash")
     assert_blessing(blessing, False)
     assert "production" in found.reasons[0]
+    assert found.production.status == "unknown"
 
 
 @pytest.mark.usefixtures("without_tfma")
@@ -330,6 +333,29 @@ def test_a_candidate_is_held_to_the_best_model_ever_pushed(run, models, tmp_path
     left_out = settings | {"production": {"mode": "point", "best_pushed": False}}
     found, blessing, _ = run("poor", left_out, **given)
     assert_blessing(blessing, True)
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_models_pushed_earlier_are_scored_when_nothing_is_kept_of_them(run, models, tmp_path):
+    serving = tmp_path / "serving"
+    pushed = ["good", "crash", "poor"]
+    for version, name in enumerate(pushed, start=1):
+        made = shutil.copytree(Path(models(name), "Format-Serving"), serving / str(version))
+        checksum = served_model.checksum(str(made))
+        entry = push_log.PushEntry(action="push", version=version, checksum=checksum)
+        push_log.append(str(serving), entry)
+    candidate = Path(shutil.copytree(models("poor"), tmp_path / "as_poor"))
+    (candidate / "Format-Serving" / "assets.extra").mkdir()
+    (candidate / "Format-Serving" / "assets.extra" / "note").write_text("another checksum")
+    settings = FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}
+    given = {"production": "poor", "served_from": str(serving / "3"), "model": candidate}
+    found, blessing, _ = run("poor", settings, cache_dir=str(tmp_path / "new"), **given)
+    assert_blessing(blessing, False)
+    assert "below version 1, the best model ever pushed" in found.reasons[0]
+    assert any("not compared with 1 of the models pushed earlier" in note for note in found.notes)
+    shutil.rmtree(serving / "1")  # by now its scores are kept
+    again, _, _ = run("poor", settings, cache_dir=str(tmp_path / "new"), **given)
+    assert again.reasons == found.reasons
 
 
 @pytest.mark.usefixtures("without_tfma")
@@ -473,7 +499,7 @@ def test_changed_descriptors_of_a_reference_are_scored_anew(run, tmp_path):
 def test_a_reference_whose_files_are_missing_is_the_users_to_mend(run, tmp_path):
     folder = descriptor_files_of("pixels", tmp_path / "csv")
     (folder / "v_b" / "t3.csv").unlink()
-    with pytest.raises(UserError, match=r"v_b/t3\.csv: is missing"):
+    with pytest.raises(UserError, match=r"references\.paper: .*v_b/t3\.csv: is missing"):
         run("good", references={"paper": {"descriptors": str(folder)}})
 
 

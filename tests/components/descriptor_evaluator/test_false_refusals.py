@@ -64,3 +64,18 @@ def test_slices_of_different_sources_and_broken_ones_are_not_judged():
 
 def test_models_that_agree_everywhere_are_never_refused():
     assert share([source_totals(list("abcdefghijkl"), np.zeros(12))], "lower_bound") == 0.0
+
+
+@pytest.mark.parametrize("sources", [10, 12, 20, 40])
+def test_resamples_without_the_source_that_differs_are_not_refused_for_rounding(sources):
+    counts = [3 + 7 * number % 11 for number in range(sources)]
+    names = [f"s{number:02d}" for number, count in enumerate(counts) for _ in range(count)]
+    values = [0.101 if name == names[-1] else 0.1 for name in names]
+    found = source_totals(names, values)
+    assert share([found]) <= 0.06
+    assert share([found], "lower_bound") < 0.2
+
+
+def test_models_that_differ_by_the_same_everywhere_are_never_refused():
+    names = [f"s{number:02d}" for number in range(12) for _ in range(number + 1)]
+    assert share([source_totals(names, np.full(len(names), 0.1))]) == 0.0

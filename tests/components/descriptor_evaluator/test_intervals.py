@@ -1,11 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from components.descriptor_evaluator.intervals import (
     holm,
+    known_errors,
     mean_interval,
     paired_difference,
+    resampled_errors,
     source_totals,
 )
 
@@ -128,3 +132,37 @@ def test_holm_by_hand():
     assert holm([0.02, 0.2, 0.01, 0.03]).tolist() == pytest.approx([0.06, 0.2, 0.04, 0.06])
     assert holm([]).tolist() == []
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+
+
+def _one_differs(sources, agreeing=0.1):
+    """All sources but the last agree; their numbers of rows differ."""
+    counts = [3 + 7 * number % 11 for number in range(sources)]
+    names = [f"s{number:02d}" for number, count in enumerate(counts) for _ in range(count)]
+    values = [0.3 if name == f"s{sources - 1:02d}" else agreeing for name in names]
+    return source_totals(names, values)
+
+
+@pytest.mark.parametrize("sources", [10, 12, 20, 40])
+def test_a_source_that_alone_differs_leaves_the_bounds_sane(sources):
+    totals = _one_differs(sources)
+    found = paired_difference(totals, dataclasses.replace(totals, sums=0.0 * totals.sums))
+    assert found.method == "bootstrap"
+    for value in (found.lower, found.low, found.high):
+        assert abs(value - found.mean) < 1.0
+    assert found.low <= found.lower <= found.mean <= found.high
+    assert 0.0 < found.p_better <= 1.0
+
+
+def test_a_resample_that_shows_no_error_is_not_known():
+    totals = _one_differs(12)
+    shift, errors = resampled_errors(totals, 4000, 0)
+    known = known_errors(errors, float(np.sqrt((shift**2).mean())))
+    without = (11 / 12) ** 12  # of the resamples leave the source out that differs
+    assert 1.0 - known.mean() == pytest.approx(without, abs=0.03)
+    assert np.abs(shift[known] / errors[known]).max() < 100
+
+
+def test_without_a_resample_that_shows_an_error_t_is_left():
+    totals = _one_differs(12)
+    seed = next(seed for seed in range(100) if resampled_errors(totals, 1, seed)[1][0] < 1e-6)
+    assert mean_interval(totals, resamples=1, seed=seed).method == "t"

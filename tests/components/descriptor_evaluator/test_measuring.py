@@ -1,6 +1,8 @@
+import types
+
 import pytest
 
-from components.descriptor_evaluator import baselines, measuring
+from components.descriptor_evaluator import baselines, evaluate, measuring
 from components.descriptor_evaluator.descriptor_store import ModelError
 from components.descriptor_evaluator.measuring import RunError
 from components.descriptor_evaluator.rows_cache import RowsCache, Scored
@@ -36,8 +38,18 @@ def recipe(bench):
 
 def test_without_validation_data_the_usual_recipe_is_taken(tmp_path):
     assert recipe(bench(tmp_path)) == baselines.SMOOTHED
-    one = bench(tmp_path, val=(entry("v_v"),), **ONE)
-    assert recipe(one) == baselines.SiftRecipe(2.25, 0.2, 0.0)
+    for val in ((entry("v_v"),), ()):
+        one = bench(tmp_path, val=val, **ONE)
+        assert recipe(one) == baselines.SiftRecipe(2.25, 0.2, 0.0)
+
+
+def test_keys_tell_roles_and_versions_of_libraries_apart(tmp_path, monkeypatch):
+    tasks, given = types.SimpleNamespace(checksum="t"), bench(tmp_path)
+    judged = measuring._key(given, tasks, "model", measuring._JUDGED)
+    assert measuring._key(given, tasks, "model", measuring._BESIDE) != judged
+    assert measuring._key(given, tasks, "model", measuring._JUDGED) == judged
+    monkeypatch.setattr(evaluate, "versions", lambda: {"numpy": "0"})
+    assert measuring._key(given, tasks, "model", measuring._JUDGED) != judged
 
 
 def test_the_recipe_is_chosen_on_validation_data_once_per_content(tmp_path, monkeypatch):
@@ -95,6 +107,14 @@ def test_examples_that_hold_nothing_out_are_refused(tmp_path):
 def test_what_fails_while_scoring_is_the_models_the_machines_or_the_users(error, raised, message):
     with pytest.raises(raised, match=message), measuring._failing_as_model("candidate"):
         raise error
+
+
+def test_a_reference_that_cannot_be_scored_is_the_users():
+    with (
+        pytest.raises(UserError, match=r"^evaluation\.references\.paper: .*KeyError: 'b'"),
+        measuring._failing_as_model("paper", reference=True),
+    ):
+        raise KeyError("b")
 
 
 def test_kept_scores_without_exhibits_are_made_again_when_a_report_wants_them(tmp_path):

@@ -1,5 +1,6 @@
 """Two descriptors on the same units."""
 
+import dataclasses
 import json
 import math
 
@@ -107,3 +108,46 @@ def test_other_units_are_refused(sources):
 def test_equal_seeds_give_equal_intervals():
     first, second = (rows(samples.level(0.5, seed=seed, wobble=0.05)) for seed in (1, 2))
     assert compare(first, second, seed=3) == compare(first, second, seed=3)
+
+
+def with_metrics(given, **metrics):
+    return [dataclasses.replace(row, metrics={**row.metrics, **metrics}) for row in given]
+
+
+def test_ties_gain_nothing_so_that_a_collapsed_model_is_not_called_better():
+    collapsed = with_metrics(rows(0.1), ap=1.0)
+    found = slices(compare(collapsed, rows(samples.level(0.5))))
+    assert found["retrieval", "", ""].finding == "worse"
+
+
+def test_problems_and_notes_are_handed_on_once():
+    problems = (("the first has collapsed",), ())
+    found = compare(rows(0.5), rows(0.5), problems=problems, notes=["one", "two", "one"])
+    assert (found.problems, found.notes) == (problems, ("one", "two"))
+    content = found.as_json()
+    assert content["problems"] == {"first": ["the first has collapsed"], "second": []}
+    assert content["metric"] == "ap_tie_safe"
+    assert content["notes"] == ["one", "two"]
+
+
+def test_a_level_that_is_nowhere_finite_is_told_and_leaves_the_rest():
+    broken = [
+        dataclasses.replace(row, metrics=dict.fromkeys(row.metrics, math.nan))
+        if row.task == "matching" and row.sequence.startswith("v_0")
+        else row
+        for row in rows(0.6)
+    ]
+    found = compare(broken, rows(0.5))
+    assert slices(found)["matching", "", ""].finding == "not finite"
+    assert slices(found)["matching", "", "i"].finding == "better"
+    assert "matching mAP cannot be told (not finite)" in found.summary
+    content = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    assert content["sequences"][-1]["first"] is None
+    known = [item["first"] is not None for item in content["sequences"]]
+    assert known == sorted(known, reverse=True)
+
+
+def test_a_unit_twice_is_refused_by_the_name_of_its_result():
+    twice = rows(0.5)
+    with pytest.raises(UserError, match="old: two unit rows have the same key"):
+        compare(twice, [*twice, twice[0]], ("new", "old"))

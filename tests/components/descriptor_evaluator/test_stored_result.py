@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from components.descriptor_evaluator import stored_result
+from components.descriptor_evaluator import degeneracy, stored_result
 from components.descriptor_evaluator.tasks import SequenceInfo, TaskSettings, draw
 from tests.components.descriptor_evaluator import unit_row_samples as samples
 from trainer.errors import UserError
@@ -60,3 +61,24 @@ def test_damaged_rows_are_told_by_their_file(tmp_path, rows, tasks, damage):
     path.write_text(damage)
     with pytest.raises(UserError, match=r"candidate\.jsonl: cannot be read as the rows"):
         stored_result.read(str(folder))
+
+
+@pytest.mark.parametrize(
+    "about", ["[]", "{", '{"degeneracy": {"spread": 1.0}}', '{"degeneracy": 1}']
+)
+def test_a_damaged_word_about_it_is_told_by_its_file(tmp_path, rows, tasks, about):
+    folder = tmp_path / "result"
+    stored_result.write(str(folder), rows, tasks, {})
+    (folder / stored_result.ABOUT_FILE).write_text(about)
+    with pytest.raises(UserError, match=r"about\.json: does not say what the result is about"):
+        stored_result.read(str(folder))
+
+
+def test_problems_of_the_descriptors_are_known_from_the_stored_measures(tmp_path, rows, tasks):
+    for name, values in (("collapsed", np.ones((16, 9, 4))), ("sound", np.random.rand(16, 9, 4))):
+        report = degeneracy.measure({"i_one": values.astype(np.float32)})
+        about = {"degeneracy": report, "notes": ["remark"]}
+        stored_result.write(str(tmp_path / name), rows, tasks, about)
+        found = stored_result.read(str(tmp_path / name))
+        assert any("collapsed" in problem for problem in found.problems) == (name == "collapsed")
+        assert found.notes[-1] == "remark"

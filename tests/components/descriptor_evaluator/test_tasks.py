@@ -154,8 +154,19 @@ def test_absent_tables_are_stored_as_absent(tmp_path):
     assert Tasks.load(str(tmp_path)).positives is None
 
 
-def test_damaged_stored_tasks_are_refused(tmp_path):
-    (tmp_path / "tasks.npz").write_bytes(b"PK nothing")
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.999])
+def test_truncated_stored_tasks_are_refused(tmp_path, drawn, part):
+    path = tmp_path / "tasks.npz"
+    drawn.save(str(tmp_path))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(UserError, match=r"tasks\.npz: holds no tasks"):
+        Tasks.load(str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"PK nothing", b"PK\x03\x04" + bytes(40)])
+def test_damaged_stored_tasks_are_refused(tmp_path, content):
+    (tmp_path / "tasks.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"tasks\.npz: holds no tasks"):
         Tasks.load(str(tmp_path))
 
@@ -239,3 +250,28 @@ def test_the_real_retrieval_files_of_split_a(shared):
     counts["v_strand"] -= 1
     with pytest.raises(UserError, match="of v_strand, expected a patch number below"):
         load_official(str(folder), "a", counts, ("retrieval",))
+
+
+def test_a_query_that_is_asked_twice_is_refused(tmp_path):
+    text = "s,idx\nv_a,2\n\nv_b,0\nv_a,2\n"
+    message = r"retr_queries_split-x.csv, line 5: asks patch 2 of v_a again \(first in line 2\)"
+    with pytest.raises(UserError, match=message):
+        load_official(write(tmp_path, retr_queries=text), "x", COUNTS)
+
+
+@pytest.mark.parametrize("blank", ["\n", "  \n", "\r\n"])
+def test_blank_lines_are_counted(tmp_path, blank):
+    text = f"s,idx\n{blank}v_a,2\n{blank}{blank}v_a,9\n"
+    folder = write(tmp_path)
+    (tmp_path / "retr_queries_split-x.csv").write_bytes(text.encode())
+    with pytest.raises(UserError, match=r"line 6: idx is '?9'? of v_a"):
+        load_official(folder, "x", COUNTS)
+
+
+def test_empty_pools_are_noted(tmp_path):
+    changes = {"retr_queries": "s,idx\nv_a,1\nv_b,1\nv_a,2\n", "retr_distractors": "s,idx\nv_a,0\n"}
+    tasks = load_official(write(tmp_path, **changes), "x", COUNTS)
+    assert len(tasks.notes) == 1
+    assert tasks.notes[0].startswith("2 of 3 retrieval queries have an empty pool")
+    assert load_official(write(tmp_path, retr_queries="s,idx\nv_b,1\n"), "x", COUNTS).notes == ()
+    assert not load_official(str(tmp_path), "x", COUNTS, ("matching",)).notes

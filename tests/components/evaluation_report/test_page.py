@@ -117,6 +117,7 @@ def test_a_verdict_alone_makes_a_report_that_says_what_is_missing(tmp_path):
     verdict.write(verdict.refusal("The candidate has no SavedModel."), str(tmp_path))
     text = page.draw(Material(evaluation=str(tmp_path)))
     assert "The candidate has no SavedModel." in text
+    assert "could not be judged, so it was not compared with the one in production" in text
     assert set(read(text).sections) == {"checks", "versions", "absent"}
     for sentence in (
         "Without results: the model was not scored.",

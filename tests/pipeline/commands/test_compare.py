@@ -1,12 +1,15 @@
 """`hpatches compare` on a small patch release."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from components.descriptor_evaluator import descriptor_files
 from pipeline.cli import cli
-from tests.components.descriptor_evaluator.releases import make_release
+from tests.components.descriptor_evaluator.releases import COUNTS, make_release
 
 
 def hpatches(*arguments):
@@ -94,3 +97,71 @@ def test_a_split_that_is_not_there_is_refused_before_the_work(release):
     done = hpatches("compare", "pixels", "rootsift", "--data", release, "--split", "a")
     assert done.exit_code == 2
     assert "split 'a'" in done.stderr
+
+
+def test_results_on_other_patches_are_refused(results, tmp_path):
+    other = tmp_path / "release"
+    make_release(other)
+    shutil.copy(other / "v_one" / "t1.png", other / "v_one" / "t2.png")
+    arguments = ("--data", other, "--rows", tmp_path / "rows")
+    assert hpatches("evaluate", "--baseline", "pixels", *arguments).exit_code == 0
+    done = hpatches("compare", results / "pixels", tmp_path / "rows")
+    assert done.exit_code == 2
+    assert "were scored on different data or tasks" in done.stderr
+
+
+def test_results_that_do_not_say_of_which_patches_are_refused(results, tmp_path):
+    old = shutil.copytree(results / "pixels", tmp_path / "old")
+    about = json.loads((old / "about.json").read_text())
+    del about["data_checksum"]
+    (old / "about.json").write_text(json.dumps(about))
+    done = hpatches("compare", old, old)
+    assert done.exit_code == 2
+    assert f"{old}/about.json: does not say on which patches" in done.stderr
+    assert "evaluate again" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_collapsed_side_is_told(release, results, tmp_path):
+    flat = tmp_path / "csv"
+    for name, count in COUNTS.items():
+        descriptor_files.write_sequence(str(flat), name, np.ones((16, count, 8), np.float32))
+    rows = ("--data", release, "--rows", tmp_path / "rows")
+    assert hpatches("evaluate", "--descriptors", flat, *rows).exit_code == 0
+    target = tmp_path / "found.json"
+    for arguments in (
+        (flat, "rootsift", "--data", release),
+        (tmp_path / "rows", results / "rootsift"),
+    ):
+        done = hpatches("compare", *arguments, "--json", target)
+        assert done.exit_code == 0, done.output
+        assert f"{arguments[0]} is degenerate: only" in done.stdout
+        assert "ties counted against" in done.stdout
+        found = json.loads(target.read_text())
+        assert any("collapsed" in problem for problem in found["problems"]["first"])
+        assert found["problems"]["second"] == []
+        means = [part for part in found["slices"] if part["task"] == "retrieval"]
+        assert all(part["difference"] < 0 for part in means)
+
+
+def test_descriptors_that_are_nowhere_finite_can_be_written_as_json(release, tmp_path):
+    flat = tmp_path / "csv"
+    for name, values in some_values():
+        values[4] = np.nan
+        descriptor_files.write_sequence(str(flat), name, values)
+    target = tmp_path / "found.json"
+    done = hpatches("compare", flat, "rootsift", "--data", release, "--json", target)
+    assert done.exit_code == 0, done.output
+    assert any(item["first"] is None for item in json.loads(target.read_text())["sequences"])
+
+
+def test_the_recipe_of_a_smoothed_descriptor_is_told(release):
+    done = hpatches("compare", "pixels", "sift-smoothed", "--data", release)
+    assert done.exit_code == 0, done.output
+    assert "sift-smoothed: blur 3 px, size 1/6, no border; `hpatches run` chooses" in done.stdout
+
+
+def some_values():
+    rng = np.random.default_rng(0)
+    for name, count in COUNTS.items():
+        yield name, rng.normal(size=(16, count, 8)).astype(np.float32)

@@ -1,8 +1,17 @@
 """Thresholds on what does not exist are refused with the configuration, not after training."""
 
+import numpy as np
 import pytest
 
-from tests.pipeline.commands.bad_data import MATCHING_ALONE, assert_refused, hpatches, release
+from components.descriptor_evaluator.descriptor_files import write_sequence
+from tests.pipeline.commands.bad_data import (
+    MATCHING_ALONE,
+    NAMES,
+    POINTS,
+    assert_refused,
+    hpatches,
+    release,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +79,26 @@ def test_run_refuses_a_reference_that_is_not_there_before_it_starts(tmp_path, re
     arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
     given = f"evaluation.references={{v1: {reference}}}"
     assert_refused(tmp_path, sentence, "run", *arguments, "--set", small, "--set", given)
+
+
+@pytest.mark.usefixtures("no_runner")
+@pytest.mark.parametrize(
+    ("points", "sentence"),
+    [
+        (dict.fromkeys(NAMES[:1], POINTS), "is no folder, expected the descriptors of v_"),
+        (dict.fromkeys(NAMES, POINTS + 1), "holds 5 descriptors, expected 4"),
+    ],
+)
+def test_run_refuses_descriptors_of_other_data_before_it_starts(tmp_path, points, sentence):
+    release(tmp_path)
+    for name, count in points.items():
+        write_sequence(str(tmp_path / "csv"), name, np.zeros((16, count, 3), np.float32))
+    small = (
+        "training.stages=[{sequences_per_batch: 4, variants_per_sequence: 2}]",
+        "data.split.eval_share=0.5",
+        "evaluation.references={v1: {descriptors: csv}}",
+    )
+    given = [part for setting in small for part in ("--set", setting)]
+    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    told = assert_refused(tmp_path, sentence, "run", *arguments, *given)
+    assert "evaluation.references.v1: csv/v_" in told
