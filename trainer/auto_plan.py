@@ -170,11 +170,11 @@ def _least(replicas: int) -> int:
 
 
 def _rounded(sequences: int, replicas: int) -> int:
-    """Rounds S down to what replicas share and devices like, where it is not below either."""
+    """Rounds S down to what replicas share and devices like; every replica gets some."""
     unit = math.lcm(_UNIT, replicas)
     if sequences < unit:
         unit = replicas
-    return sequences // unit * unit
+    return max(unit, sequences // unit * unit)
 
 
 def _round_steps(steps: float) -> int:

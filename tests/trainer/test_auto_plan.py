@@ -117,3 +117,13 @@ def test_only_auto_is_resolved():
     made = resolve(TrainerConfig(stages="auto", seed=7), _found(5942, 2758))
     assert made.plan == plan(_found(5942, 2758))
     assert made.seed == 7
+
+
+@pytest.mark.parametrize("replicas", [65, 128, 256])
+@pytest.mark.parametrize("points", [400, 98_800])
+def test_a_large_slice_gets_batches_that_it_can_share(replicas, points):
+    found = Circumstances(points, points, 300_000, 16 * _GIB, "tpu", replicas)
+    stages = plan(found)
+    assert all(stage.sequences_per_batch % replicas == 0 for stage in stages)
+    assert min(stage.sequences_per_batch for stage in stages) >= replicas
+    assert stages[-1].sequences_per_batch == max(stage.sequences_per_batch for stage in stages)
