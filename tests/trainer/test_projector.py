@@ -56,7 +56,9 @@ def test_no_more_patches_are_shown_than_a_browser_moves():
     labels = projector.Sample.of(many).labels
     assert len(labels) == 3 * 85 * 4
     assert {index for name, index, _ in labels if name == "u_1"} >= {0, 399}
-    few_each = ValidationSet.of(packed([2] * 300, list(range(300))), ValidationConfig())
+    few_each = ValidationSet.of(
+        packed([2] * 300, list(range(300))), ValidationConfig(max_points=4000)
+    )
     assert len(projector.Sample.of(few_each).labels) == 1024
 
 
