@@ -25,7 +25,7 @@ SIGNATURE = "serving_default"
 INPUT, OUTPUT = "patches", "descriptors"
 IDENTITY_FILE = "descriptor.json"
 _IDENTITY_PLACE = "assets.extra"
-_BATCH = 256  # larger ones leave the cache and are slower on a CPU
+_BATCH = 1024  # 256 is a little quicker on some CPUs and slower on others
 
 
 @dataclass(frozen=True)
