@@ -9,6 +9,8 @@ from benchmarks import gate
 from benchmarks.gate import Case, Measured, read, simulate
 from trainer.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 200
 
 

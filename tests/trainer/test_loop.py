@@ -24,6 +24,8 @@ from trainer.errors import UserError
 from trainer.learner import Learner
 from trainer.progress import Progress, listen
 
+pytestmark = pytest.mark.slow
+
 _STAGES = (
     StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
     StageConfig(sequences_per_batch=12, variants_per_sequence=3, max_steps=9, schedule="linear"),

@@ -11,6 +11,8 @@ from components.descriptor_evaluator import evaluate, matching, retrieval, summa
 from components.descriptor_evaluator.tasks import SequenceInfo, TaskSettings, draw
 from tests.components.descriptor_evaluator import literal_protocol as literal
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("i_one", "v_one", "v_three", "v_two")
 GROUPS = {"i_one": "one", "v_one": "one", "v_three": "three", "v_two": "two"}
 FLAVOURS = (

@@ -31,6 +31,8 @@ from trainer import manifest, records
 from trainer.errors import UserError
 from trainer.variants import NOISES, PATCH_SIZE, TARGETS
 
+pytestmark = pytest.mark.slow
+
 POINTS = 24
 SEQUENCES = [("i_a", "a"), ("v_a", "a"), ("i_b", "b"), ("v_b", "b")]
 FLOORS = {

@@ -13,6 +13,8 @@ from components.descriptor_evaluator.unit_table import UnitTable
 from components.descriptor_evaluator.verdict import Production, Slice
 from tests.components.descriptor_evaluator.unit_row_samples import level, retrieval_rows, table
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("rootsift", "rootsift-smoothed")
 SOURCES = 3
 

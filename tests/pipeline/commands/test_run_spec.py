@@ -22,6 +22,8 @@ from tests.pipeline.spec.small_pipeline import (
     small_spec,
 )
 
+pytestmark = pytest.mark.slow
+
 _SECONDS = 60
 
 

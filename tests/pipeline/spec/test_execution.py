@@ -18,6 +18,8 @@ from tests.pipeline.spec.small_pipeline import (
 )
 from trainer.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 ALL = list(PROCESSES)
 
 
