@@ -236,9 +236,9 @@ class JitterConfig(Settings):
 def demo_plan() -> tuple[StageConfig, ...]:
     """Returns the plan of the demo: one stage, the hard batch until the budget ends.
 
-    The best of the single batches and rates tried, and with the default network growing the
-    batch from an easier one was no better at equal patches (`python -m benchmarks.quality`);
-    the controller stands guard. 653,312 patches, about two and a half minutes of one recent
+    The best of the three plans run with five seeds; with the default network, growing the
+    batch from an easier one was worse at equal patches (`python -m benchmarks.quality`). The
+    controller stands guard. 653,312 patches, about two and a half minutes of one recent
     CPU core.
     """
     return (
