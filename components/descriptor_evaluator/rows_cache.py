@@ -83,14 +83,16 @@ class RowsCache:
 
         if self.folder is None or not tf.io.gfile.exists(self._path(key)):
             return None
-        with tf.io.gfile.GFile(self._path(key), "r") as file:
-            head, _, body = file.read().partition("\n")
+        with tf.io.gfile.GFile(self._path(key), "rb") as file:
+            content = file.read()
         try:
+            head, _, body = content.decode().partition("\n")
             header = json.loads(head)
+            facts = header["facts"]
             if header["checksum"] != _checksum(body) or header["key"] != key:
                 return None
-            return Scored(rows_from_lines(body), header["facts"])
-        except (ValueError, KeyError, TypeError):
+            return Scored(rows_from_lines(body), facts) if isinstance(facts, dict) else None
+        except (ValueError, KeyError, TypeError):  # ValueError: no UTF-8, no JSON
             return None
 
     def put(self, key: str, scored: Scored) -> None:

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import math
 
 import pytest
@@ -14,6 +16,7 @@ from tests.components.descriptor_evaluator.unit_row_samples import level, matchi
 
 SCORED = Scored(tuple(matching_rows(level(1 / 3), sources=2)), {"sigma": 2.5})
 KEY = entry_key("abc", {}, "data", "tasks", "code")
+EMPTY = hashlib.sha256(b"").hexdigest()  # of no rows
 
 
 def test_rows_come_back_bit_for_bit_nan_included():
@@ -64,6 +67,27 @@ def test_a_damaged_entry_is_no_entry(tmp_path):
     path.write_text("")
     assert cache.get(KEY) is None
     path.write_text(whole)
+    assert cache.get(KEY) == SCORED
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00\x80 junk",
+        b'{"key": ',
+        b"null\n",
+        b"[1, 2]\n",
+        b'"text"\n',
+        json.dumps({"key": KEY, "checksum": "0", "facts": {}}).encode() + b"\n\xff",
+        json.dumps({"key": KEY, "checksum": EMPTY}).encode() + b"\n",
+        json.dumps({"key": KEY, "checksum": EMPTY, "facts": [1]}).encode() + b"\n",
+    ],
+)
+def test_an_entry_of_something_else_is_no_entry_and_is_written_over(tmp_path, content):
+    cache = RowsCache(str(tmp_path))
+    (tmp_path / f"{KEY}.jsonl").write_bytes(content)
+    assert cache.get(KEY) is None
+    cache.put(KEY, SCORED)
     assert cache.get(KEY) == SCORED
 
 
