@@ -220,6 +220,7 @@ def result_table(
                     },
                     production=production,
                     change=change,
+                    over_baselines=_over_baselines(evidence, settings, part),
                 )
             )
     return tuple(rows)
@@ -238,6 +239,16 @@ def _production_cells(
         return value, None
     found = compare(evidence.candidate, table, part, MAIN_METRIC, settings)
     return value, Change(found.mean, found.low, found.high)
+
+
+def _over_baselines(evidence: Evidence, settings: GateSettings, part: Slice) -> dict[str, Change]:
+    """Returns candidate minus each baseline; without those that cannot be paired with it."""
+    found = {
+        name: compare(evidence.candidate, table, part, MAIN_METRIC, settings)
+        for name, table in evidence.baselines.items()
+        if table.covers_the_same_units_as(evidence.candidate)
+    }
+    return {name: Change(item.mean, item.low, item.high) for name, item in found.items()}
 
 
 def _source_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:

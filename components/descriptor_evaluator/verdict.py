@@ -17,13 +17,15 @@
      "table": [{"task": "matching", "noise": "e|h|t|mean", "metric": "ap",
                 "candidate": 0.7, "low": 0.6, "high": 0.8, "sources": 5,
                 "baselines": {"rootsift": 0.6, "rootsift-smoothed": 0.65},
+                "over_baselines": {"rootsift": {"mean": 0.1, "low": 0.08, "high": 0.12}, ...},
                 "production": 0.69,
                 "change": {"mean": 0.01, "low": -0.01, "high": 0.03} or null}, ...]}
 
 `margin` is value minus threshold: how far above (or, negative, below) the check was.
 `refused_if_equal` is the share of models exactly as good as production that the comparison
 would refuse (see `false_refusals`). `low` and `high` are the ends of the two-sided 95 %
-interval over sources, `change` is candidate minus production, paired over sources.
+interval over sources, `change` is candidate minus production, paired over sources, and
+`over_baselines` likewise candidate minus each baseline that was scored on the same units.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Change:
-    """Candidate minus production with its two-sided interval."""
+    """Candidate minus production or a baseline, with its two-sided interval."""
 
     mean: float
     low: float
@@ -107,6 +109,7 @@ class TableRow:
     baselines: dict[str, float] = field(default_factory=dict)
     production: float = math.nan
     change: Change | None = None
+    over_baselines: dict[str, Change] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ class Verdict:
                 candidate_checksum=content["candidate"]["checksum"],
                 notes=tuple(content["notes"]),
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a verdict: {error!r}") from error
         if verdict.blessed != content.get("blessed"):
             raise ValueError("`blessed` does not agree with the checks")
@@ -272,8 +275,14 @@ def _table_row(item: dict[str, Any]) -> TableRow:
     values = _with_nan(item, ("candidate", "low", "high", "production"))
     values["baselines"] = _with_nan(item["baselines"], item["baselines"])
     if item["change"] is not None:
-        values["change"] = Change(**_with_nan(item["change"], ("mean", "low", "high")))
+        values["change"] = _change(item["change"])
+    over = item.get("over_baselines", {})  # verdicts of earlier versions lack it
+    values["over_baselines"] = {name: _change(change) for name, change in over.items()}
     return TableRow(**values)
+
+
+def _change(item: dict[str, Any]) -> Change:
+    return Change(**_with_nan(item, ("mean", "low", "high")))
 
 
 def _with_nan(item: dict[str, Any], keys: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from components.descriptor_evaluator.verdict import TableRow
+from components.descriptor_evaluator.verdict import Change, TableRow
 from components.evaluation_report import figures
 from components.evaluation_report.material import CANDIDATE, PRODUCTION, Material, NotShownError
 from trainer.variants import NOISE_NAMES
@@ -16,7 +16,7 @@ _METRICS = {"ap": "mAP", "auc": "AUC", "success_rate": "success rate"}
 
 
 def section(material: Material) -> dict[str, Any]:
-    """Returns `tables`, one per task, and `legend`.
+    """Returns `tables`, one per task, `legend`, and what there is to explain above them.
 
     Raises:
         NotShownError: When nothing was measured.
@@ -37,6 +37,7 @@ def section(material: Material) -> dict[str, Any]:
         for (task, metric), group in itertools.groupby(rows, key=lambda r: (r.task, r.metric))
     ]
     return {
+        "over": any(row.over_baselines for row in rows),
         "tables": tables,
         "legend": list(figures.looks(names).values()),
         "compared": compared,
@@ -51,14 +52,11 @@ def _row(row: TableRow, names: Sequence[str]) -> dict[str, Any]:
         "noise": NOISE_NAMES.get(row.noise, row.noise),
         "candidate": percent(row.candidate),
         "interval": interval(row.low, row.high),
-        "change": None
-        if row.change is None
-        else {
-            "mean": percent(row.change.mean, "+"),
-            "interval": interval(row.change.low, row.change.high, "+"),
-            "worse": row.change.mean < 0,
-        },
-        "others": [percent(value) for value in others],
+        "change": _difference(row.change),
+        "others": [
+            {"value": percent(value), "over": _difference(row.over_baselines.get(name))}
+            for name, value in zip(names[1:], others, strict=True)
+        ],
         # For the bar: places in per cent of its width.
         "bar": None if math.isnan(row.low) else [100 * row.low, 100 * (row.high - row.low)],
         "dots": [
@@ -66,6 +64,17 @@ def _row(row: TableRow, names: Sequence[str]) -> dict[str, Any]:
             for name, value in ((name, values.get(name, math.nan)) for name in names)
             if not math.isnan(value)
         ],
+    }
+
+
+def _difference(change: Change | None) -> dict[str, Any] | None:
+    """Returns how a difference is shown: `mean`, `interval` and whether it is `worse`."""
+    if change is None:
+        return None
+    return {
+        "mean": percent(change.mean, "+"),
+        "interval": interval(change.low, change.high, "+"),
+        "worse": change.mean < 0,
     }
 
 

@@ -50,6 +50,8 @@ def print_report(console: Console, report: Report) -> None:
         if console.measure(table, options=unlimited).maximum > console.width:
             table = results_table(verdict.table, brief=True)
         console.print(table)
+        for sentence in over_baselines(verdict.table):
+            _say(console, sentence, "")
         console.print()
     for name, reason in report.skipped:
         _say(console, f"Left out: {name}: {reason}", "yellow")
@@ -110,6 +112,22 @@ def results_table(rows: Sequence[TableRow], brief: bool = False) -> Table:
             table.add_row(*cells)
         table.add_section()
     return table
+
+
+def over_baselines(rows: Sequence[TableRow]) -> list[str]:
+    """Says how far the model is above each baseline, over all noise levels.
+
+    Returns:
+        One sentence per baseline that could be paired with the model, numbers in per cent.
+    """
+    told: dict[str, list[str]] = {}
+    for row in rows:
+        for name, change in row.over_baselines.items() if row.noise == "mean" else ():
+            if not math.isnan(change.mean):
+                interval = _interval(change.low, change.high, "+")
+                ends = "" if interval == _NOTHING else f" ({interval})"
+                told.setdefault(name, []).append(f"{row.task} {_percent(change.mean, '+')}{ends}")
+    return [f"Model minus {name}: {', '.join(parts)}" for name, parts in told.items()]
 
 
 def _labels(task: str, metric: str, count: int) -> list[str]:

@@ -78,6 +78,18 @@ def test_the_stated_share_of_refusals_comes_back_and_may_be_missing(tmp_path):
     assert math.isnan(Verdict.from_json(json.dumps(content)).production.refused_if_equal)
 
 
+def test_differences_to_the_baselines_come_back_and_may_be_missing():
+    over = {"rootsift": Change(0.1, 0.05, 0.15), "pixels": Change(0.3, math.nan, math.nan)}
+    row = TableRow("matching", "e", "ap", 0.5, 0.4, 0.6, 9, {"rootsift": 0.4}, over_baselines=over)
+    text = Verdict((PASSED,), (row,)).to_json()
+    (again,) = Verdict.from_json(text).table
+    assert again.over_baselines["rootsift"] == over["rootsift"]
+    assert math.isnan(again.over_baselines["pixels"].low)
+    content = json.loads(text)
+    del content["table"][0]["over_baselines"]  # as an earlier version wrote it
+    assert Verdict.from_json(json.dumps(content)).table[0].over_baselines == {}
+
+
 def test_a_verdict_that_was_tampered_with_is_not_believed(tmp_path):
     text = some_verdict(FAILED).to_json().replace('"blessed": false', '"blessed": true')
     with pytest.raises(ValueError, match="does not agree"):

@@ -112,7 +112,12 @@ def made_up_verdict(blessed: bool = True) -> verdict.Verdict:
         table=tuple(
             verdict.TableRow(
                 "matching", noise, "ap", value, value - 0.1, value + 0.1, 2,
-                {"rootsift": value - 0.05}, value + 0.012, change,
+                {"rootsift": value - 0.05, "rootsift-smoothed": value + 0.11},
+                value + 0.012, change,
+                {
+                    "rootsift": verdict.Change(0.05, 0.031, 0.069),
+                    "rootsift-smoothed": verdict.Change(-0.11, -0.131, -0.109),
+                },
             )
             for noise, value in (("e", 0.7), ("h", 0.6), ("t", 0.5), ("mean", 0.6))
         ),

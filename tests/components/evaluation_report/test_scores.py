@@ -16,17 +16,24 @@ def of(*rows):
 def test_the_table_by_hand(run):
     found = scores.section(run)
     assert found["compared"] and found["sources"] == "2 sources"
-    assert [look.label for look in found["legend"]] == ["this model", "production", "rootsift"]
+    assert [look.label for look in found["legend"]] == [
+        "this model", "production", "rootsift", "rootsift-smoothed",
+    ]  # fmt: skip
     (table,) = found["tables"]
     assert (table["task"], table["metric"]) == ("matching", "mAP")
     assert [row["noise"] for row in table["rows"]] == ["easy", "hard", "tough", "mean"]
     first = table["rows"][0]
     assert first["candidate"] == "70.0" and first["interval"] == "60.0 to 80.0"
-    assert first["others"] == ["71.2", "65.0"]
+    assert first["others"] == [
+        {"value": "71.2", "over": None},
+        {"value": "65.0", "over": {"mean": "+5.0", "interval": "+3.1 to +6.9", "worse": False}},
+        {"value": "81.0", "over": {"mean": "-11.0", "interval": "-13.1 to -10.9", "worse": True}},
+    ]
+    assert found["over"]
     assert first["change"] == {"mean": "-1.2", "interval": "-3.0 to +0.6", "worse": True}
     assert first["bar"] == pytest.approx([60, 20])
     assert dict(first["dots"]) == pytest.approx(
-        {"candidate": 70, "production": 71.2, "rootsift": 65}
+        {"candidate": 70, "production": 71.2, "rootsift": 65, "rootsift-smoothed": 81}
     )
 
 
@@ -35,7 +42,8 @@ def test_without_production_there_is_neither_column_nor_change():
     assert not found["compared"] and found["sources"] == ""
     (row,) = found["tables"][0]["rows"]
     assert row["change"] is None and row["bar"] is None and row["interval"] == ""
-    assert row["others"] == ["-"] and row["dots"] == [("candidate", 50.0)]
+    assert row["others"] == [{"value": "-", "over": None}] and not found["over"]
+    assert row["dots"] == [("candidate", 50.0)]
 
 
 def test_every_task_has_a_table_and_sources_may_differ():

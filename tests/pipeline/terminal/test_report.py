@@ -67,6 +67,22 @@ def test_the_title_says_over_how_many_sources_the_intervals_are():
     assert "; intervals over 3 to 5 sources" in shown(Report(Verdict((_PASSED,), (_ROW, few))))
 
 
+def test_the_differences_to_the_baselines_are_told_below_the_table():
+    over = {"rootsift": Change(0.11, 0.09, 0.13), "pixels": Change(-0.02, math.nan, math.nan)}
+    rows = [
+        dataclasses.replace(_ROW, task=task, noise=noise, over_baselines=over)
+        for task in ("matching", "retrieval")
+        for noise in ("e", "mean")
+    ]
+    lines = shown(Report(Verdict((_PASSED,), tuple(rows))), 100).splitlines()
+    assert (
+        "Model minus rootsift: matching +11.0 (+9.0 .. +13.0), retrieval +11.0 (+9.0 .. +13.0)"
+        in lines
+    )
+    assert "Model minus pixels: matching -2.0, retrieval -2.0" in lines
+    assert "Model minus" not in shown(Report(Verdict((_PASSED,), (_ROW,))))
+
+
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_a_row_of_the_table_is_one_line_on_any_usual_terminal(width):
     rows = [dataclasses.replace(_ROW, task=t) for t in ("verification", "matching", "retrieval")]
