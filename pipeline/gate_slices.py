@@ -14,11 +14,11 @@ from components.descriptor_evaluator.settings import (
     Floor,
     GuardedSlice,
 )
+from components.descriptor_evaluator.unit_rows import POOL, TIE_SAFE
 from trainer.errors import UserError
 from trainer.variants import TARGETS
 
 _KINDS = {"i": "illumination", "v": "viewpoint"}
-_POOL = "ap@"
 
 
 def check(evaluation: EvaluationSettings, kinds: Collection[str], points: int | None) -> None:
@@ -44,12 +44,12 @@ def check(evaluation: EvaluationSettings, kinds: Collection[str], points: int | 
     drawing = evaluation.drawing
     most = min(drawing.max_distractors, int(drawing.distractors_per_point * points))
     for place, floor in enumerate(evaluation.gate.floors):
-        metric = floor.metric or ""
-        if metric.startswith(_POOL) and int(metric.removeprefix(_POOL)) > TARGETS + most:
+        plain = (floor.metric or "").removesuffix(TIE_SAFE)
+        if plain.startswith(POOL) and int(plain.removeprefix(POOL)) > TARGETS + most:
             raise UserError(
-                f"evaluation.gate.floors.{place}.metric: asks for {metric}, but pools drawn from "
-                f"the {points} patch sequences held out at most have {TARGETS + most} patches, "
-                f"expected a smaller pool; lower it or hold out more data"
+                f"evaluation.gate.floors.{place}.metric: asks for {floor.metric}, but pools drawn "
+                f"from the {points} patch sequences held out at most have {TARGETS + most} "
+                f"patches, expected a smaller pool; lower it or hold out more data"
             )
 
 

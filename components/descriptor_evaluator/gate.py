@@ -83,7 +83,7 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
     """
     checks = [
         *completeness_checks(evidence, settings.metric, tasks),
-        *(floor_check(evidence.candidate, floor, settings.metric) for floor in settings.floors),
+        *(floor_check(evidence.candidate, floor, settings) for floor in settings.floors),
         *(baseline_checks(evidence, settings) if settings.baseline else ()),
         *production_checks(
             evidence.candidate, evidence.production, evidence.production_state, settings
@@ -127,9 +127,9 @@ def completeness_checks(evidence: Evidence, metric: str, tasks: Sequence[str]) -
     return checks
 
 
-def floor_check(candidate: UnitTable, floor: Floor, default_metric: str) -> Check:
-    """Checks an absolute threshold, on `default_metric` if the floor names none."""
-    metric = floor.metric or default_metric
+def floor_check(candidate: UnitTable, floor: Floor, settings: GateSettings) -> Check:
+    """Checks an absolute threshold, on the metric that the settings give it."""
+    metric = settings.metric_of(floor)
     part = Slice(floor.task, floor.noise or "", floor.kind or "")
     value = candidate.mean(part, metric)
     passed = value >= floor.at_least - ROUNDING

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.descriptor_evaluator import distances
-from components.descriptor_evaluator.average_precision import average_precision
-from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator.average_precision import Ties, average_precision
+from components.descriptor_evaluator.unit_rows import TIE_SAFE, UnitRow
 from trainer.variants import NOISES, TARGETS, variant_index
 
 TASK = "matching"
@@ -41,7 +41,7 @@ def match_sequence(descriptors: np.ndarray) -> Iterator[tuple[str, int, dict[str
         descriptors: float32 [16, N, D], variants in the order of `trainer.variants`.
 
     Yields:
-        (noise, target, metrics) with `ap`, `ap_tie_safe` and `success_rate`; the
+        (noise, target, metrics) with `ap` and `success_rate`, each also as tie-safe; the
         precisions are NaN when no distance is finite.
     """
     flat = descriptors.reshape(-1, descriptors.shape[-1])
@@ -82,17 +82,22 @@ def nearest_neighbours(reference: np.ndarray, target: np.ndarray) -> Neighbours:
 def score_neighbours(found: Neighbours) -> dict[str, float]:
     """Scores the matches of one image pair; the right match of row i is row i.
 
-    Tie-safe: a match counts as right only when no other row is as near, and right matches
-    rank behind wrong ones of the same distance.
+    Tie-safe: a match counts as right only when its distance is finite and no other row is as
+    near, and right matches rank behind wrong ones of the same distance.
     """
     right = found.index == np.arange(len(found.index))
-    metrics = {"success_rate": float(right.mean())}
-    sure = right & ~found.tied
-    for name, labels, ties in (("ap", right, "order"), ("ap_tie_safe", sure, "against")):
+    sure = right & ~found.tied & np.isfinite(found.distance)
+    kinds: tuple[tuple[str, np.ndarray, Ties], ...] = (
+        ("", right, "order"),
+        (TIE_SAFE, sure, "against"),
+    )
+    metrics = {}
+    for suffix, labels, ties in kinds:
+        precision = float("nan")
         if np.isfinite(found.distance).any():
-            metrics[name] = average_precision(-found.distance, labels, len(right), ties)  # type: ignore[arg-type]
-        else:
-            metrics[name] = float("nan")
+            precision = average_precision(-found.distance, labels, len(right), ties)
+        metrics[f"ap{suffix}"] = precision
+        metrics[f"success_rate{suffix}"] = float(labels.mean())
     return metrics
 
 

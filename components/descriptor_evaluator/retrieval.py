@@ -21,7 +21,7 @@ import numpy as np
 from components.descriptor_evaluator import distances
 from components.descriptor_evaluator.average_precision import average_precision_of_ranks
 from components.descriptor_evaluator.tasks import Tasks
-from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator.unit_rows import POOL, TIE_SAFE, UnitRow
 from trainer import progress
 from trainer.variants import NOISES, TARGETS
 
@@ -272,16 +272,17 @@ def _group_numbers(tasks: Tasks) -> np.ndarray:
 
 def _rows(tasks: Tasks, places: np.ndarray, found: RetrievalScores) -> list[UnitRow]:
     assert tasks.queries is not None
-    means, safe = found.reference.mean(axis=-1).tolist(), found.tie_safe.mean(axis=-1).tolist()
-    values = found.reference.tolist()
-    names = [f"ap@{size}" for size in tasks.pool_sizes]
+    # [Q, 3, 2 (1 + K)]: the mean over pool sizes and each of them, both ways.
+    both = [[part.mean(axis=-1, keepdims=True), part] for part in (found.reference, found.tie_safe)]
+    values = np.concatenate(both[0] + both[1], axis=-1).tolist()
+    names = ["ap", *(f"{POOL}{size}" for size in tasks.pool_sizes)]
+    names += [f"{name}{TIE_SAFE}" for name in names]
     rows = []
     for row, place in enumerate(places):
         number = int(tasks.queries.sequence[place])
         name, source, kind = tasks.names[number], tasks.sources[number], tasks.kinds[number]
         unit = str(int(tasks.queries.index[place]))
         for level, noise in enumerate(NOISES):
-            metrics = {"ap": means[row][level], "ap_tie_safe": safe[row][level]}
-            metrics |= dict(zip(names, values[row][level], strict=True))
+            metrics = dict(zip(names, values[row][level], strict=True))
             rows.append(UnitRow(TASK, noise, kind, name, source, unit, metrics))
     return rows

@@ -17,7 +17,7 @@ from typing import Any
 
 from components.descriptor_evaluator.unit_rows import UnitRow
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from components.descriptor_evaluator.degeneracy import DegeneracySettings
 from components.descriptor_evaluator.tasks import POOL_SIZES, TaskSettings
+from components.descriptor_evaluator.unit_rows import TIE_SAFE
 from trainer.settings import Settings
 
 TaskName = Literal["verification", "matching", "retrieval"]
@@ -29,8 +30,8 @@ MAIN_METRIC = "ap"
 ROUNDING = 1e-12  # two means that should be exactly a threshold apart are not, in float64
 _METRICS = {
     "verification": r"(ap|auc)(_tie_safe)?",
-    "matching": r"ap(_tie_safe)?|success_rate",
-    "retrieval": rf"ap(_tie_safe)?|ap@({'|'.join(map(str, POOL_SIZES))})",
+    "matching": r"(ap|success_rate)(_tie_safe)?",
+    "retrieval": rf"ap(@({'|'.join(map(str, POOL_SIZES))}))?(_tie_safe)?",
 }
 _ROLES = ("candidate", "production")
 _NO_KIND = "verification pairs cross sequences and have no kind"
@@ -42,7 +43,8 @@ class Floor(Settings):
     Attributes:
         task: Task whose rows are averaged.
         metric: A metric of the task's unit rows, e.g. `success_rate` (matching), `auc`
-            (verification), `ap@100` (retrieval); without it, the gate's own `metric`.
+            (verification), `ap@100` (retrieval); without it, the gate's own `metric`. Where
+            that is tie-safe, the tie-safe value of the one named here is taken.
         noise: Only this noise level; without it, all three.
         kind: Only `i_` or only `v_` sequences; without it, both.
         at_least: Smallest mean that passes.
@@ -187,7 +189,8 @@ class GateSettings(Settings):
         production: Comparison with the model in production.
         degeneracy: When descriptors count as collapsed.
         metric: Average precision that is compared: `ap_tie_safe` counts ties against the
-            model, so that equal descriptors gain nothing; `ap` is the reference's.
+            model, so that equal descriptors gain nothing, here and in every metric that a
+            floor names; `ap` is the reference's.
         resamples: Bootstrap resamples of the intervals.
         seed: Seed of the resampling.
     """
@@ -199,6 +202,18 @@ class GateSettings(Settings):
     metric: Literal["ap", "ap_tie_safe"] = "ap_tie_safe"
     resamples: Annotated[int, Field(ge=200, le=100_000)] = 4000
     seed: Annotated[int, Field(ge=0)] = 0
+
+    def metric_of(self, floor: Floor) -> str:
+        """Returns the metric of unit rows that a floor looks at.
+
+        Example:
+            >>> floor = Floor(task="retrieval", metric="ap@100", at_least=0.3)
+            >>> GateSettings().metric_of(floor)
+            'ap@100_tie_safe'
+        """
+        if floor.metric is None or not self.metric.endswith(TIE_SAFE):
+            return floor.metric or self.metric
+        return f"{floor.metric.removesuffix(TIE_SAFE)}{TIE_SAFE}"
 
     @model_validator(mode="after")
     def _can_refuse(self) -> GateSettings:

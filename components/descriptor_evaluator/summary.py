@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator.unit_rows import POOL, TIE_SAFE, UnitRow
 from trainer.variants import KINDS, NOISES
 
 PAIR_SETS = ("inter", "intra")
-TIE_SAFE = "_tie_safe"  # ends the names of such metrics
 
 Value = float | None  # None where there is nothing to average, or NaN within
 
@@ -33,9 +32,11 @@ def summarise(rows: Iterable[UnitRow]) -> dict[str, Any]:
         `{"verification": {"balanced": {"inter": {"e", "h", "t"}, "intra": {...}},
         "imbalanced": {...}, "mean", "tie_safe": {"balanced", "imbalanced", "mean"}},
         "matching": {"e", "h", "t", "mean", "success_rate": {"e", "h", "t", "mean"},
-        "by_kind": {"i": {"e", "h", "t", "mean"}, ...}, "tie_safe": {"e", "h", "t", "mean"}},
-        "retrieval": {"e": {"100": ..., ...}, "h", "t", "mean", "by_noise": {"e", "h", "t",
-        "mean"}, "by_kind", "tie_safe"}}` with only the tasks and kinds that have rows.
+        "by_kind": {"i": {"e", "h", "t", "mean"}, ...}, "tie_safe": {"e", "h", "t", "mean",
+        "success_rate", "by_kind"}}, "retrieval": {"e": {"100": ..., ...}, "h", "t", "mean",
+        "by_noise": {"e", "h", "t", "mean"}, "by_kind", "tie_safe": {"e", "h", "t", "mean",
+        "by_pool": {"e": {"100": ..., ...}, "h", "t"}, "by_kind"}}}` with only the tasks and
+        kinds that have rows.
         Fractions; None in the place of NaN and of an absent pair set.
     """
     by_task: dict[str, list[UnitRow]] = {}
@@ -73,35 +74,48 @@ def _verification(rows: Sequence[UnitRow]) -> dict[str, Any]:
 
 
 def _matching(rows: Sequence[UnitRow]) -> dict[str, Any]:
-    return _by_noise(rows, "ap") | {
-        "success_rate": _by_noise(rows, "success_rate"),
-        "by_kind": _by_kind(rows),
-        "tie_safe": _by_noise(rows, f"ap{TIE_SAFE}"),
-    }
+    def part(suffix: str) -> dict[str, Any]:
+        return _by_noise(rows, f"ap{suffix}") | {
+            "success_rate": _by_noise(rows, f"success_rate{suffix}"),
+            "by_kind": _by_kind(rows, f"ap{suffix}"),
+        }
+
+    return part("") | {"tie_safe": part(TIE_SAFE)}
 
 
 def _retrieval(rows: Sequence[UnitRow]) -> dict[str, Any]:
-    sizes = [name for name in rows[0].metrics if name.startswith("ap@")]
-    result: dict[str, Any] = {}
-    for noise in NOISES:
-        chosen = [row for row in rows if row.noise == noise]
-        table = np.array([[row.metrics[size] for size in sizes] for row in chosen])
-        means = table.mean(axis=0) if len(chosen) else np.full(len(sizes), np.nan)
-        result[noise] = {
-            size.removeprefix("ap@"): _number(value)
-            for size, value in zip(sizes, means, strict=True)
-        }
-    result["mean"] = _mean(value for noise in NOISES for value in result[noise].values())
-    return result | {
+    by_pool = _by_pool(rows, "")
+    safe = _by_noise(rows, f"ap{TIE_SAFE}") | {
+        "by_pool": _by_pool(rows, TIE_SAFE),
+        "by_kind": _by_kind(rows, f"ap{TIE_SAFE}"),
+    }
+    return by_pool | {
+        "mean": _mean(value for noise in NOISES for value in by_pool[noise].values()),
         "by_noise": _by_noise(rows, "ap"),
-        "by_kind": _by_kind(rows),
-        "tie_safe": _by_noise(rows, f"ap{TIE_SAFE}"),
+        "by_kind": _by_kind(rows, "ap"),
+        "tie_safe": safe,
     }
 
 
-def _by_kind(rows: Sequence[UnitRow]) -> dict[str, dict[str, Value]]:
+def _by_pool(rows: Sequence[UnitRow], suffix: str) -> dict[str, dict[str, Value]]:
+    """Returns means per noise level and pool size, of metrics that end in `suffix`."""
+    sizes = [
+        name.removeprefix(POOL)
+        for name in rows[0].metrics
+        if name.startswith(POOL) and not name.endswith(TIE_SAFE)
+    ]
+    result: dict[str, dict[str, Value]] = {}
+    for noise in NOISES:
+        chosen = [row.metrics for row in rows if row.noise == noise]
+        table = np.array([[metrics[f"{POOL}{k}{suffix}"] for k in sizes] for metrics in chosen])
+        means = table.mean(axis=0) if len(chosen) else np.full(len(sizes), np.nan)
+        result[noise] = {k: _number(value) for k, value in zip(sizes, means, strict=True)}
+    return result
+
+
+def _by_kind(rows: Sequence[UnitRow], metric: str) -> dict[str, dict[str, Value]]:
     kinds = {kind: [row for row in rows if row.kind == kind] for kind in KINDS}
-    return {kind: _by_noise(chosen, "ap") for kind, chosen in kinds.items() if chosen}
+    return {kind: _by_noise(chosen, metric) for kind, chosen in kinds.items() if chosen}
 
 
 def _by_noise(rows: Sequence[UnitRow], metric: str, mean: bool = True) -> dict[str, Value]:

@@ -53,7 +53,7 @@ def metrics_used(settings: GateSettings) -> dict[str, tuple[str, ...]]:
     """Returns the metrics that TFMA is to slice, by task: the gate's and the reference's."""
     names: dict[str, set[str]] = {task: {MAIN_METRIC, settings.metric} for task in TASK_NAMES}
     for floor in settings.floors:
-        names[floor.task].add(floor.metric or settings.metric)
+        names[floor.task].add(settings.metric_of(floor))
     return {task: tuple(sorted(metrics)) for task, metrics in names.items()}
 
 
@@ -91,7 +91,7 @@ def eval_config(
             candidate,
             floor.at_least,
             task=floor.task,
-            metric=floor.metric or settings.metric,
+            metric=settings.metric_of(floor),
             noise=floor.noise,
             kind=floor.kind,
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+POOL = "ap@"  # starts the names of retrieval's metrics per pool size
+TIE_SAFE = "_tie_safe"  # ends the names of metrics that count ties against the descriptors
+
 
 @dataclass(frozen=True)
 class UnitRow:
@@ -19,10 +22,10 @@ class UnitRow:
         source: Photograph or scene of the sequence; empty for verification.
         unit: Name of the unit: the target image `1`..`5`, the query's index within its
             sequence, or the pair set `inter` or `intra`.
-        metrics: Values by name, as fractions. Every task has `ap` and `ap_tie_safe` (ties
-            counted against the descriptors); matching adds `success_rate`, retrieval
-            `ap@100` and so on per pool size, verification `auc` and `auc_tie_safe`.
-            NaN stands where the reference evaluator finds nothing to score.
+        metrics: Values by name, as fractions. Every task has `ap`; matching adds
+            `success_rate`, retrieval `ap@100` and so on per pool size, verification `auc`.
+            Beside each stands its tie-safe value, e.g. `ap_tie_safe` (ties counted against
+            the descriptors). NaN stands where the reference evaluator finds nothing to score.
         without: Verification only: `ap` without the pairs of a source, by source. The other
             tasks' rows belong to one source each.
     """

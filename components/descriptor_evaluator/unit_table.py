@@ -10,7 +10,7 @@ import numpy as np
 from components.descriptor_evaluator.intervals import SourceTotals, source_totals
 from components.descriptor_evaluator.left_out_sources import influence_values
 from components.descriptor_evaluator.settings import MAIN_METRIC
-from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator.unit_rows import TIE_SAFE, UnitRow
 from components.descriptor_evaluator.verdict import Slice
 
 _KEY = ("task", "noise", "kind", "sequence", "source", "unit")
@@ -87,7 +87,7 @@ class UnitTable:
         rows = [self._rows[place] for place in places]
         names = sorted(rows[0].without)
         # Verification ranks ties against the descriptors anyway, so `ap` is tie-safe.
-        known = metric.removesuffix("_tie_safe") == MAIN_METRIC
+        known = metric.removesuffix(TIE_SAFE) == MAIN_METRIC
         if not known or any(sorted(row.without) != names for row in rows):
             return source_totals([], [])
         whole = float(np.mean([row.metrics.get(metric, np.nan) for row in rows]))

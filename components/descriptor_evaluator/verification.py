@@ -25,7 +25,7 @@ from components.descriptor_evaluator.average_precision import (
 )
 from components.descriptor_evaluator.left_out_sources import precision_without_each
 from components.descriptor_evaluator.tasks import Pairs, Tasks
-from components.descriptor_evaluator.unit_rows import UnitRow
+from components.descriptor_evaluator.unit_rows import TIE_SAFE, UnitRow
 from trainer import progress
 from trainer.variants import NOISES, TARGETS
 
@@ -92,7 +92,7 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
         metrics["ap"] = float(
             average_precision_of_ranks(before[:fifth], retrieved[:fifth], max(fifth, 1))
         )
-    return metrics | {f"{name}_tie_safe": value for name, value in metrics.items()}
+    return metrics | {f"{name}{TIE_SAFE}": value for name, value in metrics.items()}
 
 
 def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:

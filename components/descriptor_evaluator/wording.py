@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.descriptor_evaluator.unit_rows import POOL, TIE_SAFE
 from components.descriptor_evaluator.verdict import Slice
 from trainer.variants import NOISE_NAMES
 
@@ -10,9 +11,9 @@ _KIND_NAMES = {"i": "illumination", "v": "viewpoint"}
 
 def name_slice(part: Slice, metric: str) -> str:
     """Names a metric on a slice, e.g. `matching mAP (tough, viewpoint)`."""
-    plain = metric.removesuffix("_tie_safe")
-    if metric.startswith("ap@"):
-        name = f"mAP at pool size {metric[3:]}"
+    plain = metric.removesuffix(TIE_SAFE)
+    if plain.startswith(POOL):
+        name = f"mAP at pool size {plain.removeprefix(POOL)}"
     else:
         name = {"ap": "mAP", "auc": "ROC AUC", "success_rate": "success rate"}.get(plain, metric)
     levels = NOISE_NAMES[part.noise] if part.noise else "mean of the noise levels"

@@ -25,9 +25,10 @@ def test_a_threshold_on_a_kind_that_is_not_held_out_is_refused_with_its_key(gate
     gate_slices.check(settings(**gate), {"i", "v"}, None)
 
 
-def test_a_pool_larger_than_any_that_can_be_drawn_is_refused():
-    asked = settings(floors=[{"task": "retrieval", "metric": "ap@500", "at_least": 0.1}])
-    with pytest.raises(UserError, match=r"floors\.0\.metric: asks for ap@500.* have 485 patches"):
+@pytest.mark.parametrize("metric", ["ap@500", "ap@500_tie_safe"])
+def test_a_pool_larger_than_any_that_can_be_drawn_is_refused(metric):
+    asked = settings(floors=[{"task": "retrieval", "metric": metric, "at_least": 0.1}])
+    with pytest.raises(UserError, match=rf"floors\.0\.metric: asks for {metric}.* have 485 patch"):
         gate_slices.check(asked, {"i"}, 1200)  # 0.4 distractors of each point
     gate_slices.check(asked, {"i"}, 1240)
     gate_slices.check(asked, {"i"}, None)

@@ -56,7 +56,7 @@ def roc_area(scores, labels):
 
 
 def matching(descriptors):
-    """{(noise, target): (ap, tie-safe ap, success rate)} of descriptors [16, N, D]."""
+    """{(noise, target): (ap, success rate, both tie-safe)} of descriptors [16, N, D]."""
     result = {}
     count = descriptors.shape[1]
     for noise in NOISES:
@@ -68,15 +68,15 @@ def matching(descriptors):
                 scores.append(-matrix[row][nearest])
                 labels.append(int(nearest == row))
                 ties = sum(value == matrix[row][nearest] for value in matrix[row])
-                sure.append(int(nearest == row and ties == 1))
+                found = math.isfinite(matrix[row][nearest])
+                sure.append(int(nearest == row and ties == 1 and found))
             try:
-                result[noise, target] = (
-                    average_precision(scores, labels, count),
-                    average_precision(scores, sure, count, pessimistic=True),
-                    sum(labels) / count,
-                )
+                precision = average_precision(scores, labels, count)
+                safe = average_precision(scores, sure, count, pessimistic=True)
             except ValueError:
-                result[noise, target] = (math.nan, math.nan, sum(labels) / count)
+                precision = safe = math.nan
+            rates = sum(labels) / count, sum(sure) / count
+            result[noise, target] = (precision, rates[0], safe, rates[1])
     return result
 
 

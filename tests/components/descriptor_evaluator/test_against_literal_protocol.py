@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 NAMES = ("i_one", "v_one", "v_three", "v_two")
 GROUPS = {"i_one": "one", "v_one": "one", "v_three": "three", "v_two": "two"}
+MATCHING = ("ap", "success_rate", "ap_tie_safe", "success_rate_tie_safe")
 FLAVOURS = (
     "random", "good", "integers", "binary", "clustered", "near_collapse", "collapse", "tiny",
     "offset", "nan", "infinite", "all_nan", "duplicates", "huge", "denormal", "zeros",
@@ -90,7 +91,7 @@ def test_matching_equals_the_literal_protocol(flavour, seed, dimension):
     for descriptors in collection(flavour, seed, dimension).values():
         expected = literal.matching(descriptors)
         for noise, target, metrics in matching.match_sequence(descriptors):
-            found = [metrics[name] for name in ("ap", "ap_tie_safe", "success_rate")]
+            found = [metrics[name] for name in MATCHING]
             np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
 
 
@@ -126,8 +127,8 @@ def test_retrieval_equals_the_literal_protocol(flavour, seed, dimension, officia
         for noise in "eht":
             metrics = rows[name, str(index), noise].metrics
             wanted = [expected[number, noise, size] for size in sizes]
-            found = [metrics[f"ap@{size}"] for size in sizes]
-            np.testing.assert_allclose(found, [pair[0] for pair in wanted], atol=1e-9, rtol=0)
+            found = [(metrics[f"ap@{size}"], metrics[f"ap@{size}_tie_safe"]) for size in sizes]
+            np.testing.assert_allclose(found, wanted, atol=1e-9, rtol=0)
             means = np.mean(np.array(wanted), axis=0)
             found = [metrics["ap"], metrics["ap_tie_safe"]]
             np.testing.assert_allclose(found, means, atol=1e-9, rtol=0)
@@ -169,27 +170,32 @@ def test_all_averages_equal_the_literal_protocol(flavour, seed, dimension, offic
         for name in NAMES
         for (noise, _), scores in literal.matching(values[name]).items()
     ]
-    flat, apart = literal.both_averages([(name, noise, s[0]) for name, noise, s in pairs])
-    assert_same(found["matching"], flat)
-    assert_same(found["matching"]["by_kind"], apart)
-    safe, _ = literal.both_averages([(name, noise, s[1]) for name, noise, s in pairs])
-    assert_same(found["matching"]["tie_safe"], safe)
-    rate, _ = literal.both_averages([(name, noise, s[2]) for name, noise, s in pairs])
-    assert_same(found["matching"]["success_rate"], rate)
+    for part, place in ((found["matching"], 0), (found["matching"]["tie_safe"], 2)):
+        flat, apart = literal.both_averages([(name, noise, s[place]) for name, noise, s in pairs])
+        assert_same(part, flat)
+        assert_same(part["by_kind"], apart)
+        rate, _ = literal.both_averages([(name, noise, s[place + 1]) for name, noise, s in pairs])
+        assert_same(part["success_rate"], rate)
     if tasks.queries is None:
         return
     queries, scores = literal_retrieval(values, tasks)
-    for place, (key, averages) in enumerate((("by_noise", 0), ("tie_safe", 0), ("by_kind", 1))):
+    result = found["retrieval"]
+    safe = result["tie_safe"]
+    assert_same(result, {"mean": literal.mean(pair[0] for pair in scores.values())})
+    for place, means, by_pool, by_kind in (
+        (0, result["by_noise"], result, result["by_kind"]),
+        (1, safe, safe["by_pool"], safe["by_kind"]),
+    ):
         named = [
-            (queries[number][0], noise, pair[place % 2])
-            for (number, noise, _), pair in scores.items()
+            (queries[number][0], noise, pair[place]) for (number, noise, _), pair in scores.items()
         ]
-        assert_same(found["retrieval"][key], literal.both_averages(named)[averages])
-    for size in tasks.pool_sizes:
-        part = [(noise, pair[0]) for (_, noise, k), pair in scores.items() if k == size]
-        by_size = {noise: found["retrieval"][noise][str(size)] for noise in "eht"}
-        assert_same(by_size, {noise: literal.by_noise(part)[noise] for noise in "eht"})
-    assert_same(found["retrieval"], {"mean": literal.mean(p[0] for p in scores.values())})
+        flat, apart = literal.both_averages(named)
+        assert_same(means, flat)
+        assert_same(by_kind, apart)
+        for size in tasks.pool_sizes:
+            part = [(noise, pair[place]) for (_, noise, k), pair in scores.items() if k == size]
+            by_size = {noise: by_pool[noise][str(size)] for noise in "eht"}
+            assert_same(by_size, {noise: literal.by_noise(part)[noise] for noise in "eht"})
 
 
 def assert_same(found, expected):
@@ -239,7 +245,7 @@ def test_few_near_ties_among_many_clear_matches(seed):
     values = twins(seed)
     expected = literal.matching(values)
     for noise, target, metrics in matching.match_sequence(values):
-        found = [metrics[name] for name in ("ap", "ap_tie_safe", "success_rate")]
+        found = [metrics[name] for name in MATCHING]
         np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
 
 

@@ -44,6 +44,7 @@ def test_the_first_of_equal_neighbours_is_taken():
     # Stable order: the right match (row 0) stands first among equal distances.
     assert metrics["ap"] == pytest.approx(0.5, **EXACT)
     assert metrics["ap_tie_safe"] == 0.0
+    assert metrics["success_rate_tie_safe"] == 0.0
 
 
 def test_a_nan_in_the_target_is_everybodys_neighbour():
@@ -51,6 +52,7 @@ def test_a_nan_in_the_target_is_everybodys_neighbour():
     values[3, 1] = np.nan  # e3
     found = {(noise, target): metrics for noise, target, metrics in matching.match_sequence(values)}
     assert found["e", 3]["success_rate"] == pytest.approx(1 / 3)
+    assert found["e", 3]["success_rate_tie_safe"] == 0.0  # it is nobody's near one
     assert np.isnan(found["e", 3]["ap"])
     assert found["e", 2]["ap"] == 1.0
 
@@ -119,6 +121,7 @@ def test_own_group_is_left_out_of_the_pool():
     values = {"i_a": same_everywhere(0.0), "v_a": same_everywhere(0.0), "v_b": same_everywhere(5.0)}
     values["i_a"][1:] = 1.0
     rows = retrieval.score(values, tasks)
+    assert set(rows[0].metrics) == {"ap", "ap@7", "ap_tie_safe", "ap@7_tie_safe"}
     assert [row.metrics["ap"] for row in rows] == [1.0, 1.0, 1.0]
     assert {(row.sequence, row.source, row.kind, row.unit) for row in rows} == {
         ("i_a", "a", "i", "0")

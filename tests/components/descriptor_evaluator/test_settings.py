@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from components.descriptor_evaluator.settings import EvaluationSettings, GateSettings
+from components.descriptor_evaluator.settings import EvaluationSettings, Floor, GateSettings
 
 
 def refused(match, **changes):
@@ -94,8 +94,25 @@ def test_known_metrics_are_accepted():
         ("retrieval", "ap@100"),
         ("verification", "auc"),
         ("retrieval", "ap_tie_safe"),
+        ("retrieval", "ap@20000_tie_safe"),
+        ("matching", "success_rate_tie_safe"),
     ]:
         GateSettings.model_validate({"floors": [{"task": task, "metric": metric, "at_least": 0.1}]})
+
+
+@pytest.mark.parametrize(
+    ("named", "of_tie_safe", "of_reference"),
+    [
+        (None, "ap_tie_safe", "ap"),
+        ("ap@100", "ap@100_tie_safe", "ap@100"),
+        ("ap@100_tie_safe", "ap@100_tie_safe", "ap@100_tie_safe"),
+        ("ap", "ap_tie_safe", "ap"),
+    ],
+)
+def test_floors_count_ties_against_the_model_when_the_gate_does(named, of_tie_safe, of_reference):
+    floor = Floor(task="retrieval", metric=named, at_least=0.1)
+    assert GateSettings().metric_of(floor) == of_tie_safe
+    assert GateSettings(metric="ap").metric_of(floor) == of_reference
 
 
 def test_a_gate_on_a_task_that_is_not_scored_is_refused():

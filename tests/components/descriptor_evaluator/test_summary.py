@@ -9,7 +9,8 @@ from components.descriptor_evaluator.unit_rows import UnitRow
 
 
 def matching_row(noise, kind, target, precision, rate=0.5):
-    metrics = {"ap": precision, "ap_tie_safe": 0.0, "success_rate": rate}
+    metrics = {"ap": precision, "success_rate": rate}
+    metrics |= {"ap_tie_safe": precision / 2, "success_rate_tie_safe": rate / 2}
     return UnitRow("matching", noise, kind, f"{kind}_x", "x", str(target), metrics)
 
 
@@ -32,7 +33,10 @@ def test_matching_is_a_flat_mean_over_pairs_and_by_kind():
     assert found["by_kind"]["v"]["mean"] == pytest.approx(0.2)
     assert set(found["by_kind"]) == {"i", "v"}
     assert found["success_rate"] == pytest.approx({"e": 0.5, "h": 0.5, "t": 0.5, "mean": 0.5})
-    assert found["tie_safe"] == dict.fromkeys(("e", "h", "t", "mean"), 0.0)
+    safe = found["tie_safe"]
+    assert safe["mean"] == pytest.approx(found["mean"] / 2)
+    assert safe["by_kind"]["i"]["e"] == pytest.approx(0.4)
+    assert safe["success_rate"] == pytest.approx(dict.fromkeys(("e", "h", "t", "mean"), 0.25))
     assert set(found) == {"e", "h", "t", "mean", "success_rate", "by_kind", "tie_safe"}
 
 
@@ -73,7 +77,10 @@ def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
     rows = [
         UnitRow(
             "retrieval", noise, "v", "v_x", "x", unit,
-            {"ap": 0.75 * value, "ap_tie_safe": 0.1, "ap@100": value, "ap@500": value / 2},
+            {
+                "ap": 0.75 * value, "ap@100": value, "ap@500": value / 2,
+                "ap_tie_safe": 0.1, "ap@100_tie_safe": value / 4, "ap@500_tie_safe": 0.0,
+            },
         )
         for noise, base in (("e", 0.8), ("h", 0.6), ("t", 0.4))
         for unit, value in (("1", base), ("2", base - 0.2))
@@ -84,7 +91,10 @@ def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
     by_noise = {"e": 0.525, "h": 0.375, "t": 0.225, "mean": found["mean"]}
     assert found["by_noise"] == pytest.approx(by_noise)
     assert found["by_kind"] == {"v": pytest.approx(by_noise)}
-    assert found["tie_safe"] == pytest.approx(dict.fromkeys(by_noise, 0.1))
+    safe = found["tie_safe"]
+    assert safe["h"] == pytest.approx(0.1) and safe["mean"] == pytest.approx(0.1)
+    assert safe["by_pool"]["e"] == pytest.approx({"100": 0.175, "500": 0.0})
+    assert safe["by_kind"] == {"v": pytest.approx(dict.fromkeys(by_noise, 0.1))}
     assert set(found) == {"e", "h", "t", "mean", "by_noise", "by_kind", "tie_safe"}
 
 

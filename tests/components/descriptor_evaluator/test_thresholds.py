@@ -75,7 +75,7 @@ def test_floors_baselines_and_change_thresholds_all_refuse_and_are_named(validat
     assert not answer.ok
     found = {(failure.rule, failure.slice, failure.metric) for failure in answer.failures}
     assert found == {
-        ("floor", Slice("retrieval"), "ap@100"),
+        ("floor", Slice("retrieval"), "ap@100_tie_safe"),
         *(
             ("baseline", Slice(task, noise), "ap_tie_safe")
             for task in ("matching", "retrieval")
@@ -85,7 +85,7 @@ def test_floors_baselines_and_change_thresholds_all_refuse_and_are_named(validat
     }
     words = {failure.words for failure in answer.failures}
     assert words >= {
-        "candidate on retrieval, ap@100 is 0.9000, asked at least 0.9500",
+        "candidate on retrieval, ap@100_tie_safe is 0.9000, asked at least 0.9500",
         "candidate on matching, ap_tie_safe is -0.0200, asked change at least -0.0100",
         "over_rootsift-smoothed on matching, ap_tie_safe, e is -0.1000, asked at least -0.0100",
         "over_rootsift on retrieval, ap_tie_safe is -0.1000, asked at least -0.0000",

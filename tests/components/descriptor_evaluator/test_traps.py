@@ -42,7 +42,14 @@ def test_identical_descriptors(tasks):
     assert found["matching"]["mean"] == pytest.approx(1 / COUNT, abs=1e-12)
     assert found["verification"]["balanced"]["inter"]["e"] == 0.0
     assert mean_of(values, tasks, "retrieval", "ap_tie_safe") < 0.06
+    size = tasks.pool_sizes[-1]
+    assert mean_of(values, tasks, "retrieval", f"ap@{size}") == pytest.approx(1.0, abs=1e-12)
+    assert mean_of(values, tasks, "retrieval", f"ap@{size}_tie_safe") < 0.06
     assert mean_of(values, tasks, "matching", "ap_tie_safe") == 0.0
+    assert mean_of(values, tasks, "matching", "success_rate") == pytest.approx(1 / COUNT)
+    assert mean_of(values, tasks, "matching", "success_rate_tie_safe") == 0.0
+    for task in ("matching", "retrieval"):
+        assert found[task]["tie_safe"]["by_kind"]["v"]["mean"] < 0.06
     assert degeneracy.problems(degeneracy.measure(values), degeneracy.DegeneracySettings())
 
 

@@ -1,14 +1,20 @@
-"""Unit rows made up for the tests of the gate."""
+"""Unit rows made up for the tests of the gate, and what it is asked about them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from components.descriptor_evaluator.gate import Evidence
+from components.descriptor_evaluator.settings import GateSettings
 from components.descriptor_evaluator.unit_rows import UnitRow
 from components.descriptor_evaluator.unit_table import UnitTable
+from components.descriptor_evaluator.verdict import Check, Production, Verdict
 from trainer.variants import NOISES
 
 Score = Callable[[str, str, str, int], float]
+TASKS = ("verification", "matching", "retrieval")
+COMPARED = Production("compared", "abc")
 
 
 def matching_rows(score: Score, sources: int = 12, targets: int = 2) -> list[UnitRow]:
@@ -21,7 +27,7 @@ def matching_rows(score: Score, sources: int = 12, targets: int = 2) -> list[Uni
             f"{kind}_{source:02d}",
             f"photo{source:02d}",
             str(target),
-            _metrics(score("matching", noise, kind, source)) | {"success_rate": 0.5},
+            _metrics(score("matching", noise, kind, source), success_rate=0.5),
         )
         for source in range(sources)
         for kind in "iv"
@@ -40,7 +46,7 @@ def retrieval_rows(score: Score, sources: int = 12, queries: int = 3) -> list[Un
             f"{kind}_{source:02d}",
             f"photo{source:02d}",
             str(query),
-            _metrics(score("retrieval", noise, kind, source)) | {"ap@100": 0.9},
+            _metrics(score("retrieval", noise, kind, source), **{"ap@100": 0.9}),
         )
         for source in range(sources)
         for kind in "iv"
@@ -56,7 +62,7 @@ def verification_rows(score: Score, sources: int = 12) -> list[UnitRow]:
         values = np.array([score("verification", noise, "", source) for source in range(sources)])
         without = (values.sum() - values) / max(sources - 1, 1)
         names = [f"photo{source:02d}" for source in range(sources)]
-        metrics = _metrics(float(values.mean())) | {"auc": 0.9, "auc_tie_safe": 0.9}
+        metrics = _metrics(float(values.mean()), auc=0.9)
         rows += [
             UnitRow(
                 "verification",
@@ -96,5 +102,36 @@ def level(base: float, spread: float = 0.05, seed: int = 0, wobble: float = 0.0)
     )
 
 
-def _metrics(value: float) -> dict[str, float]:
-    return {"ap": value, "ap_tie_safe": value}
+def gate(**changes: Any) -> GateSettings:
+    """Settings with one floor."""
+    base: dict[str, Any] = {"floors": [{"task": "matching", "at_least": 0.3}], "resamples": 400}
+    return GateSettings.model_validate(base | changes)
+
+
+def evidence(
+    candidate: Score | float,
+    production: Score | float | None = None,
+    sources: int = 12,
+    **changes: Any,
+) -> Evidence:
+    """A candidate beside baselines of 0.40 and 0.45, and a model in production if given."""
+    values: dict[str, Any] = {
+        "candidate": table(candidate, sources),
+        "baselines": {
+            "rootsift": table(level(0.40), sources),
+            "rootsift-smoothed": table(level(0.45), sources),
+        },
+    }
+    if production is not None:
+        values |= {"production": table(production, sources), "production_state": COMPARED}
+    return Evidence(**values | changes)
+
+
+def failed(verdict: Verdict, name: str) -> list[Check]:
+    """The checks of a name that did not pass."""
+    return [check for check in verdict.checks if check.name == name and not check.passed]
+
+
+def _metrics(value: float, **others: float) -> dict[str, float]:
+    metrics = {"ap": value, **others}
+    return metrics | {f"{name}_tie_safe": found for name, found in metrics.items()}
