@@ -13,6 +13,7 @@ from tfx.proto import transform_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.descriptor_evaluator.component import DescriptorEvaluator
+from components.descriptor_evaluator.evaluate import code_fingerprint
 from components.descriptor_trainer.component import DescriptorTrainer
 from components.evaluation_report.component import EvaluationReport, templates_fingerprint
 from components.example_gen.component import PatchExampleGen
@@ -145,13 +146,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         cache_dir=places.cache,
         tasks_fingerprint=places.tasks_fingerprint,
         destination_state=places.destination_state,
-        code_fingerprint=fingerprint(
-            "components.descriptor_evaluator",
-            "components.pusher.push_log",
-            "trainer.byte_codes",
-            "trainer.export",
-            *_RECORDS,
-        ),
+        code_fingerprint=code_fingerprint(),
     )
     report = EvaluationReport(
         evaluation=evaluator.outputs["evaluation"],

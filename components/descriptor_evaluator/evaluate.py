@@ -27,9 +27,19 @@ from components.descriptor_evaluator.tasks import TASK_NAMES, SequenceInfo, Task
 from components.descriptor_evaluator.unit_rows import UnitRow
 from components.example_gen import files
 from trainer import progress
+from trainer.code_fingerprint import fingerprint
 from trainer.errors import UserError
 from trainer.variants import VARIANTS
 
+_CODE = (
+    "components.descriptor_evaluator",
+    "components.pusher.push_log",
+    "trainer.byte_codes",
+    "trainer.export",
+    "trainer.records",
+    "trainer.manifest",
+    "trainer.variants",
+)
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "tensorflow")
 
 
@@ -213,6 +223,9 @@ def evaluate_release(
             "scored": scored,
             "degeneracy": report,
             "notes": recipes,
+            "versions": result["versions"],
+            "code_fingerprint": code_fingerprint(),
+            "evaluated": stored_result.now(),
         }
         stored_result.write(rows_folder, rows, tasks, about)
     return result
@@ -249,6 +262,11 @@ def data_checksum(data: str, names: Sequence[str]) -> str:
                 digest.update(f"{name}/{variant}/{content}\n".encode())
         progress.report("reading what was scored", number + 1, len(names), name)
     return digest.hexdigest()
+
+
+def code_fingerprint() -> str:
+    """Returns the fingerprint of all code that describes, scores and judges."""
+    return fingerprint(*_CODE)
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class StoredResult:
         rows: One per unit.
         tasks: What was compared.
         about: JSON; `data_checksum` says on which patches, `scored` what was scored,
-            `degeneracy` what its descriptors measured, `notes` what is to be known of it.
+            `degeneracy` what its descriptors measured, `notes` what is to be known of it,
+            `code_fingerprint` and `versions` what scored it, `evaluated` when.
         problems: What is degenerate about the descriptors, in sentences; empty also when
             the measures were not written down.
     """
@@ -53,6 +55,39 @@ class StoredResult:
         """Remarks on the tasks and on what was scored."""
         found = self.about.get("notes", ())
         return (*self.tasks.notes, *map(str, found if isinstance(found, list) else ()))
+
+
+def now() -> str:
+    """Returns the time as `evaluated` holds it, in UTC, e.g. `2025-06-01T12:30:00+00:00`."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def scored_differently(
+    first: StoredResult, second: StoredResult, names: tuple[str, str]
+) -> list[str]:
+    """Says what scored the one result and not the other; nothing when it was the same.
+
+    Args:
+        first: A result.
+        second: Another one.
+        names: What they are called.
+    """
+    found = []
+    codes = [result.about.get("code_fingerprint") for result in (first, second)]
+    if codes[0] != codes[1]:
+        found.append("another version of this evaluation")
+    ours, theirs = (result.about.get("versions") or {} for result in (first, second))
+    found += [
+        f"{package} {ours.get(package, 'not told')} and {theirs.get(package, 'not told')}"
+        for package in sorted({*ours, *theirs})
+        if ours.get(package) != theirs.get(package)
+    ]
+    if not found:
+        return []
+    return [
+        f"{names[0]} and {names[1]} were scored with different software ({', '.join(found)}), so "
+        f"a part of the differences may be its; score both anew with --data to rule that out."
+    ]
 
 
 def is_stored(folder: str) -> bool:

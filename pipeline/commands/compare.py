@@ -87,12 +87,17 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
             f"{sides[0].name} and {sides[1].name} were scored on different data or tasks; score "
             f"both on one patch release with --data"
         )
+    names = (sides[0].name, sides[1].name)
     return model_comparison.compare(
         left.rows,
         right.rows,
-        (sides[0].name, sides[1].name),
+        names,
         problems=(left.problems, right.problems),
-        notes=(*left.notes, *right.notes),
+        notes=(
+            *left.notes,
+            *right.notes,
+            *stored_result.scored_differently(left, right, names),
+        ),
     )
 
 

@@ -3,12 +3,18 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 
 import numpy as np
 import pytest
 
 from components.descriptor_evaluator import baselines, descriptor_files
-from components.descriptor_evaluator.evaluate import data_checksum, evaluate_release
+from components.descriptor_evaluator.evaluate import (
+    code_fingerprint,
+    data_checksum,
+    evaluate_release,
+    versions,
+)
 from tests.components.descriptor_evaluator import literal_protocol as literal
 from tests.components.descriptor_evaluator.releases import COUNTS, make_release, patches_of
 from trainer.errors import UserError
@@ -79,7 +85,7 @@ def test_official_tasks_equal_the_literal_protocol(release, tree, official):
             assert imbalanced == pytest.approx(precision, abs=1e-9)
     by_noise = {noise: [] for noise in "eht"}
     for part in values.values():
-        for (noise, _), (precision, _, _) in literal.matching(part).items():
+        for (noise, _), (precision, *_) in literal.matching(part).items():
             by_noise[noise].append(precision)
     for noise in "eht":
         assert found["matching"][noise] == pytest.approx(np.mean(by_noise[noise]), abs=1e-9)
@@ -217,6 +223,8 @@ def test_stored_rows_say_what_they_are_of(release, tmp_path):
     assert about["scored"]["recipe"]["sigma"] == 3.0
     assert about["degeneracy"]["dimension"] == 128
     assert len(about["notes"]) == 1
+    assert about["versions"] == versions() and about["code_fingerprint"] == code_fingerprint()
+    assert datetime.fromisoformat(about["evaluated"]).tzinfo is not None
 
 
 def test_the_checksum_follows_the_pixels_and_the_sequences_that_are_scored(release, tmp_path):

@@ -122,6 +122,24 @@ def test_results_that_do_not_say_of_which_patches_are_refused(results, tmp_path)
     assert done.stderr.count("\n") == 1
 
 
+def test_results_that_other_software_scored_are_compared_with_a_note(results, tmp_path):
+    done = hpatches("compare", results / "pixels", results / "rootsift")
+    assert "different software" not in done.stdout
+    old = shutil.copytree(results / "pixels", tmp_path / "old")
+    about = json.loads((old / "about.json").read_text())
+    numpy = about["versions"]["numpy"]
+    about["versions"]["numpy"] = "1.2.3"
+    (old / "about.json").write_text(json.dumps(about))
+    done = hpatches("compare", old, results / "rootsift")
+    assert done.exit_code == 0, done.output
+    assert f"scored with different software (numpy 1.2.3 and {numpy})" in done.stdout
+    del about["code_fingerprint"], about["versions"]  # as an earlier version wrote it
+    (old / "about.json").write_text(json.dumps(about))
+    done = hpatches("compare", old, results / "rootsift")
+    assert done.exit_code == 0, done.output
+    assert "(another version of this evaluation, numpy not told and" in done.stdout
+
+
 def test_a_collapsed_side_is_told(release, results, tmp_path):
     flat = tmp_path / "csv"
     for name, count in COUNTS.items():
