@@ -115,11 +115,22 @@ def in_export(death: Death) -> None:
     _before(export, "replace_folder", last)
 
 
+def in_finish(death: Death) -> None:
+    """Dies when the result is written and the checkpoints are not deleted yet."""
+
+    def last(*_: Any) -> None:
+        if death.is_due():
+            die()
+
+    _before(checkpoints.CheckpointStore, "clear", last)
+
+
 _PLACES: dict[str, Callable[[Death], None]] = {
     "steps": in_steps,
     "checkpoint": in_checkpoint,
     "stage": in_stage_change,
     "export": in_export,
+    "finish": in_finish,
     "nowhere": lambda death: None,
 }
 

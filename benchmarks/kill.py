@@ -16,7 +16,7 @@ import yaml
 from rich.table import Table
 
 from tests.trainer.synthetic import write_examples
-from trainer import export
+from trainer import export, output_folder
 from trainer import result as results
 
 KILLS, SEED = 20, 7
@@ -26,6 +26,7 @@ _NAMES = {
     "checkpoint": "the writing of a checkpoint",
     "stage": "a change of stage",
     "export": "the export",
+    "finish": "the tidying up",
 }
 _DATA = {
     "train": {"v_a": ("a", 12), "v_b": ("b", 12), "v_c": ("c", 12)},
@@ -38,7 +39,8 @@ class Kill:
     """When a process is to die (`benchmarks.dying_trainer`).
 
     Attributes:
-        place: `steps`, `checkpoint`, `stage` (between two of them) or `export`.
+        place: `steps`, `checkpoint`, `stage` (between two of them), `export` or `finish` (the
+            result is there, the checkpoints are to go).
         number: At which occurrence of the place in the process, from 1.
     """
 
@@ -56,12 +58,14 @@ class Trial:
             its first checkpoint are not known.
         equal_weights: Whether it ended with the undisturbed run's weights, bit for bit.
         equal_course: Whether it took the same decisions and scored the same on `val`.
+        tidied: Whether none of its checkpoints were left.
     """
 
     kills: tuple[Kill, ...]
     resumed: tuple[int, ...]
     equal_weights: bool
     equal_course: bool
+    tidied: bool
 
 
 def run(work: str) -> Table:
@@ -78,17 +82,18 @@ def run(work: str) -> Table:
     table.add_row("gone on from steps", ", ".join(map(str, trial.resumed)))
     table.add_row("weights at the end equal, bit for bit", _yes(trial.equal_weights))
     table.add_row("decisions and scores equal", _yes(trial.equal_course))
+    table.add_row("no checkpoints left", _yes(trial.tidied))
     return table
 
 
 def random_kills(count: int, seed: int) -> tuple[Kill, ...]:
-    """Draws kills of all places; the last one hits the export, after the last step."""
+    """Draws kills of all places; the last two hit what follows the last step."""
     rng = random.Random(seed)
     occurrences = {"steps": (2, 8), "checkpoint": (4, 20), "stage": (1, 3)}
-    places = (["steps", "checkpoint", "steps", "checkpoint", "stage"] * count)[: count - 1]
+    places = (["steps", "checkpoint", "steps", "checkpoint", "stage"] * count)[: count - 2]
     rng.shuffle(places)
     kills = [Kill(place, rng.randint(*occurrences[place])) for place in places]
-    return (*kills, Kill("export", 1))
+    return (*kills, Kill("export", 1), Kill("finish", 1))
 
 
 def try_kills(folder: Path, kills: tuple[Kill, ...], stages: int, steps: int) -> Trial:
@@ -114,6 +119,7 @@ def try_kills(folder: Path, kills: tuple[Kill, ...], stages: int, steps: int) ->
         resumed=tuple(resumed),
         equal_weights=_weights(first) == _weights(second),
         equal_course=_course(first) == _course(second),
+        tidied=not (second / output_folder.CHECKPOINTS).exists(),
     )
 
 

@@ -100,7 +100,10 @@ def train(
     checkpoint_dir = checkpoint_dir or posixpath.join(output_dir, output_folder.CHECKPOINTS)
     store = CheckpointStore(posixpath.join(checkpoint_dir, identity.hash))
     if output_folder.is_finished(output_dir, checkpoint_dir, identity, existing):
-        return result.read(output_dir)
+        outcome = result.read(output_dir)
+        if not keep_checkpoints:
+            store.clear()  # which a process that was killed behind its result has left
+        return outcome
     for written in (output_dir, log_dir):
         make_writable_folder(written)
     if config.checkpoint_every:

@@ -25,6 +25,8 @@ Existing = Literal["replace", "refuse", "resume", "overwrite"]
 - `replace`: Go on from the same run's checkpoints; replace a result, leave other checkpoints.
 - `refuse`: Go on from the same run's checkpoints; a result or another run's are an error.
 - `resume`: Like `refuse`, but the same run's result is no error: there is nothing left to do.
+  Nor is it one with `refuse` while checkpoints of the run are left: the run was killed at the
+  very end, and the same command goes on with it.
 - `overwrite`: Delete what runs have left in the output folder and this run's checkpoints
   wherever they lie, and begin anew.
 """
@@ -51,7 +53,8 @@ def is_finished(
         return False
     finished = tf.io.gfile.exists(posixpath.join(folder, result.FILE_NAME))
     _refuse_other_runs(folder, checkpoint_dir, identity, finished)
-    if finished and existing == "refuse":
+    tidied = not tf.io.gfile.isdir(posixpath.join(checkpoint_dir, identity.hash))
+    if finished and tidied and existing == "refuse":
         raise UserError(
             f"{folder}: holds the finished result of this very run, expected an output folder "
             f"without one; choose another, or begin anew with --overwrite"

@@ -78,6 +78,14 @@ def test_a_result_of_the_same_run_is_refused_unless_it_is_resumed(tmp_path):
     assert _is_finished(tmp_path, "resume")
 
 
+@pytest.mark.parametrize("left", ["step-00000001", "packed"])
+def test_a_result_whose_checkpoints_are_left_ends_the_run_that_was_killed_behind_it(tmp_path, left):
+    _finished(tmp_path, _MINE)
+    (tmp_path / "checkpoints" / _MINE.hash / left).mkdir(parents=True)
+    assert _is_finished(tmp_path, "refuse")
+    assert _is_finished(tmp_path, "resume")
+
+
 def test_a_run_that_died_before_its_first_checkpoint_is_no_obstacle(tmp_path):
     run_identity.write(_OTHER, str(tmp_path))
     (tmp_path / "checkpoints" / _OTHER.hash / "step-00000001.tmp").mkdir(parents=True)

@@ -149,6 +149,20 @@ def test_a_run_that_was_killed_in_its_export_only_exports(
     assert _weights(tmp_path) == _weights(undisturbed)
 
 
+@pytest.mark.parametrize("existing", ["refuse", "resume"])
+def test_a_run_that_was_killed_behind_its_result_only_tidies_up(
+    train, tmp_path, monkeypatch, existing
+):
+    monkeypatch.setattr(CheckpointStore, "clear", lambda *_: _die())
+    with pytest.raises(_KilledError):
+        train(existing=existing)
+    monkeypatch.undo()
+    assert _checkpoints(tmp_path)
+    monkeypatch.setattr(export, "save", lambda *_: pytest.fail("it was exported already"))
+    assert train(existing=existing).steps == 20
+    assert not (tmp_path / "out" / "checkpoints").exists()
+
+
 def test_what_a_rollback_changed_is_not_forgotten(train, tmp_path, monkeypatch):
     """The second block breaks down; then the process dies, before and after a checkpoint."""
     original = Learner.train
