@@ -73,6 +73,7 @@ class Executor(base_executor.BaseExecutor):
         places, key = _places(input_dict, exec_properties, config, check.image_of(settings))
         model = artifact_utils.get_single_instance(output_dict[local.MODEL_KEY])
         model_run = artifact_utils.get_single_uri(output_dict[local.MODEL_RUN_KEY])
+        _finish_clearing(places)
         if tf.io.gfile.exists(posixpath.join(places.output, result.FILE_NAME)):
             logging.info("An earlier job has ended well: its results in %s are taken", places.base)
         else:
@@ -83,7 +84,7 @@ class Executor(base_executor.BaseExecutor):
         serving = path_utils.serving_model_dir(model.uri)
         _bring_home(places, serving, model_run)
         model.set_string_custom_property("checksum", export.model_checksum(serving))
-        tf.io.gfile.rmtree(places.base)
+        _clear(places)
 
 
 def read_settings(text: str) -> VertexTrainingSettings:
@@ -227,7 +228,8 @@ _VERBS = {
 def _bring_home(places: Places, serving: str, model_run: str) -> None:
     """Copies what a job has left to where the local executor leaves it."""
     made = posixpath.join(places.output, export.SERVING_DIR)
-    if not tf.io.gfile.exists(posixpath.join(made, "saved_model.pb")):
+    parts = ("saved_model.pb", export.IDENTITY_FILE)
+    if not all(tf.io.gfile.exists(posixpath.join(made, part)) for part in parts):
         raise UserError(
             f"{made}: there is no model although the job ended well; expected the results of "
             f"`python -m trainer` of this version in the image, see platform.training.image"
@@ -240,3 +242,22 @@ def _bring_home(places: Places, serving: str, model_run: str) -> None:
             tf.io.gfile.copy(path, posixpath.join(model_run, name), overwrite=True)
     if tf.io.gfile.isdir(places.logs):
         io_utils.copy_dir(places.logs, posixpath.join(model_run, "logs"))
+
+
+def _clear(places: Places) -> None:
+    """Deletes what a job has left.
+
+    A tree is deleted in no particular order. A kill in the midst of it must leave neither a
+    result without its model, which would be brought home, nor half a checkpoint to go on from:
+    the result goes first, and a folder without the configuration counts as deleted.
+    """
+    for path in (posixpath.join(places.output, result.FILE_NAME), places.config):
+        if tf.io.gfile.exists(path):
+            tf.io.gfile.remove(path)
+    tf.io.gfile.rmtree(places.base)
+
+
+def _finish_clearing(places: Places) -> None:
+    """Deletes what is left of a folder whose deletion was interrupted."""
+    if tf.io.gfile.exists(places.base) and not tf.io.gfile.exists(places.config):
+        tf.io.gfile.rmtree(places.base)

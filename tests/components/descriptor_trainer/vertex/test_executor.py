@@ -173,6 +173,68 @@ def test_a_job_that_ends_well_without_a_model_is_told(root, vertex):
         execute(root)
 
 
+class _Killed(BaseException):
+    """In place of SIGKILL."""
+
+
+@pytest.mark.parametrize("gone", ["saved_model.pb", "assets.extra/descriptor.json", "none"])
+def test_an_execution_killed_while_it_tidies_up_is_followed_by_one_that_trains_anew(
+    root, vertex, monkeypatch, gone
+):
+    found: list[bool] = []
+
+    def train(job):
+        (base,) = root.glob("staging/descriptor-trainer/*")
+        found.append((base / "checkpoints" / "half").exists())
+        _leave_results(base, f"job {len(found)}")
+
+    def killed(folder):
+        for path in Path(folder).rglob(f"Format-Serving/{gone}"):
+            path.unlink()
+        (Path(folder) / "checkpoints" / "whole").rename(Path(folder) / "checkpoints" / "half")
+        raise _Killed
+
+    vertex.on_create = train
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.io.gfile, "rmtree", killed)
+        with pytest.raises(_Killed):
+            execute(root)
+    outputs = execute(root, "2")
+    assert found == [False, False]
+    assert (outputs / "model/2/Format-Serving/saved_model.pb").read_text() == "job 2"
+    assert not list((root / "staging" / "descriptor-trainer").iterdir())
+
+
+def test_an_execution_killed_before_it_tidies_up_is_followed_by_one_that_takes_the_results(
+    root, vertex, monkeypatch
+):
+    def train(job):
+        (base,) = root.glob("staging/descriptor-trainer/*")
+        _leave_results(base, "the only job")
+
+    def killed(path):
+        raise _Killed
+
+    vertex.on_create = train
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.io.gfile, "remove", killed)
+        with pytest.raises(_Killed):
+            execute(root)
+    outputs = execute(root, "2")
+    assert len(_created(vertex)) == 1
+    assert (outputs / "model/2/Format-Serving/saved_model.pb").read_text() == "the only job"
+
+
+def _leave_results(base: Path, text: str) -> None:
+    """Leaves what counts as a trained model."""
+    serving = base / "output" / "Format-Serving"
+    (serving / "assets.extra").mkdir(parents=True)
+    (serving / "saved_model.pb").write_text(text)
+    (serving / "assets.extra" / "descriptor.json").write_text("{}")
+    (base / "output" / "training_result.json").write_text("{}")
+    (base / "checkpoints" / "whole").mkdir(parents=True)
+
+
 def test_the_terms_do_not_change_whose_checkpoints_a_job_goes_on_from(root, vertex):
     vertex.job_states = [JobState.JOB_STATE_FAILED]
     jobs = [
