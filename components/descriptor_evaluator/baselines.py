@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 
@@ -87,6 +87,26 @@ def describe_sequence(name: str, patches: np.ndarray, recipe: SiftRecipe = SMOOT
     count, variants = patches.shape[:2]
     found = describe(name, patches.reshape(count * variants, *patches.shape[2:]), recipe)
     return np.ascontiguousarray(found.reshape(count, variants, -1).swapaxes(0, 1))
+
+
+def recipe_sentences(recipes: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Says which recipe each handmade descriptor was given.
+
+    Args:
+        recipes: Values of a `SiftRecipe` by the descriptor's name.
+    """
+    return [f"{name}: {in_words(SiftRecipe(**values))}." for name, values in recipes.items()]
+
+
+def in_words(recipe: SiftRecipe) -> str:
+    """Says what a recipe does.
+
+    Example:
+        >>> in_words(SiftRecipe(3.5, 0.2, 0.25)), in_words(SMOOTHED)
+        ('blur 3.5 px, size 1/5, border 0.25', 'blur 3 px, size 1/6, no border')
+    """
+    border = f"border {recipe.padding:.3g}" if recipe.padding else "no border"
+    return f"blur {recipe.sigma:g} px, size 1/{1 / recipe.size:.3g}, {border}"
 
 
 def choose_recipe(

@@ -233,9 +233,7 @@ def evaluate_release(
 
 def recipe_notes(subjects: Sequence[Subject]) -> list[str]:
     """Says of handmade descriptors whose recipe a run chooses on data which one was taken."""
-    used = baselines.SMOOTHED
-    border = f"border {used.padding:.3g}" if used.padding else "no border"
-    how = f"blur {used.sigma:g} px, size 1/{1 / used.size:.3g}, {border}"
+    how = baselines.in_words(baselines.SMOOTHED)
     return [
         f"{subject.baseline}: {how}; `hpatches run` chooses them on validation sequences"
         for subject in subjects

@@ -12,7 +12,6 @@ What ends how:
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import posixpath
 from typing import Any
@@ -20,28 +19,28 @@ from typing import Any
 import tensorflow as tf
 from pydantic import ValidationError
 from tfx import types
-from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
+from components.descriptor_evaluator import baselines as baseline_descriptors
 from components.descriptor_evaluator import (
+    blessing,
     degeneracy,
     describe,
     earlier_models,
-    evaluate,
-    exhibits,
+    evaluation_files,
     gate,
     measuring,
     slicing,
     stored_result,
-    summary,
     thresholds,
     validation,
     verdict,
 )
+from components.descriptor_evaluator.bench import Bench, Candidate, open_bench
 from components.descriptor_evaluator.descriptor_store import ModelError
-from components.descriptor_evaluator.rows_cache import RowsCache, Scored, rows_to_lines
+from components.descriptor_evaluator.rows_cache import RowsCache, Scored
 from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.task_tables import Tasks
 from components.descriptor_evaluator.unit_table import UnitTable
@@ -63,8 +62,6 @@ DESTINATION_STATE_KEY = "destination_state"
 
 CANDIDATE = stored_result.CANDIDATE
 PRODUCTION = "production"
-SUMMARY_FILE = "summary.json"
-ROWS_FOLDER = stored_result.ROWS_FOLDER
 _ALWAYS_SHOWN = ("rootsift", measuring.SMOOTHED)
 
 _EARLIER_SCORED = 3  # describing a model is what takes time; their scores are kept
@@ -110,7 +107,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 production=_not_compared(input_dict),
             )
         verdict.write(found, evaluation.uri)
-        _bless(found, input_dict, output_dict, exec_properties)
+        blessing.write(
+            found.blessed,
+            artifact_utils.get_single_instance(output_dict[BLESSING_KEY]),
+            artifact_utils.get_single_instance(input_dict[MODEL_KEY]),
+            next(iter(input_dict.get(BASELINE_MODEL_KEY) or ()), None),
+            exec_properties.get("current_component_id", ""),
+        )
         _log.info("%s %s", found.summary, " ".join(found.reasons))
 
     def _evaluate(
@@ -122,7 +125,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> Verdict:
         folder = self._work_folder(output)
         try:
-            bench = measuring.open_bench(
+            bench = open_bench(
                 artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
                 settings,
                 RowsCache(exec_properties.get(CACHE_FOLDER_KEY) or None),
@@ -140,8 +143,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
     def _judge(
         self,
-        bench: measuring.Bench,
-        models: list[measuring.Candidate],
+        bench: Bench,
+        models: list[Candidate],
         destination: str,
         output: str,
     ) -> Verdict:
@@ -157,15 +160,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             models[:1] if state.status == "identical" else models,
             _baselines(settings),
         )
-        _write_results(scored, output)
-        if settings.exhibits:
-            exhibits.write(
-                output, {name: item.facts[exhibits.FACT] for name, item in scored.items()}
-            )
-        stored_result.write_about(output, _about(bench, models[0], scored[CANDIDATE]))
+        evaluation_files.write(output, bench, models[0], scored)
         tables = {name: UnitTable(item.rows) for name, item in scored.items()}
         references = [
-            measuring.Candidate(name, reference.model, "")
+            Candidate(name, reference.model, "")
             for name, reference in settings.references.items()
             if reference.model and name in tables
         ]
@@ -183,7 +181,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 *([verdict.Check("evaluation", False, leaks[0])] if leaks[0] else []),
                 _degeneracy_check(scored[CANDIDATE], settings),
             ),
-            notes=(*tasks.notes, *filter(None, leaks[1:]), *remarks),
+            notes=(
+                *tasks.notes,
+                *baseline_descriptors.recipe_sentences(evaluation_files.recipes_of(scored)),
+                *filter(None, leaks[1:]),
+                *remarks,
+            ),
         )
         progress.report("judging", 1, 1)
         return gate.judge(evidence, settings.gate, settings.tasks)
@@ -235,7 +238,7 @@ def _settings(exec_properties: dict[str, Any]) -> EvaluationSettings:
     return settings.model_copy(update={"official_tasks": given}) if given else settings
 
 
-def _models(input_dict: dict[str, list[types.Artifact]]) -> list[measuring.Candidate]:
+def _models(input_dict: dict[str, list[types.Artifact]]) -> list[Candidate]:
     """Returns the candidate and, if there is one, the model in production."""
     from trainer import export  # loads tf_keras
 
@@ -243,7 +246,7 @@ def _models(input_dict: dict[str, list[types.Artifact]]) -> list[measuring.Candi
     path = path_utils.serving_model_path(artifact.uri)
     if not _holds_model(path):
         raise ModelError(f"The candidate has no SavedModel at {path}.")
-    models = [measuring.Candidate(CANDIDATE, path, export.model_checksum(path))]
+    models = [Candidate(CANDIDATE, path, export.model_checksum(path))]
     production = input_dict.get(BASELINE_MODEL_KEY) or []
     if production and production[0].get_int_custom_property("exists"):
         served = path_utils.serving_model_path(production[0].uri)
@@ -257,7 +260,7 @@ def _models(input_dict: dict[str, list[types.Artifact]]) -> list[measuring.Candi
         checksum = production[0].get_string_custom_property("checksum")
         if not checksum or checksum == "none":
             checksum = export.model_checksum(served)
-        models.append(measuring.Candidate(PRODUCTION, served, checksum))
+        models.append(Candidate(PRODUCTION, served, checksum))
     return models
 
 
@@ -273,7 +276,7 @@ def _not_compared(input_dict: dict[str, list[types.Artifact]]) -> Production:
     return Production("none")
 
 
-def _production_state(models: list[measuring.Candidate]) -> Production:
+def _production_state(models: list[Candidate]) -> Production:
     if len(models) == 1:
         return Production("none")
     same = models[0].checksum == models[1].checksum
@@ -281,9 +284,9 @@ def _production_state(models: list[measuring.Candidate]) -> Production:
 
 
 def _earlier(
-    bench: measuring.Bench,
+    bench: Bench,
     tasks: Tasks,
-    models: list[measuring.Candidate],
+    models: list[Candidate],
     destination: str,
 ) -> tuple[dict[str, UnitTable], list[str]]:
     """Returns the rows of other models that were pushed, by name, and remarks.
@@ -305,7 +308,7 @@ def _earlier(
     found, unknown, left = {}, 0, _EARLIER_SCORED
     for checksum, version in sorted(pushed.items(), key=lambda item: item[1], reverse=True):
         path = posixpath.join(destination, str(version))
-        model = measuring.Candidate(f"version {version}", path, checksum)
+        model = Candidate(f"version {version}", path, checksum)
         scored = None
         if not _leak(model, tasks):
             scored = measuring.known_scores(bench, tasks, checksum)
@@ -324,7 +327,7 @@ def _earlier(
     return found, [remark] if unknown else []
 
 
-def _lies_there(model: measuring.Candidate) -> bool:
+def _lies_there(model: Candidate) -> bool:
     """Whether the very model that was pushed still lies where it was put."""
     from trainer import export  # loads tf_keras
 
@@ -337,7 +340,7 @@ def _baselines(settings: EvaluationSettings) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_ALWAYS_SHOWN, *asked, *settings.references)))
 
 
-def _leak(model: measuring.Candidate, tasks: Tasks) -> str:
+def _leak(model: Candidate, tasks: Tasks) -> str:
     """Returns a sentence when a model was trained on what it is scored on, else ""."""
     try:
         identity = describe.read_identity(model.path)
@@ -359,58 +362,3 @@ def _degeneracy_check(scored: Scored, settings: EvaluationSettings) -> verdict.C
         f"spread {report['spread']:.2f} of their length."
     )
     return verdict.Check("degeneracy", True, sentence)
-
-
-def _write_results(scored: dict[str, Scored], output: str) -> None:
-    """Writes the unit rows of everything scored and the candidate's summary."""
-    folder = posixpath.join(output, ROWS_FOLDER)
-    tf.io.gfile.makedirs(folder)
-    for name, item in scored.items():
-        with tf.io.gfile.GFile(posixpath.join(folder, f"{name}.jsonl"), "w") as file:
-            file.write(rows_to_lines(item.rows))
-    content = summary.summarise(scored[CANDIDATE].rows)
-    with tf.io.gfile.GFile(posixpath.join(output, SUMMARY_FILE), "w") as file:
-        file.write(json.dumps(content, indent=1) + "\n")
-
-
-def _about(
-    bench: measuring.Bench, candidate: measuring.Candidate, scored: Scored
-) -> dict[str, Any]:
-    """Returns what the result is about, for comparisons and for readers."""
-    return {
-        "data_checksum": measuring.data_checksum(bench.entries("eval")),
-        "scored": {"model": candidate.path, "checksum": candidate.checksum},
-        "degeneracy": scored.facts["degeneracy"],
-        "settings": bench.settings.model_dump(mode="json"),
-        "code_fingerprint": bench.code_fingerprint,
-        "versions": evaluate.versions(),
-    }
-
-
-def _bless(
-    found: Verdict,
-    input_dict: dict[str, list[types.Artifact]],
-    output_dict: dict[str, list[types.Artifact]],
-    exec_properties: dict[str, Any],
-) -> None:
-    """Writes the blessing in the form of TFX's Evaluator, which the stock Pusher reads."""
-    blessing = artifact_utils.get_single_instance(output_dict[BLESSING_KEY])
-    model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
-    blessing.set_string_custom_property(
-        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
-    )
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
-    if input_dict.get(BASELINE_MODEL_KEY):
-        production = input_dict[BASELINE_MODEL_KEY][0]
-        blessing.set_string_custom_property(
-            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, production.uri
-        )
-        blessing.set_int_custom_property(
-            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, production.id
-        )
-    if "current_component_id" in exec_properties:
-        blessing.set_string_custom_property("component_id", exec_properties["current_component_id"])
-    name = constants.BLESSED_FILE_NAME if found.blessed else constants.NOT_BLESSED_FILE_NAME
-    value = constants.BLESSED_VALUE if found.blessed else constants.NOT_BLESSED_VALUE
-    io_utils.write_string_file(posixpath.join(blessing.uri, name), "")
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)

@@ -30,6 +30,7 @@ from trainer import progress
 FILE_NAME = "exhibits.json"
 FACT = "exhibits"  # name among the facts that are kept with scores
 PROBLEMS = "problems"
+TRANSIENT = "transient"
 _VERSION = 1
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ def choose(
     """Chooses what to show of descriptors.
 
     An exhibit never decides on a model: one that cannot be made is left out, logged, and
-    named with its reason under `problems`.
+    named with its reason under `problems`; under `transient`, too, when the machine failed
+    (no memory, a full disk), so that another try may make it.
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
@@ -55,7 +57,7 @@ def choose(
 
     Returns:
         JSON: `verification`, `matching`, `retrieval` (`exhibit_curves`), `false_matches`,
-        `retrieval_rows` (`worst_cases`), `map` (`descriptor_map`), and `problems`.
+        `retrieval_rows` (`worst_cases`), `map` (`descriptor_map`), `problems` and `transient`.
     """
     scored = {row.task for row in rows}
     makers: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -80,6 +82,7 @@ def choose(
         }
     chosen: dict[str, Any] = {}
     problems: dict[str, str] = {}
+    transient: list[str] = []
     for number, (name, (task, make)) in enumerate(makers.items()):
         progress.report("choosing what the report shows", number, len(makers), name)
         if task and task not in scored:
@@ -90,9 +93,14 @@ def choose(
             chosen[name] = made
         except Exception as error:
             _log.exception("the exhibit %s cannot be made", name)
+            from components.descriptor_evaluator.descriptor_store import is_machinery  # Beam
+
             problems[name] = f"{type(error).__name__}: {error}"
+            if is_machinery(error):
+                transient.append(name)
     progress.report("choosing what the report shows", len(makers), len(makers))
-    return chosen | {PROBLEMS: problems}
+    chosen[PROBLEMS] = problems
+    return chosen | ({TRANSIENT: transient} if transient else {})
 
 
 def write(folder: str, chosen: Mapping[str, Mapping[str, Any]]) -> str:

@@ -7,20 +7,20 @@ comes from `rows_cache`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 
 from components.descriptor_evaluator import baselines as baseline_descriptors
-from components.descriptor_evaluator import describe, descriptor_files, evaluate, exhibits
+from components.descriptor_evaluator import describe, descriptor_files, exhibits, recipes
 from components.descriptor_evaluator import tasks as task_drawing
+from components.descriptor_evaluator.bench import Bench, Candidate
 from components.descriptor_evaluator.descriptor_store import (
     Describer,
     DescribeSequence,
@@ -32,23 +32,14 @@ from components.descriptor_evaluator.descriptor_store import (
     is_machinery,
     machinery_errors,
     read_array,
-    read_patches,
     reference_error,
 )
-from components.descriptor_evaluator.rows_cache import (
-    RowsCache,
-    Scored,
-    entry_key,
-    rows_from_lines,
-)
-from components.descriptor_evaluator.settings import EvaluationSettings
+from components.descriptor_evaluator.rows_cache import Scored, rows_from_lines
 from components.descriptor_evaluator.task_tables import Tasks
 from components.descriptor_evaluator.unit_rows import UnitRow
-from components.example_gen.patch_set import PatchSet
 from components.user_errors import find_user_error
-from trainer import manifest
 from trainer.errors import UserError
-from trainer.manifest import Manifest, SequenceEntry, SplitName
+from trainer.manifest import SequenceEntry
 
 SMOOTHED = "rootsift-smoothed"
 
@@ -63,70 +54,6 @@ _IN_BEAM = re.compile(r"^(.+) \[while running ", re.MULTILINE)  # the sentence i
 
 class RunError(RuntimeError):
     """The machinery failed (a full disk, a lost worker): no finding about the model."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model to be scored.
-
-    Attributes:
-        name: `candidate`, `production` or that of a reference.
-        path: Folder of its SavedModel.
-        checksum: Of the SavedModel.
-    """
-
-    name: str
-    path: str
-    checksum: str
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where and with what things are measured.
-
-    Attributes:
-        examples: Folder of the examples.
-        manifest: Its manifest.
-        settings: What is scored.
-        cache: Scores of earlier runs.
-        code_fingerprint: Of the code that describes and scores.
-        folder: Where descriptors may lie while the work lasts.
-        make_pipeline: Returns a Beam pipeline that runs when its context closes.
-    """
-
-    examples: str
-    manifest: Manifest
-    settings: EvaluationSettings
-    cache: RowsCache
-    code_fingerprint: str
-    folder: str
-    make_pipeline: Callable[[], Any]
-
-    def entries(self, split: SplitName) -> tuple[SequenceEntry, ...]:
-        """Returns the image sequences of a split."""
-        return self.manifest.splits.get(split, ())
-
-
-def open_bench(
-    examples: str,
-    settings: EvaluationSettings,
-    cache: RowsCache,
-    code_fingerprint: str,
-    folder: str,
-    make_pipeline: Callable[[], Any],
-) -> Bench:
-    """Reads the manifest and returns a bench.
-
-    Raises:
-        UserError: When there is no manifest or no held-out image sequence.
-    """
-    content = manifest.read(examples)
-    if not content.splits.get("eval"):
-        raise UserError(
-            f"{examples}: there is no image sequence in the split eval; give the data a split "
-            f"that holds some out"
-        )
-    return Bench(examples, content, settings, cache, code_fingerprint, folder, make_pipeline)
 
 
 def make_tasks(bench: Bench) -> Tasks:
@@ -186,8 +113,8 @@ def score_all(
         entries, folder = bench.entries("eval"), posixpath.join(bench.folder, "descriptors")
         _run(bench, entries, DescribeSequence(bench.examples, missing, folder, len(entries)))
     for describer in missing:
-        scored = _score(bench, tasks, describer.name, curves_only=describer.name in baselines)
-        bench.cache.put(wanted[describer.name][1], scored)
+        scored = _score(bench, tasks, describer, curves_only=describer.name in baselines)
+        bench.cache.put(wanted[describer.name][1], _worth_keeping(scored))
         found[describer.name] = scored
     return {name: scored for name, scored in found.items() if scored is not None}
 
@@ -210,59 +137,9 @@ def score_earlier(bench: Bench, tasks: Tasks, model: Candidate) -> Scored | None
         return None
 
 
-def sift_recipe(bench: Bench, name: str) -> baseline_descriptors.SiftRecipe:
-    """Chooses the recipe of a handmade descriptor: best matching mAP on the validation split.
-
-    The settings' own when they leave no choice; else, without validation sequences, the usual.
-    """
-    settings, entries = bench.settings, bench.entries("val")
-    choices = baseline_descriptors.RecipeChoices(
-        settings.smoothing_sigmas, settings.sift_sizes, settings.sift_paddings
-    )
-    if all(len(values) == 1 for values in asdict(choices).values()):
-        return baseline_descriptors.SiftRecipe(
-            choices.sigmas[0], choices.sizes[0], choices.paddings[0]
-        )
-    if not entries:
-        return baseline_descriptors.SMOOTHED
-    parameters = {**asdict(choices), "points": settings.smoothing_points}
-    key = _entry_key(bench, f"{name}/recipe", parameters, entries)
-    known = bench.cache.get(key)
-    if known is None:
-        chosen = _best_recipe(bench, entries, name, choices)
-        known = Scored((), {"recipe": asdict(chosen)})
-        bench.cache.put(key, known)
-    return baseline_descriptors.SiftRecipe(**known.facts["recipe"])
-
-
-def data_checksum(entries: Sequence[SequenceEntry]) -> str:
-    """sha256 over the content of some image sequences: equal data, equal checksum."""
-    digest = hashlib.sha256()
-    for entry in sorted(entries, key=lambda entry: entry.name):
-        digest.update(f"{entry.name}/{entry.source}/{entry.kind}/{entry.checksum}\n".encode())
-    return digest.hexdigest()
-
-
 def _key(bench: Bench, tasks: Tasks, descriptor: str, parameters: dict[str, Any]) -> str:
     wanted = parameters | {"tasks": sorted(bench.settings.tasks)}
-    return _entry_key(bench, descriptor, wanted, bench.entries("eval"), tasks.checksum)
-
-
-def _entry_key(
-    bench: Bench,
-    descriptor: str,
-    parameters: dict[str, Any],
-    entries: Sequence[SequenceEntry],
-    tasks_checksum: str = "",
-) -> str:
-    """Returns the name of a cache entry; the libraries' versions are part of what it follows."""
-    return entry_key(
-        descriptor,
-        parameters | {"versions": evaluate.versions()},
-        data_checksum(entries),
-        tasks_checksum,
-        bench.code_fingerprint,
-    )
+    return bench.key(descriptor, wanted, bench.entries("eval"), tasks.checksum)
 
 
 def _kept(bench: Bench, key: str) -> Scored | None:
@@ -273,6 +150,14 @@ def _kept(bench: Bench, key: str) -> Scored | None:
     return scored
 
 
+def _worth_keeping(scored: Scored) -> Scored:
+    """Leaves out exhibits that a failing machine has thinned: the next run makes them again."""
+    if not scored.facts.get(exhibits.FACT, {}).get(exhibits.TRANSIENT):
+        return scored
+    facts = {name: fact for name, fact in scored.facts.items() if name != exhibits.FACT}
+    return Scored(scored.rows, facts)
+
+
 def _baseline(bench: Bench, name: str) -> tuple[Describer, str]:
     """Returns what describes as a baseline does, and what its content is known by."""
     from trainer import export  # loads tf_keras
@@ -281,7 +166,7 @@ def _baseline(bench: Bench, name: str) -> tuple[Describer, str]:
     if reference is None:
         recipe: tuple[tuple[str, float], ...] = ()
         if name in baseline_descriptors.CHOSEN:
-            recipe = tuple(asdict(sift_recipe(bench, name)).items())
+            recipe = tuple(asdict(recipes.sift_recipe(bench, name)).items())
         return Describer(name, baseline=name, recipe=recipe, judged=False), name
     try:
         if reference.model:
@@ -296,30 +181,10 @@ def _baseline(bench: Bench, name: str) -> tuple[Describer, str]:
     return Describer(name, descriptors=folder, judged=False), checksum
 
 
-def _best_recipe(
-    bench: Bench,
-    entries: Sequence[SequenceEntry],
-    name: str,
-    choices: baseline_descriptors.RecipeChoices,
-) -> baseline_descriptors.SiftRecipe:
-    points = bench.settings.smoothing_points
-    patch_sets = [
-        PatchSet(
-            entry.name,
-            entry.source,
-            entry.kind,
-            patches := read_patches(bench.examples, entry, points),
-            np.zeros((len(patches), 3), np.float32),
-        )
-        for entry in entries
-    ]
-    return baseline_descriptors.choose_recipe(name, patch_sets, choices, points)
-
-
 def _reference_contrast(bench: Bench) -> dict[str, np.ndarray]:
     """Returns the contrast of the reference patches, float32 [N] by image sequence."""
     entries = bench.entries("eval")
-    key = _entry_key(bench, "contrast", {}, entries)
+    key = bench.key("contrast", {}, entries)
     known = bench.cache.get(key)
     if known is None:
         folder = posixpath.join(bench.folder, "contrast")
@@ -349,7 +214,7 @@ def _run(bench: Bench, entries: Sequence[SequenceEntry], work: beam.DoFn) -> Non
         raise RunError(f"describing the held-out patches failed: {error}") from error
 
 
-def _score(bench: Bench, tasks: Tasks, name: str, curves_only: bool) -> Scored:
+def _score(bench: Bench, tasks: Tasks, describer: Describer, curves_only: bool) -> Scored:
     """Scores what was described, and chooses what a report shows of it.
 
     Raises:
@@ -358,6 +223,7 @@ def _score(bench: Bench, tasks: Tasks, name: str, curves_only: bool) -> Scored:
     """
     from components.descriptor_evaluator import degeneracy
 
+    name = describer.name
     reference = name in bench.settings.references
     folder, entries = posixpath.join(bench.folder, "descriptors"), bench.entries("eval")
     stored = described_paths(folder, name, entries)  # also tells when a sequence failed
@@ -367,7 +233,9 @@ def _score(bench: Bench, tasks: Tasks, name: str, curves_only: bool) -> Scored:
     with _failing_as_model(name, reference):
         report = degeneracy.measure(descriptors)
         rows = _score_stored(bench, tasks, stored, posixpath.join(folder, f"{name}.jsonl"))
-    facts = {"degeneracy": report}
+    facts: dict[str, Any] = {"degeneracy": report}
+    if describer.recipe:
+        facts[recipes.FACT] = dict(describer.recipe)
     if bench.settings.exhibits:
         facts[exhibits.FACT] = exhibits.choose(descriptors, tasks, rows, curves_only)
     return Scored(rows, facts)

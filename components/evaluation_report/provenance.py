@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+from components.descriptor_evaluator import baselines
 from components.evaluation_report.material import Material
 from trainer.manifest import SPLITS, SequenceEntry
 from trainer.variants import KINDS
@@ -57,7 +58,7 @@ def _split(name: str, entries: Sequence[SequenceEntry]) -> dict[str, Any]:
 
 
 def versions_section(material: Material) -> dict[str, Any]:
-    """Returns `checksums`, `seeds` and `versions` (pairs) and `settings` (name and JSON text)."""
+    """Returns `checksums`, `seeds`, `recipes`, versions (pairs) and `settings` (JSON text)."""
     about, identity = material.about, material.identity
     result = material.training_result
     scored = about.get("scored", {})
@@ -78,6 +79,10 @@ def versions_section(material: Material) -> dict[str, Any]:
     return {
         "checksums": [(name, value) for name, value in checksums if value],
         "seeds": seeds(trees),
+        "recipes": [
+            (name, baselines.in_words(baselines.SiftRecipe(**recipe)))
+            for name, recipe in about.get("recipes", {}).items()
+        ],
         "made_with": sorted(made_with.items()),
         "drawn_with": installed(),
         "settings": [

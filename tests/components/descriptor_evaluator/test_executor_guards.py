@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.components.descriptor_evaluator import test_executor
-from tests.components.descriptor_evaluator.test_executor import (
+from tests.components.descriptor_evaluator.executor_runs import (
+    FLOORS,
     SEQUENCES,
     assert_blessing,
     cache,
@@ -130,7 +130,7 @@ def test_a_model_that_gains_on_average_but_loses_on_tough_viewpoint_is_refused_w
     run, inverted_examples, guarded
 ):
     slices = [{}, {"noise": "t", "kind": "v"}] if guarded else [{}]
-    settings = test_executor.FLOORS | {
+    settings = FLOORS | {
         "floors": [{"task": "matching", "at_least": 0.1}],
         "production": {"mode": "point", "slices": slices},
     }

@@ -35,7 +35,19 @@ def test_an_exhibit_that_fails_is_named_and_spoils_no_other(monkeypatch):
     monkeypatch.setattr(worst_cases, "false_matches", fail)
     found = exhibits.choose(VALUES, tasks(), rows())
     assert found["problems"] == {"false_matches": "ZeroDivisionError: no way"}
+    assert "transient" not in found
     assert "matching" in found and "false_matches" not in found
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), OSError(28, "No space left")])
+def test_an_exhibit_that_a_failing_machine_spoils_is_marked_as_such(monkeypatch, error):
+    def fail(descriptors):
+        raise error
+
+    monkeypatch.setattr(worst_cases, "false_matches", fail)
+    found = exhibits.choose(VALUES, tasks(), rows())
+    assert set(found["problems"]) == {"false_matches"}
+    assert found["transient"] == ["false_matches"]
 
 
 def test_what_json_cannot_hold_is_no_exhibit(monkeypatch):

@@ -1,0 +1,118 @@
+"""What the executor makes of models that were pushed before."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.production_model import served_model
+from components.pusher import push_log
+from tests.components.descriptor_evaluator.executor_runs import (
+    FLOORS,
+    assert_blessing,
+    cache,
+    examples,
+    models,
+    run,
+    without_tfma,
+)
+
+__all__ = ["cache", "examples", "models", "run", "without_tfma"]  # fixtures
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_a_candidate_is_compared_with_production(run):
+    found, blessing, _ = run("good", production="poor")
+    assert_blessing(blessing, True)
+    assert found.production.status == "compared"
+    assert found.table[0].change.mean > 0
+    assert blessing.get_string_custom_property("baseline_model")
+    worse, blessing, _ = run(
+        "poor", FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}, production="good"
+    )
+    assert_blessing(blessing, False)
+    assert any("below production" in reason for reason in worse.reasons)
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_the_identical_model_passes_as_such(run):
+    found, blessing, folder = run("good", production="good")
+    assert_blessing(blessing, True)
+    assert found.production.status == "identical"
+    assert not (folder / "unit_rows" / "production.jsonl").exists()
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_a_production_model_that_breaks_refuses(run):
+    found, blessing, _ = run("good", production="crash")
+    assert_blessing(blessing, False)
+    assert "production" in found.reasons[0]
+    assert found.production.status == "unknown"
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_a_production_artifact_without_a_model_refuses(run, tmp_path):
+    found, blessing, _ = run("good", production="poor", production_model=tmp_path / "nothing")
+    assert_blessing(blessing, False)
+    assert found.reasons[0].startswith("The production model has no SavedModel at ")
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_a_candidate_is_held_to_the_best_model_ever_pushed(run, models, tmp_path):
+    serving = tmp_path / "serving"
+    best, production = run("good")[0].candidate_checksum, run("poor")[0].candidate_checksum
+    for version, checksum in enumerate((best, "forgotten", production), start=1):
+        entry = push_log.PushEntry(action="push", version=version, checksum=checksum)
+        push_log.append(str(serving), entry)
+    candidate = Path(shutil.copytree(models("poor"), tmp_path / "as_poor"))
+    (candidate / "Format-Serving" / "assets.extra").mkdir()
+    (candidate / "Format-Serving" / "assets.extra" / "note").write_text("another checksum")
+    settings = FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}
+    given = {"production": "poor", "served_from": str(serving / "3"), "model": candidate}
+    found, blessing, _ = run("poor", settings, **given)
+    assert_blessing(blessing, False)
+    assert {check.name for check in found.checks if not check.passed} == {"best_pushed"}
+    assert "below version 1, the best model ever pushed" in found.reasons[0]
+    assert any("not compared with 1 of the models pushed earlier" in note for note in found.notes)
+    left_out = settings | {"production": {"mode": "point", "best_pushed": False}}
+    found, blessing, _ = run("poor", left_out, **given)
+    assert_blessing(blessing, True)
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_models_pushed_earlier_are_scored_when_nothing_is_kept_of_them(run, models, tmp_path):
+    serving = tmp_path / "serving"
+    pushed = ["good", "crash", "poor"]
+    for version, name in enumerate(pushed, start=1):
+        made = shutil.copytree(Path(models(name), "Format-Serving"), serving / str(version))
+        checksum = served_model.checksum(str(made))
+        entry = push_log.PushEntry(action="push", version=version, checksum=checksum)
+        push_log.append(str(serving), entry)
+    candidate = Path(shutil.copytree(models("poor"), tmp_path / "as_poor"))
+    (candidate / "Format-Serving" / "assets.extra").mkdir()
+    (candidate / "Format-Serving" / "assets.extra" / "note").write_text("another checksum")
+    settings = FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}
+    given = {"production": "poor", "served_from": str(serving / "3"), "model": candidate}
+    found, blessing, _ = run("poor", settings, cache_dir=str(tmp_path / "new"), **given)
+    assert_blessing(blessing, False)
+    assert "below version 1, the best model ever pushed" in found.reasons[0]
+    assert any("not compared with 1 of the models pushed earlier" in note for note in found.notes)
+    shutil.rmtree(serving / "1")  # by now its scores are kept
+    again, _, _ = run("poor", settings, cache_dir=str(tmp_path / "new"), **given)
+    assert again.reasons == found.reasons
+
+
+@pytest.mark.usefixtures("without_tfma")
+def test_a_model_that_was_trained_on_held_out_sources_is_refused(run, models, tmp_path):
+    copied = Path(shutil.copytree(models("good"), tmp_path / "leaky"))
+    extra = copied / "Format-Serving" / "assets.extra"
+    extra.mkdir()
+    (extra / "descriptor.json").write_text('{"sources": {"train": ["b"]}}')
+    found, blessing, _ = run("good", model=copied)
+    assert_blessing(blessing, False)
+    assert "trained on b" in found.reasons[0]
+    noted, blessing, _ = run("good", production="good", production_model=copied)
+    assert_blessing(blessing, True)
+    assert any("production model: the model was trained on b" in note for note in noted.notes)
