@@ -16,11 +16,13 @@ from components.descriptor_evaluator.unit_rows import UnitRow
 from components.evaluation_report import patch_album
 from components.evaluation_report.material import CANDIDATE, Material, NotShownError
 from components.example_gen import files, homography, photographs, sequences, sources
+from components.example_gen.patch_set import SequenceInput
 from components.example_gen.settings import DataSettings
 from components.matching import descriptors, picture, points
 from components.matching.match import Result, match_points
 from components.matching.photograph import Photograph
 from components.matching.settings import MatchSettings
+from trainer.variants import VARIANTS
 
 _SETTINGS = MatchSettings(points=500, ratio=0.9, threshold=3.0, max_side=1600)
 _BESIDE = "rootsift"
@@ -35,8 +37,6 @@ def section(material: Material) -> dict[str, Any]:
         UserError: When an image cannot be read.
     """
     settings = DataSettings.model_validate(material.manifest.settings)
-    if settings.source == "strips":
-        raise NotShownError("the data are patches, cut from images that are not among them")
     if not material.images or not files.is_folder(material.images):
         raise NotShownError("the images that the patches were cut from are not at hand")
     if not material.model:
@@ -83,7 +83,7 @@ def read_pair(
         root: Data folder.
         name: Image sequence.
         target: 1..5.
-        settings: The data's.
+        settings: The data's; image sequences stand in for a patch release.
 
     Returns:
         Both images, and the float64 [3, 3] homography between them.
@@ -92,11 +92,7 @@ def read_pair(
         NotShownError: When the folder does not hold the sequence.
         UserError: When an image cannot be read.
     """
-    listed, _ = sources.list_sequences(settings.source, root, settings)
-    items = {item.name: item for item in listed}
-    if name not in items:
-        raise NotShownError(f"the images of {name} are not at hand any more")
-    item = items[name]
+    item = _find(root, name, settings)
     if settings.source == "photos":
         photograph = photographs.read_photograph(item)
         images, matrices = photographs.make_sequence(name, item.kind, photograph, settings)
@@ -109,6 +105,29 @@ def read_pair(
         for number, image in ((1, images[0]), (target + 1, images[target]))
     )
     return (reference, other), matrix
+
+
+def _find(root: str, name: str, settings: DataSettings) -> SequenceInput:
+    """Finds an image sequence; of a patch release, in the release of its image sequences."""
+    if settings.source == "photos":
+        listed, _ = sources.list_sequences(settings.source, root, settings)
+        found = {item.name: item for item in listed}
+        if name in found:
+            return found[name]
+    else:
+        folders = sequences.find(root).get(name, ())
+        if folders and not (settings.source == "strips" and _holds_patches(folders[0])):
+            return sequences.check(name, folders, name)[0]
+    if settings.source == "strips":
+        raise NotShownError(
+            f"the data are patches, and the images of {name} that they were cut from are not "
+            f"beside them (`hpatches report --images` takes the folder of the image sequences)"
+        )
+    raise NotShownError(f"the images of {name} are not at hand any more")
+
+
+def _holds_patches(folder: str) -> bool:
+    return files.exists(files.join(folder, f"{VARIANTS[0]}.png"))
 
 
 def match(

@@ -43,7 +43,8 @@ Outputs = Mapping[str, Mapping[str, tuple[str, ...]]]
 @click.option(
     "--images",
     metavar="DIR",
-    help="Draw anew, with matches on an image pair out of this folder (the run's --data).",
+    help="Draw anew, with matches on an image pair out of this folder: the run's --data, or of a "
+    "patch release its image sequences.",
 )
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
 def report(

@@ -40,6 +40,22 @@ def test_a_pair_of_an_image_sequence_is_read_with_its_homography(tmp_path):
         image_pair.read_pair(str(tmp_path), "v_b", 1, settings)
 
 
+def test_the_pair_of_a_patch_release_is_read_from_its_image_sequences(tmp_path):
+    write_sequence(tmp_path / "images" / "v_a")
+    (tmp_path / "images" / "v_half").mkdir()  # of another sequence: not looked at
+    (tmp_path / "images" / "v_half" / "H_1_2").touch()
+    root, settings = str(tmp_path / "images"), DataSettings(source="strips")
+    pair, matrix = image_pair.read_pair(root, "v_a", 3, settings)
+    assert np.array_equal(pair[1].image, images.read_grey(f"{root}/v_a/4.ppm"))
+    np.testing.assert_allclose(matrix, np.loadtxt(tmp_path / "images" / "v_a" / "H_1_4"))
+    with pytest.raises(NotShownError, match="images of v_b that they were cut from are not"):
+        image_pair.read_pair(root, "v_b", 3, settings)
+    (tmp_path / "patches" / "v_a").mkdir(parents=True)
+    (tmp_path / "patches" / "v_a" / "ref.png").touch()  # the patch release itself
+    with pytest.raises(NotShownError, match="the data are patches"):
+        image_pair.read_pair(str(tmp_path / "patches"), "v_a", 3, settings)
+
+
 def test_a_photographs_pair_is_rendered_as_it_was_for_the_patches(tmp_path):
     (tmp_path / "a.png").write_bytes(images.encode_png(texture(420, 360)))
     settings = DataSettings(source="photos", seed=4)

@@ -175,8 +175,10 @@ def test_a_report_is_written_whole_in_a_new_folder(tmp_path):
 
 
 def test_patches_have_no_image_pair(run):
-    with pytest.raises(NotShownError, match="the data are patches"):
+    with pytest.raises(NotShownError, match="images that the patches were cut from"):
         image_pair.section(run)
+    with pytest.raises(NotShownError, match="the data are patches"):
+        image_pair.section(dataclasses.replace(run, images=run.examples))
 
 
 def test_templates_are_packaged():
