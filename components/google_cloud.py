@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from google.api_core import exceptions, retry
 from google.auth import exceptions as auth_exceptions
@@ -20,6 +20,7 @@ _PASSING = (
 )
 _MOST_CHARACTERS = 500
 _PATIENCE = 900.0  # seconds
+_BETWEEN_LOOKS = 5.0  # of the thirty or so between SIGTERM and SIGKILL
 CALL_SECONDS = 60.0
 """What a single call may take."""
 
@@ -34,14 +35,25 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, _PASSING)
 
 
-def patience(seconds: float = _PATIENCE) -> retry.Retry:
+def patience(seconds: float = _PATIENCE, stopped: Callable[[], bool] | None = None) -> retry.Retry:
     """Returns what repeats a call, at growing distances, until it succeeds or time is up.
 
     Only for calls that may arrive twice: those that read, and those that stop something. For
     them an exhausted quota is one of calls per minute, and passes.
+
+    Args:
+        seconds: Time for all attempts.
+        stopped: Looked at between two of them, a few seconds apart: whether to give up.
     """
-    predicate = retry.if_exception_type(*_PASSING)
-    return retry.Retry(predicate=predicate, initial=1.0, maximum=60.0, timeout=seconds)
+    passes = retry.if_exception_type(*_PASSING)
+    if stopped is None:
+        return retry.Retry(predicate=passes, initial=1.0, maximum=60.0, timeout=seconds)
+    return retry.Retry(
+        predicate=lambda error: passes(error) and not stopped(),
+        initial=1.0,
+        maximum=_BETWEEN_LOOKS,
+        timeout=seconds,
+    )
 
 
 @contextlib.contextmanager

@@ -162,7 +162,8 @@ def _train(settings: VertexTrainingSettings, places: Places, address: Address, k
     client = job_service.connect(address)
     watch = _Watch(places)
     with stop_requests() as request:
-        started = job_service.start_or_join(client, address, job.custom_job(settings, places, key))
+        wanted = job.custom_job(settings, places, key)
+        started = job_service.start_or_join(client, address, wanted, request)
         ended = job_service.wait(
             client, address, started.name, settings.poll_seconds, request, watch
         )

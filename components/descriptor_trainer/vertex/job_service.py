@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from absl import logging
-from google.api_core import exceptions
+from google.api_core import exceptions, retry
 from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1 import CustomJob, JobServiceClient, JobState
 
@@ -27,6 +27,7 @@ _ENDED = (
 _STARTS = 5
 _GLANCE = 0.5  # seconds between two looks at whether a signal came
 _SECONDS_FOR_CANCELLING = 10.0  # of the thirty or so between SIGTERM and SIGKILL
+_LOOK_SECONDS = 10.0  # for one look at a job: a call that hangs hears no signal
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class Address:
         """For messages."""
         return f"project {self.project}, {self.location}"
 
+    @property
+    def jobs_page(self) -> str:
+        """Page of all training jobs in Google Cloud's console."""
+        return (
+            f"https://console.cloud.google.com/vertex-ai/training/custom-jobs"
+            f"?project={self.project}"
+        )
+
     def page(self, job_name: str) -> str:
         """Returns the page of a job in Google Cloud's console."""
         number = job_name.rpartition("/")[2]
@@ -71,7 +80,9 @@ def connect(address: Address) -> JobServiceClient:
         return JobServiceClient(client_options={"api_endpoint": endpoint})
 
 
-def start_or_join(client: JobServiceClient, address: Address, job: CustomJob) -> CustomJob:
+def start_or_join(
+    client: JobServiceClient, address: Address, job: CustomJob, request: StopRequest
+) -> CustomJob:
     """Starts a job, or finds the one that is at the same work already.
 
     There is one when an executor before this one was killed without a word; two jobs would
@@ -81,20 +92,39 @@ def start_or_join(client: JobServiceClient, address: Address, job: CustomJob) ->
     Args:
         client: Of the region.
         address: Project and region.
-        job: The request.
+        job: What to start.
+        request: When a signal came, nothing more is started.
 
     Returns:
         The job, with its name.
 
     Raises:
+        Interrupted: After a signal, unless there is a job by then, which is to be cancelled.
         UserError: When Vertex AI refuses it.
     """
+    try:
+        return _start_or_join(client, address, job, request)
+    except UserError as error:
+        if request.signal is None:
+            raise
+        raise Interrupted(
+            f"{error}; if the job was started after all, the same pipeline joins it, or see "
+            f"{address.jobs_page}",
+            request.signal,
+        ) from error
+
+
+def _start_or_join(
+    client: JobServiceClient, address: Address, job: CustomJob, request: StopRequest
+) -> CustomJob:
     with told_in_words("starting the training job", address.in_words):
         for attempt in range(1, _STARTS + 1):
-            running = _find_running(client, address, job.labels[KEY_LABEL])
+            running = _find_running(client, address, job.labels[KEY_LABEL], request)
             if running is not None:
                 logging.info("Joining the job that runs already: %s", running.name)
                 return running
+            if request.signal is not None:
+                raise Interrupted("stopped before a training job was started", request.signal)
             try:
                 started = client.create_custom_job(
                     parent=address.parent, custom_job=job, timeout=CALL_SECONDS
@@ -103,19 +133,22 @@ def start_or_join(client: JobServiceClient, address: Address, job: CustomJob) ->
                 if attempt == _STARTS or not google_cloud.is_passing(error):
                     raise
                 logging.warning("Vertex AI did not take the job (%s); trying again", error.message)
-                _sleep(2.0**attempt)
+                _pause(2.0**attempt, request)
                 continue
             logging.info("Started %s: %s", started.name, address.page(started.name))
             return started
     raise AssertionError("the loop returns or raises")
 
 
-def _find_running(client: JobServiceClient, address: Address, key: str) -> CustomJob | None:
-    request = aiplatform_v1.ListCustomJobsRequest(
-        parent=address.parent, filter=f'labels.{KEY_LABEL}="{key}"'
-    )
+def _find_running(
+    client: JobServiceClient, address: Address, key: str, request: StopRequest
+) -> CustomJob | None:
     found = client.list_custom_jobs(
-        request=request, retry=google_cloud.patience(), timeout=CALL_SECONDS
+        request=aiplatform_v1.ListCustomJobsRequest(
+            parent=address.parent, filter=f'labels.{KEY_LABEL}="{key}"'
+        ),
+        retry=_patience_until(request),
+        timeout=_LOOK_SECONDS,
     )
     leaving = (*_ENDED, JobState.JOB_STATE_CANCELLING)
     running = [job for job in found if job.state not in leaving]
@@ -149,22 +182,39 @@ def wait(
     """
     state: JobState | None = None
     while True:
-        with told_in_words(f"watching {name}, which goes on", address.in_words):
-            job = client.get_custom_job(
-                name=name, retry=google_cloud.patience(), timeout=CALL_SECONDS
-            )
-        if job.state != state:
-            state = job.state
-            logging.info("%s is %s", name, words(state))
-        on_look(job)
-        if state in _ENDED:
-            return job
-        _pause(poll_seconds, request)
+        job = _look(client, address, name, request)
+        if job is not None:
+            if job.state != state:
+                state = job.state
+                logging.info("%s is %s", name, words(state))
+            on_look(job)
+            if state in _ENDED:
+                return job
+            _pause(poll_seconds, request)
         if request.signal is not None:
             done = _cancel(client, address, name)
             raise Interrupted(
                 f"{done}; the same pipeline goes on from its last checkpoint", request.signal
             )
+
+
+def _look(
+    client: JobServiceClient, address: Address, name: str, request: StopRequest
+) -> CustomJob | None:
+    """Returns a job; None when a signal came before there was an answer."""
+    try:
+        with told_in_words(f"watching {name}, which goes on", address.in_words):
+            return client.get_custom_job(
+                name=name, retry=_patience_until(request), timeout=_LOOK_SECONDS
+            )
+    except UserError:
+        if request.signal is None:
+            raise
+        return None
+
+
+def _patience_until(request: StopRequest) -> retry.Retry:
+    return google_cloud.patience(stopped=lambda: request.signal is not None)
 
 
 def words(state: JobState) -> str:
@@ -183,9 +233,9 @@ def _cancel(client: JobServiceClient, address: Address, name: str) -> str:
     try:
         with told_in_words(f"cancelling {name}", address.in_words):
             brief = google_cloud.patience(_SECONDS_FOR_CANCELLING)
-            client.cancel_custom_job(name=name, retry=brief, timeout=CALL_SECONDS)
+            client.cancel_custom_job(name=name, retry=brief, timeout=_SECONDS_FOR_CANCELLING)
             while time.monotonic() < end:
-                if client.get_custom_job(name=name, timeout=CALL_SECONDS).state in _ENDED:
+                if client.get_custom_job(name=name, timeout=_LOOK_SECONDS).state in _ENDED:
                     return f"cancelled {name}"
                 _sleep(_GLANCE)
     except UserError as error:

@@ -1,6 +1,6 @@
 """A fake Vertex AI for each test."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from google.api_core import retry
@@ -20,8 +20,10 @@ def vertex(monkeypatch) -> Iterator[FakeVertex]:
         monkeypatch.setattr(job_service, "_sleep", lambda seconds: None)
         impatient = google_cloud.patience
 
-        def patience(seconds: float = 2.0) -> retry.Retry:
-            return impatient(min(seconds, 2.0)).with_delay(initial=0.01, maximum=0.02)
+        def patience(
+            seconds: float = 2.0, stopped: Callable[[], bool] | None = None
+        ) -> retry.Retry:
+            return impatient(min(seconds, 2.0), stopped).with_delay(initial=0.01, maximum=0.02)
 
         monkeypatch.setattr(google_cloud, "patience", patience)
         yield fake

@@ -18,9 +18,24 @@ _PLACES = Places("gs://b/examples", "gs://b/graph", "gs://b/staging/key")
 _UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "the service is restarting")
 
 
-def _start(vertex, key: str = "key"):
-    request = job.custom_job(settings(), _PLACES, key)
-    return job_service.start_or_join(vertex.job_client(), _ADDRESS, request)
+def _start(vertex, key: str = "key", request: StopRequest | None = None):
+    wanted = job.custom_job(settings(), _PLACES, key)
+    return job_service.start_or_join(
+        vertex.job_client(), _ADDRESS, wanted, request or StopRequest()
+    )
+
+
+def _fails_until_a_signal(vertex, method: str, times: int = 3) -> StopRequest:
+    """Has a method answer UNAVAILABLE for ever, and a signal come after some of the answers."""
+    request = StopRequest()
+
+    def away(received, context):
+        if vertex.methods().count(method) == times:
+            request.signal = signal.SIGTERM
+        context.abort(*_UNAVAILABLE)
+
+    setattr(vertex, method, away)
+    return request
 
 
 def _wait(vertex, name: str, request: StopRequest | None = None, on_look=lambda job: None):
@@ -63,7 +78,6 @@ def test_a_service_that_is_away_for_a_moment_is_asked_again(vertex):
 
 
 def test_a_call_that_arrived_although_no_answer_came_starts_no_second_job(vertex):
-    request = job.custom_job(settings(), _PLACES, "key")
     create = vertex.create_custom_job
 
     def take_and_break(received, context):
@@ -71,8 +85,7 @@ def test_a_call_that_arrived_although_no_answer_came_starts_no_second_job(vertex
         context.abort(*_UNAVAILABLE)
 
     vertex.create_custom_job = take_and_break
-    started = job_service.start_or_join(vertex.job_client(), _ADDRESS, request)
-    assert started.name.endswith("/1")
+    assert _start(vertex).name.endswith("/1")
     assert len(vertex.jobs) == 1
 
 
@@ -167,6 +180,47 @@ def test_a_signal_cancels_the_job(vertex):
     assert raised.value.exit_status == 143
     assert vertex.jobs[name].state == JobState.JOB_STATE_CANCELLED
     assert [request.name for request in vertex.requests("cancel_custom_job")] == [name]
+
+
+def test_a_signal_while_the_service_is_away_cancels_the_job(vertex):
+    vertex.job_states = [JobState.JOB_STATE_RUNNING]
+    name = _start(vertex).name
+    request = _fails_until_a_signal(vertex, "get_custom_job")
+    with pytest.raises(Interrupted, match=r"customJobs/1"):
+        _wait(vertex, name, request)
+    assert vertex.jobs[name].state == JobState.JOB_STATE_CANCELLED
+    methods = vertex.methods()
+    assert methods[: methods.index("cancel_custom_job")].count("get_custom_job") == 3
+
+
+def test_a_signal_before_the_service_answers_at_all_starts_nothing(vertex):
+    request = _fails_until_a_signal(vertex, "list_custom_jobs")
+    with pytest.raises(Interrupted, match=r"if the job was started .*console\.cloud") as raised:
+        _start(vertex, request=request)
+    assert raised.value.exit_status == 143
+    assert vertex.methods() == ["list_custom_jobs"] * 3
+
+
+def test_a_signal_while_a_start_is_repeated_starts_nothing_more(vertex):
+    request = _fails_until_a_signal(vertex, "create_custom_job", times=2)
+    with pytest.raises(Interrupted, match="stopped before a training job was started"):
+        _start(vertex, request=request)
+    assert vertex.methods().count("create_custom_job") == 2
+
+
+def test_a_signal_while_a_start_is_not_answered_leaves_the_job_to_be_cancelled(vertex):
+    create, request = vertex.create_custom_job, StopRequest()
+    vertex.job_states = [JobState.JOB_STATE_RUNNING]
+
+    def take_and_break(received, context):
+        create(received, context)
+        request.signal = signal.SIGTERM
+        context.abort(*_UNAVAILABLE)
+
+    vertex.create_custom_job = take_and_break
+    started = _start(vertex, request=request)
+    with pytest.raises(Interrupted, match=r"cancelled .*/1"):
+        _wait(vertex, started.name, request)
 
 
 def test_a_job_that_cannot_be_cancelled_is_told(vertex):
