@@ -154,6 +154,8 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
         images=places.data,
+        configuration_json=_beside(config),
+        push_destination=places.serving,
         code_fingerprint=fingerprint(
             "components.evaluation_report", "components.matching", "components.example_gen"
         )
@@ -194,6 +196,11 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         enable_cache=True,
         **runner_args,
     )
+
+
+def _beside(config: PipelineConfig) -> str:
+    """Returns what the report cannot find in the artifacts, as JSON."""
+    return config.model_dump_json(include={"name", "beam", "warm_start", "platform"})
 
 
 def _portable(settings: DataSettings) -> DataSettings:

@@ -21,6 +21,8 @@ class EvaluationReportSpec(component_spec.ComponentSpec):
     PARAMETERS: ClassVar = {
         executor.IMAGES_KEY: component_spec.ExecutionParameter(type=str, optional=True),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+        executor.CONFIGURATION_KEY: component_spec.ExecutionParameter(type=str, optional=True),
+        executor.DESTINATION_KEY: component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS: ClassVar = {
         executor.EVALUATION_KEY: component_spec.ChannelParameter(
@@ -55,6 +57,8 @@ class EvaluationReport(base_component.BaseComponent):
         model_run: types.BaseChannel,
         code_fingerprint: str,
         images: str | data_types.RuntimeParameter = "",
+        configuration_json: str = "",
+        push_destination: str | data_types.RuntimeParameter = "",
     ):
         """Builds the component.
 
@@ -65,6 +69,9 @@ class EvaluationReport(base_component.BaseComponent):
             model_run: The trainer's logs and timeline.
             code_fingerprint: See `trainer.code_fingerprint`; of `templates_fingerprint`, too.
             images: Data folder, to draw matches on an image pair; "" draws none.
+            configuration_json: The part of the run's configuration that neither examples,
+                model nor evaluation carry, to be shown; its `name` names the report.
+            push_destination: Where a blessed model goes, to be shown; "" is not shown.
         """
         super().__init__(
             spec=EvaluationReportSpec(
@@ -75,6 +82,8 @@ class EvaluationReport(base_component.BaseComponent):
                 report=types.Channel(type=simple_artifacts.File),
                 images=images,
                 code_fingerprint=code_fingerprint,
+                configuration=configuration_json,
+                push_destination=push_destination,
             )
         )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +34,7 @@ class Material:
         model_run: The trainer's logs and timeline.
         images: The data folder, which may hold the images that patches were cut from.
         name: Names the run to its readers.
+        configuration: What else the run was told: JSON, beside what the folders say.
     """
 
     evaluation: str
@@ -41,6 +43,7 @@ class Material:
     model_run: str = ""
     images: str = ""
     name: str = ""
+    configuration: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def verdict(self) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from datetime import datetime, timezone
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ def draw(material: Material) -> str:
             .render(
                 verdict=found,
                 name=material.name,
+                evaluated=evaluated(material),
                 sections=sections,
                 absent=absent,
                 problems=problems,
@@ -98,7 +100,21 @@ def draw(material: Material) -> str:
             del sections[name]
             absent.append((_SECTIONS[name][0], "with it the file would be larger than 5 MB"))
             text = render()
+    size = len(text.encode())
+    if size > MOST_BYTES:
+        _log.warning("the report has %.1f MB, more than a report should have", size / 1e6)
+        problems.append(("the size", f"this file has {size / 1e6:.1f} MB, more than the usual 5"))
+        text = render()
     return text
+
+
+def evaluated(material: Material) -> str:
+    """Says when the evaluation was made, e.g. `2025-06-01 12:30 UTC`; "" when nobody wrote it."""
+    try:
+        found = datetime.fromisoformat(material.about["evaluated"])
+    except (KeyError, ValueError, TypeError):
+        return ""
+    return found.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def failure(name: str, sentence: str) -> str:

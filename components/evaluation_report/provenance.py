@@ -74,6 +74,7 @@ def versions_section(material: Material) -> dict[str, Any]:
         "data": identity.get("extraction") or _data_settings(material),
         "training": identity.get("training", {}),
         "evaluation and gate": about.get("settings", {}),
+        "pipeline": dict(material.configuration),
     }
     made_with = {**identity.get("versions", {}), **about.get("versions", {})}
     return {

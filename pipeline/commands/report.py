@@ -142,6 +142,7 @@ def drawn(summary: RunSummary, images: str) -> str:
         model_run=_first(outputs, "DescriptorTrainer", "model_run"),
         images=images,
         name=f"{summary.config_name}, {summary.started.astimezone().strftime(runs.SHOWN_TIME)}",
+        configuration={"push": {"destination": summary.push_destination}},
     )
     with show_progress():
         return page.draw(material)

@@ -48,6 +48,7 @@ def write_run(root: Path, blessed: bool = True) -> Material:
         model=write_model(root / "model"),
         model_run=write_model_run(root / "model_run"),
         name="made up <b>run</b>",
+        configuration={"warm_start": False, "push": {"destination": "serving"}},
     )
 
 
@@ -93,8 +94,10 @@ def write_evaluation(root: Path, blessed: bool = True) -> str:
     about = {
         "data_checksum": "d" * 64,
         "scored": {"model": "m", "checksum": "c" * 64},
+        "recipes": {"rootsift-smoothed": {"sigma": 3.5, "size": 0.2, "padding": 0.25}},
         "settings": {"gate": {"seed": 5}},
         "versions": {"numpy": "1.2.3"},
+        "evaluated": "2025-06-01T14:30:00+02:00",
     }
     stored_result.write_about(str(root), about)
     verdict.write(made_up_verdict(blessed), str(root))

@@ -20,11 +20,11 @@ def draw(run, tmp_path):
         made.uri = str(uri)
         return made
 
-    def run_executor(evaluation=None, report=tmp_path / "report"):
+    def run_executor(evaluation=None, report=tmp_path / "report", context=None, **parameters):
         model = tmp_path / "artifact"
         if not model.exists():
             shutil.copytree(run.model, model / "Format-Serving")
-        executor.Executor().Do(
+        executor.Executor(context).Do(
             {
                 "evaluation": [
                     artifact(standard_artifacts.ModelEvaluation, evaluation or run.evaluation)
@@ -34,7 +34,7 @@ def draw(run, tmp_path):
                 "model_run": [artifact(standard_artifacts.ModelRun, run.model_run)],
             },
             {"report": [artifact(simple_artifacts.File, report)]},
-            {"images": "", "code_fingerprint": "code"},
+            {"images": "", "code_fingerprint": "code", **parameters},
         )
         path = Path(report) / executor.REPORT_FILE
         return path.read_text(encoding="utf-8") if path.is_file() else None
@@ -47,6 +47,23 @@ def test_the_report_lies_in_the_artifact(draw, monkeypatch):
     text = draw()
     assert "Blessed: all 2 checks passed." in text
     assert 'id="filters"' in text  # the model was found
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_report_names_its_pipeline_and_run_and_shows_their_settings(
+    draw, monkeypatch, tmp_path, fails
+):
+    monkeypatch.setitem(page._SECTIONS, "curves", ("curves", _no_curves))
+    (tmp_path / "empty").mkdir()
+    text = draw(
+        evaluation=tmp_path / "empty" if fails else None,
+        context=executor.Executor.Context(pipeline_run_id="2025-06-01T12:30:00"),
+        configuration='{"name": "hpatches-demo", "warm_start": true}',
+        push_destination="gs://bucket/serving",
+    )
+    assert "hpatches-demo, run 2025-06-01T12:30:00" in text
+    if not fails:
+        assert "&#34;warm_start&#34;: true" in text and "gs://bucket/serving" in text
 
 
 def _no_curves(material):
@@ -85,10 +102,14 @@ def test_the_component_has_a_standard_output_and_wants_everything():
         model_run=channel(standard_artifacts.ModelRun),
         code_fingerprint="code",
         images="images",
+        configuration_json='{"name": "hpatches-demo"}',
+        push_destination="serving",
     )
     assert made.outputs["report"].type is simple_artifacts.File
     assert set(made.inputs) == {"evaluation", "examples", "model", "model_run"}
     assert made.exec_properties["images"] == "images"
+    assert made.exec_properties["configuration"] == '{"name": "hpatches-demo"}'
+    assert made.exec_properties["push_destination"] == "serving"
 
 
 def test_the_fingerprint_covers_the_templates(tmp_path, monkeypatch):

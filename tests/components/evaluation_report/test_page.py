@@ -77,6 +77,12 @@ def test_everything_is_there_and_nothing_is_loaded(report):
     assert len(report.encode()) < page.MOST_BYTES
 
 
+def test_run_and_time_are_named(report):
+    assert (
+        "Report of the evaluation of 2025-06-01 12:30 UTC &middot; made up &lt;b&gt;run&lt;/b&gt;"
+    ) in report
+
+
 def test_the_verdict_and_its_checks_come_first(report):
     order = [
         report.index(text) for text in ("Blessed: all 2 checks passed", "10.00 above the floor")
@@ -157,6 +163,22 @@ def test_a_page_that_is_too_large_leaves_its_heaviest_parts_out(run, monkeypatch
     text = page.draw(run)
     assert 'id="map"' not in text and 'id="mistakes"' in text
     assert "Without the map of descriptors: with it the file would be larger than 5 MB." in text
+
+
+@pytest.mark.usefixtures("without_curves")
+def test_a_page_that_stays_too_large_says_so(run, monkeypatch, caplog):
+    monkeypatch.setattr(page, "MOST_BYTES", 1000)
+    text = page.draw(run)
+    assert 'id="mistakes"' not in text
+    assert re.search(r"Problem:</b> the size: this file has \d\.\d MB, more than", text)
+    assert "more than a report should have" in caplog.text
+
+
+@pytest.mark.parametrize("about", [{}, {"evaluated": "yesterday"}, {"evaluated": 3}])
+def test_a_time_that_nobody_wrote_is_not_told(about):
+    material = Material("evaluation")
+    material.__dict__["about"] = about
+    assert page.evaluated(material) == ""
 
 
 @pytest.mark.usefixtures("without_curves")

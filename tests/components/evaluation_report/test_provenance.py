@@ -28,9 +28,11 @@ def test_versions_seeds_and_settings(run):
     assert found["seeds"] == [
         ("data.seed", "3"), ("training.seed", "7"), ("evaluation and gate.gate.seed", "5"),
     ]  # fmt: skip
+    assert found["recipes"] == [("rootsift-smoothed", "blur 3.5 px, size 1/5, border 0.25")]
     assert found["made_with"] == [("numpy", "1.2.3"), ("tensorflow", "2.16.2")]
     settings = {name: json.loads(text) for name, text in found["settings"]}
     assert settings["training"] == {"seed": 7, "model": {"width": 0.25}}
+    assert settings["pipeline"] == {"warm_start": False, "push": {"destination": "serving"}}
     names = [name for name, _ in found["drawn_with"]]
     assert {"python", "tfx", "tensorflow", "matplotlib"} <= set(names)
 
@@ -38,7 +40,7 @@ def test_versions_seeds_and_settings(run):
 def test_a_model_that_says_nothing_leaves_the_datas_own_settings(run):
     found = provenance.versions_section(dataclasses.replace(run, model=""))
     settings = {name: json.loads(text) for name, text in found["settings"]}
-    assert set(settings) == {"data", "evaluation and gate"}
+    assert set(settings) == {"data", "evaluation and gate", "pipeline"}
     assert settings["data"]["source"] == "strips"
 
 
