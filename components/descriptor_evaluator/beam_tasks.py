@@ -22,6 +22,7 @@ import numpy as np
 
 from components.descriptor_evaluator import matching, retrieval, rows_cache, verification
 from components.descriptor_evaluator.descriptor_store import read_array, write_text
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.task_tables import Tasks
 from components.descriptor_evaluator.tasks import TASK_NAMES
 from components.descriptor_evaluator.unit_rows import UnitRow
@@ -40,10 +41,18 @@ class ScoreTasks(beam.PTransform):
         folder: Where workers find `tasks` as `Tasks.save` wrote them; verification alone
             reads it, for its tables are too large to travel with a function.
         which: Tasks to score; one that `tasks` does not hold gives no rows.
+        distance: What patches are near by.
     """
 
-    def __init__(self, tasks: Tasks, folder: str, which: Sequence[str] = TASK_NAMES):
+    def __init__(
+        self,
+        tasks: Tasks,
+        folder: str,
+        which: Sequence[str] = TASK_NAMES,
+        distance: Distance = "l2",
+    ):
         super().__init__()
+        self._distance = distance
         self._tasks = tasks
         self._folder = folder
         self._which = tuple(which)
@@ -51,9 +60,9 @@ class ScoreTasks(beam.PTransform):
     def expand(self, descriptors: beam.PCollection) -> beam.PCollection:
         """Applies the transform of each task."""
         transforms: dict[str, beam.PTransform] = {
-            "verification": ScoreVerification(self._tasks, self._folder),
-            "matching": ScoreMatching(self._tasks),
-            "retrieval": ScoreRetrieval(self._tasks),
+            "verification": ScoreVerification(self._tasks, self._folder, self._distance),
+            "matching": ScoreMatching(self._tasks, self._distance),
+            "retrieval": ScoreRetrieval(self._tasks, self._distance),
         }
         rows = tuple(
             descriptors | f"Score{task.title()}" >> transforms[task] for task in self._which
@@ -66,15 +75,19 @@ class ScoreMatching(beam.PTransform):
 
     Args:
         tasks: Image sequences and their sources.
+        distance: What neighbours are near by.
     """
 
-    def __init__(self, tasks: Tasks):
+    def __init__(self, tasks: Tasks, distance: Distance = "l2"):
         super().__init__()
+        self._distance = distance
         self._tasks = _without_tables(tasks)
 
     def expand(self, descriptors: beam.PCollection) -> beam.PCollection:
         """(name, descriptors) -> `UnitRow`, one per image pair."""
-        return descriptors | "MatchImages" >> beam.ParDo(_MatchSequence(self._tasks))
+        return descriptors | "MatchImages" >> beam.ParDo(
+            _MatchSequence(self._tasks, self._distance)
+        )
 
 
 class ScoreRetrieval(beam.PTransform):
@@ -82,10 +95,12 @@ class ScoreRetrieval(beam.PTransform):
 
     Args:
         tasks: Queries and distractors; without them there are no rows.
+        distance: What patches are near by.
     """
 
-    def __init__(self, tasks: Tasks):
+    def __init__(self, tasks: Tasks, distance: Distance = "l2"):
         super().__init__()
+        self._distance = distance
         self._tasks = replace(
             _without_tables(tasks), queries=tasks.queries, distractors=tasks.distractors
         )
@@ -100,7 +115,7 @@ class ScoreRetrieval(beam.PTransform):
             | "Pool" >> beam.CombineGlobally(_Assemble(axis=0))
         )
         return descriptors | "Query" >> beam.ParDo(
-            _ScoreQueries(self._tasks), pool=beam.pvalue.AsSingleton(pool)
+            _ScoreQueries(self._tasks, self._distance), pool=beam.pvalue.AsSingleton(pool)
         )
 
 
@@ -113,10 +128,12 @@ class ScoreVerification(beam.PTransform):
     Args:
         tasks: Pairs; a set without pairs gives no rows.
         folder: Where workers find `tasks` as `Tasks.save` wrote them.
+        distance: What pairs are near by.
     """
 
-    def __init__(self, tasks: Tasks, folder: str):
+    def __init__(self, tasks: Tasks, folder: str, distance: Distance = "l2"):
         super().__init__()
+        self._distance = distance
         self._sets = [
             name
             for name in (_POSITIVES, *verification.NEGATIVES)
@@ -134,7 +151,9 @@ class ScoreVerification(beam.PTransform):
             descriptors.pipeline
             | "PairSets" >> beam.Create(shares)
             | "Distances"
-            >> beam.ParDo(_PairDistances(self._folder), beam.pvalue.AsDict(descriptors))
+            >> beam.ParDo(
+                _PairDistances(self._folder, self._distance), beam.pvalue.AsDict(descriptors)
+            )
             | "Vectors" >> beam.CombinePerKey(_Assemble(axis=1))
         )
         positive = (
@@ -176,7 +195,7 @@ class WriteRows(beam.PTransform):
 def in_order(rows: Iterable[UnitRow], tasks: Tasks) -> list[UnitRow]:
     """Sorts rows, which Beam gives in any order, into the order of `evaluate.score`."""
     number = {name: place for place, name in enumerate(tasks.names)}
-    group = {name: tasks.groups.index(tasks.groups[place]) for name, place in number.items()}
+    group = dict(zip(tasks.names, tasks.group_numbers.tolist(), strict=True))
     queries: dict[tuple[str, str], int] = {}
     if tasks.queries is not None:
         points = zip(tasks.queries.sequence, tasks.queries.index, strict=True)
@@ -226,8 +245,9 @@ class _Opened(Mapping[str, np.ndarray]):
 class _MatchSequence(beam.DoFn):
     """Scores the matching of an image sequence."""
 
-    def __init__(self, tasks: Tasks):
+    def __init__(self, tasks: Tasks, distance: Distance):
         self._tasks = tasks
+        self._distance = distance
         self._done = 0
 
     def process(self, item: tuple[str, Descriptors]) -> Iterator[UnitRow]:
@@ -236,7 +256,7 @@ class _MatchSequence(beam.DoFn):
         values = _Opened(self._tasks, dict([item]))[name]
         number = self._tasks.names.index(name)
         source, kind = self._tasks.sources[number], self._tasks.kinds[number]
-        yield from matching.rows_of_sequence(name, source, kind, values)
+        yield from matching.rows_of_sequence(name, source, kind, values, self._distance)
         self._done += 1
         report("scoring matching", self._done, len(self._tasks.names), name)
 
@@ -259,8 +279,9 @@ class _TakeDistractors(beam.DoFn):
 class _ScoreQueries(beam.DoFn):
     """Scores the retrieval queries of an image sequence."""
 
-    def __init__(self, tasks: Tasks):
+    def __init__(self, tasks: Tasks, distance: Distance):
         self._tasks = tasks
+        self._distance = distance
         self._done = 0
 
     def process(self, item: tuple[str, Descriptors], pool: np.ndarray) -> Iterator[UnitRow]:
@@ -273,7 +294,9 @@ class _ScoreQueries(beam.DoFn):
             )
         places = np.flatnonzero(tasks.queries.sequence == tasks.names.index(item[0]))
         if len(places):
-            yield from retrieval.rows_of_queries(_Opened(tasks, dict([item])), tasks, places, pool)
+            yield from retrieval.rows_of_queries(
+                _Opened(tasks, dict([item])), tasks, places, pool, self._distance
+            )
         self._done += 1
         report("scoring retrieval", self._done, len(tasks.names), item[0])
 
@@ -281,8 +304,9 @@ class _ScoreQueries(beam.DoFn):
 class _PairDistances(beam.DoFn):
     """Computes the distances of the pairs of a set whose first patch is of one sequence."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, distance: Distance):
         self._folder = folder
+        self._distance = distance
         self._tasks: Tasks | None = None
         self._opened: _Opened | None = None
         self._done = 0
@@ -298,7 +322,10 @@ class _PairDistances(beam.DoFn):
         rows = np.flatnonzero(pairs.sequence1 == number)
         if len(rows):
             chosen = replace(pairs, **{key: values[rows] for key, values in vars(pairs).items()})
-            yield name, (rows, verification.pair_distances(self._opened, tasks.names, chosen))
+            found_distances = verification.pair_distances(
+                self._opened, tasks.names, chosen, self._distance
+            )
+            yield name, (rows, found_distances)
         self._done += 1
         sets = 1 + sum(getattr(tasks, key) is not None for key in verification.NEGATIVES)
         report("scoring verification", self._done, sets * len(tasks.names), tasks.names[number])

@@ -1,4 +1,4 @@
-"""Euclidean distances with the reference evaluator's formulas, and fast proposals for them.
+"""Distances with the reference evaluator's formulas, and fast proposals for the Euclidean one.
 
 The reference takes matching and retrieval distances from SciPy's `cdist` (float64: the
 squared differences are summed one dimension after the other, then the root is taken) and
@@ -6,55 +6,73 @@ verification distances from SciPy's `euclidean` (float32 differences and result)
 two almost equal distances is smaller depends on those roundings, so they are kept bit by
 bit wherever it matters. Matrix products of float32 only *propose* an order: `Code` knows
 how wrong its products can be, and orders closer than that are computed again.
+
+With L1 the reference takes `cdist`'s and SciPy's `cityblock` in their places. No product
+proposes its order: all of it is computed exactly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+Distance = Literal["l2", "l1"]
+_SCIPY = {"l2": "euclidean", "l1": "cityblock"}
 _UNIT = 2.0**-24  # relative rounding error of float32
 _EXTRA = 16  # roundings beside those of the dot product: centring, norms, thresholds
 _BLOCK = 1 << 15
 
 
-def exact_matrix(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def exact_matrix(first: np.ndarray, second: np.ndarray, distance: Distance = "l2") -> np.ndarray:
     """Returns the reference's distances between all rows, float64 [n, m]."""
     from scipy.spatial.distance import cdist  # half a second that not every caller needs
 
-    return cdist(first, second, "euclidean")
+    return cdist(first, second, _SCIPY[distance])
 
 
-def exact_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def exact_pairs(first: np.ndarray, second: np.ndarray, distance: Distance = "l2") -> np.ndarray:
     """Returns `exact_matrix`'s values for given pairs, bit for bit.
 
     Args:
         first: [n, D] descriptors.
         second: [n, D] descriptors, or something that broadcasts against `first`.
+        distance: Which one.
 
     Returns:
         float64 [n].
     """
     difference = np.subtract(first, second, dtype=np.float64)
-    difference *= difference
+    if distance == "l1":
+        np.abs(difference, out=difference)
+    else:
+        difference *= difference
     # Adding along the outer axis is sequential, as in cdist; along the inner axis NumPy
     # would add pairwise and round differently.
-    return np.sqrt(np.add.reduce(np.ascontiguousarray(difference.T), axis=0))
+    total = np.add.reduce(np.ascontiguousarray(difference.T), axis=0)
+    return total if distance == "l1" else np.sqrt(total)
 
 
-def verification_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def verification_pairs(
+    first: np.ndarray, second: np.ndarray, distance: Distance = "l2"
+) -> np.ndarray:
     """Returns the distances of the verification task.
 
     Args:
         first: float32 [n, D].
         second: float32 [n, D].
+        distance: Which one.
 
     Returns:
-        float32 [n]: float32 differences, summed in float64, rounded to float32.
+        float32 [n]: float32 differences; L2: summed in float64, rounded to float32; L1:
+        summed in float32, pairwise, as NumPy sums a vector.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity pass through
-        difference = np.subtract(first, second, dtype=np.float32).astype(np.float64)
+        narrow = np.subtract(first, second, dtype=np.float32)
+        if distance == "l1":
+            return np.abs(narrow).sum(axis=1)
+        difference = narrow.astype(np.float64)
         return np.sqrt(np.einsum("ij,ij->i", difference, difference)).astype(np.float32)
 
 

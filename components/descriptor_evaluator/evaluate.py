@@ -23,6 +23,7 @@ from components.descriptor_evaluator import (
     verification,
 )
 from components.descriptor_evaluator import tasks as task_sources
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.tasks import TASK_NAMES, SequenceInfo, Tasks, TaskSettings
 from components.descriptor_evaluator.unit_rows import UnitRow
 from components.example_gen import files
@@ -44,7 +45,10 @@ _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "tensorflow")
 
 
 def score(
-    descriptors: Mapping[str, np.ndarray], tasks: Tasks, which: Sequence[str] = TASK_NAMES
+    descriptors: Mapping[str, np.ndarray],
+    tasks: Tasks,
+    which: Sequence[str] = TASK_NAMES,
+    distance: Distance = "l2",
 ) -> list[UnitRow]:
     """Scores descriptors.
 
@@ -52,6 +56,7 @@ def score(
         descriptors: float32 [16, N, D] per image sequence of `tasks`.
         tasks: What is compared.
         which: Tasks to score; one that `tasks` does not hold gives no rows.
+        distance: What patches are near by.
 
     Returns:
         One row per unit; equal input gives equal rows in equal order.
@@ -69,14 +74,14 @@ def score(
             raise ValueError(f"descriptors of {name} have shape {shape}, expected (16, {count}, D)")
     rows: list[UnitRow] = []
     if "verification" in which:
-        rows += verification.score(descriptors, tasks)
+        rows += verification.score(descriptors, tasks, distance)
     if "matching" in which:
         for number, name in enumerate(tasks.names):
             source, kind = tasks.sources[number], tasks.kinds[number]
-            rows += matching.rows_of_sequence(name, source, kind, descriptors[name])
+            rows += matching.rows_of_sequence(name, source, kind, descriptors[name], distance)
             progress.report("scoring matching", number + 1, len(tasks.names), name)
     if "retrieval" in which:
-        rows += retrieval.score(descriptors, tasks)
+        rows += retrieval.score(descriptors, tasks, distance)
     return rows
 
 
@@ -132,6 +137,7 @@ def score_release(
     tasks_folder: str | None = None,
     which: Sequence[str] = TASK_NAMES,
     settings: TaskSettings | None = None,
+    distance: Distance = "l2",
 ) -> ReleaseScores:
     """Scores descriptors on the same tasks of a patch release.
 
@@ -145,6 +151,7 @@ def score_release(
             holds those of one split); by default tasks are drawn.
         which: Tasks to score.
         settings: Sizes and seed of drawn tasks.
+        distance: What patches are near by.
 
     Raises:
         UserError: When anything that was given cannot be used.
@@ -157,7 +164,7 @@ def score_release(
     rows, reports = [], []
     for subject in subjects:  # one after the other: the descriptors of one are held at a time
         found = _descriptors(data, infos, subject)
-        rows.append(score(found, tasks, which))
+        rows.append(score(found, tasks, which, distance))
         reports.append(degeneracy.measure(found))
     return ReleaseScores(tuple(rows), tuple(reports), tasks)
 
@@ -170,6 +177,7 @@ def evaluate_release(
     baseline: str | None = None,
     which: Sequence[str] = TASK_NAMES,
     rows_folder: str | None = None,
+    distance: Distance = "l2",
     **chosen: Any,
 ) -> dict[str, Any]:
     """Scores a model, stored descriptors or a baseline on a patch release.
@@ -181,6 +189,7 @@ def evaluate_release(
         baseline: Name of a handmade descriptor. Exactly one of these three is given.
         which: Tasks to score.
         rows_folder: New folder for the rows of all units (`stored_result`); None writes none.
+        distance: What patches are near by.
         **chosen: As `score_release` takes them.
 
     Returns:
@@ -195,7 +204,7 @@ def evaluate_release(
     subject = Subject(model, descriptors, baseline)
     if rows_folder is not None:
         files.check_new_folder(rows_folder)
-    scores = score_release(data, [subject], which=which, **chosen)
+    scores = score_release(data, [subject], which=which, distance=distance, **chosen)
     (rows,), (report,), tasks = scores.rows, scores.degeneracy, scores.tasks
     limits = degeneracy.DegeneracySettings()
     result = summary.summarise(rows)
@@ -208,6 +217,7 @@ def evaluate_release(
         "release": data,
         "split": chosen.get("split"),
         "scored": scored,
+        "distance": distance,
         "sequences": list(tasks.names),
         "sources": len(set(tasks.sources)),
         "points": int(sum(tasks.counts)),
@@ -221,6 +231,7 @@ def evaluate_release(
             "release": data,
             "data_checksum": data_checksum(data, tasks.names),
             "scored": scored,
+            "distance": distance,
             "degeneracy": report,
             "notes": recipes,
             "versions": result["versions"],

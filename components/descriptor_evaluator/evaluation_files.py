@@ -43,6 +43,7 @@ def about(bench: Bench, candidate: Candidate, scored: Mapping[str, Scored]) -> d
     return {
         "data_checksum": data_checksum(bench.entries("eval")),
         "scored": {"model": candidate.path, "checksum": candidate.checksum},
+        "distance": bench.settings.distance,
         "degeneracy": scored[stored_result.CANDIDATE].facts["degeneracy"],
         "recipes": recipes_of(scored),
         "settings": bench.settings.model_dump(mode="json"),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator import distances, matching, verification
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.task_tables import Pairs, Points, Tasks
 from trainer.variants import NOISES, TARGETS, variant_index
 
@@ -61,7 +62,9 @@ def precision_at_recall(
     return np.where(counted[..., known] & (place < order.shape[-1]), value, 0.0)
 
 
-def verification_curves(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> dict[str, Any]:
+def verification_curves(
+    descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
+) -> dict[str, Any]:
     """Returns ROC, precision and histograms of the pair distances.
 
     Of long tables evenly spaced pairs are taken, 100,000 at most.
@@ -69,6 +72,7 @@ def verification_curves(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Pairs; without positive ones nothing is returned.
+        distance: What pairs are near by.
 
     Returns:
         Per pair set and noise level `true_rate` (at `FALSE_RATE`, all positives),
@@ -77,12 +81,14 @@ def verification_curves(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> 
     """
     if tasks.positives is None:
         return {}
-    positive = verification.pair_distances(descriptors, tasks.names, _thinned(tasks.positives))
+    positive = verification.pair_distances(
+        descriptors, tasks.names, _thinned(tasks.positives), distance
+    )
     result: dict[str, Any] = {}
     for name, pairs in (("inter", tasks.inter), ("intra", tasks.intra)):
         if pairs is None:
             continue
-        negative = verification.pair_distances(descriptors, tasks.names, _thinned(pairs))
+        negative = verification.pair_distances(descriptors, tasks.names, _thinned(pairs), distance)
         result[name] = {
             noise: _roc_and_precision(negative[level], positive[level])
             | _histograms(negative[level], positive[level])
@@ -91,10 +97,19 @@ def verification_curves(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> 
     return result
 
 
-def matching_curves(descriptors: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+def matching_curves(
+    descriptors: Mapping[str, np.ndarray], distance: Distance = "l2"
+) -> dict[str, list[float]]:
     """Returns mean precision over image pairs, at `RECALL`, per noise level.
 
     Of long image sequences 300 evenly spaced reference patches are matched.
+
+    Args:
+        descriptors: float32 [16, N, D] per image sequence.
+        distance: What neighbours are near by.
+
+    Returns:
+        100 numbers per noise level; nothing without image sequences.
     """
     curves: dict[str, list[np.ndarray]] = {noise: [] for noise in NOISES}
     for values in descriptors.values():
@@ -102,19 +117,26 @@ def matching_curves(descriptors: Mapping[str, np.ndarray]) -> dict[str, list[flo
         for noise in NOISES:
             for target in range(1, TARGETS + 1):
                 found = matching.nearest_neighbours(
-                    values[0, rows], values[variant_index(noise, target)]
+                    values[0, rows], values[variant_index(noise, target)], distance
                 )
                 curves[noise].append(_precision_of_matches(found, rows))
     return {noise: rounded(np.mean(curves[noise], axis=0)) for noise in NOISES if curves[noise]}
 
 
-def retrieval_curves(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> dict[str, Any]:
+def retrieval_curves(
+    descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
+) -> dict[str, Any]:
     """Returns mean precision over queries, at `RECALL`, in the largest pool.
 
     Of long tables 300 evenly spaced queries are taken.
 
+    Args:
+        descriptors: float32 [16, N, D] per image sequence.
+        tasks: Queries and distractors.
+        distance: What patches are near by.
+
     Returns:
-        `pool` (its size) and a curve per noise level; nothing without queries.
+        `pool` (its size) and a curve of 100 numbers per noise level; nothing without queries.
     """
     if tasks.queries is None or tasks.distractors is None or not tasks.pool_sizes:
         return {}
@@ -122,8 +144,8 @@ def retrieval_curves(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> dic
     curves = np.zeros((len(NOISES), len(RECALL)))
     for start in range(0, len(places), _BLOCK):
         block = places[start : start + _BLOCK]
-        positive, distance = query_distances(descriptors, tasks, block)
-        before = (distance[:, None, :] <= positive[:, :, None]).sum(axis=-1)
+        positive, others = query_distances(descriptors, tasks, block, distance)
+        before = (others[:, None, :] <= positive[:, :, None]).sum(axis=-1)
         shape = (len(block), len(NOISES), TARGETS)
         found = precision_at_recall(
             before.reshape(shape), np.isfinite(positive).reshape(shape), TARGETS
@@ -135,7 +157,10 @@ def retrieval_curves(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> dic
 
 
 def query_distances(
-    descriptors: Mapping[str, np.ndarray], tasks: Tasks, places: np.ndarray
+    descriptors: Mapping[str, np.ndarray],
+    tasks: Tasks,
+    places: np.ndarray,
+    distance: Distance = "l2",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the distances of some queries to their positives and to the largest pool.
 
@@ -143,6 +168,7 @@ def query_distances(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Queries and distractors.
         places: int [Q], places in the table of queries; at least one.
+        distance: Which one.
 
     Returns:
         float64 [Q, 15] (by noise level and target) and float64 [Q, M] in the order of the
@@ -153,13 +179,17 @@ def query_distances(
     views = tasks.gather_views(descriptors, tasks.queries, places)
     with np.errstate(invalid="ignore", over="ignore"):
         positive = np.stack(
-            [distances.exact_pairs(views[:, 0], views[:, v]) for v in range(1, views.shape[1])], 1
+            [
+                distances.exact_pairs(views[:, 0], views[:, variant], distance)
+                for variant in range(1, views.shape[1])
+            ],
+            axis=1,
         )
-        distance = distances.exact_matrix(
-            views[:, 0], tasks.gather_references(descriptors, tasks.distractors)
+        others = distances.exact_matrix(
+            views[:, 0], tasks.gather_references(descriptors, tasks.distractors), distance
         )
-    distance[~_in_pool(tasks, tasks.queries, tasks.distractors, places)] = np.inf
-    return positive, distance
+    others[~_in_pool(tasks, tasks.queries, tasks.distractors, places)] = np.inf
+    return positive, others
 
 
 def reference_rows(count: int) -> np.ndarray:
@@ -184,7 +214,7 @@ def rounded(values: np.ndarray, digits: int = 4) -> list[float]:
 
 def _in_pool(tasks: Tasks, queries: Points, distractors: Points, places: np.ndarray) -> np.ndarray:
     """Tells which distractors stand in the largest pool of each query, bool [Q, M]."""
-    group = np.array([tasks.groups.index(name) for name in tasks.groups])
+    group = tasks.group_numbers
     other = group[distractors.sequence] != group[queries.sequence[places]][:, None]
     return other & (np.cumsum(other, axis=1) <= tasks.pool_sizes[-1] - TARGETS)
 

@@ -22,6 +22,7 @@ from components.descriptor_evaluator import (
     verification,
     worst_cases,
 )
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.tasks import Tasks
 from components.descriptor_evaluator.unit_rows import UnitRow
 from components.example_gen import files
@@ -41,6 +42,7 @@ def choose(
     tasks: Tasks,
     rows: Sequence[UnitRow],
     curves_only: bool = False,
+    distance: Distance = "l2",
 ) -> dict[str, Any]:
     """Chooses what to show of descriptors.
 
@@ -54,6 +56,7 @@ def choose(
         rows: What it scored; exhibits of tasks without rows are not made.
         curves_only: Leave out what needs patches to be shown: for handmade descriptors and
             references, which stand beside the model as curves alone.
+        distance: What patches are near by.
 
     Returns:
         JSON: `verification`, `matching`, `retrieval` (`exhibit_curves`), `false_matches`,
@@ -63,20 +66,26 @@ def choose(
     makers: dict[str, tuple[str, Callable[[], Any]]] = {
         "verification": (
             verification.TASK,
-            lambda: exhibit_curves.verification_curves(descriptors, tasks),
+            lambda: exhibit_curves.verification_curves(descriptors, tasks, distance),
         ),
-        "matching": (matching.TASK, lambda: exhibit_curves.matching_curves(descriptors)),
+        "matching": (
+            matching.TASK,
+            lambda: exhibit_curves.matching_curves(descriptors, distance),
+        ),
         "retrieval": (
             retrieval.TASK,
-            lambda: exhibit_curves.retrieval_curves(descriptors, tasks),
+            lambda: exhibit_curves.retrieval_curves(descriptors, tasks, distance),
         ),
     }
     if not curves_only:
         makers |= {
-            "false_matches": (matching.TASK, lambda: worst_cases.false_matches(descriptors)),
+            "false_matches": (
+                matching.TASK,
+                lambda: worst_cases.false_matches(descriptors, distance),
+            ),
             "retrieval_rows": (
                 retrieval.TASK,
-                lambda: worst_cases.retrieval_rows(descriptors, tasks, rows),
+                lambda: worst_cases.retrieval_rows(descriptors, tasks, rows, distance),
             ),
             "map": ("", lambda: descriptor_map.lay_out(descriptors)),
         }

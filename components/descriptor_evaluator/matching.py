@@ -12,6 +12,7 @@ import numpy as np
 
 from components.descriptor_evaluator import distances
 from components.descriptor_evaluator.average_precision import Ties, average_precision
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.unit_rows import TIE_SAFE, UnitRow
 from trainer.variants import NOISES, TARGETS, variant_index
 
@@ -34,11 +35,14 @@ class Neighbours:
     tied: np.ndarray
 
 
-def match_sequence(descriptors: np.ndarray) -> Iterator[tuple[str, int, dict[str, float]]]:
+def match_sequence(
+    descriptors: np.ndarray, distance: Distance = "l2"
+) -> Iterator[tuple[str, int, dict[str, float]]]:
     """Scores the 15 image pairs of an image sequence.
 
     Args:
         descriptors: float32 [16, N, D], variants in the order of `trainer.variants`.
+        distance: What neighbours are near by.
 
     Yields:
         (noise, target, metrics) with `ap` and `success_rate`, each also as tie-safe; the
@@ -47,7 +51,8 @@ def match_sequence(descriptors: np.ndarray) -> Iterator[tuple[str, int, dict[str
     flat = descriptors.reshape(-1, descriptors.shape[-1])
     finite = distances.finite_rows(descriptors)
     code = distances.Code.around(flat if finite.all() else flat[finite.ravel()])
-    reference = code.encode(descriptors[0]) if finite[0].all() else None
+    by_products = distance == "l2" and finite[0].all()
+    reference = code.encode(descriptors[0]) if by_products else None
     for noise in NOISES:
         for target in range(1, TARGETS + 1):
             variant = variant_index(noise, target)
@@ -59,22 +64,26 @@ def match_sequence(descriptors: np.ndarray) -> Iterator[tuple[str, int, dict[str
                     code.encode(descriptors[variant]),
                 )
             else:
-                found = _nearest_exactly(descriptors[0], descriptors[variant])
+                found = _nearest_exactly(descriptors[0], descriptors[variant], distance)
             yield noise, target, score_neighbours(found)
 
 
-def nearest_neighbours(reference: np.ndarray, target: np.ndarray) -> Neighbours:
+def nearest_neighbours(
+    reference: np.ndarray, target: np.ndarray, distance: Distance = "l2"
+) -> Neighbours:
     """Finds the first nearest row of `target` for every row of `reference`.
 
     Args:
         reference: [n, D] descriptors.
         target: [m, D] descriptors, m >= 1.
+        distance: What they are near by.
 
     Returns:
         What `argmin` over SciPy's distance matrix gives, ties and NaN included.
     """
-    if not (distances.finite_rows(reference).all() and distances.finite_rows(target).all()):
-        return _nearest_exactly(reference, target)
+    finite = distances.finite_rows(reference).all() and distances.finite_rows(target).all()
+    if distance == "l1" or not finite:
+        return _nearest_exactly(reference, target, distance)
     code = distances.Code.around(np.concatenate([reference, target]))
     return _nearest(reference, target, code.encode(reference), code.encode(target))
 
@@ -101,30 +110,46 @@ def score_neighbours(found: Neighbours) -> dict[str, float]:
     return metrics
 
 
-def rows_of_sequence(name: str, source: str, kind: str, descriptors: np.ndarray) -> list[UnitRow]:
-    """Scores an image sequence; one row per image pair."""
+def rows_of_sequence(
+    name: str, source: str, kind: str, descriptors: np.ndarray, distance: Distance = "l2"
+) -> list[UnitRow]:
+    """Scores an image sequence; one row per image pair.
+
+    Args:
+        name: Image sequence.
+        source: Its photograph or scene.
+        kind: `i`, `v` or `u`.
+        descriptors: float32 [16, N, D], variants in the order of `trainer.variants`.
+        distance: What neighbours are near by.
+    """
     return [
         UnitRow(TASK, noise, kind, name, source, str(target), metrics)
-        for noise, target, metrics in match_sequence(descriptors)
+        for noise, target, metrics in match_sequence(descriptors, distance)
     ]
 
 
 def mean_average_precision(
-    collection: Mapping[str, np.ndarray], metric: str = "ap"
+    collection: Mapping[str, np.ndarray], metric: str = "ap", distance: Distance = "l2"
 ) -> dict[str, float]:
-    """Returns the flat mean over image pairs per noise level, and their `mean`."""
+    """Returns the flat mean over image pairs per noise level, and their `mean`.
+
+    Args:
+        collection: float32 [16, N, D] per image sequence, at least one.
+        metric: One of those that `match_sequence` yields.
+        distance: What neighbours are near by.
+    """
     values: dict[str, list[float]] = {noise: [] for noise in NOISES}
     for descriptors in collection.values():
-        for noise, _, metrics in match_sequence(descriptors):
+        for noise, _, metrics in match_sequence(descriptors, distance):
             values[noise].append(metrics[metric])
     means = {noise: float(np.mean(values[noise])) for noise in NOISES}
     return means | {"mean": float(np.mean(list(means.values())))}
 
 
-def _nearest_exactly(reference: np.ndarray, target: np.ndarray) -> Neighbours:
+def _nearest_exactly(reference: np.ndarray, target: np.ndarray, distance: Distance) -> Neighbours:
     parts = []
     for start in range(0, len(reference), _ROWS):
-        matrix = distances.exact_matrix(reference[start : start + _ROWS], target)
+        matrix = distances.exact_matrix(reference[start : start + _ROWS], target, distance)
         index = matrix.argmin(axis=1)
         nearest = matrix[np.arange(len(matrix)), index]
         parts.append((index, nearest, (matrix == nearest[:, None]).sum(axis=1) > 1))

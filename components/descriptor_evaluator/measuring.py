@@ -138,7 +138,8 @@ def score_earlier(bench: Bench, tasks: Tasks, model: Candidate) -> Scored | None
 
 
 def _key(bench: Bench, tasks: Tasks, descriptor: str, parameters: dict[str, Any]) -> str:
-    wanted = parameters | {"tasks": sorted(bench.settings.tasks)}
+    settings = bench.settings
+    wanted = parameters | {"tasks": sorted(settings.tasks), "distance": settings.distance}
     return bench.key(descriptor, wanted, bench.entries("eval"), tasks.checksum)
 
 
@@ -237,7 +238,9 @@ def _score(bench: Bench, tasks: Tasks, describer: Describer, curves_only: bool) 
     if describer.recipe:
         facts[recipes.FACT] = dict(describer.recipe)
     if bench.settings.exhibits:
-        facts[exhibits.FACT] = exhibits.choose(descriptors, tasks, rows, curves_only)
+        facts[exhibits.FACT] = exhibits.choose(
+            descriptors, tasks, rows, curves_only, bench.settings.distance
+        )
     return Scored(rows, facts)
 
 
@@ -254,7 +257,13 @@ def _score_stored(
         _ = (
             pipeline
             | "Descriptors" >> beam.Create(list(stored))
-            | "Score" >> ScoreTasks(tasks, posixpath.dirname(target), bench.settings.tasks)
+            | "Score"
+            >> ScoreTasks(
+                tasks,
+                posixpath.dirname(target),
+                bench.settings.tasks,
+                bench.settings.distance,
+            )
             | "Write" >> WriteRows(target, tasks)
         )
     with tf.io.gfile.GFile(target, "r") as file:

@@ -6,7 +6,7 @@ official task, its source in drawn ones). The pool is *cut to its first k entrie
 ranked, for each pool size k.
 
 Instead of sorting pools, the distractors that are nearer than each positive are counted:
-one blocked matrix product serves all noise levels and pool sizes.
+one blocked matrix product (L2) or distance matrix (L1) serves all noise levels and pool sizes.
 
 Source: HPatches, section 5 (patch retrieval), scored as in the Python evaluator.
 """
@@ -20,6 +20,7 @@ import numpy as np
 
 from components.descriptor_evaluator import distances
 from components.descriptor_evaluator.average_precision import average_precision_of_ranks
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.tasks import Tasks
 from components.descriptor_evaluator.unit_rows import POOL, TIE_SAFE, UnitRow
 from trainer import progress
@@ -49,6 +50,7 @@ def score_queries(
     positives: np.ndarray,
     distractors: np.ndarray,
     pool_sizes: Sequence[int],
+    distance: Distance = "l2",
 ) -> RetrievalScores:
     """Scores queries that share their distractors.
 
@@ -57,6 +59,7 @@ def score_queries(
         positives: float32 [Q, 3, 5, D], by noise level and target.
         distractors: float32 [M, D] in file order.
         pool_sizes: Ascending pool sizes, each at least 5; one beyond 5 + M takes all.
+        distance: What patches are near by.
 
     Raises:
         ValueError: When the pool sizes are not ascending or one is below 5.
@@ -66,30 +69,36 @@ def score_queries(
         raise ValueError(f"pool sizes are {sizes}, expected ascending numbers of at least 5")
     shape = (len(queries), len(NOISES), len(sizes))
     scores = RetrievalScores(np.empty(shape), np.empty(shape))
-    finite, usable = distances.finite_rows(distractors), distances.finite_rows(queries)
-    code = distances.Code.around(np.concatenate([distractors[finite], queries[usable]]))
-    encoded = code.encode(np.where(finite[:, None], distractors, code.centre))
-    pool = _Pool(distractors, finite, encoded, encoded.as_right(), sizes)
+    pool = _Pool(distractors, distances.finite_rows(distractors), sizes, distance)
+    encoded = _encode(pool, queries) if distance == "l2" else None
     for start in range(0, len(queries), _QUERIES):
         block = slice(start, start + _QUERIES)
-        reference, tie_safe = _score_block(queries[block], positives[block], pool, code)
+        reference, tie_safe = _score_block(queries[block], positives[block], pool, encoded)
         scores.reference[block], scores.tie_safe[block] = reference, tie_safe
     return scores
 
 
 @dataclass(frozen=True)
 class _Pool:
-    """Distractors [M, D], which are finite [M], their encoding and factor, the pool sizes."""
+    """Distractors [M, D], which are finite [M], the pool sizes and the distance."""
 
     distractors: np.ndarray
     finite: np.ndarray
-    encoded: distances.Encoded
-    factor: np.ndarray
     sizes: list[int]
+    distance: Distance
 
     def cuts(self) -> list[int]:
         """Returns how many distractors each pool size leaves."""
         return [min(size - TARGETS, len(self.distractors)) for size in self.sizes]
+
+
+@dataclass(frozen=True)
+class _EncodedPool:
+    """Distractors in a code, and the right factor of products with them, [M, D + 1]."""
+
+    code: distances.Code
+    distractors: distances.Encoded
+    factor: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -109,17 +118,35 @@ class _Thresholds:
     certain: np.ndarray
 
 
+def _encode(pool: _Pool, queries: np.ndarray) -> _EncodedPool:
+    """Encodes the distractors in a code that suits the queries [Q, D] too."""
+    finite, usable = pool.finite, distances.finite_rows(queries)
+    code = distances.Code.around(np.concatenate([pool.distractors[finite], queries[usable]]))
+    encoded = code.encode(np.where(finite[:, None], pool.distractors, code.centre))
+    return _EncodedPool(code, encoded, encoded.as_right())
+
+
 def _score_block(
-    queries: np.ndarray, positives: np.ndarray, pool: _Pool, code: distances.Code
+    queries: np.ndarray, positives: np.ndarray, pool: _Pool, encoded: _EncodedPool | None
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Scores a block; float64 [Q, 3, K] twice. Without an encoded pool all is exact."""
     usable = distances.finite_rows(queries)
-    encoded = code.encode(np.where(usable[:, None], queries, code.centre))
     flat = positives.reshape(len(queries), -1, positives.shape[-1])
     with np.errstate(invalid="ignore", over="ignore"):
-        exact = np.stack([distances.exact_pairs(queries, flat[:, p]) for p in range(flat.shape[1])])
+        exact = np.stack(
+            [
+                distances.exact_pairs(queries, flat[:, p], pool.distance)
+                for p in range(flat.shape[1])
+            ]
+        )
     retrieved = np.isfinite(exact)
-    limits = _thresholds(np.where(retrieved, exact, -np.inf), encoded, pool, code)
-    nearer, not_farther = _count(queries, encoded, pool, limits)
+    limits = np.where(retrieved, exact, -np.inf)
+    if encoded is None:
+        nearer, not_farther = _count_exactly(queries, pool, limits)
+    else:
+        left = encoded.code.encode(np.where(usable[:, None], queries, encoded.code.centre))
+        thresholds = _thresholds(limits, left, encoded)
+        nearer, not_farther = _count(queries, left, pool, encoded.factor, thresholds)
 
     cuts = pool.cuts()
     ranked = np.concatenate([[0], np.cumsum(pool.finite)])[cuts]
@@ -135,12 +162,29 @@ def _score_block(
     return areas[0], areas[1]
 
 
-def _thresholds(
-    exact: np.ndarray, encoded: distances.Encoded, pool: _Pool, code: distances.Code
-) -> _Thresholds:
-    band = distances.tolerance(encoded, pool.encoded)
+def _count_exactly(
+    queries: np.ndarray, pool: _Pool, limits: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_count`, from the distance matrix; limits is float64 [P, Q]."""
+    cuts = pool.cuts()
+    counts = np.zeros((2, len(cuts), *limits.shape), np.int64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        matrix = distances.exact_matrix(pool.distractors, queries, pool.distance)
+    done = 0
+    for number, cut in enumerate(cuts):
+        part = matrix[done:cut]  # NaN is neither nearer nor as near
+        for place, limit in enumerate(limits):
+            counts[0, number, place] = np.count_nonzero(part < limit, axis=0)
+            counts[1, number, place] = np.count_nonzero(part <= limit, axis=0)
+        done = max(done, cut)
+    nearer, not_farther = counts.cumsum(axis=1)
+    return nearer, not_farther
+
+
+def _thresholds(exact: np.ndarray, left: distances.Encoded, encoded: _EncodedPool) -> _Thresholds:
+    band, scale = distances.tolerance(left, encoded.distractors), encoded.code.scale
     with np.errstate(over="ignore", invalid="ignore"):
-        middle = np.where(np.isfinite(exact), (exact * code.scale) ** 2 - encoded.squares, -np.inf)
+        middle = np.where(np.isfinite(exact), (exact * scale) ** 2 - left.squares, -np.inf)
         low, high = (middle - band).astype(np.float32), (middle + band).astype(np.float32)
     low = np.nextafter(low, np.float32(-np.inf))
     high = np.where(np.isfinite(exact), np.nextafter(high, np.float32(np.inf)), -np.inf)
@@ -152,13 +196,17 @@ def _thresholds(
 
 
 def _count(
-    queries: np.ndarray, encoded: distances.Encoded, pool: _Pool, limits: _Thresholds
+    queries: np.ndarray,
+    left: distances.Encoded,
+    pool: _Pool,
+    right: np.ndarray,
+    limits: _Thresholds,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Counts distractors nearer, and not farther, than each positive: int64 [K, P, Q] each."""
     cuts = pool.cuts()
     shape = (len(cuts), *limits.exact.shape)
     nearer, not_farther = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    factor = encoded.as_left().T
+    factor = left.as_left().T
     beyond = ~pool.finite  # never retrieved
     done = 0
     for number, cut in enumerate(cuts):
@@ -166,7 +214,7 @@ def _count(
             nearer[number], not_farther[number] = nearer[number - 1], not_farther[number - 1]
         for start in range(done, cut, _CHUNK):
             chunk = slice(start, min(start + _CHUNK, cut))
-            product = pool.factor[chunk] @ factor
+            product = right[chunk] @ factor
             product[beyond[chunk]] = np.inf
             below, up_to = _count_chunk(product, queries, pool.distractors[chunk], limits)
             nearer[number] += below
@@ -226,27 +274,35 @@ def _recount(
     return np.stack(counts)
 
 
-def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:
+def score(
+    descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
+) -> list[UnitRow]:
     """Scores all queries; one row per query and noise level.
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Queries and distractors; without them there are no rows.
+        distance: What patches are near by.
     """
     if tasks.queries is None or tasks.distractors is None:
         return []
     pool = tasks.gather_references(descriptors, tasks.distractors)
-    asked = _group_numbers(tasks)[tasks.queries.sequence]
+    asked = tasks.group_numbers[tasks.queries.sequence]
     rows: list[UnitRow] = []
     present = np.unique(asked)
     for number, group in enumerate(present):
-        rows += rows_of_queries(descriptors, tasks, np.flatnonzero(asked == group), pool)
+        places = np.flatnonzero(asked == group)
+        rows += rows_of_queries(descriptors, tasks, places, pool, distance)
         progress.report("scoring retrieval", number + 1, len(present))
     return rows
 
 
 def rows_of_queries(
-    descriptors: Mapping[str, np.ndarray], tasks: Tasks, places: np.ndarray, pool: np.ndarray
+    descriptors: Mapping[str, np.ndarray],
+    tasks: Tasks,
+    places: np.ndarray,
+    pool: np.ndarray,
+    distance: Distance = "l2",
 ) -> list[UnitRow]:
     """Scores some queries of one group; one row per query and noise level.
 
@@ -255,19 +311,15 @@ def rows_of_queries(
         tasks: Queries and distractors.
         places: Which queries, at least one.
         pool: float32 [M, D], all distractors in file order.
+        distance: What patches are near by.
     """
     assert tasks.queries is not None and tasks.distractors is not None
-    group = _group_numbers(tasks)
+    group = tasks.group_numbers
     others = group[tasks.distractors.sequence] != group[tasks.queries.sequence[places[0]]]
     views = tasks.gather_views(descriptors, tasks.queries, places)
     targets = views[:, 1:].reshape(len(places), len(NOISES), TARGETS, views.shape[-1])
-    found = score_queries(views[:, 0], targets, pool[others], tasks.pool_sizes)
+    found = score_queries(views[:, 0], targets, pool[others], tasks.pool_sizes, distance)
     return _rows(tasks, places, found)
-
-
-def _group_numbers(tasks: Tasks) -> np.ndarray:
-    """Returns the number of each image sequence's group, int [sequences]."""
-    return np.array([tasks.groups.index(name) for name in tasks.groups])
 
 
 def _rows(tasks: Tasks, places: np.ndarray, found: RetrievalScores) -> list[UnitRow]:

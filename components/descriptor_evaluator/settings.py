@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from components.descriptor_evaluator.degeneracy import DegeneracySettings
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.tasks import POOL_SIZES, TaskSettings
 from components.descriptor_evaluator.unit_rows import TIE_SAFE
 from trainer.settings import Settings
@@ -248,6 +249,8 @@ class EvaluationSettings(Settings):
 
     Attributes:
         tasks: Tasks that are scored.
+        distance: What patches are near by: Euclidean (`l2`) or `l1`. The degeneracy check and
+            the choice of recipes are by L2 in any case.
         drawing: Sizes and seed of the tasks drawn from the data.
         official_tasks: Folder with published task files; without it, tasks are drawn.
         official_split: Split of the published task files, e.g. `a`.
@@ -265,6 +268,7 @@ class EvaluationSettings(Settings):
 
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES
     drawing: TaskSettings = TaskSettings()
+    distance: Distance = "l2"
     official_tasks: str | None = None
     official_split: str = "a"
     smoothing_sigmas: Annotated[

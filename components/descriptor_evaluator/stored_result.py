@@ -33,7 +33,8 @@ class StoredResult:
     Attributes:
         rows: One per unit.
         tasks: What was compared.
-        about: JSON; `data_checksum` says on which patches, `scored` what was scored,
+        about: JSON; `data_checksum` says on which patches, `scored` what was scored, `distance`
+            by which distance,
             `degeneracy` what its descriptors measured, `notes` what is to be known of it,
             `code_fingerprint` and `versions` what scored it, `evaluated` when.
         problems: What is degenerate about the descriptors, in sentences; empty also when
@@ -49,6 +50,11 @@ class StoredResult:
     def data_checksum(self) -> str:
         """Of the patches; empty when it was not written down."""
         return str(self.about.get("data_checksum", ""))
+
+    @property
+    def distance(self) -> str:
+        """What patches were near by; results that do not say are by L2, which was the only one."""
+        return str(self.about.get("distance", "l2"))
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -112,6 +112,11 @@ class Tasks:
             digest.update(f"{key}{len(values)}".encode() + values.astype("<i4").tobytes())
         return digest.hexdigest()
 
+    @property
+    def group_numbers(self) -> np.ndarray:
+        """Number of each image sequence's group, int64 [sequences]; equal groups are equal."""
+        return np.array([self.groups.index(group) for group in self.groups], np.int64)
+
     def gather_references(
         self, descriptors: Mapping[str, np.ndarray], points: Points
     ) -> np.ndarray:

@@ -23,6 +23,7 @@ from components.descriptor_evaluator.average_precision import (
     average_precision_of_ranks,
     roc_area_of_ranks,
 )
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.left_out_sources import precision_without_each
 from components.descriptor_evaluator.tasks import Pairs, Tasks
 from components.descriptor_evaluator.unit_rows import TIE_SAFE, UnitRow
@@ -35,7 +36,10 @@ _BLOCK = 4096  # pairs per step: both sides stay in the cache
 
 
 def pair_distances(
-    descriptors: Mapping[str, np.ndarray], names: tuple[str, ...], pairs: Pairs
+    descriptors: Mapping[str, np.ndarray],
+    names: tuple[str, ...],
+    pairs: Pairs,
+    distance: Distance = "l2",
 ) -> np.ndarray:
     """Returns the distances of pairs, float32 [3, n], one row per noise level.
 
@@ -43,6 +47,7 @@ def pair_distances(
         descriptors: float32 [16, N, D] per image sequence.
         names: Image sequences that the pairs' numbers mean.
         pairs: Pairs of patches; image 0 is the reference at every noise level.
+        distance: Which one.
     """
     result = np.empty((len(NOISES), len(pairs)), np.float32)
     both = pairs.sequence1.astype(np.int64) * len(names) + pairs.sequence2
@@ -55,7 +60,7 @@ def pair_distances(
         left, right = descriptors[names[first]], descriptors[names[second]]
         for begin in range(start, stop, _BLOCK):
             rows = order[begin : min(begin + _BLOCK, stop)]
-            _fill(result, rows, left, right, pairs)
+            _fill(result, rows, left, right, pairs, distance)
 
     # Gathering waits for memory and NumPy lets other threads run meanwhile.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -95,7 +100,9 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
     return metrics | {f"{name}{TIE_SAFE}": value for name, value in metrics.items()}
 
 
-def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:
+def score(
+    descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
+) -> list[UnitRow]:
     """Scores the task; one row per pair set and noise level.
 
     Each row also says what the (imbalanced) precision is `without` each source, from which
@@ -104,15 +111,16 @@ def score(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> list[UnitRow]:
     Args:
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Pairs; a set without pairs gives no rows.
+        distance: What pairs are near by.
     """
     if tasks.positives is None:
         return []
     sets = [name for name in NEGATIVES if getattr(tasks, name) is not None]
-    positive = pair_distances(descriptors, tasks.names, tasks.positives)
+    positive = pair_distances(descriptors, tasks.names, tasks.positives, distance)
     progress.report("scoring verification", 1, 1 + len(sets))
     rows: list[UnitRow] = []
     for number, name in enumerate(sets, start=1):
-        negative = pair_distances(descriptors, tasks.names, getattr(tasks, name))
+        negative = pair_distances(descriptors, tasks.names, getattr(tasks, name), distance)
         rows += rows_of_pair_set(name, negative, positive, tasks)
         progress.report("scoring verification", 1 + number, 1 + len(sets))
     return rows
@@ -160,7 +168,12 @@ def _touched(pairs: Pairs, of_sequence: np.ndarray) -> np.ndarray:
 
 
 def _fill(
-    result: np.ndarray, rows: np.ndarray, left: np.ndarray, right: np.ndarray, pairs: Pairs
+    result: np.ndarray,
+    rows: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    pairs: Pairs,
+    distance: Distance,
 ) -> None:
     """Computes the distances of some pairs between two image sequences."""
     flat_left, flat_right = (side.reshape(-1, side.shape[-1]) for side in (left, right))
@@ -173,5 +186,5 @@ def _fill(
             variant = np.where(image == 0, 0, image.astype(np.int64) + level * TARGETS)
             places.append(variant * side.shape[1] + index)
         result[level, rows] = distances.verification_pairs(
-            flat_left[places[0]], flat_right[places[1]]
+            flat_left[places[0]], flat_right[places[1]], distance
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator import distances, matching, retrieval
+from components.descriptor_evaluator.distances import Distance
 from components.descriptor_evaluator.exhibit_curves import query_distances, reference_rows
 from components.descriptor_evaluator.tasks import Tasks
 from components.descriptor_evaluator.unit_rows import UnitRow
@@ -21,7 +22,9 @@ _RETRIEVAL_ROWS = 3  # per noise level
 _RETRIEVED = 6  # first entries of a pool that are shown
 
 
-def false_matches(descriptors: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+def false_matches(
+    descriptors: Mapping[str, np.ndarray], distance: Distance = "l2"
+) -> list[dict[str, Any]]:
     """Returns the wrong matches that were most sure of themselves, per noise level.
 
     Those of the smallest distance: in the ranking that average precision judges they stand
@@ -30,6 +33,7 @@ def false_matches(descriptors: Mapping[str, np.ndarray]) -> list[dict[str, Any]]
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
+        distance: What neighbours are near by.
 
     Returns:
         The worst first, each as `noise`, `sequence`, `target` (1..5), `reference` (index
@@ -38,13 +42,16 @@ def false_matches(descriptors: Mapping[str, np.ndarray]) -> list[dict[str, Any]]
     """
     candidates: dict[str, list[dict[str, Any]]] = {noise: [] for noise in NOISES}
     for name in sorted(descriptors):
-        for found in _wrong_of_sequence(name, descriptors[name]):
+        for found in _wrong_of_sequence(name, descriptors[name], distance):
             candidates[found["noise"]].append(found)
     return [item for noise in NOISES for item in _worst(candidates[noise])]
 
 
 def retrieval_rows(
-    descriptors: Mapping[str, np.ndarray], tasks: Tasks, rows: Sequence[UnitRow]
+    descriptors: Mapping[str, np.ndarray],
+    tasks: Tasks,
+    rows: Sequence[UnitRow],
+    distance: Distance = "l2",
 ) -> list[dict[str, Any]]:
     """Returns the queries with the least (tie-safe) precision, per noise level.
 
@@ -54,6 +61,7 @@ def retrieval_rows(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Queries and distractors.
         rows: Unit rows; those of retrieval are looked at.
+        distance: What patches are near by.
 
     Returns:
         The worst first, each as `noise`, `sequence`, `index`, `ap`, `ranks` (of the five
@@ -70,22 +78,24 @@ def retrieval_rows(
     if not chosen:
         return []
     asked = np.array([places[row.sequence, row.unit] for row in chosen])
-    positive, distance = query_distances(descriptors, tasks, asked)
+    positive, others = query_distances(descriptors, tasks, asked, distance)
     return [
-        _retrieved(row, tasks, positive[number], distance[number])
+        _retrieved(row, tasks, positive[number], others[number])
         for number, row in enumerate(chosen)
     ]
 
 
-def _wrong_of_sequence(name: str, values: np.ndarray) -> Iterator[dict[str, Any]]:
+def _wrong_of_sequence(
+    name: str, values: np.ndarray, distance: Distance
+) -> Iterator[dict[str, Any]]:
     rows = reference_rows(values.shape[1])
     for noise in NOISES:
         for target in range(1, TARGETS + 1):
             views = values[variant_index(noise, target)]
-            found = matching.nearest_neighbours(values[0, rows], views)
+            found = matching.nearest_neighbours(values[0, rows], views, distance)
             wrong = np.flatnonzero((found.index != rows) & np.isfinite(found.distance))
             wrong = wrong[np.argsort(found.distance[wrong], kind="stable")][:_PER_PAIR]
-            right = distances.exact_pairs(values[0, rows[wrong]], views[rows[wrong]])
+            right = distances.exact_pairs(values[0, rows[wrong]], views[rows[wrong]], distance)
             for place, true_distance in zip(wrong.tolist(), right.tolist(), strict=True):
                 yield {
                     "noise": noise,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.options import DISTANCES
 from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.comparison_table import print_comparison
@@ -13,6 +14,7 @@ from pipeline.terminal.work_view import show_progress
 from trainer.errors import UserError
 
 if TYPE_CHECKING:
+    from components.descriptor_evaluator.distances import Distance
     from components.descriptor_evaluator.model_comparison import Comparison
     from pipeline.compared import Compared
 
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Published task files of the split [default: tasks are drawn by the same rules].",
 )
+@click.option(
+    "--distance",
+    type=click.Choice(DISTANCES),
+    help="What patches of --data are near by [default: l2].",
+)
 @click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
 def compare(
     first: str,
@@ -35,6 +42,7 @@ def compare(
     data: str | None,
     split: str | None,
     tasks_folder: str | None,
+    distance: Distance | None,
     json_file: str | None,
 ) -> None:
     """Compare two descriptors on the same units, with intervals paired over sources.
@@ -46,15 +54,20 @@ def compare(
     handmade ones take the recipe that a run takes without validation data: blur 3 px, size
     1/6 of the patch, no border.
     """
-    if data is None and (split or tasks_folder):
-        raise click.UsageError("--split and --tasks say what of --data is scored; give --data too.")
+    if data is None and (split or tasks_folder or distance):
+        raise click.UsageError(
+            "--split, --tasks and --distance say how --data is scored; give --data too."
+        )
     check_writable("--json", json_file)
 
     from pipeline import compared  # imports OpenCV and SciPy
 
     sides = compared.resolve(first), compared.resolve(second)
     with show_progress():
-        found = _of_results(sides) if data is None else _on_data(sides, data, split, tasks_folder)
+        if data is None:
+            found = _of_results(sides)
+        else:
+            found = _on_data(sides, data, split, tasks_folder, distance or "l2")
     if json_file is not None:
         write_json("--json", json_file, {"first": first, "second": second, **found.as_json()})
     print_comparison(consoles.output(), found, (first, second))
@@ -65,7 +78,7 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
 
     Raises:
         UserError: When one is no stored result or does not say of which data, or they are not
-            of the same data and tasks.
+            of the same data, tasks and distance.
     """
     from components.descriptor_evaluator import model_comparison, stored_result
     from components.example_gen import files
@@ -89,6 +102,11 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
             f"{sides[0].name} and {sides[1].name} were scored on different data or tasks; score "
             f"both on one patch release with --data"
         )
+    if left.distance != right.distance:
+        raise UserError(
+            f"{sides[0].name} was scored by the distance {left.distance} and {sides[1].name} by "
+            f"{right.distance}, expected the same; score both on one patch release with --data"
+        )
     names = (sides[0].name, sides[1].name)
     return model_comparison.compare(
         left.rows,
@@ -104,7 +122,11 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
 
 
 def _on_data(
-    sides: tuple[Compared, Compared], data: str, split: str | None, tasks_folder: str | None
+    sides: tuple[Compared, Compared],
+    data: str,
+    split: str | None,
+    tasks_folder: str | None,
+    distance: Distance,
 ) -> Comparison:
     """Scores both on a patch release and compares them."""
     from components.descriptor_evaluator import degeneracy, evaluate, model_comparison
@@ -117,7 +139,9 @@ def _on_data(
                 f"{data}; give a model, or leave --data out"
             )
         subjects.append(side.subject)
-    scores = evaluate.score_release(data, subjects, split=split, tasks_folder=tasks_folder)
+    scores = evaluate.score_release(
+        data, subjects, split=split, tasks_folder=tasks_folder, distance=distance
+    )
     left, right = scores.rows
     first, second = (
         degeneracy.problems(report, degeneracy.DegeneracySettings()) for report in scores.degeneracy

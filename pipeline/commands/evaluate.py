@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pipeline.commands import other_data
+from pipeline.commands.options import DISTANCES
 from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
 from pipeline.terminal.work_view import show_progress
+
+if TYPE_CHECKING:
+    from components.descriptor_evaluator.distances import Distance
 
 TASKS = ("verification", "matching", "retrieval")
 # As `settings.HANDMADE` of the evaluator, whose import takes half a second of every command.
@@ -18,7 +24,11 @@ BASELINES = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
 @click.command()
 @click.option("--model", metavar="SAVEDMODEL", help="Score an exported model.")
 @click.option("--descriptors", metavar="CSVDIR", help="Score descriptors from CSV files.")
-@click.option("--baseline", type=click.Choice(BASELINES), help="Score a handmade descriptor.")
+@click.option(
+    "--baseline",
+    type=click.Choice(BASELINES),
+    help="Score a handmade descriptor (the smoothed ones: blur 3 px, size 1/6, no border).",
+)
 @click.option(
     "--data",
     metavar="DIR",
@@ -44,6 +54,13 @@ BASELINES = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
     help="Only this task; repeatable. `pairs` matches images, `brown` is FPR95.",
 )
 @click.option(
+    "--distance",
+    type=click.Choice(DISTANCES),
+    default="l2",
+    show_default=True,
+    help="What patches are near by.",
+)
+@click.option(
     "--pairs", "pairs_file", metavar="FILE", help="Pairs of a PhotoTour set [default: its only]."
 )
 @click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
@@ -59,6 +76,7 @@ def evaluate(
     splits_file: str | None,
     tasks_folder: str | None,
     which: tuple[str, ...],
+    distance: Distance,
     pairs_file: str | None,
     json_file: str | None,
     rows_folder: str | None,
@@ -75,6 +93,7 @@ def evaluate(
         "--splits": splits_file,
         "--tasks": tasks_folder,
         "--rows": rows_folder,
+        f"--distance {distance}": distance != "l2",
     }
     other = other_data.check_options(which, releases, pairs_file)
     if other is not None:
@@ -106,6 +125,7 @@ def evaluate(
             splits_file=splits_file,
             tasks_folder=tasks_folder,
             rows_folder=rows_folder,
+            distance=distance,
             which=[task for task in TASKS if not which or task in which],
         )
     if json_file is not None:

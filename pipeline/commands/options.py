@@ -10,6 +10,7 @@ import click
 from pipeline.config import PipelineConfig, load_config
 
 SOURCES = ("strips", "sequences", "photos")
+DISTANCES = ("l2", "l1")  # as `distances.Distance` of the evaluator
 DEFAULT_CONFIG = "demo"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -42,9 +42,10 @@ def print_scores(console: Console, result: Mapping[str, Any]) -> None:
 
 
 def _title(data: Mapping[str, Any]) -> str:
+    distance = "" if data.get("distance", "l2") == "l2" else f"distance {data['distance']}, "
     return (
         f"{len(data['sequences'])} image sequences, {data['points']} points, "
-        f"{data['tasks']['origin']}; in per cent"
+        f"{data['tasks']['origin']}; {distance}in per cent"
     )
 
 

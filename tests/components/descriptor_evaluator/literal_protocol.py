@@ -55,13 +55,17 @@ def roc_area(scores, labels):
     return area
 
 
-def matching(descriptors):
+SCIPY = {"l2": "euclidean", "l1": "cityblock"}
+
+
+def matching(descriptors, metric="l2"):
     """{(noise, target): (ap, success rate, both tie-safe)} of descriptors [16, N, D]."""
     result = {}
     count = descriptors.shape[1]
     for noise in NOISES:
         for target in range(1, 6):
-            matrix = distance.cdist(descriptors[0], descriptors[variant(noise, target)])
+            views = descriptors[variant(noise, target)]
+            matrix = distance.cdist(descriptors[0], views, SCIPY[metric])
             scores, labels, sure = [], [], []
             for row in range(count):
                 nearest = int(np.argmin(matrix[row]))
@@ -80,7 +84,7 @@ def matching(descriptors):
     return result
 
 
-def retrieval(collection, queries, distractors, sizes, groups):
+def retrieval(collection, queries, distractors, sizes, groups, metric="l2"):
     """{(query, noise, size): (ap, tie-safe ap)}; queries and distractors are (name, index)."""
     result = {}
     for number, (name, index) in enumerate(queries):
@@ -92,7 +96,7 @@ def retrieval(collection, queries, distractors, sizes, groups):
         ]
         for noise in NOISES:
             views = [collection[name][variant(noise, target)][index] for target in range(1, 6)]
-            pool = distance.cdist([query], [*views, *others])[0]
+            pool = distance.cdist([query], [*views, *others], SCIPY[metric])[0]
             labels = [1] * 5 + [0] * len(others)
             for size in sizes:
                 scores = [-value for value in pool[:size]]
@@ -106,7 +110,7 @@ def retrieval(collection, queries, distractors, sizes, groups):
     return result
 
 
-def verification(collection, positive, negative):
+def verification(collection, positive, negative, metric="l2"):
     """{noise: (auc, ap)} of rows (s1, t1, idx1, s2, t2, idx2)."""
 
     def score(row, noise):
@@ -115,7 +119,7 @@ def verification(collection, positive, negative):
         two = collection[second][variant(noise, image2)][index2]
         if not (np.isfinite(one).all() and np.isfinite(two).all()):
             return math.nan  # SciPy's euclidean would stop here
-        return -float(distance.euclidean(one, two))
+        return -float(getattr(distance, SCIPY[metric])(one, two))
 
     result = {}
     for noise in NOISES:

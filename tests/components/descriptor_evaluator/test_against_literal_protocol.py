@@ -88,9 +88,13 @@ effort = settings(max_examples=100, deadline=None)
 @inputs
 @effort
 def test_matching_equals_the_literal_protocol(flavour, seed, dimension):
-    for descriptors in collection(flavour, seed, dimension).values():
-        expected = literal.matching(descriptors)
-        for noise, target, metrics in matching.match_sequence(descriptors):
+    check_matching(collection(flavour, seed, dimension))
+
+
+def check_matching(values, distance="l2"):
+    for descriptors in values.values():
+        expected = literal.matching(descriptors, distance)
+        for noise, target, metrics in matching.match_sequence(descriptors, distance):
             found = [metrics[name] for name in MATCHING]
             np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
 
@@ -102,13 +106,14 @@ def with_pools(tasks, official):
     return dataclasses.replace(tasks, pool_sizes=sizes, groups=groups)
 
 
-def literal_retrieval(values, tasks):
+def literal_retrieval(values, tasks, distance="l2"):
     queries, distractors = (
         [(NAMES[s], int(i)) for s, i in zip(table.sequence, table.index, strict=True)]
         for table in (tasks.queries, tasks.distractors)
     )
     groups = dict(zip(tasks.names, tasks.groups, strict=True))
-    return queries, literal.retrieval(values, queries, distractors, tasks.pool_sizes, groups)
+    sizes = tasks.pool_sizes
+    return queries, literal.retrieval(values, queries, distractors, sizes, groups, distance)
 
 
 @inputs_of_both_groupings
@@ -118,10 +123,14 @@ def test_retrieval_equals_the_literal_protocol(flavour, seed, dimension, officia
     tasks = tasks_of(values, seed)
     if tasks.queries is None:
         return
-    tasks = with_pools(tasks, official)
+    check_retrieval(values, with_pools(tasks, official))
+
+
+def check_retrieval(values, tasks, distance="l2"):
     sizes = tasks.pool_sizes
-    queries, expected = literal_retrieval(values, tasks)
-    rows = {(row.sequence, row.unit, row.noise): row for row in retrieval.score(values, tasks)}
+    queries, expected = literal_retrieval(values, tasks, distance)
+    found = retrieval.score(values, tasks, distance)
+    rows = {(row.sequence, row.unit, row.noise): row for row in found}
     assert len(rows) == 3 * len(queries)
     for number, (name, index) in enumerate(queries):
         for noise in "eht":
@@ -138,7 +147,10 @@ def test_retrieval_equals_the_literal_protocol(flavour, seed, dimension, officia
 @effort
 def test_verification_equals_the_literal_protocol(flavour, seed, dimension):
     values = collection(flavour, seed, dimension)
-    tasks = tasks_of(values, seed)
+    check_verification(values, tasks_of(values, seed))
+
+
+def check_verification(values, tasks, distance="l2"):
     tables = {}
     for key in ("positives", "intra", "inter"):
         pairs = getattr(tasks, key)
@@ -147,16 +159,29 @@ def test_verification_equals_the_literal_protocol(flavour, seed, dimension):
             pairs.sequence2, pairs.image2, pairs.index2, strict=True,
         )  # fmt: skip
         tables[key] = [(NAMES[a], b, c, NAMES[d], e, f) for a, b, c, d, e, f in columns]
-    rows = {(row.unit, row.noise): row.metrics for row in verification.score(values, tasks)}
+    found = verification.score(values, tasks, distance)
+    rows = {(row.unit, row.noise): row.metrics for row in found}
     assert len(rows) == 6
     for unit in ("inter", "intra"):
-        expected = literal.verification(values, tables["positives"], tables[unit])
+        expected = literal.verification(values, tables["positives"], tables[unit], distance)
         for noise in "eht":
             metrics = rows[unit, noise]
             found = [metrics["auc"], metrics["ap"]]
             np.testing.assert_allclose(found, expected[noise], atol=1e-9, rtol=0)
             safe = [metrics["auc_tie_safe"], metrics["ap_tie_safe"]]
             np.testing.assert_array_equal(found, safe)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@given(seed=_INPUTS["seed"], dimension=_INPUTS["dimension"], official=st.booleans())
+@settings(max_examples=5, deadline=None)
+def test_l1_equals_the_literal_protocol_in_every_task(flavour, seed, dimension, official):
+    values = collection(flavour, seed, dimension)
+    tasks = tasks_of(values, seed)
+    check_matching(values, "l1")
+    check_verification(values, tasks, "l1")
+    if tasks.queries is not None:
+        check_retrieval(values, with_pools(tasks, official), "l1")
 
 
 @inputs_of_both_groupings

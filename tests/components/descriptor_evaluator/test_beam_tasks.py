@@ -41,14 +41,14 @@ def stored(values, folder):
     return {name: str(folder / f"{name}.npy") for name in values}
 
 
-def lines_of(descriptors, tasks, folder, options=(), which=evaluate.TASK_NAMES):
+def lines_of(descriptors, tasks, folder, options=(), which=evaluate.TASK_NAMES, distance="l2"):
     """Scores in Beam and returns the rows as they are written."""
     tasks.save(str(folder))
     with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
         _ = (
             pipeline
             | beam.Create(list(descriptors.items()))
-            | beam_tasks.ScoreTasks(tasks, str(folder), which)
+            | beam_tasks.ScoreTasks(tasks, str(folder), which, distance)
             | beam_tasks.WriteRows(str(folder / "rows.jsonl"), tasks)
         )
     return (folder / "rows.jsonl").read_text()
@@ -60,6 +60,15 @@ def test_rows_are_those_of_the_array_functions(flavour, tasks, tmp_path):
     expected = rows_to_lines(evaluate.score(values, tasks))
     assert expected.count("\n") == 6 + 4 * 15 + 3 * len(tasks.queries)
     assert lines_of(stored(values, tmp_path), tasks, tmp_path) == expected
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_rows_by_l1_are_those_of_the_array_functions(flavour, tasks, tmp_path):
+    values = collection(flavour)
+    expected = rows_to_lines(evaluate.score(values, tasks, distance="l1"))
+    if flavour == "good":  # L1 orders codes of two values as L2 does
+        assert expected != rows_to_lines(evaluate.score(values, tasks))
+    assert lines_of(stored(values, tmp_path), tasks, tmp_path, distance="l1") == expected
 
 
 def test_arrays_serve_as_well_as_files(tasks, tmp_path):

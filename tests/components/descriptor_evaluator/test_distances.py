@@ -7,21 +7,25 @@ from scipy.spatial import distance
 from components.descriptor_evaluator import distances
 
 
+@pytest.mark.parametrize(("metric", "scipys"), [("l2", "euclidean"), ("l1", "cityblock")])
 @pytest.mark.parametrize("dimension", [1, 3, 64, 128, 200])
-def test_pairs_equal_the_matrix_bit_for_bit(dimension):
+def test_pairs_equal_the_matrix_bit_for_bit(dimension, metric, scipys):
     rng = np.random.default_rng(dimension)
     first = rng.normal(size=(50, dimension)).astype(np.float32)
     second = rng.normal(size=(50, dimension)).astype(np.float32)
-    matrix = distance.cdist(first, second)
-    np.testing.assert_array_equal(distances.exact_pairs(first, second), np.diag(matrix))
+    matrix = distance.cdist(first, second, scipys)
+    np.testing.assert_array_equal(distances.exact_matrix(first, second, metric), matrix)
+    np.testing.assert_array_equal(distances.exact_pairs(first, second, metric), np.diag(matrix))
 
 
-def test_verification_distances_are_rounded_as_scipy_does():
+@pytest.mark.parametrize("metric", ["l2", "l1"])
+def test_verification_distances_are_rounded_as_scipy_does(metric):
     rng = np.random.default_rng(0)
     first = rng.normal(size=(500, 128)).astype(np.float32)
     second = first + (rng.normal(size=(500, 128)) * 0.1).astype(np.float32)
-    expected = [distance.euclidean(a, b) for a, b in zip(first, second, strict=True)]
-    found = distances.verification_pairs(first, second)
+    scipys = {"l2": distance.euclidean, "l1": distance.cityblock}[metric]
+    expected = [scipys(a, b) for a, b in zip(first, second, strict=True)]
+    found = distances.verification_pairs(first, second, metric)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found.astype(np.float64), expected)
 

@@ -1,9 +1,16 @@
 import json
 
+import numpy as np
 import pytest
 
-from components.descriptor_evaluator import exhibit_curves, exhibits, matching, worst_cases
-from tests.components.descriptor_evaluator.lines import same_everywhere, tasks
+from components.descriptor_evaluator import (
+    evaluate,
+    exhibit_curves,
+    exhibits,
+    matching,
+    worst_cases,
+)
+from tests.components.descriptor_evaluator.lines import points, same_everywhere, tasks
 from trainer.errors import UserError
 
 VALUES = {"v_a": same_everywhere(0.0), "v_b": same_everywhere(2.5, 0.5)}
@@ -29,7 +36,7 @@ def test_handmade_descriptors_have_curves_alone():
 
 
 def test_an_exhibit_that_fails_is_named_and_spoils_no_other(monkeypatch):
-    def fail(descriptors):
+    def fail(*_):
         raise ZeroDivisionError("no way")
 
     monkeypatch.setattr(worst_cases, "false_matches", fail)
@@ -41,7 +48,7 @@ def test_an_exhibit_that_fails_is_named_and_spoils_no_other(monkeypatch):
 
 @pytest.mark.parametrize("error", [MemoryError("no room"), OSError(28, "No space left")])
 def test_an_exhibit_that_a_failing_machine_spoils_is_marked_as_such(monkeypatch, error):
-    def fail(descriptors):
+    def fail(*_):
         raise error
 
     monkeypatch.setattr(worst_cases, "false_matches", fail)
@@ -50,8 +57,30 @@ def test_an_exhibit_that_a_failing_machine_spoils_is_marked_as_such(monkeypatch,
     assert found["transient"] == ["false_matches"]
 
 
+def test_what_is_shown_is_by_the_distance_of_the_scores():
+    # A step of (3, 3) is shorter than one of (0, 5) by L2 and longer by L1.
+    one, two = np.zeros((16, 1, 2), np.float32), np.zeros((16, 2, 2), np.float32)
+    one[1:, 0] = (0, 5)
+    two[0], two[1:] = [(3, 3), (6, 6)], [(3, 8), (6, 6)]
+    values = {"v_a": one, "v_b": two}
+    given = tasks(queries=points((0, 0)), distractors=points((1, 0)))
+    found = {
+        distance: exhibits.choose(
+            values, given, evaluate.score(values, given, distance=distance), False, distance
+        )
+        for distance in ("l1", "l2")
+    }
+    assert not any(chosen["problems"] for chosen in found.values())
+    wrong = {name: [m["reference"] for m in f["false_matches"]] for name, f in found.items()}
+    assert (set(wrong["l1"]), set(wrong["l2"])) == (set(), {0})
+    ahead = {name: f["retrieval_rows"][0]["first"][0]["right"] for name, f in found.items()}
+    assert ahead == {"l1": True, "l2": False}
+    assert found["l1"]["matching"] != found["l2"]["matching"]
+    assert found["l1"]["retrieval"] != found["l2"]["retrieval"]
+
+
 def test_what_json_cannot_hold_is_no_exhibit(monkeypatch):
-    monkeypatch.setattr(exhibit_curves, "matching_curves", lambda d: {"e": [float("nan")]})
+    monkeypatch.setattr(exhibit_curves, "matching_curves", lambda *_: {"e": [float("nan")]})
     found = exhibits.choose(VALUES, tasks(), rows())
     assert "matching" not in found and "not JSON compliant" in found["problems"]["matching"]
 

@@ -35,6 +35,20 @@ def test_matching_by_hand():
     assert found["e", 2]["ap"] == pytest.approx(1 / 3 * (0 + 1 / 2) / 2, **EXACT)
 
 
+def test_l1_and_l2_choose_different_neighbours():
+    # From the origin: (3, 3) is 4.24 away and 6 by L1, (0, 5) is 5 by both.
+    origin = np.zeros((1, 2), np.float32)
+    others = np.array([[3, 3], [0, 5]], np.float32)
+    assert matching.nearest_neighbours(origin, others).index.tolist() == [0]
+    found = matching.nearest_neighbours(origin, others, "l1")
+    assert (found.index.tolist(), found.distance.tolist()) == ([1], [5.0])
+    positives = np.tile(others[1], (1, 3, 5, 1))
+    near, far = others[0][None], np.array([[5, 5]], np.float32)
+    pool = np.concatenate([near, far])
+    assert retrieval.score_queries(origin, positives, pool, [7]).reference[0, 0, 0] < 1.0
+    assert retrieval.score_queries(origin, positives, pool, [7], "l1").reference[0, 0, 0] == 1.0
+
+
 def test_the_first_of_equal_neighbours_is_taken():
     found = matching.nearest_neighbours(line(0.0, 0.0), line(1.0, -1.0))
     assert found.index.tolist() == [0, 0]

@@ -10,11 +10,13 @@ from tests.components.descriptor_evaluator.benches import bench
 from trainer.errors import UserError
 
 
-def test_keys_tell_roles_and_versions_of_libraries_apart(tmp_path, monkeypatch):
+def test_keys_tell_roles_distances_and_versions_of_libraries_apart(tmp_path, monkeypatch):
     tasks, given = types.SimpleNamespace(checksum="t"), bench(tmp_path)
     judged = measuring._key(given, tasks, "model", measuring._JUDGED)
     assert measuring._key(given, tasks, "model", measuring._BESIDE) != judged
     assert measuring._key(given, tasks, "model", measuring._JUDGED) == judged
+    by_l1 = bench(tmp_path, distance="l1")
+    assert measuring._key(by_l1, tasks, "model", measuring._JUDGED) != judged
     monkeypatch.setattr(evaluate, "versions", lambda: {"numpy": "0"})
     assert measuring._key(given, tasks, "model", measuring._JUDGED) != judged
 

@@ -33,11 +33,18 @@ def test_a_result_comes_back_as_it_was_written(tmp_path, rows, tasks):
     assert found.about["scored"] == "pixels"
 
 
+def test_a_result_tells_its_distance(tmp_path, rows, tasks):
+    folder = str(tmp_path / "result")
+    stored_result.write(folder, rows, tasks, {"distance": "l1"})
+    assert stored_result.read(folder).distance == "l1"
+
+
 def test_a_result_without_a_word_about_it_is_read_too(tmp_path, rows, tasks):
     folder = tmp_path / "result"
     stored_result.write(str(folder), rows, tasks, {})
     (folder / stored_result.ABOUT_FILE).unlink()
     assert stored_result.read(str(folder)).data_checksum == ""
+    assert stored_result.read(str(folder)).distance == "l2"
 
 
 def test_an_existing_folder_is_left_alone(tmp_path, rows, tasks):

@@ -86,7 +86,36 @@ def test_a_result_without_its_model_cannot_be_scored(release, results):
     assert "is a stored result without its model" in done.stderr
 
 
-@pytest.mark.parametrize("option", [("--split", "a"), ("--tasks", "folder")])
+def test_results_by_different_distances_are_refused(release, results, tmp_path):
+    target = tmp_path / "by-l1"
+    arguments = ("--data", release, "--rows", target, "--distance", "l1")
+    done = hpatches("evaluate", "--baseline", "rootsift", *arguments)
+    assert done.exit_code == 0, done.output
+    assert "distance l1, in per cent" in done.stdout
+    done = hpatches("compare", results / "pixels", target)
+    assert done.exit_code == 2
+    assert "/pixels was scored by the distance l2 and " in done.stderr
+    assert "by-l1 by l1, expected the same; score both on one patch" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_both_sides_are_scored_by_the_distance_asked_for(release, tmp_path):
+    sides = tmp_path / "one", tmp_path / "two"
+    for factor, side in enumerate(sides, start=1):
+        for name, values in some_values():
+            descriptor_files.write_sequence(str(side), name, values**factor)
+    found = {}
+    for distance in ("l1", "l2"):
+        arguments = ("--data", release, "--distance", distance, "--json", tmp_path / distance)
+        done = hpatches("compare", *sides, *arguments)
+        assert done.exit_code == 0, done.output
+        found[distance] = json.loads((tmp_path / distance).read_text())["slices"]
+    for side in ("first", "second"):
+        by_l1, by_l2 = ([part[side] for part in found[name]] for name in ("l1", "l2"))
+        assert by_l1 != by_l2
+
+
+@pytest.mark.parametrize("option", [("--split", "a"), ("--tasks", "folder"), ("--distance", "l2")])
 def test_what_to_score_needs_data(option):
     done = hpatches("compare", "pixels", "rootsift", *option)
     assert done.exit_code == 2

@@ -1,8 +1,16 @@
 """What `hpatches evaluate` offers."""
 
+from typing import get_args
+
 from components.descriptor_evaluator import baselines, settings
+from components.descriptor_evaluator.distances import Distance
 from pipeline.commands.evaluate import BASELINES
+from pipeline.commands.options import DISTANCES
 
 
 def test_every_handmade_descriptor_can_be_scored():
     assert BASELINES == settings.HANDMADE == baselines.NAMES
+
+
+def test_every_distance_can_be_chosen():
+    assert get_args(Distance) == DISTANCES

@@ -44,6 +44,7 @@ def test_brown_prints_fpr95_and_writes_the_json(tmp_path):
         (("--task", "brown", "--descriptors", "csv"), "--descriptors does not go with"),
         (("--task", "pairs", "--baseline", "sift", "--pairs", "f"), "goes with --task brown"),
         (("--baseline", "sift", "--pairs", "f"), "goes with --task brown"),
+        (("--task", "brown", "--distance", "l1"), "--distance l1 does not go with"),
         (("--task", "brown"), "Give --model, --baseline or both"),
     ],
 )
