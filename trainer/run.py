@@ -126,10 +126,10 @@ class Run:
             run=run,
             model_path=model_path,
             ended=controller.ended,
-            gave_up=controller.ended.startswith("gave up"),
+            gave_up=_gave_up(controller),
             steps=controller.step,
             patches=controller.patches,
-            best_step=best.step if best else controller.step,
+            best_step=best.step if best else state.weights_at,
             validation=best.scores if best else {},
             rollbacks=controller.rollbacks,
             traces=self._learner.traces,
@@ -217,7 +217,9 @@ class Run:
         stage = controller.current
         started = time.perf_counter()
         steps = stages.steps_until_decision(controller, self._config.steps_per_loop)
-        after = dataclasses.replace(controller, stage_step=controller.stage_step + steps)
+        after = dataclasses.replace(
+            controller, step=controller.step + steps, stage_step=controller.stage_step + steps
+        )
         ended = after.stage_step >= stage.max_steps
         ahead = 0 if ended else stages.steps_until_decision(after, self._config.steps_per_loop)
         places = range(controller.stage_step, after.stage_step)
@@ -228,6 +230,7 @@ class Run:
         metrics = learner.train(batches, stage.variants_per_sequence, rates, controller.step)
         seconds = time.perf_counter() - started
         state.sampler = infeed.state
+        state.weights_at = after.step
         state.stepping_seconds += seconds
         state.waited += waited
         probe = learner.probe(self._probe_batch, self._config.probe.variants)
@@ -236,9 +239,8 @@ class Run:
             next_share = self._share_on(controller.following)
         speed = {"patches_per_second": steps * stage.batch / seconds}
         speed |= {"input_wait": waited / seconds, "learning_rate": float(rates[-1])}
-        step = controller.step + steps
         seen = {**metrics, **speed, "stage": float(controller.stage)}
-        self._board.scalars(step, train=seen, probe=probe.as_dict())
+        self._board.scalars(after.step, train=seen, probe=probe.as_dict())
         return stages.Observation(
             steps=steps,
             loss=metrics["loss"],
@@ -259,6 +261,7 @@ class Run:
                 state.good, state.good_at = self._learner.snapshot(), decision.step
             elif decision.kind in ("rollback", "give_up"):
                 self._learner.restore(state.good)
+                state.weights_at = state.good_at
             self._record(decision, state.controller)
         if state.controller.entered != entered:
             state.sampler = SamplerState(self._config.seed, state.sampler.epoch + 1)
@@ -287,9 +290,11 @@ class Run:
         scores = self._validation_set.score(descriptors)
         self._board.scalars(step, val=scores)
         self._progress.validated(scores["mean"])
-        self._timeline.add("validate", step, stage, "matching mAP on val", **scores)
+        # Just after a rollback the weights are older than the step.
+        told = {**scores, "weights_at": state.weights_at}
+        self._timeline.add("validate", step, stage, "matching mAP on val", **told)
         if state.best is None or scores["mean"] > state.best.scores["mean"]:
-            state.best = Best(step, scores, self._learner.snapshot())
+            state.best = Best(state.weights_at, scores, self._learner.snapshot())
             self._board.projection(self._validation_set, descriptors)
 
     def _show_when_due(self, state: RunState) -> None:
@@ -332,21 +337,22 @@ class Run:
         step = state.controller.step
         state.checkpointed_at = step
         state.wall_seconds, state.cpu_seconds = self._clock.wall(), self._clock.cpu()
-        # The weights of this step may have been copied already: one copy, one file.
-        present = state.good if state.good_at == step else None
-        if state.best and state.best.step == step:
+        # The present weights may have been copied already: one copy, one file.
+        present = state.good if state.good_at == state.weights_at else None
+        if state.best and state.best.step == state.weights_at:
             present = state.best.snapshot
         present = present or self._learner.snapshot()
         self._store.save(state.checkpoint(present, self._timeline.events))
 
     def _export_best(self, state: RunState) -> None:
-        """Puts the weights to export into the learner: the best on `val`, or else the last."""
+        """Puts the weights to export into the learner: the best on `val`, or else it has them."""
         best = state.best
+        step, reason, scores = state.weights_at, "the last one, as there is no val split", {}
         if best is not None:
             self._learner.restore(best.snapshot)
-        reason = "best on val" if best else "the last good one, as there is no val split"
-        step = best.step if best else state.controller.step
-        scores = best.scores if best else {}
+            step, reason, scores = best.step, "best on val", best.scores
+        elif _gave_up(state.controller):
+            reason = "the last good one, as the run gave up and there is no val split"
         self._timeline.add("export", step, state.controller.stage, reason, **scores)
         self._board.flush()
 
@@ -357,6 +363,10 @@ class Run:
         if decision.kind in ("rollback", "insert", "shorten"):
             values["plan"] = [stage.in_words for stage in state.plan[state.stage :]]
         self._timeline.add(decision.kind, decision.step, decision.stage, decision.reason, **values)
+
+
+def _gave_up(controller: stages.ControllerState) -> bool:
+    return controller.ended.startswith("gave up")
 
 
 def _sampler(data: PackedPatches, stage: StageConfig, state: SamplerState) -> Sampler:

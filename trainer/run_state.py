@@ -40,6 +40,8 @@ class RunState:
         sampler: Where the next batch is drawn.
         good: The state to roll back to.
         good_at: Step it was taken at.
+        weights_at: Step that the learner's weights are from: the last one, but after a rollback
+            or when the run gave up `good_at`.
         best: What would be exported; None before the first validation.
         validated_at: Step of the last validation.
         shown_at: Step at which the probe batch was last drawn.
@@ -54,6 +56,7 @@ class RunState:
     sampler: SamplerState
     good: Snapshot
     good_at: int = 0
+    weights_at: int = 0
     best: Best | None = None
     validated_at: int = 0
     shown_at: int = 0

@@ -295,7 +295,9 @@ def test_without_val_the_last_weights_are_exported(tmp_path):
     result = _train(str(tmp_path / "examples"), tmp_path, config, pack_dir=str(tmp_path / "packed"))
     assert result.validation == {}
     assert result.best_step == result.steps == 8
-    assert "no val split" in _events(tmp_path)[-1]["reason"]
+    exported = _events(tmp_path)[-1]
+    assert (exported["event"], exported["step"]) == ("export", 8)
+    assert exported["reason"] == "the last one, as there is no val split"
     kept = {path.name.split("-")[0] for path in (tmp_path / "packed").iterdir()}
     assert kept == {"train", "val"}
 

@@ -39,6 +39,7 @@ def _state() -> RunState:
         SamplerState(seed=1, epoch=3, position=5),
         good=_snapshot(1),
         good_at=30,
+        weights_at=35,
         best=Best(20, {"mean": 0.5}, _snapshot(2)),
         validated_at=20,
         checkpointed_at=40,
