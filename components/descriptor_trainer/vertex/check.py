@@ -65,6 +65,11 @@ def _check_spot(
             f"Vertex AI has no spare capacity of TPU pods; expected spot: false, or a slice of one "
             f"host"
         )
+    if not settings.restart:
+        raise UserError(
+            f"{_KEY}.spot is on, but {_KEY}.restart is off: once its machine is taken back, the "
+            f"job would not be started again, and the run would fail; expected restart: true"
+        )
     if not training.checkpoint_every:
         raise UserError(
             f"{_KEY}.spot is on, but training.checkpoint_every is 0: a job whose machine is taken "
@@ -136,12 +141,12 @@ def _v2_or_v3(settings: VertexTrainingSettings) -> Machine:
             f"expected one of {_listed(machines.TPU_TYPES)} (TPU v5e has machine types of its own: "
             f"{_listed(machines.V5E_HOSTS)})"
         )
-    if cores != machines.SINGLE_CORES and (not cores or cores % machines.POD_CORES):
-        raise UserError(
-            f"{_KEY}.accelerator_count: found {cores} cores of {kind}; expected "
-            f"{machines.SINGLE_CORES}, or a multiple of {machines.POD_CORES} for a pod slice"
-        )
     assert kind is not None
+    if cores not in machines.TPU_CORES[kind]:
+        raise UserError(
+            f"{_KEY}.accelerator_count: found {cores} cores of {kind}; expected one of the sizes "
+            f"that exist, {_listed(machines.TPU_CORES[kind])} ({_TABLES})"
+        )
     return machines.cloud_tpu(kind, cores)
 
 

@@ -2,9 +2,10 @@
 
 Sources, in Google Cloud's documentation: "Configure compute resources for serverless training"
 and "Training with TPU accelerators" (of Vertex AI, in the edition of 2026 that calls it Agent
-Platform) for the machines; "TPU regions and zones" (of Cloud TPU, 9 September 2025) for the
-regions: one in which no zone has the TPU cannot offer it on Vertex either. These things change;
-what is not listed is refused with a reference to this table, so that an addition is one line.
+Platform) for the machines; "TPU types and zones" (of Cloud TPU) for the sizes of TPU v2 and v3;
+"TPU regions and zones" (of Cloud TPU, 9 September 2025) for the regions: one in which no zone
+has the TPU cannot offer it on Vertex either. These things change; what is not listed is refused
+with a reference to this table, so that an addition is one line.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ Kind = Literal["cpu", "gpu", "tpu_v2", "tpu_v3", "tpu_v5e"]
 
 CLOUD_TPU = "cloud-tpu"
 TPU_TYPES: dict[str, Kind] = {"TPU_V2": "tpu_v2", "TPU_V3": "tpu_v3"}
-POD_CORES = 32  # the cores of a pod slice of TPU v2 or v3 are a multiple of it
-SINGLE_CORES = 8
+# The sizes that exist, in cores.
+TPU_CORES: dict[str, tuple[int, ...]] = {
+    "TPU_V2": (8, 32, 128, 256, 512),
+    "TPU_V3": (8, 32, 64, 128, 256, 512, 1024, 2048),
+}
 _CORES_PER_HOST = 8
 
 # Hosts of a slice of TPU v5e by machine type and topology.
@@ -112,7 +116,7 @@ class Machine:
 
 def cloud_tpu(accelerator_type: str, cores: int) -> Machine:
     """Returns the slice of TPU v2 or v3 with so many cores, two to a chip."""
-    return Machine(TPU_TYPES[accelerator_type], cores, max(1, cores // _CORES_PER_HOST))
+    return Machine(TPU_TYPES[accelerator_type], cores, cores // _CORES_PER_HOST)
 
 
 def tpu_v5e(machine_type: str, topology: str) -> Machine:

@@ -25,14 +25,15 @@ class VertexTrainingSettings(Settings):
             or a Compute Engine type such as `n1-standard-8`, `g2-standard-12`, `a2-highgpu-1g`.
         accelerator_type: `TPU_V2`, `TPU_V3` or a GPU such as `NVIDIA_L4`; none for TPU v5e,
             whose machine type says it, and for CPUs.
-        accelerator_count: Cores of a TPU v2 or v3 (8, or a multiple of 32), or GPUs.
+        accelerator_count: Cores of a TPU v2 or v3 (8, or of a slice, e.g. 32), or GPUs.
         tpu_topology: Arrangement of the chips of a TPU v5e, e.g. `2x2`.
         image_for_pods: Says that the image is built on Vertex's base image for TPU pods,
             without which TensorFlow uses one host of a slice only.
         location: Region the job is meant for, so that one without that TPU is refused early;
             the region of the run counts.
         spot: Spare capacity: cheaper, and taken back at any time; not for slices of several hosts.
-        restart: Start the job again, from its last checkpoint, when its machine was taken back.
+        restart: Start the job again, from its last checkpoint, when its machine was taken back;
+            spare capacity needs it.
         timeout_hours: The job is stopped after so long.
         service_account: Account the job runs as; none: Vertex's own. It belongs to a run, too:
             `hpatches submit` fills it in.

@@ -67,7 +67,11 @@ def test_machines_are_understood(job, kind, replicas, hosts):
         ),
         (tpu(3, 8, tpu_topology="2x2"), "its size is accelerator_count"),
         (settings("n1-standard-8", tpu_topology="2x2"), r"only ct5lp-hightpu-\* has a topology"),
-        (tpu(3, 16), r"accelerator_count: found 16 cores.*8, or a multiple of 32"),
+        (tpu(3, 16), r"accelerator_count: found 16 cores of TPU_V3.*exist, 8, 32, 64, 128, 256, "),
+        (tpu(2, 64), r"accelerator_count: found 64 cores of TPU_V2.*exist, 8, 32, 128, 256, 512 "),
+        (tpu(3, 96), r"accelerator_count: found 96 cores of TPU_V3"),
+        (tpu(2, 1024), r"accelerator_count: found 1024 cores of TPU_V2"),
+        (tpu(3, 0), r"accelerator_count: found 0 cores of TPU_V3"),
         (settings("cloud-tpu"), "found none with machine_type cloud-tpu"),
         (tpu(4, 8), "expected one of TPU_V2, TPU_V3"),
         (gpu("n1-standard-8", "TPU_V3", 8), "expected machine_type cloud-tpu"),
@@ -175,6 +179,12 @@ def test_spare_capacity_needs_checkpoints():
     with pytest.raises(UserError, match=r"training\.checkpoint_every is 0"):
         check.check(settings(spot=True), training(256, checkpoint_every=0))
     check.check(settings(spot=True), training(256))
+
+
+def test_spare_capacity_needs_restarts():
+    with pytest.raises(UserError, match=r"training\.restart is off.* expected restart: true"):
+        check.check(settings(spot=True, restart=False), training(256))
+    check.check(settings(restart=False), training(256))
 
 
 @pytest.mark.parametrize(
