@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.settings import Settings
 
+TARGETS = ("kubeflow", "vertex")
+"""Platforms that a pipeline is compiled for."""
+
 
 class ResourceRequest(Settings):
     """What the container of a component gets.

@@ -7,14 +7,13 @@ import click
 from pipeline.commands.options import DEFAULT_CONFIG
 from pipeline.commands.output_files import check_writable
 from pipeline.config import load_config
+from pipeline.platform import TARGETS
 from pipeline.terminal import consoles
-
-_TARGETS = ("kubeflow", "vertex")
 
 
 @click.command("compile")
 @click.option(
-    "--target", type=click.Choice(_TARGETS), required=True, help="Platform that will run it."
+    "--target", type=click.Choice(TARGETS), required=True, help="Platform that will run it."
 )
 @click.option(
     "--config",
@@ -45,7 +44,8 @@ def compile_command(
 ) -> None:
     """Compile the pipeline into a file that kfp or Vertex AI's client loads as it is.
 
-    Data, push destination, projects and buckets are no part of it, but parameters of a run.
+    Data, push destination, projects and buckets are no part of it, apart from the addresses of
+    the images, but parameters of a run.
     """
     from pipeline import beam_options
     from pipeline.spec import files, parameters

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from pipeline.platform import TARGETS
 from pipeline.submission import following, places, request, training_job
 from pipeline.submission.following import RunState, Started
 from pipeline.submission.places import Cluster, Region
@@ -20,7 +21,6 @@ from trainer.errors import UserError
 from trainer.progress import duration
 
 EXIT_INTERRUPTED = 130
-_TARGETS = ("kubeflow", "vertex")
 _SECONDS_BETWEEN_LOOKS = 10.0
 _OF_A_TARGET = {
     "vertex": (),
@@ -30,7 +30,7 @@ _OF_A_TARGET = {
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--target", type=click.Choice(_TARGETS), required=True, help="Platform that runs it.")
+@click.option("--target", type=click.Choice(TARGETS), required=True, help="Platform that runs it.")
 @click.option(
     "--pipeline-root",
     "root",

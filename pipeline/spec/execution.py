@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from components.kubeflow.run_executor import MISTAKE
 from pipeline.spec import executor_input, importing, outcomes, placeholders, processes
 from pipeline.spec.check import check_spec
 from pipeline.spec.conditions import ConditionError, holds
@@ -33,7 +34,6 @@ Mode = Literal["kfp", "vertex"]
 Reuse = Literal["never", "if there", "must"]
 MODES: tuple[Mode, ...] = ("kfp", "vertex")
 _DRIVER = "driver"
-_MISTAKE = "UserError: "  # how components.kubeflow.run_executor begins its last line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,8 +277,8 @@ def _left(planned: Mapping[str, Any], task: str) -> tuple[dict[str, Any], dict[s
 
 def _failure(task: str, status: int, folder: Path) -> str:
     last, log = processes.last_line(folder), folder / processes.LOG
-    if last.startswith(_MISTAKE):
-        return f"{task}: {last.removeprefix(_MISTAKE)} (log: {log})"
+    if last.startswith(MISTAKE):
+        return f"{task}: {last.removeprefix(MISTAKE)} (log: {log})"
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     said = f"; its last line: {last}" if last else ""
     return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.descriptor_trainer.vertex import check as vertex_check
 from pipeline.config import PipelineConfig
@@ -11,11 +11,11 @@ from pipeline.platform import ResourceRequest
 from pipeline.spec.check import check_image
 from trainer.errors import UserError
 
-TARGETS = ("kubeflow", "vertex")
 RUN_PARAMETERS = ("project", "location", "staging")
 """Parameters of a run that Beam's options may name, e.g. `--project={project}`."""
 
 _TRAINER = "DescriptorTrainer"
+_TPU = re.compile(r"TPU_.*|(cloud-tpus\.)?google\.com/(tpu|v\d+|preemptible-v\d+)")
 _ACCELERATOR = {
     "vertex": (re.compile(r"(NVIDIA|TPU)_[A-Z0-9_]+"), "a name of Vertex AI's, e.g. NVIDIA_L4"),
     "kubeflow": (
@@ -33,6 +33,13 @@ _PACKAGES = (
     "environment_type",
     "environment_config",
 )
+# By runner: what makes Beam submit a jar to the cluster instead of starting a job server, which
+# is a Java program, and where to.
+_WITHOUT_JAVA = {
+    "FlinkRunner": ("flink_submit_uber_jar", "flink_master"),
+    "SparkRunner": ("spark_submit_uber_jar", "spark_rest_url"),
+}
+_ON_THIS_MACHINE = ("[auto]", "[local]")  # as flink_master
 
 
 def check_platform(config: PipelineConfig, target: str, image: str | None) -> None:
@@ -40,7 +47,7 @@ def check_platform(config: PipelineConfig, target: str, image: str | None) -> No
 
     Args:
         config: Resolved configuration.
-        target: One of `TARGETS`.
+        target: One of `pipeline.platform.TARGETS`.
         image: The pipeline's container image.
 
     Raises:
@@ -53,10 +60,16 @@ def check_platform(config: PipelineConfig, target: str, image: str | None) -> No
         vertex_check.check(config.platform.training, config.training)
     else:
         _check_replicas(config)
-    _check_beam(config.beam)
+    _check_beam(config.beam, image)
 
 
 def _check_accelerator(where: str, request: ResourceRequest, target: str) -> None:
+    if request.accelerator is not None and _TPU.fullmatch(request.accelerator):
+        raise UserError(
+            f"{where}.accelerator: found {request.accelerator!r}, but the pipeline's image has no "
+            f"library for TPUs; a TPU is for platform.training, a job on Vertex AI that runs the "
+            f"trainer's image"
+        )
     pattern, expected = _ACCELERATOR[target]
     if request.accelerator is not None and not pattern.fullmatch(request.accelerator):
         raise UserError(
@@ -82,7 +95,7 @@ def _check_replicas(config: PipelineConfig) -> None:
             )
 
 
-def _check_beam(options: Sequence[str]) -> None:
+def _check_beam(options: Sequence[str], image: str | None) -> None:
     given = dict(option.removeprefix("--").partition("=")[::2] for option in options)
     for name in _OF_A_RUN:
         if name in given and "{" not in given[name]:
@@ -103,4 +116,24 @@ def _check_beam(options: Sequence[str]) -> None:
             f"beam: the workers of {runner} need this project's packages, but no option says where "
             "they find them; expected --sdk_container_image=IMAGE, or another one of "
             f"{', '.join(f'--{name}' for name in _PACKAGES[1:])}"
+        )
+    if given.get("sdk_container_image") == image:
+        raise UserError(
+            f"beam: found --sdk_container_image={image}, which is the pipeline's own image and "
+            "does not start Beam's workers; expected an image with Beam's boot program (docs/"
+            "cloud.md, Dataflow)"
+        )
+    _check_job_server(runner.rpartition(".")[2], given)
+
+
+def _check_job_server(runner: str, given: Mapping[str, str]) -> None:
+    """Refuses what would start Beam's job server in a task's container."""
+    if runner not in _WITHOUT_JAVA or given.get("job_endpoint"):
+        return
+    jar, address = _WITHOUT_JAVA[runner]
+    if jar not in given or given.get(address, "[auto]") in _ON_THIS_MACHINE:
+        raise UserError(
+            f"beam: {runner} would start Beam's job server beside each task, which needs Java, and "
+            f"the pipeline's image has none; expected --job_endpoint=HOST:PORT of a job server of "
+            f"your own, or --{jar} with --{address}=URL"
         )
