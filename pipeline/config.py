@@ -90,6 +90,22 @@ class PipelineConfig(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_split(self) -> PipelineConfig:
+        split, tasks = self.data.split, self.evaluation.official_split
+        if split.rule == "official" and tasks not in (None, split.name):
+            raise ValueError(
+                f"evaluation.official_split is {tasks!r}, but data.split.name is {split.name!r}; "
+                "leave evaluation.official_split out to judge by the tasks of the data's split"
+            )
+        return self
+
+    @property
+    def evaluation_settings(self) -> EvaluationSettings:
+        """The settings of the evaluation, with the split whose published tasks are meant."""
+        split = self.evaluation.official_split or self.data.split.name or "a"
+        return self.evaluation.model_copy(update={"official_split": split})
+
     @property
     def push_destination(self) -> str:
         """Where models are pushed: `push.destination`, or `serving` in the work folder."""

@@ -141,7 +141,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         examples=examples,
         model=trainer.outputs["model"],
         baseline_model=production.outputs["model"],
-        evaluation_json=config.evaluation.model_dump_json(),
+        evaluation_json=config.evaluation_settings.model_dump_json(),
         official_tasks=places.tasks,
         cache_dir=places.cache,
         tasks_fingerprint=places.tasks_fingerprint,

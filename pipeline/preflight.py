@@ -92,6 +92,7 @@ def check_data(config: PipelineConfig, folder: str) -> None:
         _check_batches(config.training, train, dict.fromkeys(assigned, settings.max_points))
         most = settings.max_points * len(test)
     _check_gate(config, len({item.source for item in test}))
+    _check_lower_bound(config, len({item.source for item in test}))
     gate_slices.check(config.evaluation, {item.kind for item in test}, most)
 
 
@@ -181,12 +182,33 @@ def _check_gate(config: PipelineConfig, sources: int) -> None:
         )
 
 
+def _check_lower_bound(config: PipelineConfig, sources: int) -> None:
+    """Refuses a comparison with production that would refuse every new model.
+
+    The first model has nothing to be compared with, so it may come.
+
+    Args:
+        config: Resolved configuration.
+        sources: Number of held-out sources.
+    """
+    rule, destination = config.evaluation.gate.production, config.push_destination
+    if rule.mode != "lower_bound" or sources >= rule.min_sources or "://" in destination:
+        return
+    if any(Path(destination).expanduser().glob("[0-9]*/saved_model.pb")):
+        raise UserError(
+            f"evaluation.gate.production.mode: is lower_bound, which needs {rule.min_sources} "
+            f"held-out sources to compare a model with the one in production ({destination}), but "
+            f"the split holds out {sources}; set it to point, raise data.split.eval_share or add "
+            f"data"
+        )
+
+
 def _check_tasks(config: PipelineConfig, counts: Mapping[str, int]) -> None:
     """Reads published task files once before the training that they are to judge."""
     from components.descriptor_evaluator import tasks
 
-    evaluation = config.evaluation
+    evaluation = config.evaluation_settings
     if evaluation.official_tasks is not None:
         tasks.load_official(
-            evaluation.official_tasks, evaluation.official_split, counts, evaluation.tasks
+            evaluation.official_tasks, str(evaluation.official_split), counts, evaluation.tasks
         )

@@ -66,7 +66,7 @@ def make_tasks(bench: Bench) -> Tasks:
     if settings.official_tasks:
         return task_drawing.load_official(
             settings.official_tasks,
-            settings.official_split,
+            settings.official_split or "a",
             {entry.name: entry.count for entry in entries},
             which=settings.tasks,
             sources={entry.name: entry.source for entry in entries},

@@ -253,7 +253,8 @@ class EvaluationSettings(Settings):
             the choice of recipes are by L2 in any case.
         drawing: Sizes and seed of the tasks drawn from the data.
         official_tasks: Folder with published task files; without it, tasks are drawn.
-        official_split: Split of the published task files, e.g. `a`.
+        official_split: Split of the published task files, e.g. `a`; by default that of the
+            data, and without one `a`.
         smoothing_sigmas: Blurs (pixels on the 65 px patch) among which `rootsift-smoothed`
             (and `sift-smoothed`) takes the one with the best matching mAP on the validation
             sequences.
@@ -270,7 +271,7 @@ class EvaluationSettings(Settings):
     drawing: TaskSettings = TaskSettings()
     distance: Distance = "l2"
     official_tasks: str | None = None
-    official_split: str = "a"
+    official_split: str | None = None
     smoothing_sigmas: Annotated[
         tuple[Annotated[float, Field(gt=0.0, le=10.0)], ...], Field(min_length=1)
     ] = (2.5, 3.0, 3.5)

@@ -65,6 +65,27 @@ def test_the_benchmark_configuration_is_the_official_split_a():
     )
 
 
+@pytest.mark.parametrize(
+    ("overrides", "split"),
+    [
+        ([], "a"),
+        (["data.split.name=b"], "b"),
+        (["data.split={rule: share}"], "a"),
+        (["data.split={rule: share}", "evaluation.official_split=c"], "c"),
+        (["data.split={rule: file, file: my.json, name: mine}"], "mine"),
+        (["evaluation.official_split=a"], "a"),
+    ],
+)
+def test_published_tasks_are_those_of_the_datas_split(overrides, split):
+    assert load_config("hpatches_a", overrides).evaluation_settings.official_split == split
+
+
+def test_published_tasks_of_another_split_than_the_datas_are_refused():
+    sentence = "evaluation.official_split is 'a', but data.split.name is 'b'; leave evaluation"
+    with pytest.raises(ConfigError, match=sentence):
+        load_config("hpatches_a", ["data.split.name=b", "evaluation.official_split=a"])
+
+
 def test_overrides_and_options_win_over_the_file_and_options_over_overrides(tmp_path):
     path = write(tmp_path, "base: demo\ntraining: {seed: 3}\ndata: {seed: 4}\n")
     config = load_config(

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from pipeline import work_lock
+from pipeline import preflight, work_lock
+from pipeline.config import load_config
 from tests.pipeline.commands.bad_data import (
     MATCHING_ALONE,
     SMALL,
@@ -63,6 +64,31 @@ def test_a_gate_that_could_bless_no_model_is_refused_before_training(tmp_path):
     sentence = "evaluation.gate.baseline.tasks: asks for retrieval, whose distractors come from"
     told = assert_refused(tmp_path, sentence, "run", *arguments)
     assert "holds out 1 source, expected at least 2; raise data.split.eval_share" in told
+
+
+@pytest.mark.usefixtures("no_runner")
+def test_a_bound_on_too_few_sources_is_refused_once_there_is_a_model_to_compare_with(tmp_path):
+    release(tmp_path)
+    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
+    arguments = ("--source", "strips", "--data", "data", "--work", "work", "--set", small)
+    config = load_config("strips", [small, *MATCHING_ALONE[1::2]], {})
+    preflight.check_data(config, "data")  # the first model has nothing to be compared with
+    (tmp_path / "served" / "3").mkdir(parents=True)
+    (tmp_path / "served" / "3" / "saved_model.pb").touch()
+    served = ("--set", "push.destination=served")
+    sentence = "evaluation.gate.production.mode: is lower_bound, which needs 10 held-out sources"
+    told = assert_refused(tmp_path, sentence, "run", *arguments, *MATCHING_ALONE, *served)
+    assert "in production (served), but the split holds out 1; set it to point" in told
+    point = load_config(
+        "strips",
+        [
+            small,
+            *MATCHING_ALONE[1::2],
+            "push.destination=served",
+            "evaluation.gate.production.mode=point",
+        ],
+    )
+    preflight.check_data(point, "data")
 
 
 @pytest.mark.usefixtures("no_runner")
