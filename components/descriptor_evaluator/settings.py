@@ -268,8 +268,8 @@ class EvaluationSettings(Settings):
     """
 
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES
-    drawing: TaskSettings = TaskSettings()
     distance: Distance = "l2"
+    drawing: TaskSettings = TaskSettings()
     official_tasks: str | None = None
     official_split: str | None = None
     smoothing_sigmas: Annotated[
