@@ -132,14 +132,15 @@ def _create(
                     service_account=service_account,
                 )
             except Exception as error:
-                if attempt == _ATTEMPTS or not kubeflow_errors.is_passing(error):
+                if not kubeflow_errors.is_passing(error):
                     raise
+                unanswered = error
             _sleep(2.0**attempt)
-            # Nobody else has this name: an earlier call may have arrived without an answer.
-            earlier = _find(client, request.name, experiment_id)
-            if earlier is not None:
-                return earlier
-    raise AssertionError("the loop returns or raises")
+            # Nobody else has this name: the call may have arrived without an answer.
+            arrived = _find(client, request.name, experiment_id)
+            if arrived is not None:
+                return arrived
+    raise unanswered
 
 
 def _find(client: Client, name: str, experiment_id: str) -> V2beta1Run | None:

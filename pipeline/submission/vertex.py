@@ -114,6 +114,7 @@ def submit(
 
 def _create(client: PipelineServiceClient, place: Address, job: PipelineJob, job_id: str) -> str:
     """Starts a run, once, however often the call has to be made; returns its name."""
+    name = f"{place.parent}/pipelineJobs/{job_id}"
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return client.create_pipeline_job(
@@ -121,12 +122,25 @@ def _create(client: PipelineServiceClient, place: Address, job: PipelineJob, job
             ).name
         except exceptions.AlreadyExists:
             # Nobody else has this name: an earlier call arrived although no answer came.
-            return f"{place.parent}/pipelineJobs/{job_id}"
+            return name
         except exceptions.GoogleAPICallError as error:
-            if attempt == _ATTEMPTS or not google_cloud.is_passing(error):
+            if not google_cloud.is_passing(error):
                 raise
+            unanswered = error
         _sleep(2.0**attempt)
-    raise AssertionError("the loop returns or raises")
+    if _exists(client, name):
+        return name
+    raise unanswered
+
+
+def _exists(client: PipelineServiceClient, name: str) -> bool:
+    """Tells whether a call that was not answered has started the run; if unknown, it has not."""
+    brief = google_cloud.patience(CALL_SECONDS)
+    try:
+        client.get_pipeline_job(name=name, retry=brief, timeout=CALL_SECONDS)
+    except exceptions.GoogleAPIError:
+        return False
+    return True
 
 
 def _look(client: PipelineServiceClient, place: Address, name: str) -> RunState:

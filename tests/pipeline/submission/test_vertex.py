@@ -102,7 +102,20 @@ def test_a_service_that_stays_away_is_told(google, wanted):
     google.failures["create_pipeline_job"] = [_UNAVAILABLE] * 10
     with pytest.raises(UserError, match=r"does not answer .the service is restarting.; try again"):
         vertex.submit(wanted, _REGION)
-    assert google.methods() == ["create_pipeline_job"] * 5
+    assert google.methods() == ["create_pipeline_job"] * 5 + ["get_pipeline_job"]
+
+
+def test_a_run_that_the_last_unanswered_call_has_started_is_not_told_as_failed(google, wanted):
+    create = google.create_pipeline_job
+
+    def take_the_fifth_and_break(received, context):
+        if google.methods().count("create_pipeline_job") == 5:
+            create(received, context)
+        context.abort(*_UNAVAILABLE)
+
+    google.create_pipeline_job = take_the_fifth_and_break
+    started = vertex.submit(wanted, _REGION)
+    assert list(google.pipelines) == [started.name]
 
 
 def test_a_region_that_does_not_exist_is_told(google, wanted):
