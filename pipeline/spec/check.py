@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.spec import conditions, placeholders
+from pipeline.spec import conditions, form, placeholders
 from pipeline.spec.conditions import ConditionError
+from pipeline.spec.parameters import WORDS, fits
 from pipeline.spec.tasks import Task, in_order, read_tasks
 from trainer.errors import UserError
 
@@ -67,10 +68,20 @@ def _form(spec: Mapping[str, Any]) -> Iterator[str]:
     from kfp.pipeline_spec import pipeline_spec_pb2  # a second
 
     parts = (
-        (spec, pipeline_spec_pb2.PipelineSpec()),
-        (spec.get("deploymentSpec", {}), pipeline_spec_pb2.PipelineDeploymentConfig()),
+        ("", spec, pipeline_spec_pb2.PipelineSpec()),
+        (
+            "deploymentSpec",
+            spec.get("deploymentSpec", {}),
+            pipeline_spec_pb2.PipelineDeploymentConfig(),
+        ),
     )
-    for tree, message in parts:
+    found = [
+        problem
+        for where, tree, message in parts
+        for problem in form.problems(tree, message.DESCRIPTOR, where)
+    ]
+    yield from dict.fromkeys(found)
+    for _, tree, message in parts if not found else ():
         try:
             json_format.ParseDict(tree, message)
         except json_format.ParseError as error:
@@ -142,6 +153,10 @@ def _executor(task: Task) -> Iterator[str]:
     except UserError as error:
         yield str(error)
     hook = container.get("lifecycle", {}).get("preCacheCheck", {})
+    for part, what in ((container, "container"), *([(hook, "driver")] if hook else [])):
+        if not any(part.get("command", ())):
+            # Kubeflow starts it with a program of its own, which looks at no ENTRYPOINT.
+            yield f"{what}: no command; expected the program that the task starts"
     words = [
         word
         for part in (container, hook)
@@ -223,6 +238,9 @@ def _parameter(
             return
         found = made[name].get("parameterType")
     elif "constant" in source.get("runtimeValue", {}):
+        constant = source["runtimeValue"]["constant"]
+        if wanted in WORDS and not fits(wanted, constant):
+            yield f"{where}: found {constant!r}, expected {WORDS[wanted]}"
         return
     else:
         yield f"{where}: found {', '.join(source) or 'nothing'}, expected a value or its source"

@@ -223,11 +223,9 @@ class _Step:
             placeholders.fill(word, values)
             for word in (*container.get("command", ()), *container.get("args", ()))
         ]
-        if not command:
-            raise UserError(f"{task.name}: its container has no command; expected one to run here")
         for place in planned["outputs"]["parameters"].values():
             Path(place["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
-        environment = {item["name"]: item["value"] for item in container.get("env", ())}
+        environment = {item["name"]: item.get("value", "") for item in container.get("env", ())}
         try:
             status = processes.run(command, environment, folder)
         except OSError as error:

@@ -21,7 +21,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "LIST": (list,),
     "STRUCT": (dict,),
 }
-_WORDS = {
+WORDS = {
     "STRING": "a text",
     "NUMBER_INTEGER": "an integer",
     "NUMBER_DOUBLE": "a number",
@@ -29,6 +29,7 @@ _WORDS = {
     "LIST": "a list as JSON",
     "STRUCT": "a mapping as JSON",
 }
+"""What is expected of a value, by the type of its parameter."""
 
 
 def declared(spec: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -51,7 +52,7 @@ def parse(spec: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
         try:
             values[key] = value if kind == "STRING" else json.loads(value)
         except ValueError:
-            raise UserError(f"parameter {key}: found {value!r}, expected {_WORDS[kind]}") from None
+            raise UserError(f"parameter {key}: found {value!r}, expected {WORDS[kind]}") from None
     return values
 
 
@@ -70,8 +71,8 @@ def check_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict
     """
     for key, value in values.items():
         kind = _definition(spec, key)["parameterType"]
-        if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "BOOLEAN"):
-            raise UserError(f"parameter {key}: found {value!r}, expected {_WORDS[kind]}")
+        if not fits(kind, value):
+            raise UserError(f"parameter {key}: found {value!r}, expected {WORDS[kind]}")
     complete = dict(values)
     for key, definition in declared(spec).items():
         if key in complete:
@@ -85,6 +86,18 @@ def check_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict
                 + (f" ({said})" if said else "")
             )
     return complete
+
+
+def fits(kind: str, value: Any) -> bool:
+    """Tells whether a parameter of a type, one of `WORDS`, takes a value.
+
+    Example:
+        >>> fits("NUMBER_INTEGER", 3.0), fits("NUMBER_INTEGER", True)
+        (True, False)
+    """
+    if kind == "NUMBER_INTEGER" and isinstance(value, float):
+        return value.is_integer()  # JSON has one kind of number
+    return isinstance(value, _TYPES[kind]) and (kind == "BOOLEAN" or not isinstance(value, bool))
 
 
 def with_absolute_folders(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,11 +32,62 @@ def _cycle(spec):
 BROKEN = {
     "an unknown field": (
         lambda spec: spec.update(colour="red"),
-        'the spec is no KFP PipelineSpec: .*"colour"',
+        "^colour: unknown, expected one of pipelineInfo, ",
     ),
     "a wrong type": (
         lambda spec: _container(spec, "check").update(image=7),
-        "the spec is no KFP PipelineDeploymentConfig: ",
+        r"^deploymentSpec\.executors\.check_executor\.container\.image: found 7, expected a text$",
+    ),
+    "a wrong type in a list": (
+        lambda spec: _container(spec, "check").update(args=["a", 7]),
+        r"^deploymentSpec\.executors\.check_executor\.container\.args\[1\]: found 7, expected",
+    ),
+    "no list": (
+        lambda spec: _task(spec, "check").update(dependentTasks="first"),
+        r"^root\.dag\.tasks\.check\.dependentTasks: found 'first', expected a list$",
+    ),
+    "no mapping": (
+        lambda spec: spec["root"]["dag"].update(tasks=["check"]),
+        r"^root\.dag\.tasks: found \['check'\], expected a mapping$",
+    ),
+    "a type of parameters that does not exist": (
+        lambda spec: spec["root"]["inputDefinitions"]["parameters"]["bless"].update(
+            parameterType="TEXT"
+        ),
+        r"^root\..*\.bless\.parameterType: found 'TEXT', expected one of PARAMETER_TYPE_ENUM_UN",
+    ),
+    "a limit that is no number": (
+        lambda spec: _container(spec, "check").update(resources={"cpuLimit": "much"}),
+        r"\.resources\.cpuLimit: found 'much', expected a number$",
+    ),
+    "a count that is no integer": (
+        lambda spec: _container(spec, "check").update(
+            resources={"accelerator": {"type": "NVIDIA_L4", "count": 1.5}}
+        ),
+        r"\.accelerator\.count: found 1\.5, expected an integer$",
+    ),
+    "a switch that is none": (
+        lambda spec: _task(spec, "check").update(cachingOptions={"enableCache": "yes"}),
+        r"\.enableCache: found 'yes', expected true or false$",
+    ),
+    "no container": (
+        lambda spec: spec["deploymentSpec"]["executors"].update(check_executor={"container": [1]}),
+        r"^deploymentSpec\.executors\.check_executor\.container: found \[1\], expected a mapping$",
+    ),
+    "no command": (
+        lambda spec: _container(spec, "check").pop("command"),
+        "^check: container: no command; expected the program that the task starts$",
+    ),
+    "a driver without a command": (
+        lambda spec: _container(spec, "first")["lifecycle"]["preCacheCheck"].update(command=[]),
+        "^first: driver: no command",
+    ),
+    "a constant of another type": (
+        lambda spec: (
+            _bless(spec).update(runtimeValue={"constant": 3})
+            or _bless(spec).pop("componentInputParameter")
+        ),
+        "^check: parameter bless: found 3, expected a text$",
     ),
     "no name": (lambda spec: spec.pop("pipelineInfo"), r"^pipelineInfo\.name: found '', expected"),
     "an earlier schema": (
