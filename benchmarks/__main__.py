@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints a table for each.
+"""Runs the benchmarks and prints a table for each; ends with 1 when a target was missed.
 
 python -m benchmarks                    # all
 python -m benchmarks extraction         # one
@@ -7,9 +7,11 @@ python -m benchmarks extraction         # one
 from __future__ import annotations
 
 import importlib
+import sys
 
 import click
 
+from benchmarks.targets import MissedError
 from pipeline.terminal import consoles, noise
 from trainer.errors import UserError
 
@@ -33,16 +35,26 @@ BENCHMARKS = {  # module by name
 @click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
 @click.option("--work", default="./demo", help="Work folder of the demo, whose model is measured.")
 def main(names: tuple[str, ...], work: str) -> None:
-    """Measure quality and speed; without NAMES, everything."""
+    """Measure quality and speed; without NAMES, everything.
+
+    A target that is missed does not stop the others; the exit status is then 1.
+    """
     noise.quieten(verbose=False)
-    console = consoles.output()
+    console, missed = consoles.output(), False
     for name in names or BENCHMARKS:
         console.rule(name)
         benchmark = importlib.import_module(BENCHMARKS[name])  # after `quieten`: TensorFlow talks
         try:
             console.print(benchmark.run(work))
+        except MissedError as error:
+            missed = True
+            if error.table is not None:
+                console.print(error.table)
+            console.print(f"missed: {error}", style="bold red", soft_wrap=True)
         except UserError as error:
             console.print(f"skipped: {error}", soft_wrap=True)
+    if missed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

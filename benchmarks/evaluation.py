@@ -8,10 +8,10 @@ import numpy as np
 from rich.table import Table
 from scipy.spatial import distance
 
+from benchmarks.targets import MissedError
 from components.descriptor_evaluator import evaluate, summary
 from components.descriptor_evaluator import tasks as task_sources
 from components.descriptor_evaluator.tasks import SequenceInfo, Tasks, TaskSettings
-from trainer.errors import UserError
 from trainer.variants import NOISES, TARGETS, VARIANTS, variant_index
 
 SEQUENCES, POINTS, DIMENSION = 4, 400, 128
@@ -23,7 +23,7 @@ def run(work: str) -> Table:
     """Returns seconds and headline of each task, both ways.
 
     Raises:
-        UserError: When the two ways differ by more than `MOST_APART`.
+        MissedError: When the two ways differ by more than `MOST_APART`.
     """
     del work
     descriptors = _descriptors()
@@ -47,7 +47,7 @@ def run(work: str) -> Table:
         fast = time.perf_counter() - begin
         found = summary.summarise(rows)[task]["mean"]
         if not abs(found - expected) <= MOST_APART:
-            raise UserError(
+            raise MissedError(
                 f"{task}: ours is {found:.9f}, one at a time {expected:.9f}, expected equal values "
                 f"(at most {MOST_APART:g} apart); the scoring is wrong, run its tests"
             )
