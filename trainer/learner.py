@@ -75,7 +75,10 @@ class Learner:
             self.optimizer.build(self.model.trainable_variables)
             lengths = config.loss.norm_penalty > 0
             self._trained = model.with_lengths(self.model) if lengths else self.model
-        self._forward = tf.function(self._infer, autograph=False)
+        mirrored = isinstance(placement, tf.distribute.MirroredStrategy)
+        # A TPU computes only what its strategy runs; mirrored devices would all do the same.
+        infer = self._infer if mirrored else self._infer_where_placed
+        self._forward = tf.function(infer, autograph=False)
         self._steps: dict[tuple[int, int], Callable[..., tf.Tensor]] = {}
 
     def train(
@@ -96,10 +99,11 @@ class Learner:
             first_step: Number of the first step in the run; seeds the augmentation.
         """
         dealt_out = self._dealt_out(batches)
-        block, share = self.placement.experimental_local_results(dealt_out)[0].shape[:2]
+        parts = self.placement.experimental_local_results(dealt_out)
+        block, share = parts[0].shape[:2]
         key = (share * self.replicas, variants)
         if key not in self._steps:
-            self._steps[key] = self._compiled_steps(variants)
+            self._steps[key] = self._compiled_steps(variants, [part.device for part in parts])
         padded = np.zeros(block, np.float32)
         padded[: len(rates)] = rates
         means = self._steps[key](
@@ -111,7 +115,14 @@ class Learner:
         return dict(zip(METRICS, means.numpy().astype(float).tolist(), strict=True))
 
     def forward(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns embedding and descriptors of uint8 [N, 32, 32], in inference mode."""
+        """Describes patches, in inference mode.
+
+        Args:
+            patches: uint8 [N, 32, 32].
+
+        Returns:
+            Embedding before the final normalisation and descriptors, float32 [N, D] each.
+        """
         embedding, descriptors = self._forward(tf.constant(patches))
         return embedding.numpy(), descriptors.numpy()
 
@@ -183,6 +194,11 @@ class Learner:
     def _infer(self, patches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return self.model(image.normalise(patches, self.normalisation), training=False)
 
+    def _infer_where_placed(self, patches: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Infers on the strategy's device, the first one where it has several."""
+        found = self.placement.run(self._infer, (patches,))
+        return tuple(self.placement.experimental_local_results(value)[0] for value in found)
+
     def _dealt_out(self, batches: np.ndarray | tf.distribute.DistributedValues) -> tf.Tensor:
         """Gives each replica its patch sequences of every batch."""
         if not isinstance(batches, np.ndarray):
@@ -197,8 +213,13 @@ class Learner:
 
         return self.placement.experimental_distribute_values_from_function(part)
 
-    def _compiled_steps(self, variants: int) -> Callable[..., tf.Tensor]:
-        """Returns a function of many steps in one call, traced once per batch shape."""
+    def _compiled_steps(self, variants: int, devices: list[str]) -> Callable[..., tf.Tensor]:
+        """Returns a function of many steps in one call, traced once per batch shape.
+
+        Args:
+            variants: K.
+            devices: Where each replica's part of the batches lies.
+        """
         compiled = strategy.compiles_with_xla(self.config, self.placement)
 
         def replica_step(patches: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
@@ -214,7 +235,8 @@ class Learner:
         # optimizer's functions, would take many seconds and change nothing.
         @tf.autograph.experimental.do_not_convert
         def one(batches: tf.Tensor, number: tf.Tensor, rate: tf.Tensor, step: tf.Tensor):
-            return step_function(batches[number], rate, step)
+            batch = self._one_of(batches, number, devices)
+            return self.placement.run(step_function, (batch, rate, step))
 
         @tf.function
         def steps(
@@ -223,18 +245,47 @@ class Learner:
             self.traces += 1
             sums = tf.zeros(len(METRICS))
             for number in tf.range(count):
-                metrics = self.placement.run(
-                    one, (batches, number, rates[number], first_step + number)
-                )
+                metrics = one(batches, number, rates[number], first_step + number)
                 sums += self.placement.reduce("SUM", metrics, axis=None)
             return sums / tf.cast(count, tf.float32)
 
         return steps
 
+    def _one_of(
+        self,
+        batches: tf.Tensor | tf.distribute.DistributedValues,
+        number: tf.Tensor,
+        devices: list[str],
+    ) -> tf.Tensor | tf.distribute.DistributedValues:
+        """Takes one batch out of each replica's block, where that lies.
+
+        Not in the replicas: a TPU would be sent the whole block for every step.
+        """
+        taken = []
+        parts = self.placement.experimental_local_results(batches)
+        for part, device in zip(parts, devices, strict=True):
+            with tf.device(device):
+                taken.append(part[number])
+        if self.replicas == 1:
+            return taken[0]
+        return self.placement.experimental_distribute_values_from_function(
+            lambda context: taken[context.replica_id_in_sync_group]
+        )
+
     def _replica_step(
         self, patches: tf.Tensor, variants: int, rate: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
-        """One step on one replica; the sum over replicas of what it returns are the metrics."""
+        """One step on one replica.
+
+        Args:
+            patches: uint8 [S*K / replicas, 32, 32].
+            variants: K.
+            rate: float32 [], of this step.
+            step: int32 [], its number in the run.
+
+        Returns:
+            float32 [len(METRICS)]; their sum over the replicas are the metrics.
+        """
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = tf.stack([self.config.seed, step * self.replicas + replica])
         patches = augment(patches, variants, seed, self.config)
@@ -272,9 +323,15 @@ class Learner:
 
 
 def gathered(descriptors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | int]:
-    """Returns the descriptors of all replicas and the row at which this one's begin.
+    """Gathers the descriptors of all replicas.
 
     To be called by a replica; differentiable.
+
+    Args:
+        descriptors: float32 [A, D], this replica's.
+
+    Returns:
+        float32 [A * replicas, D] and the row at which this replica's begin.
     """
     context = tf.distribute.get_replica_context()
     replicas, rows = context.num_replicas_in_sync, descriptors.shape[0]

@@ -53,3 +53,34 @@ def test_ranking_orders_candidates_as_distances_do():
     squares = ((anchors[:, None] - candidates[None]) ** 2).sum(axis=-1)
     np.testing.assert_allclose(found + (anchors**2).sum(axis=1)[:, None], squares, rtol=1e-4)
     np.testing.assert_array_equal(found.argsort(axis=1), squares.argsort(axis=1))
+
+
+def _in_bfloat16(values: np.ndarray) -> np.ndarray:
+    return tf.cast(tf.cast(values, tf.bfloat16), tf.float32).numpy()
+
+
+def test_products_of_parts_survive_multiplication_in_bfloat16(monkeypatch):
+    rng = np.random.default_rng(2)
+    left, right = (rng.normal(size=(n, 128)).astype(np.float32) for n in (20, 30))
+    left /= np.linalg.norm(left, axis=1, keepdims=True)
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    expected = left.astype(np.float64) @ right.astype(np.float64).T
+
+    def rounded(a, b, transpose_b):
+        assert transpose_b
+        return tf.constant(_in_bfloat16(a) @ _in_bfloat16(b).T)
+
+    monkeypatch.setattr(tf, "matmul", rounded)
+    found = distances.products_of_parts(tf.constant(left), tf.constant(right)).numpy()
+    plain = rounded(left, right, transpose_b=True).numpy()
+    assert np.abs(plain - expected).max() > 50 * np.abs(found - expected).max()
+    assert np.abs(found - expected).max() < 1e-5
+
+
+def test_parts_are_multiplied_on_accelerators_also_when_compiled(monkeypatch):
+    monkeypatch.setattr(distances, "_on_accelerator", lambda: True)
+    rng = np.random.default_rng(3)
+    left, right = rng.normal(size=(7, 16)), rng.normal(size=(5, 16))
+    compiled = tf.function(distances.pairwise_squared, jit_compile=True)
+    found = compiled(tf.constant(left, tf.float32), tf.constant(right, tf.float32))
+    np.testing.assert_allclose(found, cdist(left, right, "sqeuclidean"), rtol=1e-4)
