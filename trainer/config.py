@@ -294,8 +294,10 @@ class TrainerConfig(Settings):
         jitter: Small rotation, scale and shift of each patch on its own; none by default.
         clip_norm: Gradients longer than this, all weights together, are shortened to it; None:
             never.
-        strategy: Where it runs; `auto` takes a TPU, several GPUs or one device, in that order.
-        tpu: Name of the TPU, `local` on a TPU VM, `environment` where TPU_CONFIG names it.
+        strategy: Where it runs; `auto` takes a TPU (`tpu`, or the one that the machine offers:
+            `trainer.strategy.offered_tpu`), several GPUs or one device, in that order.
+        tpu: Name of the TPU, `local` on a TPU VM, `environment` where TPU_NAME or TPU_CONFIG
+            names it; only with the strategies `tpu` and `auto`.
         bfloat16: Convolutions in bfloat16; weights, distances and loss stay float32.
         jit_compile: `auto` compiles with XLA on accelerators with one replica.
         steps_per_loop: Steps inside one call of the compiled function; also the distance of
@@ -323,7 +325,7 @@ class TrainerConfig(Settings):
     jitter: JitterConfig = JitterConfig()
     clip_norm: float | None = Field(default=None, gt=0)
     strategy: Literal["auto", "one_device", "mirrored", "tpu"] = "auto"
-    tpu: str | None = None
+    tpu: str | None = Field(default=None, min_length=1)
     bfloat16: bool = False
     jit_compile: Literal["auto", "on", "off"] = "auto"
     steps_per_loop: int = Field(default=10, ge=1, le=10000)
@@ -341,6 +343,15 @@ class TrainerConfig(Settings):
         if self.stages == "auto":
             raise ValueError("stages is auto, which trainer.auto_plan has not resolved yet")
         return self.stages
+
+    @model_validator(mode="after")
+    def _tpu_is_of_use(self) -> TrainerConfig:
+        if self.tpu is not None and self.strategy not in ("tpu", "auto"):
+            raise ValueError(
+                f"tpu is {self.tpu!r}, but strategy {self.strategy} takes no TPU; set strategy to "
+                f"tpu or auto, or leave tpu out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _loss_fits(self) -> TrainerConfig:

@@ -2,27 +2,71 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import tensorflow as tf
 
 from trainer.config import TrainerConfig
 from trainer.errors import UserError
 
+# Where TensorFlow's TPUClusterResolver looks for a TPU whose name it is not told.
+_TPU_VARIABLES = ("TPU_NAME", "TPU_CONFIG", "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS")
+_TPU_CHIPS = ("accel[0-9]*", "vfio/[0-9]*")  # the latter from v5e on
+
 _log = logging.getLogger(__name__)
 
 
-def create(config: TrainerConfig) -> tf.distribute.Strategy:
+def has_tpu_library() -> bool:
+    """Tells whether the library is installed that TensorFlow drives a TPU of this machine with."""
+    return importlib.util.find_spec("libtpu") is not None
+
+
+def offered_tpu(
+    environment: Mapping[str, str] = os.environ,
+    devices: Path = Path("/dev"),
+    has_library: Callable[[], bool] = has_tpu_library,
+) -> str | None:
+    """Returns the TPU that a machine offers in a standard way, as `tpu` names it, or None.
+
+    Args:
+        environment: Variables of the process.
+        devices: Folder of the device files; other accelerators have files of these names too,
+            so they count only beside the library.
+        has_library: Whether that is installed.
+    """
+    if environment.get("TPU_NAME") == "local":
+        return "local"
+    if any(environment.get(name) for name in _TPU_VARIABLES):
+        return "environment"
+    chips = any(any(devices.glob(pattern)) for pattern in _TPU_CHIPS)
+    return "local" if chips and has_library() else None
+
+
+def create(
+    config: TrainerConfig, offered: Callable[[], str | None] = offered_tpu
+) -> tf.distribute.Strategy:
     """Returns the strategy of a run.
 
+    Args:
+        config: What to take.
+        offered: The TPU that `auto` takes when none is named, if there is one.
+
     Raises:
-        UserError: When what is asked for is not there.
+        UserError: When what is asked for, or offered, is not there.
     """
+    # Before anything lists devices: a TPU system is initialised first of all.
     if config.strategy == "tpu" or (config.strategy == "auto" and config.tpu):
-        # Before anything lists devices: a TPU system is initialised first of all.
-        return _tpu(config.tpu or "local")
-    gpus = tf.config.list_logical_devices("GPU")
+        tpu = config.tpu or "local"
+        return _tpu(tpu, f"tpu is {tpu!r}")
     name: str = config.strategy
+    if name == "auto" and (tpu := offered()) is not None:
+        _log.info("strategy auto: tpu %s", tpu)
+        return _tpu(tpu, f"strategy is auto and this machine offers tpu {tpu!r}")
+    gpus = tf.config.list_logical_devices("GPU")
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 else "one_device"
         _log.info("strategy auto: %s", name)
@@ -33,7 +77,12 @@ def create(config: TrainerConfig) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(gpus[0].name if gpus else "/cpu:0")
 
 
-def _tpu(name: str) -> tf.distribute.Strategy:
+def _tpu(name: str, why_it: str) -> tf.distribute.Strategy:
+    """Returns the strategy of a TPU.
+
+    Raises:
+        UserError: When it does not answer; the message begins with why it was taken.
+    """
     # Without a name the resolver takes TPU_CONFIG, which Vertex sets on the hosts of a pod.
     address = "" if name == "environment" else name
     try:
@@ -44,7 +93,7 @@ def _tpu(name: str) -> tf.distribute.Strategy:
     except (ValueError, RuntimeError, OSError, ImportError, tf.errors.OpError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"tpu is {name!r}, but no TPU answers there ({why}); expected the name of one, or "
+            f"{why_it}, but no TPU answers there ({why}); expected the name of one, or "
             f"'local' on a TPU VM; set strategy to one_device to train without"
         ) from error
     return tf.distribute.TPUStrategy(resolver)

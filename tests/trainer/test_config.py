@@ -45,12 +45,24 @@ def _problem(values: dict) -> tuple[str, str]:
         ({"model": {"dimension": 100}}, "model.dimension"),
         ({"model": {"width": 0}}, "model.width"),
         ({"strategy": "gpu"}, "strategy"),
+        ({"tpu": ""}, "tpu"),
         ({"steps_per_loop": 0}, "steps_per_loop"),
         ({"batch": 3}, "batch"),
     ],
 )
 def test_impossible_values_are_refused_with_their_key(values, key):
     assert _problem(values)[0] == key
+
+
+@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+def test_a_tpu_that_the_strategy_would_not_take_is_refused(strategy):
+    _, message = _problem({"strategy": strategy, "tpu": "local"})
+    assert f"tpu is 'local', but strategy {strategy} takes no TPU" in message
+
+
+@pytest.mark.parametrize("strategy", ["tpu", "auto"])
+def test_a_tpu_may_be_named_where_it_is_taken(strategy):
+    assert TrainerConfig(strategy=strategy, tpu="local").tpu == "local"
 
 
 def test_more_variants_than_the_noises_offer_are_refused():
