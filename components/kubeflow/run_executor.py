@@ -1,10 +1,11 @@
-"""What a task of a compiled pipeline starts: TFX's own entry point, and two things it lacks.
+"""What a task of a compiled pipeline starts: TFX's own entry point, and three things it lacks.
 
 The driver of open-source Kubeflow Pipelines leaves the types of input artifacts out
 (`instanceSchema` is empty; its source says "figure out how to get schema"), and TFX's entry
 point cannot do without them (https://github.com/tensorflow/tfx/issues/7768). The types stand
-in the task's own arguments, from where they are filled in. And a user's mistake ends in one
-sentence, the last line of the task's log, not in a traceback.
+in the task's own arguments, from where they are filled in. A task that was given an accelerator
+does not run without it. And a user's mistake ends in one sentence, the last line of the task's
+log, not in a traceback.
 
 Run as `python -m components.kubeflow.run_executor` with the arguments of
 `tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor`.
@@ -13,10 +14,12 @@ Run as `python -m components.kubeflow.run_executor` with the arguments of
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import sys
 from collections.abc import Sequence
 
+from components.kubeflow import accelerators
 from components.user_errors import find_user_error
 from trainer.interruption import Interrupted
 
@@ -64,6 +67,7 @@ def main() -> None:
     """Runs the executor that the command line names."""
     sys.argv[1:] = with_artifact_types(sys.argv[1:])
     try:
+        accelerators.check(os.environ)
         runpy.run_module(TFX_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except Interrupted as stop:
         print(f"Stopped: the training {stop}", file=sys.stderr)

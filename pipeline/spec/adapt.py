@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from components.kubeflow.accelerators import REQUESTED
 from pipeline.platform import ResourceRequest
 from pipeline.spec import placeholders
 from pipeline.spec.tasks import read_tasks
@@ -59,7 +60,7 @@ def with_descriptions(
 def with_resources(
     spec: Mapping[str, Any], requests: Mapping[str, ResourceRequest]
 ) -> dict[str, Any]:
-    """Asks for processors, memory and accelerators.
+    """Asks for processors, memory and accelerators, and tells tasks of the latter.
 
     Args:
         spec: KFP PipelineSpec.
@@ -79,6 +80,9 @@ def with_resources(
         label = tasks[name].component["executorLabel"]
         container = changed["deploymentSpec"]["executors"][label]["container"]
         container["resources"] = _resources(request)
+        if request.accelerator is not None:
+            variable = {"name": REQUESTED, "value": request.accelerator}
+            container["env"] = [*container.get("env", ()), variable]
     return changed
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from components.kubeflow.accelerators import REQUESTED
 from components.kubeflow.run_executor import MISTAKE
 from pipeline.spec import executor_input, importing, outcomes, placeholders, processes
 from pipeline.spec.check import check_spec
@@ -226,6 +227,7 @@ class _Step:
         for place in planned["outputs"]["parameters"].values():
             Path(place["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
         environment = {item["name"]: item.get("value", "") for item in container.get("env", ())}
+        environment.pop(REQUESTED, None)  # this machine is what it is
         try:
             status = processes.run(command, environment, folder)
         except OSError as error:

@@ -22,7 +22,7 @@ EVERYTHING = (
     "machine_type: cloud-tpu, accelerator_type: TPU_V2, accelerator_count: 8, spot: true}",
     "beam=['--runner=DataflowRunner', '--project={project}', '--region={location}', "
     "'--temp_location={staging}/beam', "
-    "'--sdk_container_image=registry.example.com/hpatches-pipeline:1.0']",
+    "'--sdk_container_image=registry.example.com/hpatches-beam-worker:1.0']",
 )
 
 

@@ -43,10 +43,14 @@ def test_resources_are_asked_for_and_are_the_limit(spec):
         "memoryLimit": 7.5,
         "accelerator": {"type": "NVIDIA_L4", "count": "2"},
     }
+    assert read_tasks(changed)["check"].executor["container"]["env"] == [
+        {"name": "HPATCHES_ACCELERATOR", "value": "NVIDIA_L4"}
+    ]
     assert "resources" not in read_tasks(changed)["push"].executor["container"]
     partly = adapt.with_resources(spec, {"check": ResourceRequest(cpu=1)})
     resources = read_tasks(partly)["check"].executor["container"]["resources"]
     assert resources == {"cpuRequest": 1, "cpuLimit": 1}
+    assert "env" not in read_tasks(partly)["check"].executor["container"]
 
 
 def test_resources_of_an_unknown_component_are_refused(spec):

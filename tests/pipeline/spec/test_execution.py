@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.spec import execution, processes
+from pipeline.platform import ResourceRequest
+from pipeline.spec import adapt, execution, processes
 from pipeline.spec.run_folder import RUN_FILE
 from tests.pipeline.spec.small_pipeline import (
     IN_ORDER,
@@ -237,11 +238,22 @@ def test_a_program_that_is_not_there_is_named(tmp_path):
 def test_the_environment_of_the_container_is_set(tmp_path):
     spec = small_spec()
     container = spec["deploymentSpec"]["executors"]["number_executor"]["container"]
-    container["args"] = ["import os; assert os.environ['COLOUR'] == 'red'"]
-    container["env"] = [{"name": "COLOUR", "value": "red"}]
+    container["args"] = [
+        "import os; assert (os.environ['COLOUR'], os.environ['SHADE']) == ('red', '')"
+    ]
+    container["env"] = [{"name": "COLOUR", "value": "red"}, {"name": "SHADE"}]
     spec["root"]["dag"]["tasks"] = {"number": spec["root"]["dag"]["tasks"]["number"]}
     left, _ = run(tmp_path, spec)
     assert left["number"].state == "finished"  # without an output file nothing is added
+
+
+def test_no_accelerator_is_expected_of_this_machine(tmp_path):
+    spec = adapt.with_resources(small_spec(), {"number": ResourceRequest(accelerator="NVIDIA_L4")})
+    container = spec["deploymentSpec"]["executors"]["number_executor"]["container"]
+    container["args"] = ["import os; assert 'HPATCHES_ACCELERATOR' not in os.environ"]
+    spec["root"]["dag"]["tasks"] = {"number": spec["root"]["dag"]["tasks"]["number"]}
+    left, _ = run(tmp_path, spec)
+    assert left["number"].state == "finished"
 
 
 def test_an_output_file_that_is_no_json_is_named(tmp_path):
