@@ -288,8 +288,12 @@ def known_errors(of_draw: np.ndarray, error: float | np.ndarray) -> np.ndarray:
     shift divided by that would be noise of any size.
 
     Args:
-        of_draw: Standard errors of resamples.
-        error: Standard error of the whole, broadcast against `of_draw`.
+        of_draw: float64 [...], standard errors of resamples; 0 or more.
+        error: Standard error of the whole, a number or float64 that broadcasts against
+            `of_draw`.
+
+    Returns:
+        bool [...], of the broadcast shape.
     """
     return (np.asarray(error) >= _EXACT) & (of_draw > _KNOWN * error)
 

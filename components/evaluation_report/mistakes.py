@@ -92,7 +92,7 @@ def _row(item: Mapping[str, Any], patches: Mapping[Place, np.ndarray]) -> dict[s
 
 
 def picture(pixels: np.ndarray | None) -> str:
-    """Returns a patch as a data URI; "" for one that is not there."""
+    """Returns a patch, uint8 [h, w], as a data URI; "" for one that is not there."""
     return "" if pixels is None else patch_album.data_uri(pixels)
 
 

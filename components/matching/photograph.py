@@ -57,7 +57,16 @@ def read(path: str, max_side: int) -> Photograph:
 
 
 def to_matched_size(matrix: np.ndarray, first: Photograph, second: Photograph) -> np.ndarray:
-    """Turns a homography between two files into one between the photographs as matched."""
+    """Turns a homography between two files into one between the photographs as matched.
+
+    Args:
+        matrix: float64 [3, 3], from pixels of the first file to pixels of the second.
+        first: Photograph that it starts from.
+        second: Photograph that it leads to.
+
+    Returns:
+        float64 [3, 3], of any scale.
+    """
     return np.linalg.inv(second.to_full) @ matrix @ first.to_full
 
 
