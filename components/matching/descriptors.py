@@ -13,6 +13,7 @@ from components.example_gen.settings import ExtractionSettings
 from trainer.errors import UserError
 
 _KEY = "extraction"
+_PLACE = f"assets.extra/{describe.IDENTITY_FILE}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,29 @@ def baseline(name: str) -> Descriptor:
     return Descriptor(name, None, lambda patches: baselines.describe(name, patches))
 
 
-def extraction_of(path: str) -> ExtractionSettings:
+def extraction_for(model: str | None) -> tuple[ExtractionSettings, tuple[str, ...]]:
+    """Returns how the points of photographs are cut, and remarks on it.
+
+    Args:
+        model: Folder of the SavedModel that describes them; None when only a handmade
+            descriptor does.
+
+    Raises:
+        UserError: As `extraction_of` does.
+    """
+    if model is None:
+        return ExtractionSettings(), ()
+    rules = extraction_of(model)
+    if rules is not None:
+        return rules, ()
+    remark = (
+        f"{model}: does not say how the patches were cut that it was trained on "
+        f"({_PLACE}); points are cut by the default rules, which may not suit it."
+    )
+    return ExtractionSettings(), (remark,)
+
+
+def extraction_of(path: str) -> ExtractionSettings | None:
     """Reads how the patches were cut that a model was trained on.
 
     A model of photographs saw points of shrunk pictures, for which thresholds were lowered;
@@ -62,17 +85,17 @@ def extraction_of(path: str) -> ExtractionSettings:
     Args:
         path: Folder of its SavedModel.
 
+    Returns:
+        None of a model that says nothing of itself, as one that was not exported here.
+
     Raises:
-        UserError: When it does not say, or says what this version cannot do.
+        UserError: When there is no model, or it says what this version cannot do.
     """
-    place = f"{path.rstrip('/')}/assets.extra/{describe.IDENTITY_FILE}"
+    place = f"{path.rstrip('/')}/{_PLACE}"
     describe.check_folder(path)
     identity = describe.read_identity(path)
     if identity is None:
-        raise UserError(
-            f"{place}: is missing, expected what the model says of itself, as its points have to "
-            f"be cut like those that it was trained on; export it with this project"
-        )
+        return None
     data = identity.get(_KEY)
     rules = data.get(_KEY) if isinstance(data, dict) else None
     if not isinstance(rules, dict):

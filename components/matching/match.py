@@ -65,6 +65,7 @@ class Result:
         found: By descriptor, in the order asked for.
         settings: How they were matched.
         extraction: How points were found.
+        notes: Remarks on that, in sentences.
     """
 
     photographs: tuple[Photograph, Photograph]
@@ -72,6 +73,7 @@ class Result:
     found: tuple[Found, ...]
     settings: MatchSettings
     extraction: ExtractionSettings
+    notes: tuple[str, ...] = ()
 
 
 def match_files(
@@ -102,7 +104,7 @@ def match_files(
     """
     if model is None and baseline is None:
         raise UserError("nothing to describe with, expected a model, a baseline or both")
-    rules = ExtractionSettings() if model is None else descriptors.extraction_of(model)
+    rules, notes = descriptors.extraction_for(model)
     truth = None if true_homography is None else homography.read(true_homography)
     pair = (
         photograph.read(first, settings.max_side),
@@ -123,7 +125,7 @@ def match_files(
         report("describing and matching", number, len(chosen), descriptor.name)
         results.append(match_points(descriptor, pair, found, settings, truth))
     report("describing and matching", len(chosen), len(chosen))
-    return Result(pair, (len(found[0]), len(found[1])), tuple(results), settings, rules)
+    return Result(pair, (len(found[0]), len(found[1])), tuple(results), settings, rules, notes)
 
 
 def match_points(
@@ -191,6 +193,7 @@ def as_json(result: Result) -> dict[str, Any]:
         ],
         "settings": result.settings.model_dump(mode="json"),
         "extraction": result.extraction.model_dump(mode="json", exclude={"jitter"}),
+        "notes": list(result.notes),
         "descriptors": [_found_as_json(found, pair) for found in result.found],
         "versions": versions(),
     }

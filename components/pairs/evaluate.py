@@ -77,7 +77,7 @@ def evaluate_pairs(
     if model is None and baseline is None:
         raise UserError("nothing to describe with, expected a model, a baseline or both")
     inputs, _ = sources.list_sequences("sequences", data, DataSettings(source="sequences"))
-    rules = ExtractionSettings() if model is None else descriptors.extraction_of(model)
+    rules, notes = descriptors.extraction_for(model)
     chosen: list[Descriptor] = []
     if model is not None:
         names = [item.name for item in inputs]
@@ -94,7 +94,7 @@ def evaluate_pairs(
             scores[descriptor.name] += score_sequence(descriptor, sequence, settings)
     report("matching image pairs", len(inputs), len(inputs))
     return {
-        "data": {"sequences": data, "names": [item.name for item in inputs]},
+        "data": {"sequences": data, "names": [item.name for item in inputs], "notes": list(notes)},
         "settings": settings.model_dump(mode="json"),
         "extraction": rules.model_dump(mode="json", exclude={"jitter"}),
         "descriptors": [

@@ -49,7 +49,8 @@ def _cells(found: Found, limits: tuple[float, ...]) -> list[str]:
 def _remarks(result: Result) -> list[str]:
     from components.matching.ransac import LEAST_INLIERS
 
-    remarks = [
+    remarks = [*result.notes]
+    remarks += [
         f"{item.path} is {item.full_size[0]}x{item.full_size[1]} pixels and was matched at "
         f"{item.size[0]}x{item.size[1]}: pixels above are of that size (see --max-side)."
         for item in result.photographs

@@ -8,12 +8,13 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _KINDS = {"i": "all i_", "v": "all v_", "u": "all others"}
 
 
 def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
-    """Prints rows for every image sequence, the kinds and the mean.
+    """Prints rows for every image sequence, the kinds and the mean, and remarks.
 
     Args:
         console: Where to.
@@ -43,6 +44,8 @@ def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
         for descriptor, values in rows:
             table.add_row(f" {descriptor}", *_cells(values))
     console.print(table)
+    for note in result["data"]["notes"]:
+        console.print(Text(note, style="yellow"), soft_wrap=True)
 
 
 def _rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, list[tuple[str, Any]]]]:

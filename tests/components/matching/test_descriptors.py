@@ -28,7 +28,22 @@ def model(tmp_path):
 def test_points_are_cut_as_the_model_says(model):
     rules = ExtractionSettings(detectors=("dog",), half_width=4.0, min_sigma=2.0)
     said = DataSettings(extraction=rules).model_dump(mode="json")
-    assert descriptors.extraction_of(model({"extraction": said})) == rules
+    path = model({"extraction": said})
+    assert descriptors.extraction_of(path) == rules
+    assert descriptors.extraction_for(path) == (rules, ())
+
+
+def test_for_a_model_that_says_nothing_the_default_rules_are_taken_with_a_remark(model):
+    path = model(None)
+    assert descriptors.extraction_of(path) is None
+    rules, (remark,) = descriptors.extraction_for(path)
+    assert rules == ExtractionSettings()
+    assert remark.startswith(f"{path}: does not say how the patches were cut")
+    assert "\n" not in remark
+
+
+def test_a_handmade_descriptor_alone_needs_no_remark():
+    assert descriptors.extraction_for(None) == (ExtractionSettings(), ())
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
@@ -39,7 +54,6 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("identity", "said"),
     [
-        (None, r"assets.extra/descriptor.json: is missing, expected what the model says"),
         ({}, r"descriptor.json: does not say how the patches were cut"),
         ({"extraction": {}}, r"descriptor.json: does not say how the patches were cut"),
         ({"extraction": 3}, r"descriptor.json: does not say how the patches were cut"),

@@ -89,6 +89,18 @@ def test_nothing_to_describe_with_and_no_sequences_are_refused(tmp_path, data):
         evaluate_pairs(str(tmp_path), baseline="sift")
 
 
+def test_a_model_that_says_nothing_of_itself_is_scored_with_a_remark(tmp_path, data):
+    from tests.components.serving_validator import tiny_model  # imports TensorFlow
+
+    model = tmp_path / "bare"
+    tiny_model.save(model)
+    (model / "assets.extra" / "descriptor.json").unlink()
+    result = evaluate_pairs(data, model=str(model))
+    (remark,) = result["data"]["notes"]
+    assert "points are cut by the default rules" in remark
+    assert result["descriptors"][0]["descriptor_id"] is None
+
+
 def test_a_model_that_was_trained_on_a_sequence_is_refused(tmp_path, data):
     extra = tmp_path / "assets.extra"
     extra.mkdir()

@@ -1,6 +1,7 @@
 """`hpatches match` on two small pictures of one texture."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,22 @@ def test_model_and_baseline_are_counted_side_by_side(files, model, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["match.json", "match.svg"]
 
 
+def test_a_model_that_says_nothing_of_itself_matches_with_a_remark(files, model, tmp_path):
+    bare = tmp_path / "bare"
+    shutil.copytree(model, bare)
+    (bare / "assets.extra" / "descriptor.json").unlink()
+    arguments = ("--output", "match.png", "--json", "match.json")
+    result = match(*files[:2], "--model", bare, *arguments)
+    assert result.exit_code == 0, result.output
+    (remark,) = json.loads((tmp_path / "match.json").read_text())["notes"]
+    assert remark in result.stdout.splitlines()
+    assert "points are cut by the default rules" in remark
+    usual = match(*files[:2], "--model", model, "--output", "usual.png", "--json", "usual.json")
+    assert "default rules" not in usual.stdout
+    same = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("match", "usual")]
+    assert same[0]["descriptors"][0]["pairs"] == same[1]["descriptors"][0]["pairs"]
+
+
 def test_a_second_call_gives_the_same_bytes(files, tmp_path):
     for name in ("one", "two"):
         arguments = ("--output", f"{name}.png", "--json", f"{name}.json", "--points", 300)
@@ -118,7 +135,7 @@ def broken(folder: Path) -> None:
         ("flat.png", {"--output": "flat.png"}, "--output: flat.png is given as B too"),
         (None, {"--homography": "H"}, "H: holds 2 rows of 3, 3 numbers"),
         (None, {"--model": "none"}, "none: holds no saved_model.pb"),
-        (None, {"--model": "bare"}, "bare/assets.extra/descriptor.json: is missing"),
+        (None, {"--model": "bare"}, "bare: cannot be loaded as a SavedModel"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(files, tmp_path, second, options, said):
