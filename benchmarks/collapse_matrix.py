@@ -127,7 +127,7 @@ _COLUMNS = (
     "rate",
     "plain: collapsed",
     "mAP",
-    "warm-up + clipping: mAP",
+    "warm-up + clipping (seed 1): mAP",
     "controller: collapsed",
     "mAP",
     "onset, detected (step)",
@@ -211,32 +211,46 @@ def sentences(ledger: Ledger) -> list[str]:
     plain = sum(collapsed(run["plain"], pixels) for run in found)
     ended = sum(collapsed(run["controller"], pixels) for run in found)
     gave_up = sum(run["controller"]["ended"].startswith("gave up") for run in found)
-    hard = [run["controller"]["attempts"][:1] for run in found]
-    later = [run["controller"]["attempts"][1:] for run in found]
     told = [
         f"normalised pixels: {100 * pixels:.1f} mAP",
         f"plain training ended collapsed in {plain} of {len(found)} runs, the controller in "
         f"{ended} (it gave up in {gave_up})",
     ]
-    told += _delays(hard, "collapses at the hard batch")
-    told += _delays(later, "later ones in stages made easier by a rollback")
+    tried = [run["controller"]["attempts"] for run in found]
+    told += _delays([attempts[:1] for attempts in tried], "at the hard batch")
+    told += _delays([attempts[1:] for attempts in tried], "in stages made easier by a rollback")
+    told += _rank_alarms(found, pixels)
     return [*told, *_alarms_and_cost(ledger, pixels)]
 
 
-def _delays(attempts: list[list[dict[str, Any]]], name: str) -> list[str]:
+def _delays(attempts: list[list[dict[str, Any]]], where: str) -> list[str]:
     """Returns how long after its onset a collapse was detected."""
-    flat = list(itertools.chain.from_iterable(attempts))
+    flat = itertools.chain.from_iterable(attempts)
     delays = [item["steps"] - item["onset"] for item in flat if item["onset"] is not None]
-    told = []
-    if delays:
-        told.append(
-            f"{len(delays)} {name} detected by distance, {max(delays)} steps after the first "
-            f"observation of the onset at most, {np.median(delays):.0f} in the median (observed "
-            f"every 10 steps)"
-        )
-    if len(delays) < len(flat):
-        told.append(f"{len(flat) - len(delays)} {name} detected by rank")
-    return told
+    if not delays:
+        return []
+    return [
+        f"{len(delays)} collapses {where} detected by distance, {max(delays)} steps after the "
+        f"first observation of the onset at most, {np.median(delays):.0f} in the median (observed "
+        f"every 10 steps)"
+    ]
+
+
+def _rank_alarms(found: list[Result], pixels: float) -> list[str]:
+    """Returns how often the rank alone gave alarm, and what became of the plain twins."""
+    first = [run for run in found if _by_rank(run["controller"]["attempts"][:1])]
+    later = sum(_by_rank(run["controller"]["attempts"][1:]) for run in found)
+    if not first and not later:
+        return []
+    ended = sum(collapsed(run["plain"], pixels) for run in first)
+    return [
+        f"{len(first)} alarms at the hard batch by rank, {ended} of whose plain twins ended "
+        f"collapsed; {later} later ones by rank in stages made easier by a rollback"
+    ]
+
+
+def _by_rank(attempts: list[dict[str, Any]]) -> int:
+    return sum(item["onset"] is None for item in attempts)
 
 
 def _alarms_and_cost(ledger: Ledger, pixels: float) -> list[str]:

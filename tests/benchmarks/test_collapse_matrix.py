@@ -63,7 +63,8 @@ def test_a_collapse_that_was_caught(ledger):
     told = " ".join(sentences(ledger))
     assert "collapsed in 1 of 1 runs, the controller in 0" in told
     assert "20 steps after the first observation" in told
-    assert "1 later ones in stages made easier by a rollback detected by rank" in told
+    assert "0 alarms at the hard batch by rank" in told
+    assert "1 later ones by rank in stages made easier by a rollback" in told
     assert "in the 0 runs whose plain twin ended healthy, 0 rollbacks by distance" in told
 
 
