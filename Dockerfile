@@ -1,11 +1,12 @@
 # syntax=docker/dockerfile:1
 # Two images:
 #
-#   docker build --target pipeline .       every component, on the CPU or a GPU
+#   docker build --target pipeline .       every component
 #   docker build --target trainer-tpu .    `python -m trainer` for Cloud TPUs, without TFX
 #
-# BASE_IMAGE is any Debian or Ubuntu with CPython 3.10 as `python3.10` on its PATH. A package
-# index of your own and a proxy's certificates are secrets of the build (images/with-secrets):
+# BASE_IMAGE is any Debian or Ubuntu with CPython 3.10 as `python3.10` on its PATH; TensorFlow
+# computes on a GPU only where that has CUDA and cuDNN (docs/cloud.md, GPUs). A package index of
+# your own and a proxy's certificates are secrets of the build (images/with-secrets):
 #
 #   --secret id=index,src=FILE --secret id=certificates,src=FILE
 ARG BASE_IMAGE=python:3.10-slim-bookworm
@@ -52,7 +53,7 @@ LABEL org.opencontainers.image.title="hpatches-trainer-tpu" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=trainer-tpu-packages /opt/trainer /opt/trainer
 # Where Vertex AI's jobs look for the library (components/descriptor_trainer/vertex/job.py).
-RUN ln -s /opt/trainer/lib/python3.10/site-packages/libtpu/libtpu.so /lib/libtpu.so
+RUN ln -sf /opt/trainer/lib/python3.10/site-packages/libtpu/libtpu.so /lib/libtpu.so
 COPY trainer /opt/trainer/lib/python3.10/site-packages/trainer
 ENV PATH=/opt/trainer/bin:${PATH}
 # 0 (root) where the files of the TPU's devices are root's alone.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
+_FILES = ("Dockerfile", "images/beam-worker.Dockerfile")
 _LOCKS = ("bootstrap", "build", "pipeline", "tpu", "tf219", "dev")
 _TARGETS = ("pipeline", "trainer-tpu")
 _PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[[\w,-]+\])?==(\S+)", re.MULTILINE)
@@ -37,9 +38,10 @@ def all_of(target: str, word: str) -> list[str]:
     return [line for line in stages()[target] if line.split()[0] == word]
 
 
-def test_hadolint_has_nothing_to_say():
+@pytest.mark.parametrize("file", _FILES)
+def test_hadolint_has_nothing_to_say(file):
     tool = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([tool, _ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    done = subprocess.run([tool, _ROOT / file], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -132,8 +134,18 @@ def test_packages_are_built_with_what_the_pipeline_holds():
 def test_the_library_is_where_jobs_on_vertex_look_for_it():
     job = (_ROOT / "components" / "descriptor_trainer" / "vertex" / "job.py").read_text()
     place = re.findall(r'"TF_PLUGGABLE_DEVICE_LIBRARY_PATH": "([^"]+)"', job)[0]
-    linked = [shlex.split(line)[-1] for line in all_of("trainer-tpu", "RUN") if "ln -s" in line]
-    assert linked == [place]
+    linked = [shlex.split(line) for line in all_of("trainer-tpu", "RUN") if "ln -s" in line]
+    assert [words[-1] for words in linked] == [place]
+    assert "-sf" in linked[0]  # Vertex's base image for TPU pods may have one there
+
+
+def test_beams_workers_run_the_beam_and_the_python_of_the_pipeline():
+    text = (_ROOT / "images" / "beam-worker.Dockerfile").read_text()
+    python, beam = re.findall(r"^ARG BEAM_IMAGE=apache/beam_python([\d.]+)_sdk:(\S+)$", text, re.M)[
+        0
+    ]
+    assert beam == lock("pipeline")["apache-beam"]
+    assert f"python{python} -m venv" in (_ROOT / "Dockerfile").read_text()
 
 
 def test_a_job_on_vertex_for_pods_keeps_the_entry_point_of_its_base():
