@@ -213,9 +213,9 @@ def test_a_training_that_was_killed_goes_on(tmp_path: Path, photographs: Path):
 
 
 def _kill_training(folder: Path) -> None:
-    """Kills the trainer as soon as it has saved a checkpoint."""
+    """Kills the trainer as soon as it has saved a whole checkpoint."""
     deadline = time.monotonic() + _SECONDS
-    pattern = "work/root/*/DescriptorTrainer/checkpoints/*/step-*"
+    pattern = "work/root/*/DescriptorTrainer/checkpoints/*/step-*[0-9]/complete.json"
     while not list(folder.glob(pattern)) and time.monotonic() < deadline:
         time.sleep(0.1)
     (alive,) = folder.glob("work/tasks/*/DescriptorTrainer/1/alive")
