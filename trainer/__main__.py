@@ -56,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="delete the run in OUTPUT and begin anew",
     )
     parser.add_argument(
-        "--tpu", help="name of a TPU, `local` on a TPU VM, `environment` where TPU_NAME or TPU_CONFIG does"
+        "--tpu",
+        help="name of a TPU, `local` on a TPU VM, `environment` where TPU_NAME or TPU_CONFIG "
+        "names it",
     )
     options = parser.parse_args(arguments)
 

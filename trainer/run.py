@@ -32,6 +32,9 @@ from trainer.variants import NOISES
 
 _PROBE_EPOCH = 2**30  # an epoch no training reaches: the probe draws batches of its own
 
+# Of healthy observations in a row, the one after any of the others is told (`trainer.timeline`).
+_AROUND_GOOD = ("good", "stage", "suspect", "rollback")
+
 _log = logging.getLogger(__name__)
 
 
@@ -357,7 +360,7 @@ class Run:
         self._board.flush()
 
     def _record(self, decision: stages.Decision, state: stages.ControllerState) -> None:
-        if decision.kind == "good":
+        if decision.kind == "good" and self._timeline.last_of(*_AROUND_GOOD) == "good":
             return
         values: dict[str, Any] = dict(decision.values)
         if decision.kind in ("rollback", "insert", "shorten"):

@@ -1,4 +1,9 @@
-"""Everything that was decided in a run, in `timeline.json` and on TensorBoard."""
+"""Everything that was decided in a run, in `timeline.json` and on TensorBoard.
+
+Healthy observations, of which there can be tens of thousands, are the exception: of those in
+a row the first one is an event (`good`). A row ends with a stage, signs of a collapse, or a
+rollback.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +51,11 @@ class Timeline:
         write_text(self.path, json.dumps(self.events, indent=1))
         with writing(self.path), self._writer.as_default():
             tf.summary.text(f"events/{event}", json.dumps(entry), step=step)
+
+    def last_of(self, *events: str) -> str | None:
+        """Returns which of some events happened last; None when none of them has."""
+        found = (entry["event"] for entry in reversed(self.events) if entry["event"] in events)
+        return next(found, None)
 
 
 def _without_nan(value: Any) -> Any:

@@ -24,7 +24,7 @@ _MARKS = {
     "suspect": ("signs of collapse", figures.ORANGE, "o"),
     "resume": ("went on after an interruption", "#8a8a8a", ">"),
 }
-_NOT_TOLD = ("good",)  # every healthy observation is one
+_NOT_TOLD = ("good",)  # that a stage goes well is seen in its curves
 _NUMBERS = {
     "S": "S", "K": "K", "rate": "learning rate", "mean": "val mAP", "share": "share of L*",
     "smoothed_share": "share of L*", "next_share": "next share", "pair_distance": "pair distance",

@@ -96,6 +96,12 @@ def test_a_run_takes_its_stages_and_says_so(run):
     ]
 
 
+def test_the_first_healthy_observation_of_each_stage_is_told(run):
+    folder, _, _ = run
+    found = [(e["event"], e["step"]) for e in _events(folder) if e["event"] in ("stage", "good")]
+    assert found == [("stage", 0), ("good", 4), ("stage", 8), ("good", 12)]
+
+
 def test_the_best_weights_on_val_are_exported(run):
     folder, result, _ = run
     scores = {e["step"]: e["mean"] for e in _events(folder) if e["event"] == "validate"}

@@ -1,4 +1,4 @@
-"""Which step's weights a run exports, and what it says of them."""
+"""Which step's weights a run keeps and exports, and what it says of them."""
 
 import json
 import math
@@ -105,3 +105,10 @@ def test_after_a_rollback_the_weights_are_the_last_steps_again(tmp_path, monkeyp
     validated = {e["step"]: e["weights_at"] for e in events if e["event"] == "validate"}
     assert validated[12] == _BROKEN_AT
     assert validated[result.steps] == result.steps > 12
+
+
+def test_the_state_after_a_rollback_is_called_good_anew(tmp_path, monkeypatch):
+    _Weights(monkeypatch)
+    _, events = _run(tmp_path, _TRAIN, _config())
+    told = [e["event"] for e in events if e["event"] in ("good", "rollback")]
+    assert told == ["good", "rollback", "good"]

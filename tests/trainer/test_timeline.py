@@ -39,6 +39,15 @@ def test_a_run_that_goes_on_keeps_its_earlier_events(tmp_path):
     assert [event["event"] for event in events] == ["start", "resume"]
 
 
+def test_the_last_of_some_events_is_known(tmp_path):
+    timeline = Timeline(str(tmp_path), tf.summary.create_file_writer(str(tmp_path / "logs")))
+    assert timeline.last_of("good", "stage") is None
+    for event in ("stage", "good", "validate"):
+        timeline.add(event, 0, 0, "")
+    assert timeline.last_of("good", "stage") == "good"
+    assert timeline.last_of("stage") == "stage"
+
+
 def test_text_is_replaced_whole(tmp_path):
     path = tmp_path / "file"
     write_text(str(path), "long text")
