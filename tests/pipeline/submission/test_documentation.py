@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from components.descriptor_trainer.vertex import check
+from pipeline import beam_options
 from pipeline.cli import cli
 from pipeline.config import load_config
+from pipeline.spec.platform_check import check_platform
 
 _PAGE = Path(__file__).parents[3] / "docs" / "cloud.md"
 _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -45,9 +47,21 @@ def test_both_platforms_are_there():
     assert sorted(targets) == ["kubeflow", "kubeflow", "vertex", "vertex"]
 
 
+def _configuration(part: str) -> str:
+    """Returns the configuration on the page that has a part, of a project that has a name."""
+    (block,) = [text for text in _blocks("yaml") if part in text]
+    return block.replace("REGION-", "us-west4-").replace("/PROJECT/", "/my-project/")
+
+
+def test_the_options_for_dataflow_can_be_compiled(tmp_path):
+    (tmp_path / "dataflow.yaml").write_text("base: demo\n" + _configuration("beam:"))
+    config = load_config(str(tmp_path / "dataflow.yaml"))
+    check_platform(config, "vertex", "us-west4-docker.pkg.dev/my-project/hpatches/pipeline:1")
+    beam_options.check(config.beam)
+
+
 def test_the_configuration_can_run(tmp_path):
-    (block,) = _blocks("yaml")
-    text = block.replace("REGION-", "us-west4-").replace("/PROJECT/", "/my-project/")
+    text = _configuration("platform:")
     (tmp_path / "tpu.yaml").write_text(text)
     config = load_config(str(tmp_path / "tpu.yaml"))
     assert (
