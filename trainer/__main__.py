@@ -8,6 +8,9 @@ import posixpath
 import shutil
 import sys
 import time
+import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -61,6 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
         "names it",
     )
     options = parser.parse_args(arguments)
+    # On Python 3.10 each of Google's libraries says that it will end support; TensorFlow imports
+    # one when it looks for a TPU.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
     from trainer import failure_file
     from trainer.errors import UserError
@@ -108,7 +114,7 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.config import TrainerConfig, key_path
+    from trainer.config import TrainerConfig
     from trainer.errors import UserError
 
     try:
@@ -124,10 +130,18 @@ def _config(path: str | None, tpu: str | None):
     try:
         return TrainerConfig.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = key_path(first["loc"]) or "the configuration"
-        found = _shown(first.get("input"))
-        raise UserError(f"{path}: {key}: {first['msg']} (found {found})") from error
+        where = "" if path is None else f"{path}: "
+        raise UserError(where + _in_words(error.errors()[0])) from error
+
+
+def _in_words(problem: Mapping[str, Any]) -> str:
+    """Returns what pydantic has found as a sentence, with the key and the value found there."""
+    from trainer.config import key_path
+
+    said = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return said  # settings that do not fit together, which it names itself
+    return f"{key_path(problem['loc'])}: {said} (found {_shown(problem.get('input'))})"
 
 
 def _shown(value: object) -> str:

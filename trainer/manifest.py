@@ -25,7 +25,7 @@ class SequenceEntry(Settings):
         name: Image sequence.
         source: Photograph or scene.
         kind: `i`, `v` or `u`.
-        count: Number of patch sequences.
+        count: Number of patch sequences, 0 or more.
         shards: File names relative to the manifest's folder, in index order.
         checksum: sha256 over the serialized records, in order.
     """
@@ -33,7 +33,7 @@ class SequenceEntry(Settings):
     name: str
     source: str
     kind: str
-    count: int
+    count: int = Field(ge=0)
     shards: tuple[str, ...]
     checksum: str
 
@@ -108,6 +108,9 @@ def read(root: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        where = f"{key}: " if key else ""
         raise UserError(
-            f"{path}: not a manifest of this version ({error.errors()[0]['msg']})"
+            f"{path}: not a manifest of this version ({where}{problem['msg']})"
         ) from error

@@ -60,12 +60,13 @@ def create(
     """
     # Before anything lists devices: a TPU system is initialised first of all.
     if config.strategy == "tpu" or (config.strategy == "auto" and config.tpu):
-        tpu = config.tpu or "local"
-        return _tpu(tpu, f"tpu is {tpu!r}")
+        named = config.tpu or "local"
+        return _tpu(named, f"tpu is {named!r}")
     name: str = config.strategy
-    if name == "auto" and (tpu := offered()) is not None:
-        _log.info("strategy auto: tpu %s", tpu)
-        return _tpu(tpu, f"strategy is auto and this machine offers tpu {tpu!r}")
+    here = offered() if name == "auto" else None
+    if here is not None:
+        _log.info("strategy auto: tpu %s", here)
+        return _tpu(here, f"strategy is auto and this machine offers tpu {here!r}")
     gpus = tf.config.list_logical_devices("GPU")
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 else "one_device"
@@ -92,6 +93,7 @@ def _tpu(name: str, why_it: str) -> tf.distribute.Strategy:
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, RuntimeError, OSError, ImportError, tf.errors.OpError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        why = why.partition(" used by {{node")[0]  # what follows are the operation's attributes
         raise UserError(
             f"{why_it}, but no TPU answers there ({why}); expected the name of one, or "
             f"'local' on a TPU VM; set strategy to one_device to train without"

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,34 @@ def test_a_wrong_configuration_ends_in_one_sentence(tmp_path, capsys, text, mess
     assert error.count("\n") == 1
     assert message in error
     assert not (tmp_path / "out").exists()
+
+
+def test_settings_that_do_not_fit_together_are_told_without_the_whole_configuration(
+    tmp_path, capsys
+):
+    config = tmp_path / "config.yaml"
+    config.write_text("stages: [{sequences_per_batch: 16}, {sequences_per_batch: 8}]")
+    assert main(["--config", str(config), "--data", "nowhere", "--output", "out"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {config}: stage 2 has a smaller batch (32 patches) than stage 1 (64); set "
+        f"allow_shrinking_stages if that is meant\n"
+    )
+
+
+def test_a_wrong_option_is_told_without_a_file(tmp_path, capsys):
+    assert main(["--tpu", "", "--data", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith("error: tpu: String should have at least 1 char")
+
+
+def test_only_googles_warnings_of_the_future_are_kept_from_the_terminal(tmp_path, capsys):
+    said = {"google.api_core": FutureWarning, "googly": FutureWarning, "google.b": UserWarning}
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        main(["--data", str(tmp_path), "--output", str(tmp_path / "out")])
+        del shown[:]
+        for module, category in said.items():
+            warnings.warn_explicit(module, category, "file", 1, module)
+    assert [str(warning.message) for warning in shown] == ["googly", "google.b"]
 
 
 def test_missing_data_ends_in_one_sentence(tmp_path, capsys):
