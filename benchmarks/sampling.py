@@ -20,7 +20,8 @@ from trainer.batches import Sampler, SamplerState
 from trainer.config import StageConfig, TrainerConfig
 from trainer.image import Normalisation
 from trainer.learner import Learner
-from trainer.packing import PACKED_SHAPE, PackedPatches
+from trainer.packing import PackedPatches
+from trainer.resizing import PACKED_SHAPE
 from trainer.variants import NOISES
 
 SIZES = (10_000, 100_000, 1_000_000)  # patches

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from trainer import byte_codes, image, model, packing, records
+from trainer import byte_codes, image, model, records, resizing
 from trainer.config import TrainerConfig
 from trainer.errors import UserError
 from trainer.files import replace_folder, writing
@@ -230,7 +230,7 @@ class _Served(tf.Module):
     def describe_records(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = {records.PATCHES: records.feature_spec()[records.PATCHES]}
         raw = tf.io.parse_example(serialized, spec)[records.PATCHES]
-        resized = packing.patches_from_bytes(raw)
+        resized = resizing.patches_from_bytes(raw)
         flat = self._descriptors(tf.reshape(resized, [-1, *resized.shape[2:]]))
         return {OUTPUT: tf.reshape(flat, [-1, len(VARIANTS), flat.shape[-1]])}
 

@@ -25,7 +25,8 @@ from trainer.batches import Sampler, SamplerState
 from trainer.config import StageConfig
 from trainer.errors import UserError
 from trainer.manifest import SequenceEntry
-from trainer.packing import PACKED_SHAPE, PackedPatches, columns, patches_from_bytes
+from trainer.packing import PackedPatches, columns
+from trainer.resizing import PACKED_SHAPE, patches_from_bytes
 from trainer.variants import VARIANTS
 
 _HOST_STREAM = 2

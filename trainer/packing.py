@@ -13,7 +13,7 @@ import logging
 import mmap
 import posixpath
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,16 +22,15 @@ from typing import BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from trainer import abandoned, image, manifest, records
+from trainer import abandoned, manifest, records, resizing
 from trainer.errors import UserError
 from trainer.progress import report
+from trainer.resizing import PACKED_SHAPE, Resizer
 from trainer.variants import VARIANTS
 
 _FORMAT = "1"
 _BATCH = 64
 _READ = 128
-PACKED_SHAPE = (len(VARIANTS), image.INPUT_SIZE, image.INPUT_SIZE)
-Resizer = Callable[[list[bytes]], np.ndarray]
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +145,7 @@ def pack(
     abandoned.remove_abandoned(folder.parent, unfinished)
     packed = _open(folder, listing, split)
     if packed is None:
-        resize = _resizer(transform_graph)
+        resize = resizing.resizer(transform_graph)
         temporary = folder.with_name(unfinished + abandoned.process())
         shutil.rmtree(temporary, ignore_errors=True)
         try:
@@ -175,21 +174,18 @@ def _key(listing: manifest.Manifest, split: manifest.SplitName, graph: str | Non
     digest = hashlib.sha256(_FORMAT.encode())
     for entry in listing.splits.get(split, ()):
         digest.update(f"{entry.name}/{entry.source}/{entry.count}/{entry.checksum}\n".encode())
-    files = _files_under(_graph_folder(graph)) if graph else []
+    folder = resizing.graph_folder(graph) if graph else ""
+    files = _files_under(folder) if graph else []
     if graph and not files:
         raise UserError(
-            f"{_graph_folder(graph)}: there is no Transform graph; expected the output of the "
-            f"pipeline's Transform"
+            f"{folder}: there is no Transform graph; expected the output of the pipeline's "
+            f"Transform"
         )
     for path in files:
         digest.update(path.rpartition("transform_fn")[2].encode())
         with tf.io.gfile.GFile(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
-
-
-def _graph_folder(transform_graph: str) -> str:
-    return posixpath.join(transform_graph, "transform_fn")
 
 
 def _files_under(folder: str) -> list[str]:
@@ -238,7 +234,7 @@ def _write_patches(
                     raise _not_as_listed(root, entry)
                 for record in batch:
                     digest.update(record)
-                file.write(_resized(resize, batch, path, first).tobytes())
+                file.write(resizing.resized(resize, batch, path, first).tobytes())
                 place += len(batch)
                 report(f"packing {split} patches", place, total)
         if place != end or digest.hexdigest() != entry.checksum:
@@ -252,21 +248,6 @@ def _batches(path: str) -> Iterator[tuple[int, list[bytes]]]:
     while batch := list(islice(serialized, _BATCH)):
         yield number, batch
         number += len(batch)
-
-
-def _resized(resize: Resizer, batch: list[bytes], path: str, first: int) -> np.ndarray:
-    try:
-        return resize(batch)
-    except tf.errors.InvalidArgumentError:
-        for number, serialized in enumerate(batch):  # find the one that the graph refused
-            try:
-                records.decode(serialized)
-                tf.io.parse_example([serialized], records.feature_spec())  # says what is missing
-                resize([serialized])
-            except (ValueError, tf.errors.InvalidArgumentError) as error:
-                why = str(getattr(error, "message", error))
-                raise records.unreadable(path, first + number, why) from error
-        raise
 
 
 def _not_as_listed(root: str, entry: manifest.SequenceEntry) -> UserError:
@@ -293,68 +274,6 @@ def _not_as_listed(root: str, entry: manifest.SequenceEntry) -> UserError:
         f"{paths[-1]}: the records of {entry.name} are not the {entry.count} that the manifest "
         f"lists ({differs}); delete the run's examples and run again"
     )
-
-
-def _resizer(transform_graph: str | None) -> Resizer:
-    """Returns what turns serialized records into uint8 [B, 16, 32, 32]."""
-    apply = _direct if transform_graph is None else _through_graph(transform_graph)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    def resize(serialized: tf.Tensor) -> tf.Tensor:
-        features = tf.io.parse_example(serialized, records.feature_spec())
-        return tf.saturate_cast(tf.round(apply(features)), tf.uint8)
-
-    return lambda batch: resize(tf.constant(batch)).numpy()
-
-
-def patches_from_bytes(serialized: tf.Tensor) -> tf.Tensor:
-    """Resizes raw patch bytes, string [B], to float32 [B, 16, 32, 32].
-
-    Raises:
-        tf.errors.InvalidArgumentError: When the bytes are not those of 16 patches.
-    """
-    flat = tf.io.decode_raw(serialized, tf.uint8)
-    # By the number of records: 16 records of 15 patches would pass for 15 of 16.
-    count = tf.size(serialized) * records.PATCH_SHAPE[0]
-    pixels = tf.reshape(flat, tf.stack([count, *records.PATCH_SHAPE[1:]]))
-    return tf.reshape(image.resize_area(pixels), [-1, *PACKED_SHAPE])
-
-
-def _direct(features: dict[str, tf.Tensor]) -> tf.Tensor:
-    return patches_from_bytes(features[records.PATCHES])
-
-
-def _through_graph(transform_graph: str) -> Callable[[dict[str, tf.Tensor]], tf.Tensor]:
-    """Loads a Transform graph without tensorflow_transform (a TPU image has none).
-
-    TFT 1.16 saves the graph as attribute `transform_fn`, a function of one dictionary; in
-    TF1 mode as signature `transform_signature`, a function of keywords.
-    """
-    folder = _graph_folder(transform_graph)
-    try:
-        loaded = tf.saved_model.load(folder)
-    except (OSError, tf.errors.OpError) as error:
-        raise UserError(f"{folder}: no Transform graph can be loaded from it ({error})") from error
-    function = getattr(loaded, "transform_fn", None)
-    if function is not None:
-        concrete = getattr(function, "concrete_functions", [function])[0]
-        names = concrete.structured_input_signature[0][0]
-    elif "transform_signature" in loaded.signatures:
-        function = loaded.signatures["transform_signature"]
-        names = function.structured_input_signature[1]
-    else:
-        raise UserError(
-            f"{folder}: a SavedModel, but not the graph of a Transform (no `transform_fn` and no "
-            f"signature `transform_signature`)"
-        )
-
-    def apply(features: dict[str, tf.Tensor]) -> tf.Tensor:
-        fed = {name: features[name] for name in names}
-        outputs = function(fed) if hasattr(loaded, "transform_fn") else function(**fed)
-        return tf.ensure_shape(outputs[records.PATCHES], [None, *PACKED_SHAPE])
-
-    apply.loaded = loaded  # type: ignore[attr-defined]  # its tables and constants must outlive it
-    return apply
 
 
 def _open(

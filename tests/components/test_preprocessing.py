@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public import tfxio
 
 from components.preprocessing import preprocessing_fn
-from trainer import image, packing, records
+from trainer import image, records, resizing
 
 SCHEMA = Path(__file__).parents[2] / "components" / "schema" / "schema.pbtxt"
 
@@ -92,6 +92,6 @@ def test_packing_through_the_graph_and_without_it_give_the_same_bytes(
     some_records, transform_graph
 ):
     batch = [records.encode(record) for record in some_records]
-    through_graph = packing._resizer(transform_graph)(batch)
-    directly = packing._resizer(None)(batch)
+    through_graph = resizing.resizer(transform_graph)(batch)
+    directly = resizing.resizer(None)(batch)
     np.testing.assert_array_equal(through_graph, directly)

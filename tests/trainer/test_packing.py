@@ -262,58 +262,10 @@ def _record(sequence: str, index: int) -> bytes:
     return records.encode(records.PatchSequence(sequence, "b", "v", index, patches))
 
 
-class _Transform(tf.Module):
-    """What Transform saves in TF2 mode: a function of one dictionary, by name."""
-
-    @tf.function(
-        input_signature=[
-            {
-                name: tf.TensorSpec([None, *spec.shape], spec.dtype)
-                for name, spec in records.feature_spec().items()
-            }
-        ]
-    )
-    def transform_fn(self, features):
-        return {
-            "patches": 255 - packing.patches_from_bytes(features["patches"]),
-            "sequence_id": tf.zeros(tf.shape(features["index"]), tf.int64),
-        }
-
-
-@pytest.fixture(params=["transform_fn", "transform_signature"])
-def graph(request, tmp_path) -> str:
-    """Graphs that invert the grey levels, saved as Transform saves in TF2 and TF1 mode."""
-    module = _Transform()
-    folder = str(tmp_path / "graph" / "transform_fn")
-    if request.param == "transform_fn":
-        tf.saved_model.save(module, folder)
-    else:
-        plain = tf.Module()
-        inputs = {
-            name: tf.TensorSpec([None, *spec.shape], spec.dtype, name)
-            for name, spec in records.feature_spec().items()
-        }
-        call = tf.function(lambda **features: module.transform_fn(features))
-        concrete = call.get_concrete_function(**inputs)
-        tf.saved_model.save(plain, folder, signatures={"transform_signature": concrete})
-    return str(tmp_path / "graph")
-
-
-def test_patches_go_through_the_transform_graph(examples, graph):
-    direct, transformed = _pack(examples), _pack(examples, graph=graph)
-    np.testing.assert_array_equal(transformed.patches, 255 - direct.patches)
-
-
 def test_a_missing_graph_is_named(examples, tmp_path):
     _pack(examples)  # must not be taken for the same
     with pytest.raises(UserError, match="nowhere/transform_fn"):
         _pack(examples, graph=str(tmp_path / "nowhere"))
-
-
-def test_a_saved_model_that_is_no_transform_graph_is_refused(examples, tmp_path):
-    tf.saved_model.save(tf.Module(), str(tmp_path / "graph" / "transform_fn"))
-    with pytest.raises(UserError, match="not the graph of a Transform"):
-        _pack(examples, graph=str(tmp_path / "graph"))
 
 
 def test_places_that_cannot_hold_packed_patches_are_named(examples, tmp_path):

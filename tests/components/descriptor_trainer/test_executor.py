@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.synthetic import write_examples
-from trainer import export, packing, records
+from trainer import export, records, resizing
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ class _Transform(tf.Module):
         ]
     )
     def transform_fn(self, features):
-        return {records.PATCHES: packing.patches_from_bytes(features[records.PATCHES])}
+        return {records.PATCHES: resizing.patches_from_bytes(features[records.PATCHES])}
 
 
 def _execute(root: Path, executions: list[tuple[str, int]]) -> list[int]:
