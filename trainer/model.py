@@ -109,7 +109,15 @@ class SeededDropout(tf_keras.layers.Layer):
         self._of_thread.seed = seed
 
     def call(self, values: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """Drops values and scales the others up, in training only."""
+        """Drops values and scales the others up, in training only.
+
+        Args:
+            values: Of the layer's dtype, of any shape (here a feature map [N, 8, 8, C]).
+            training: Whether the call is one of training.
+
+        Returns:
+            Of the same shape and dtype.
+        """
         if not training or self.seed is None:
             return values
         return tf.nn.experimental.stateless_dropout(values, self._rate, self.seed)
@@ -138,7 +146,14 @@ def on_unit_sphere(final_normalisation: FinalNormalisation) -> bool:
 
 
 def l2_normalise(values: tf.Tensor) -> tf.Tensor:
-    """Divides every row by its length; an all-zero row stays zero."""
+    """Divides every row by its length; an all-zero row stays zero.
+
+    Args:
+        values: float32 [N, D].
+
+    Returns:
+        float32 [N, D].
+    """
     squared = tf.reduce_sum(tf.square(values), -1, keepdims=True)
     return values * tf.math.rsqrt(tf.maximum(squared, _LEAST_SQUARED_NORM))
 
