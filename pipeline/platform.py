@@ -1,7 +1,8 @@
 """What a compiled pipeline asks of the platform that runs it: image, machines, training jobs.
 
-Data, destinations, projects and buckets are not among it: those are parameters of a run, so
-that one compiled file serves everybody and holds nothing that is secret.
+Data, destinations, projects and buckets are not among it, apart from the images' addresses:
+those are parameters of a run, so that one compiled file serves everybody and holds nothing that
+is secret.
 """
 
 from __future__ import annotations

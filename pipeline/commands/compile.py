@@ -44,8 +44,8 @@ def compile_command(
 ) -> None:
     """Compile the pipeline into a file that kfp or Vertex AI's client loads as it is.
 
-    Data, push destination, projects and buckets are no part of it, apart from the addresses of
-    the images, but parameters of a run.
+    Apart from the addresses of the images it names no project and no bucket: these, the data and
+    the push destination are parameters of a run.
     """
     from pipeline import beam_options
     from pipeline.spec import files, parameters
