@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import posixpath
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +15,9 @@ from trainer.files import writing
 from trainer.validation import ValidationSet
 
 _WORST = 12  # triplets drawn
+_EVENT_FILE = re.compile(r"\.tfevents\.")
+
+_log = logging.getLogger(__name__)
 
 
 class Board:
@@ -21,13 +27,31 @@ class Board:
         folder: Its log folder.
 
     Attributes:
+        folder: The same.
         writer: For events of other kinds (`trainer.timeline`).
     """
 
     def __init__(self, folder: str) -> None:
         self.writer = tf.summary.create_file_writer(folder)
-        self._folder = folder
+        self.folder = folder
         self._sample: projector.Sample | None = None
+
+    def take_over(self, folder: str) -> None:
+        """Copies the curves of the process that this one goes on from, if they lie elsewhere.
+
+        They are no part of what a run depends on: what cannot be copied is left out.
+
+        Args:
+            folder: Its log folder; need not be there any more.
+        """
+        try:
+            names = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
+            for name in filter(_EVENT_FILE.search, names):
+                copy = posixpath.join(self.folder, name)
+                if not tf.io.gfile.exists(copy):  # nor is it this very folder
+                    tf.io.gfile.copy(posixpath.join(folder, name), copy)
+        except (OSError, tf.errors.OpError) as error:
+            _log.warning("%s: its curves are left out (%s)", folder, error)
 
     def scalars(self, step: int, **groups: Mapping[str, float]) -> None:
         """Draws one point on each curve.
@@ -47,7 +71,7 @@ class Board:
         for group, values in groups.items():
             for name, value in values.items():
                 summary.value.add(tag=f"{group}/{name}", simple_value=value)
-        with writing(self._folder), self.writer.as_default():
+        with writing(self.folder), self.writer.as_default():
             tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
 
     def batch(self, step: int, patches: np.ndarray, descriptors: np.ndarray, variants: int) -> None:
@@ -71,7 +95,7 @@ class Board:
         hardest = triplets.hardest(distance, variants)
         shown = triplets.worst(hardest, variants, _WORST)
         picture = pictures.triplet_picture(patches, shown)
-        with writing(self._folder), self.writer.as_default():
+        with writing(self.folder), self.writer.as_default():
             for name, values in (
                 ("positive", positive),
                 ("negative", negative),
@@ -101,8 +125,8 @@ class Board:
             return
         if self._sample is None:
             self._sample = projector.Sample.of(validation)
-            projector.write_sample(self._sample, self._folder)
-        projector.write_descriptors(self._sample, descriptors, self._folder)
+            projector.write_sample(self._sample, self.folder)
+        projector.write_descriptors(self._sample, descriptors, self.folder)
 
     def flush(self) -> None:
         """Writes what is still in memory.
@@ -110,5 +134,5 @@ class Board:
         Raises:
             UserError: When it cannot be written.
         """
-        with writing(self._folder):
+        with writing(self.folder):
             self.writer.flush()

@@ -174,6 +174,7 @@ class Run:
             self._learner.restore(checkpoint.snapshots["learner"])
             self._clock.add(state.wall_seconds, state.cpu_seconds)
             self._timeline.events = list(checkpoint.state["events"])
+            self._board.take_over(state.log_dir)
         step, stage = (state.controller.step, state.controller.stage) if state else (0, 0)
         for problem in damaged:
             _log.warning("%s; the one before it is taken", problem)
@@ -338,7 +339,8 @@ class Run:
 
     def _save(self, state: RunState) -> None:
         step = state.controller.step
-        state.checkpointed_at = step
+        state.checkpointed_at, state.log_dir = step, self._board.folder
+        self._board.flush()  # the curves up to a checkpoint are on disk like it
         state.wall_seconds, state.cpu_seconds = self._clock.wall(), self._clock.cpu()
         # The present weights may have been copied already: one copy, one file.
         present = state.good if state.good_at == state.weights_at else None

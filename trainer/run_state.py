@@ -46,6 +46,7 @@ class RunState:
         validated_at: Step of the last validation.
         shown_at: Step at which the probe batch was last drawn.
         checkpointed_at: Step of the last checkpoint.
+        log_dir: Where the process that the state is of writes its curves.
         wall_seconds: Spent in `train` up to the last checkpoint.
         cpu_seconds: Processor time of the same.
         stepping_seconds: Spent taking steps so far.
@@ -61,6 +62,7 @@ class RunState:
     validated_at: int = 0
     shown_at: int = 0
     checkpointed_at: int = 0
+    log_dir: str = ""
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     stepping_seconds: float = 0.0

@@ -37,6 +37,34 @@ def test_curves_hold_their_values(tmp_path):
     assert points == [(10, 1.5), (20, 0.5)]
 
 
+def test_the_curves_of_an_earlier_process_are_taken_over(tmp_path):
+    earlier = Board(str(tmp_path / "earlier"))
+    earlier.scalars(10, train={"loss": 1.5})
+    earlier.flush()
+    (tmp_path / "earlier" / "sprite.png").write_text("")
+    board = Board(str(tmp_path / "logs"))
+    for _ in range(2):
+        board.take_over(str(tmp_path / "earlier"))
+    board.take_over(str(tmp_path / "logs" / ".." / "logs"))  # where it writes itself
+    board.take_over(str(tmp_path / "gone"))
+    board.scalars(20, train={"loss": 0.5})
+    board.flush()
+    assert [event.step for event in _read(tmp_path / "logs").Tensors("train/loss")] == [10, 20]
+    assert not (tmp_path / "logs" / "sprite.png").exists()
+
+
+def test_curves_that_cannot_be_taken_over_are_left_out(tmp_path, caplog, monkeypatch):
+    Board(str(tmp_path / "earlier")).flush()
+    board = Board(str(tmp_path / "logs"))
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tf.io.gfile, "copy", refuse)
+    board.take_over(str(tmp_path / "earlier"))
+    assert "earlier: its curves are left out" in caplog.text
+
+
 def test_histograms_count_every_pair(tmp_path):
     board = Board(str(tmp_path))
     _batch(board)

@@ -43,6 +43,7 @@ def _state() -> RunState:
         best=Best(20, {"mean": 0.5}, _snapshot(2)),
         validated_at=20,
         checkpointed_at=40,
+        log_dir="logs",
         cpu_seconds=1.5,
         waited=0.25,
     )

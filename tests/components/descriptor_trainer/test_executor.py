@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.evaluation_report.training_logs import read_curves
 from tests.trainer.synthetic import write_examples
 from trainer import export, records, resizing
 
@@ -60,6 +62,14 @@ def test_the_next_execution_goes_on_where_the_killed_one_was(outputs):
     events = _events(outputs / "model_run" / "3")
     assert [event["step"] for event in events if event["event"] == "resume"] == [4, 8]
     assert "resume" not in [event["event"] for event in _events(outputs / "model_run" / "4")]
+
+
+def test_its_curves_begin_with_the_first_step(outputs):
+    found, undisturbed = (
+        read_curves(str(outputs / "model_run" / number), ("train/loss",))["train/loss"]
+        for number in ("3", "4")
+    )
+    np.testing.assert_array_equal(found, undisturbed)
 
 
 def test_it_ends_with_the_weights_of_an_undisturbed_execution(outputs):
