@@ -17,12 +17,12 @@ import posixpath
 from typing import Any
 
 import tensorflow as tf
-from pydantic import ValidationError
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components import handed_settings
 from components.descriptor_evaluator import baselines as baseline_descriptors
 from components.descriptor_evaluator import (
     blessing,
@@ -228,12 +228,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def _settings(exec_properties: dict[str, Any]) -> EvaluationSettings:
-    try:
-        settings = EvaluationSettings.model_validate_json(exec_properties[SETTINGS_KEY])
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "evaluation"
-        raise UserError(f"evaluation settings, {place}: {first['msg']}") from error
+    text = exec_properties[SETTINGS_KEY]
+    settings = handed_settings.read(EvaluationSettings, text, "evaluation")
     given = exec_properties.get(OFFICIAL_TASKS_KEY)
     return settings.model_copy(update={"official_tasks": given}) if given else settings
 

@@ -16,6 +16,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components import handed_settings
 from trainer import export, loop
 from trainer.config import TrainerConfig
 
@@ -46,7 +47,7 @@ class Executor(base_executor.BaseExecutor):
                 that gave up does not raise: it exports its best state, and the gate decides.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        config = TrainerConfig.model_validate_json(exec_properties[TRAINING_KEY])
+        config = handed_settings.read(TrainerConfig, exec_properties[TRAINING_KEY], "training")
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
         model_run = artifact_utils.get_single_uri(output_dict[MODEL_RUN_KEY])
         checkpoints = _checkpoint_dir(model_run)

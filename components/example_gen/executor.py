@@ -16,6 +16,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components import handed_settings
 from components.example_gen import sources, spans, splits
 from components.example_gen.settings import DataSettings
 from components.example_gen.shards import ENTRIES, WriteShards
@@ -55,7 +56,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         spans.resolve_unless_done(exec_properties, examples)
         custom = _custom_config(exec_properties)
-        settings = DataSettings.model_validate_json(custom[SETTINGS_KEY])
+        settings = handed_settings.read(DataSettings, custom[SETTINGS_KEY], "data")
         root = _data_root(exec_properties)
 
         inputs, skipped = sources.list_sequences(settings.source, root, settings)

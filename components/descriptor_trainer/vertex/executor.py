@@ -17,12 +17,12 @@ import tensorflow as tf
 from absl import logging
 from google.cloud.aiplatform_v1 import CustomJob, JobState
 from google.rpc import code_pb2
-from pydantic import ValidationError
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components import handed_settings
 from components.descriptor_trainer import executor as local
 from components.descriptor_trainer.vertex import check, job, job_service
 from components.descriptor_trainer.vertex.job import Places
@@ -63,8 +63,12 @@ class Executor(base_executor.BaseExecutor):
             UserError: When the job cannot be, or did not end well; the sentence says why.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        training = TrainerConfig.model_validate_json(exec_properties[local.TRAINING_KEY])
-        settings = read_settings(exec_properties[VERTEX_KEY])
+        training = handed_settings.read(
+            TrainerConfig, exec_properties[local.TRAINING_KEY], "training"
+        )
+        settings = handed_settings.read(
+            VertexTrainingSettings, exec_properties[VERTEX_KEY], "platform.training"
+        )
         address = Address(
             _given(exec_properties, PROJECT_KEY), _given(exec_properties, LOCATION_KEY)
         )
@@ -85,23 +89,6 @@ class Executor(base_executor.BaseExecutor):
         _bring_home(places, serving, model_run)
         model.set_string_custom_property("checksum", export.model_checksum(serving))
         _clear(places)
-
-
-def read_settings(text: str) -> VertexTrainingSettings:
-    """Reads the settings from the JSON that the pipeline hands on.
-
-    Raises:
-        UserError: When they are of another version.
-    """
-    try:
-        return VertexTrainingSettings.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"platform.training.{key}: {first['msg']}; compile the pipeline again with the "
-            f"version that runs it"
-        ) from error
 
 
 def _given(exec_properties: dict[str, Any], key: str) -> str:
