@@ -24,6 +24,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from trainer.budget import shortage
 from trainer.config import ControllerConfig, StageConfig
 from trainer.plan import easier_plan, handed_on, intermediate, lengthened
 from trainer.probe import ProbeSignals
@@ -34,8 +35,6 @@ _RECOVERY = 1.1  # a probe distance that grows by more since the last observatio
 _SURE = 0.8  # of the onset's distance: one that lasts is a collapse only when it went on falling
 _LENGTHS_APART = 6.0  # the most that random pairs need to be apart, in lengths of the loss
 _LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
-_SECONDS_TO_EXPORT = 8.0  # of processor time, kept for what follows the last step
-_MEASURED_STEPS = 20  # before the speed is judged
 _NEXT_PROBE_EVERY = 50  # steps
 
 Kind = Literal[
@@ -377,33 +376,19 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
 def _within_budget(
     state: ControllerState, seen: Observation, settings: ControllerConfig
 ) -> tuple[ControllerState, list[Decision]]:
-    """Shortens the stage when it would take more than its share of the processor time left.
-
-    The share is that of its patches among all to come; the speed is the stage's own, measured
-    from its first observation on, when its function has been compiled.
-    """
+    """Shortens the stage when it would take more than its share of the processor time left."""
     if settings.max_cpu_minutes is None or seen.cpu_seconds is None:
         return state, []
     if state.speed_mark is None:
         return replace(state, speed_mark=(seen.cpu_seconds, state.stage_step)), []
-    seconds, steps = state.speed_mark
-    stage, measured = state.current, state.stage_step - steps
-    left = stage.max_steps - state.stage_step
-    if measured < _MEASURED_STEPS or left <= 0:
+    coming, budget = state.plan[state.stage :], settings.max_cpu_minutes * 60
+    found = shortage(coming, state.stage_step, state.speed_mark, seen.cpu_seconds, budget)
+    if found is None:
         return state, []
-    later = sum(coming.max_steps * coming.batch for coming in state.plan[state.stage + 1 :])
-    share = left * stage.batch / (left * stage.batch + later)
-    available = settings.max_cpu_minutes * 60 - seen.cpu_seconds - _SECONDS_TO_EXPORT
-    available = max(0.0, available * share)
-    needed = left * (seen.cpu_seconds - seconds) / measured
-    if needed <= available:
-        return state, []
-    # With a margin, or it would be shortened again and again.
-    most = state.stage_step + int(0.95 * left * available / needed)
-    update = {"max_steps": most, "min_steps": min(stage.min_steps, most)}
-    plan = list(state.plan)
+    stage, plan = state.current, list(state.plan)
+    update = {"max_steps": found.steps, "min_steps": min(stage.min_steps, found.steps)}
     plan[state.stage] = stage.model_copy(update=update)
-    values = {"needed_seconds": needed, "available_seconds": available}
+    values = {"needed_seconds": found.needed, "available_seconds": found.available}
     decision = _decision(state, "shorten", "the processor time will not do for the stage", values)
     return replace(state, plan=tuple(plan)), [decision]
 
