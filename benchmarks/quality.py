@@ -33,7 +33,7 @@ from trainer.loop import train
 LEDGER = Path(__file__).parent / "results" / "quality.json"
 SEEDS = (1, 2, 3, 4, 5)
 DEMO_PATCHES = 652_800  # about those of `trainer.config.demo_plan`
-CURVE = (0.4, 1.0, 2.5)  # times the demo's patches
+CURVE = (0.4, 1.0, 2.5, 8.0)  # times the demo's patches
 SCREENED_AT = 0.4
 
 
@@ -98,7 +98,7 @@ PLANS: dict[str, Any] = {
     "S64 K8, 1e-2": lambda budget: single(64, 8, 1e-2, budget),
 }
 DEFAULT = "S256 K4, 2e-2"  # the demo's
-RIVALS = ("S128 K4, 2e-2", "staged S128 K2 -> K4, 2e-2")
+RIVALS = ("S256 K2, 2e-2", "S128 K4, 2e-2", "staged S128 K2 -> K4, 2e-2")
 SCREENED = tuple(Run(plan, SCREENED_AT, 1) for plan in PLANS)
 PAIRED = tuple(Run(plan, 1.0, seed) for plan in (DEFAULT, *RIVALS) for seed in SEEDS)
 
