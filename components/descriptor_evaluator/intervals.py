@@ -25,6 +25,7 @@ import numpy as np
 from scipy import stats
 
 BOOTSTRAP_SOURCES = 8
+COVERAGE = 0.95  # of two-sided intervals
 _EXACT = 1e-12  # a standard error below this is rounding: all sources agree
 _KNOWN = 1e-6  # so small a part of the standard error is what rounding leaves of 0
 
@@ -121,7 +122,7 @@ def source_totals(sources: Sequence[str], values: Sequence[float] | np.ndarray) 
 
 
 def mean_interval(
-    totals: SourceTotals, confidence: float = 0.95, resamples: int = 4000, seed: int = 0
+    totals: SourceTotals, confidence: float = COVERAGE, resamples: int = 4000, seed: int = 0
 ) -> Interval:
     """Returns the flat mean with a two-sided interval over sources.
 
@@ -174,7 +175,8 @@ def paired_difference(
     Args:
         candidate: Totals of the candidate.
         reference: Totals of the reference over the same units.
-        confidence: Confidence of the one-sided bound and coverage of the interval.
+        confidence: Confidence of the one-sided bound. The two-sided interval, which is shown
+            and decides nothing, covers `COVERAGE` in any case.
         resamples: Bootstrap resamples.
         seed: Seed of the resampling.
 
@@ -183,7 +185,7 @@ def paired_difference(
     """
     totals = difference(candidate, reference)
     pivot = _Pivot.of(totals, resamples, seed)
-    tail = (1.0 - confidence) / 2.0
+    tail = (1.0 - COVERAGE) / 2.0
     return PairedDifference(
         mean=totals.mean,
         lower=pivot.end(confidence),

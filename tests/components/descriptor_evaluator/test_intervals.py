@@ -90,6 +90,13 @@ def test_difference_is_paired_by_source():
     assert found.p_worse == pytest.approx(stats.t.cdf(0.02 / 0.0057735, 2), abs=1e-4)
 
 
+def test_the_interval_covers_the_same_whatever_the_bound():
+    values, zeros = _one_each([0.01, 0.02, 0.03]), _one_each([0.0, 0.0, 0.0])
+    usual, strict = (paired_difference(values, zeros, confidence) for confidence in (0.95, 0.99))
+    assert strict.lower < usual.lower
+    assert (strict.low, strict.high) == (usual.low, usual.high)
+
+
 def test_difference_of_other_units_is_refused():
     with pytest.raises(ValueError, match="same units"):
         paired_difference(_one_each([0.1, 0.2]), _one_each([0.1, 0.2, 0.3]))
