@@ -70,7 +70,7 @@ bench: setup  ## Measure quality and speed.
 bench-collapse: setup  ## Measure the whole collapse matrix (hours; goes on where it stopped).
 	$(BIN)/python -m benchmarks.collapse
 
-bench-quality: setup  ## Measure quality over processor time (an hour; goes on where it stopped).
+bench-quality: setup  ## Measure quality over processor time (two hours; goes on where it stopped).
 	$(BIN)/python -m benchmarks.quality
 
 bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch, which `make bench` compares with.

@@ -2,7 +2,7 @@
 
 Trained on the demo's photographs alone, scored on held-out photographs and on six real
 image sequences. `python -m benchmarks.quality` measures what is missing in
-`benchmarks/results/quality.json` (an hour of one core when nothing is there) and prints
+`benchmarks/results/quality.json` (two hours of one core when nothing is there) and prints
 the tables; `make bench` repeats the shortest run and sets it beside what is kept.
 """
 
