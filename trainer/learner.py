@@ -195,7 +195,7 @@ class Learner:
         return self.model(image.normalise(patches, self.normalisation), training=False)
 
     def _infer_where_placed(self, patches: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Infers on the strategy's device, the first one where it has several."""
+        """Infers uint8 [N, 32, 32] on the strategy's device, the first one where it has several."""
         found = self.placement.run(self._infer, (patches,))
         return tuple(self.placement.experimental_local_results(value)[0] for value in found)
 
@@ -260,6 +260,14 @@ class Learner:
         """Takes one batch out of each replica's block, where that lies.
 
         Not in the replicas: a TPU would be sent the whole block for every step.
+
+        Args:
+            batches: uint8 [block, S*K / replicas, 32, 32] of each replica.
+            number: int32 [], which one.
+            devices: Where each replica's block lies.
+
+        Returns:
+            uint8 [S*K / replicas, 32, 32] of each replica.
         """
         taken = []
         parts = self.placement.experimental_local_results(batches)
