@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKED := requirements/bootstrap.txt requirements/dev.txt setup.py
+LOCKED := requirements/bootstrap.txt $(wildcard requirements/py*/*.txt) setup.py
 # The stamp's name is the content of what is installed: an edit of a lock sets up again,
 # a fresh time stamp (git checkout) does not.
 STAMP := $(VENV)/.set-up-$(shell cat $(LOCKED) | sha256sum | cut -c1-16)
@@ -19,7 +19,7 @@ TF219_VENV := .venv-tf219
 TF219_STAMP := $(TF219_VENV)/.set-up-$(shell sha256sum requirements/tf219.txt | cut -c1-16)
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
-CHECKED := $(PACKAGES) tests images $(wildcard benchmarks) setup.py
+CHECKED := $(PACKAGES) tests images tools $(wildcard benchmarks) setup.py
 UV_COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.10 --generate-hashes --no-emit-index-url
 
 .PHONY: help setup demo test test-fast test-kubeflow lint format bench bench-collapse bench-quality bench-env lock \
@@ -32,10 +32,11 @@ setup: $(STAMP)  ## Make the environment in .venv from the lock files.
 
 $(STAMP):
 	@echo "Setting up $(VENV) from the lock files: once, about a minute"
-	@python="$$(PYTHON='$(PYTHON)' requirements/find-python)" && "$$python" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	    -r requirements/bootstrap.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@locks="$$(PYTHON='$(PYTHON)' python3 -m tools.set_up $(VENV))"; \
+	for lock in build dev; do \
+	    [ ! -e "$$locks/$$lock.txt" ] || $(BIN)/uv pip sync --quiet --python $(BIN)/python \
+	        --no-build-isolation --require-hashes "$$locks/$$lock.txt"; \
+	done
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@rm -f $(VENV)/.set-up-*
 	@touch $@
@@ -58,7 +59,7 @@ test-kubeflow: setup  ## Run the compiled pipeline task by task, as both backend
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
-	$(BIN)/mypy $(PACKAGES) images
+	$(BIN)/mypy $(PACKAGES) images tools
 
 format: setup  ## Put the code into the house's style.
 	$(BIN)/ruff check --fix $(CHECKED)
@@ -94,8 +95,7 @@ lock: setup  ## Resolve the requirements anew.
 tf219-env: $(TF219_STAMP)  ## Make .venv-tf219: the trainer with TensorFlow 2.19, no TFX.
 
 $(TF219_STAMP): | setup
-	@python="$$(PYTHON='$(PYTHON)' requirements/find-python)" \
-	    && "$$python" -m venv --clear --without-pip $(TF219_VENV)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TF219_VENV)
 	@$(BIN)/uv pip sync --quiet --python $(TF219_VENV)/bin/python --require-hashes requirements/tf219.txt
 	@touch $@
 
