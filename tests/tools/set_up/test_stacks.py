@@ -72,7 +72,7 @@ def test_without_a_fitting_python_there_is_no_pair(glibc, paths):
             _TRIXIE,
             "/usr/bin/python3.13",
             "Python 3.13 (/usr/bin/python3.13) with TFX 1.21: "
-            "glibc 2.41 is as new as that needs (2.39)",
+            "glibc 2.41 is not older than the 2.39 that it needs",
         ),
         (
             _TRIXIE,
