@@ -67,7 +67,7 @@ class EvaluationReport(base_component.BaseComponent):
             examples: ExampleGen's output, for the patches that are shown.
             model: The candidate, a SavedModel under `Format-Serving`.
             model_run: The trainer's logs and timeline.
-            code_fingerprint: See `trainer.code_fingerprint`; of `templates_fingerprint`, too.
+            code_fingerprint: See `trainer.core.code_fingerprint`; of `templates_fingerprint`, too.
             images: Data folder, to draw matches on an image pair; "" draws none.
             configuration_json: The part of the run's configuration that neither examples,
                 model nor evaluation carry, to be shown; its `name` names the report.
@@ -89,7 +89,7 @@ class EvaluationReport(base_component.BaseComponent):
 
 
 def templates_fingerprint() -> str:
-    """Hashes the templates, which `trainer.code_fingerprint` does not look at."""
+    """Hashes the templates, which `trainer.core.code_fingerprint` does not look at."""
     digest = hashlib.sha256()
     folder = resources.files("components.evaluation_report") / "templates"
     for file in sorted(folder.iterdir(), key=lambda file: file.name):

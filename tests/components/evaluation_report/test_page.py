@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from components.descriptor_evaluator import verdict
-from components.evaluation_report import image_pair, page
+from components.descriptor_evaluator.gate import verdict
+from components.evaluation_report import page
 from components.evaluation_report.material import Material, NotShownError
+from components.evaluation_report.sections import image_pair
 from tests.components.evaluation_report import run_folders
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 SECTIONS = {
     "checks", "scores", "sequences", "curves", "mistakes", "map", "training", "filters", "data",
