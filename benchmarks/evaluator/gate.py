@@ -2,12 +2,13 @@
 
 Pairs of "re-trainings" are drawn from measured scores per source
 (`benchmarks.evaluator.gate_scores`): a trial takes two of the seeds at random and draws sources
-with replacement from those that were measured. Subtracting the pair's own difference makes the
-two equally good; a shift then makes the candidate worse by a known amount. Left unsubtracted, the
-pair differs as two trainings of one plan differ, which is reported apart: the gate judges models, not plans.
+with replacement from those that were measured. Subtracting the pair's own difference makes the two
+equally good; a shift then makes the candidate worse by a known amount. Left unsubtracted, the pair
+differs as two trainings of one plan differ, which is reported apart: the gate judges models, not
+plans.
 
-The rules are the gate's own (`non_inferiority.decide`), on its defaults: matching and retrieval over
-all noise levels, delta 1 mAP.
+The rules are the gate's own (`non_inferiority.decide`), on its defaults: matching and retrieval
+over all noise levels, delta 1 mAP.
 """
 
 from __future__ import annotations
