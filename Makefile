@@ -112,5 +112,5 @@ image-check: setup  ## Build both images without Docker and run the pipeline in 
 	$(BIN)/python -m tools.image_check $(OPTIONS)
 
 clean:  ## Delete caches and build products; runs and the environment stay.
-	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(PACKAGES) tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
