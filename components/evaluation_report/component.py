@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib import resources
+from pathlib import Path
 from typing import ClassVar
 
 from tfx import types
@@ -91,7 +92,8 @@ class EvaluationReport(base_component.BaseComponent):
 def templates_fingerprint() -> str:
     """Hashes the templates, which `trainer.core.code_fingerprint` does not look at."""
     digest = hashlib.sha256()
-    folder = resources.files("components.evaluation_report") / "templates"
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        digest.update(f"{file.name}\n".encode() + file.read_bytes())
+    folder = Path(str(resources.files("components.evaluation_report"))) / "templates"
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            digest.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -206,7 +206,7 @@ def test_patches_have_no_image_pair(run):
 
 def test_templates_are_packaged():
     folder = Path(page.__file__).parent / "templates"
-    kinds = {file.suffix for file in folder.iterdir()}
+    kinds = {file.suffix for file in folder.rglob("*") if file.is_file()}
     setup = (Path(page.__file__).parents[2] / "setup.py").read_text()
     assert kinds == {".j2", ".css"} and all(f'"**/*{kind}"' in setup for kind in kinds)
 
