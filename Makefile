@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKED := requirements/bootstrap.txt requirements/dev.txt setup.py
+LOCKED := $(wildcard requirements/b*.txt requirements/py*/*.txt) setup.py
 # The stamp's name is the content of what is installed: an edit of a lock sets up again,
 # a fresh time stamp (git checkout) does not.
 STAMP := $(VENV)/.set-up-$(shell cat $(LOCKED) | sha256sum | cut -c1-16)
@@ -20,7 +20,13 @@ TF219_STAMP := $(TF219_VENV)/.set-up-$(shell sha256sum requirements/tf219.txt | 
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
 CHECKED := $(PACKAGES) tests tools $(wildcard benchmarks) setup.py
-UV_COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.10 --generate-hashes --no-emit-index-url
+UV_SYNC := $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes
+UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url
+# TFX, the least glibc of its wheels
+TFX_OF_py310 := 116 2_28
+TFX_OF_py311 := 116 2_28
+TFX_OF_py312 := 121 2_39
+TFX_OF_py313 := 121 2_39
 
 .PHONY: help setup demo test test-fast test-kubeflow lint format bench bench-collapse bench-quality bench-env lock \
 	tf219-env test-tf219 image image-check clean
@@ -32,10 +38,9 @@ setup: $(STAMP)  ## Make the environment in .venv from the lock files.
 
 $(STAMP):
 	@echo "Setting up $(VENV) from the lock files: once, about a minute"
-	@python="$$(PYTHON='$(PYTHON)' requirements/find-python)" && "$$python" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	    -r requirements/bootstrap.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@locks="$$(PYTHON='$(PYTHON)' python3 -m tools.set_up $(VENV))" \
+	    && $(UV_SYNC) requirements/build.txt \
+	    && $(UV_SYNC) --no-build-isolation "$$locks/pipeline.txt" "$$locks/dev.txt"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@rm -f $(VENV)/.set-up-*
 	@touch $@
@@ -83,20 +88,25 @@ $(BENCH_STAMP): requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-lock: setup  ## Resolve the requirements anew.
-	for name in bootstrap pipeline build dev; do \
-	    $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt; \
+lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolve the requirements anew.
+	for name in bootstrap build; do \
+	    $(UV_COMPILE) --python-version 3.10 requirements/$$name.in -o requirements/$$name.txt; \
 	done
 	for name in tpu tf219; do \
-	    $(UV_COMPILE) --override requirements/tpu-overrides.txt requirements/$$name.in \
-	        -o requirements/$$name.txt; \
+	    $(UV_COMPILE) --python-version 3.10 --override requirements/tpu-overrides.txt \
+	        requirements/$$name.in -o requirements/$$name.txt; \
 	done
+
+lock-py%: setup
+	compile="$(UV_COMPILE) --override requirements/overrides.txt --python-version 3.$(*:3%=%) \
+	    --python-platform x86_64-manylinux_$(word 2,$(TFX_OF_py$*))" \
+	    && $$compile requirements/tfx$(word 1,$(TFX_OF_py$*)).in -o requirements/py$*/pipeline.txt \
+	    && $$compile -c requirements/py$*/pipeline.txt requirements/dev.in -o requirements/py$*/dev.txt
 
 tf219-env: $(TF219_STAMP)  ## Make .venv-tf219: the trainer with TensorFlow 2.19, no TFX.
 
 $(TF219_STAMP): | setup
-	@python="$$(PYTHON='$(PYTHON)' requirements/find-python)" \
-	    && "$$python" -m venv --clear --without-pip $(TF219_VENV)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TF219_VENV)
 	@$(BIN)/uv pip sync --quiet --python $(TF219_VENV)/bin/python --require-hashes requirements/tf219.txt
 	@touch $@
 

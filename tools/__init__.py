@@ -1,1 +1,1 @@
-"""Tools for those who work on the project; nothing of it is installed."""
+"""Programs for the work on this project; none of them is installed."""

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 from rich.table import Table
+from scipy.integrate import trapezoid
 from scipy.spatial import distance
 
 from benchmarks.harness.targets import MissedError
@@ -89,7 +90,7 @@ def _average_precision(scores: np.ndarray, labels: np.ndarray, positives: int) -
     hits = np.cumsum(labels[np.argsort(-scores, kind="stable")])
     recall = np.concatenate([[0.0], hits / positives])
     precision = np.concatenate([[1.0], hits / np.arange(1, len(hits) + 1)])
-    return float(np.trapz(precision, recall))
+    return float(trapezoid(precision, recall))
 
 
 def literal_matching(descriptors: dict[str, np.ndarray], tasks: Tasks) -> float:

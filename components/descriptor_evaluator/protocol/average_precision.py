@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 _SMALL = 1e-10  # the reference's guard against 0 / 0; it also makes precision 1 at the start
 
@@ -55,7 +56,7 @@ def average_precision(
     hits = np.concatenate([[0], np.cumsum(found)])
     recall = hits / max(positives, _SMALL)
     precision = np.maximum(hits, _SMALL) / np.maximum(np.arange(len(hits)), _SMALL)
-    return float(np.trapz(precision, recall))
+    return float(trapezoid(precision, recall))
 
 
 def roc_area(scores: np.ndarray, labels: np.ndarray, ties: Ties = "order") -> float:
@@ -80,7 +81,7 @@ def roc_area(scores: np.ndarray, labels: np.ndarray, ties: Ties = "order") -> fl
     misses = np.arange(len(hits)) - hits
     true_rate = hits / max(int(positive.sum()), _SMALL)
     false_rate = misses / max(int((~positive).sum()), _SMALL)
-    return float(np.trapz(true_rate, false_rate))
+    return float(trapezoid(true_rate, false_rate))
 
 
 def _ranked(scores: np.ndarray, labels: np.ndarray, ties: Ties) -> tuple[np.ndarray, np.ndarray]:

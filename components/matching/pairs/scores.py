@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 ACCURACY_WITHIN = (1.0, 3.0, 5.0)  # pixels
 CORNERS_WITHIN = (3.0, 5.0, 10.0)  # pixels
@@ -84,7 +85,7 @@ def area_under_errors(errors: Sequence[float] | np.ndarray, limit: float) -> flo
     share = np.arange(len(counted) + 1) / len(values)
     heights = np.append(share, share[-1])
     places = np.concatenate([[0.0], counted, [limit]])
-    return float(np.trapz(heights, places) / limit)
+    return float(trapezoid(heights, places) / limit)
 
 
 def summarise(scores: Sequence[PairScore]) -> dict[str, Any]:

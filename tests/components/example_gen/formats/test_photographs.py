@@ -3,6 +3,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
 from components.example_gen.formats import demo_photographs, images, photographs
 from components.example_gen.geometry import homography
@@ -201,7 +202,7 @@ def matching_ap(patches):
         order = np.argsort(distance.min(1), kind="stable")
         right = np.cumsum((distance.argmin(1) == np.arange(count))[order])
         precision = np.r_[1, right / np.arange(1, count + 1)]
-        scores.append(np.trapz(precision, np.r_[0, right / count]))
+        scores.append(trapezoid(precision, np.r_[0, right / count]))
     return scores
 
 
