@@ -8,7 +8,7 @@ import re
 import sys
 import warnings
 
-from components import user_errors
+from components.core import user_errors
 from pipeline.terminal.native_log import QuietTensorFlow
 
 # What is said on every run, means nothing for the user and cannot be switched off by an option.

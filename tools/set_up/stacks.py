@@ -108,7 +108,9 @@ def choose(glibc: tuple[int, int], found: list[Interpreter]) -> Choice | None:
         if glibc >= stack.glibc and fitting:
             python = min(fitting, key=lambda each: _rank(each, stack))
             if stack is NEW:
-                reason = f"glibc {dotted(glibc)} is not older than the {dotted(NEW.glibc)} that it needs"
+                reason = (
+                    f"glibc {dotted(glibc)} is not older than the {dotted(NEW.glibc)} that it needs"
+                )
             elif best is OLD:
                 reason = (
                     f"glibc {dotted(glibc)} is older than {dotted(NEW.glibc)}, "
