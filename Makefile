@@ -19,7 +19,7 @@ TRAINER_VENV := .venv-trainer-cpu
 TRAINER_STAMP := $(TRAINER_VENV)/.set-up-$(shell sha256sum requirements/trainer-cpu.txt | cut -c1-16)
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
-CHECKED := $(PACKAGES) tests images tools $(wildcard benchmarks) setup.py
+CHECKED := $(PACKAGES) tests tools $(wildcard benchmarks) setup.py
 UV_SYNC := $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes
 UPGRADE ?= --upgrade
 UV_COMPILE = $(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
@@ -58,14 +58,15 @@ test-fast: setup  ## Run the quick tests: under two minutes.
 
 test-kubeflow: setup  ## Run the compiled pipeline task by task, as both backends do (half an hour).
 	$(BIN)/python -m pytest -m 'kubeflow or not kubeflow' -n 2 --dist loadfile \
-	    tests/components/kubeflow tests/pipeline/spec tests/pipeline/runners \
-	    tests/pipeline/commands/test_compile.py tests/pipeline/commands/test_run_spec.py \
+	    tests/components/kubeflow tests/pipeline/kfp tests/pipeline/runners \
+	    tests/pipeline/commands/runs/test_compile.py tests/pipeline/commands/runs/test_run_spec.py \
 	    tests/e2e/test_compiled_runs.py
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
-	$(BIN)/mypy $(PACKAGES) images tools
+	$(BIN)/mypy $(PACKAGES) tools
+	$(BIN)/lint-imports
 
 format: setup  ## Put the code into the house's style.
 	$(BIN)/ruff check --fix $(CHECKED)
@@ -75,10 +76,10 @@ bench: setup  ## Measure quality and speed.
 	$(BIN)/python -m benchmarks
 
 bench-collapse: setup  ## Measure the whole collapse matrix (hours; goes on where it stopped).
-	$(BIN)/python -m benchmarks.collapse
+	$(BIN)/python -m benchmarks.training.collapse
 
 bench-quality: setup  ## Measure quality over processor time (two hours; goes on where it stopped).
-	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.training.quality
 
 bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch, which `make bench` compares with.
 
@@ -112,7 +113,7 @@ $(TRAINER_STAMP): | setup
 	@touch $@
 
 test-trainer-cpu: trainer-cpu-env  ## Test that a model of the TPU image's TensorFlow is served by ours.
-	$(BIN)/python -m pytest tests/trainer/test_trainer_cpu.py
+	$(BIN)/python -m pytest tests/trainer/model/test_trainer_cpu.py
 
 image:  ## Build both images with Docker (or DOCKER=podman); IMAGE_OPTIONS are passed on.
 	for target in pipeline trainer-tpu; do \
@@ -120,8 +121,8 @@ image:  ## Build both images with Docker (or DOCKER=podman); IMAGE_OPTIONS are p
 	done
 
 image-check: setup  ## Build both images without Docker and run the pipeline in them (root; adds Debian packages).
-	$(BIN)/python -m images $(OPTIONS)
+	$(BIN)/python -m tools.image_check $(OPTIONS)
 
 clean:  ## Delete caches and build products; runs and the environment stay.
-	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(PACKAGES) tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,9 +19,9 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from components.core.user_errors import find_user_error
 from components.kubeflow import accelerators
-from components.user_errors import find_user_error
-from trainer.interruption import Interrupted
+from trainer.core.interruption import Interrupted
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 INVOCATION = "--json_serialized_invocation_args"

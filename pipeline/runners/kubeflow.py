@@ -10,12 +10,12 @@ from typing import Any
 from tfx.orchestration import data_types
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from pipeline.config import PipelineConfig
+from pipeline.config.tree import PipelineConfig
 from pipeline.graph import Places, VertexPlaces, create_pipeline
-from pipeline.spec import adapt, baked_in
-from pipeline.spec.check import check_spec
-from pipeline.spec.platform_check import RUN_PARAMETERS
-from trainer.errors import UserError
+from pipeline.kfp import adapt, baked_in
+from pipeline.kfp.check import check_spec
+from pipeline.kfp.platform_check import RUN_PARAMETERS
+from trainer.core.errors import UserError
 
 ENTRY_POINT = ("python", "-m", "components.kubeflow.run_executor")
 DESCRIPTIONS = {

@@ -17,13 +17,13 @@ import kfp_server_api
 from kfp.client import Client
 from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
 
-from pipeline.spec import files
+from pipeline.kfp import files
 from pipeline.submission import kubeflow_errors
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
 from pipeline.submission.kubeflow_errors import told_in_words
 from pipeline.submission.places import Cluster
 from pipeline.submission.request import RunRequest
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"  # kfp's own
 _CALL_SECONDS = 60.0

@@ -1,0 +1,49 @@
+"""`.ci/run` with a made-up make."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_SCRIPT = Path(__file__).parents[2] / ".ci" / "run"
+_MAKE = """#!/bin/sh
+echo "make $1"
+[ "$1" = lint ] && exit {lint}
+[ "$1" = test ] || exit 0
+echo "=================== test session starts ==================="
+echo "=================== {summary} in 1.00s ==================="
+[ {test} = 0 ] || echo "make: *** [Makefile:1: test] Error {test}" >&2
+exit {test}
+"""
+
+
+def run(tmp_path, lint=0, test=0, summary="3 passed"):
+    make = tmp_path / "make"
+    make.write_text(_MAKE.format(lint=lint, test=test, summary=summary))
+    make.chmod(0o755)
+    chromium = tmp_path / "chromium"  # there, so that none is installed
+    chromium.write_text("#!/bin/sh\n")
+    chromium.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    return subprocess.run([_SCRIPT], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_pytests_closing_line_comes_last(tmp_path):
+    result = run(tmp_path)
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[:3] == ["make lint", "make trainer-cpu-env", "make test"]
+    assert result.stdout.splitlines()[-1].strip("= ") == "3 passed in 1.00s"
+
+
+@pytest.mark.parametrize("summary", ["1 failed, 2 passed", "2 errors", "no tests ran"])
+def test_a_failure_ends_with_the_closing_line_and_its_status(tmp_path, summary):
+    result = run(tmp_path, test=2, summary=summary)
+    assert result.returncode == 2
+    assert result.stdout.splitlines()[-1].strip("= ") == f"{summary} in 1.00s"
+
+
+def test_unclean_code_is_not_tested(tmp_path):
+    result = run(tmp_path, lint=1)
+    assert result.returncode == 1
+    assert "make test" not in result.stdout
