@@ -38,7 +38,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     UV_LINK_MODE=copy \
     UV_NO_CACHE=1 \
     UV_PYTHON_DOWNLOADS=never
-# hadolint ignore=DL3008
+# hadolint ignore=DL3008,DL3009
 RUN "python${PYTHON_VERSION}" -c 'import ensurepip' 2> /dev/null || { \
         apt-get update \
         && apt-get install --yes --no-install-recommends "python${PYTHON_VERSION}-venv"; \

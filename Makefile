@@ -30,8 +30,9 @@ TFX_OF_py311 := 116 2_28
 TFX_OF_py312 := 121 2_39
 TFX_OF_py313 := 121 2_39
 
-.PHONY: help setup demo test test-fast test-kubeflow lint format bench bench-collapse bench-quality bench-env lock \
-	trainer-cpu-env test-trainer-cpu image image-check clean
+.PHONY: help setup demo test test-fast test-kubeflow test-other-stack lint format bench \
+	bench-collapse bench-quality bench-env lock trainer-cpu-env test-trainer-cpu image image-check \
+	clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +62,9 @@ test-kubeflow: setup  ## Run the compiled pipeline task by task, as both backend
 	    tests/components/kubeflow tests/pipeline/kfp tests/pipeline/runners \
 	    tests/pipeline/commands/runs/test_compile.py tests/pipeline/commands/runs/test_run_spec.py \
 	    tests/e2e/test_compiled_runs.py
+
+test-other-stack:  ## Run demo and suite on the stack that this machine does not have (Debian, root).
+	tools/other-stack
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)
