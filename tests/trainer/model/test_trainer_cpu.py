@@ -18,15 +18,10 @@ from trainer.core.config import TrainerConfig
 from trainer.data import image
 from trainer.model import export, l2net
 
-<<<<<<<< HEAD:tests/trainer/test_trainer_cpu.py
 _ROOT = Path(__file__).parents[3]
 _PYTHON = _ROOT / ".venv-trainer-cpu" / "bin" / "python"
 _LOCK = (_ROOT / "requirements" / "trainer-cpu.txt").read_text()
 _VERSION = re.findall(r"^tensorflow-cpu==(\S+)", _LOCK, re.MULTILINE)[0]
-========
-_ROOT = Path(__file__).parents[3]
-_PYTHON = _ROOT / ".venv-tf219" / "bin" / "python"
->>>>>>>> main:tests/trainer/model/test_tensorflow_219.py
 _CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
     "stages": [{"sequences_per_batch": 8, "variants_per_sequence": 2, "max_steps": 12}],
