@@ -19,6 +19,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from components.core.beam_runner import use_direct_runner_by_default
 from components.core.user_errors import find_user_error
 from components.kubeflow import accelerators
 from trainer.core.interruption import Interrupted
@@ -68,6 +69,7 @@ def main() -> None:
     sys.argv[1:] = with_artifact_types(sys.argv[1:])
     try:
         accelerators.check(os.environ)
+        use_direct_runner_by_default()
         runpy.run_module(TFX_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except Interrupted as stop:
         print(f"Stopped: the training {stop}", file=sys.stderr)
