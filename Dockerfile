@@ -53,6 +53,7 @@ RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
 
 # TensorFlow's header files serve a compiler, and there is none.
 FROM installer AS trainer-tpu-packages
+ARG PYTHON_VERSION
 COPY requirements/tpu.txt requirements/tpu.txt
 RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
     "python${PYTHON_VERSION}" -m venv --without-pip /opt/trainer \
@@ -82,6 +83,7 @@ HEALTHCHECK --interval=10m --timeout=2m --start-period=2m CMD ["python", "-m", "
 CMD ["python", "-m", "trainer", "--help"]
 
 FROM installer AS pipeline-packages
+ARG PYTHON_VERSION
 COPY requirements requirements
 RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
     "python${PYTHON_VERSION}" -m venv --without-pip /opt/hpatches \
