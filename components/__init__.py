@@ -1,0 +1,3 @@
+"""The pipeline's TFX components."""
+
+import trainer  # noqa: F401 (before TensorFlow: it chooses its kernels)
