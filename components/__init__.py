@@ -1,3 +1,3 @@
-"""The pipeline's TFX components."""
+"""The TFX components, a folder each. May import `trainer`, and nothing of `pipeline`."""
 
 import trainer  # noqa: F401 (before TensorFlow: it chooses its kernels)

@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from trainer.interruption import Interrupted
-from trainer.progress import Progress
+from trainer.core.importing import importing
+from trainer.core.interruption import Interrupted
+from trainer.core.progress import Progress
 
 # TensorFlow is imported only after the arguments were understood: it takes seconds.
 _SECONDS_BETWEEN_LINES = 10.0
@@ -68,14 +69,16 @@ def main(arguments: list[str] | None = None) -> int:
     # one when it looks for a TPU.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
-    from trainer import failure_file
-    from trainer.errors import UserError
+    from trainer.core import failure_file
+    from trainer.core.errors import UserError
 
     failure_file.remove(options.failure_file)
     try:
         config = _config(options.config, options.tpu)
-        from trainer import progress
-        from trainer.loop import train
+        from trainer.core import progress
+
+        with importing():
+            from trainer.engine.loop import train
 
         with _LiveLine() as line, progress.listen(line):
             result = train(
@@ -114,8 +117,8 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.config import TrainerConfig
-    from trainer.errors import UserError
+    from trainer.core.config import TrainerConfig
+    from trainer.core.errors import UserError
 
     try:
         values = {} if path is None else yaml.safe_load(_read(path))
@@ -136,7 +139,7 @@ def _config(path: str | None, tpu: str | None):
 
 def _in_words(problem: Mapping[str, Any]) -> str:
     """Returns what pydantic has found as a sentence, with the key and the value found there."""
-    from trainer.config import key_path
+    from trainer.core.config import key_path
 
     said = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:

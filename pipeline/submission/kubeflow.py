@@ -10,20 +10,20 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kfp_server_api
 from kfp.client import Client
 from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
 
-from pipeline.spec import files
+from pipeline.kfp import files
 from pipeline.submission import kubeflow_errors
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
 from pipeline.submission.kubeflow_errors import told_in_words
 from pipeline.submission.places import Cluster
 from pipeline.submission.request import RunRequest
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"  # kfp's own
 _CALL_SECONDS = 60.0
@@ -55,7 +55,8 @@ class _Client(Client):
     several_users = False
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
-        health = self.healthzs.get_healthz(_request_timeout=_CALL_SECONDS)
+        get = _call(self.healthzs, "healthz_service", "get_healthz")
+        health = get(_request_timeout=_CALL_SECONDS)
         self.several_users = bool(health.multi_user)
         return health
 
@@ -162,7 +163,7 @@ def _check_answer(place: Cluster, answer: str | None) -> None:
 
 def _look(client: Client, place: Cluster, run_id: str) -> RunState:
     with told_in_words(f"watching the run {run_id}, which goes on", place.host):
-        get = kubeflow_errors.patience()(client.runs.get_run)
+        get = kubeflow_errors.patience()(_call(client.runs, "run_service", "get_run"))
         return run_state(get(run_id=run_id, _request_timeout=_CALL_SECONDS))
 
 
@@ -199,6 +200,11 @@ def _last_error(run: V2beta1Run) -> str:
 
 def _said(status: kfp_server_api.GooglerpcStatus | None) -> str:
     return " ".join((status.message or "").split()) if status else ""
+
+
+def _call(api: Any, service: str, name: str) -> Callable[..., Any]:
+    """Returns a call of a generated client, whose newer versions put the service's name first."""
+    return getattr(api, f"{service}_{name}", None) or getattr(api, name)
 
 
 @contextlib.contextmanager

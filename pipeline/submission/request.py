@@ -12,12 +12,12 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.spec import files, parameters
-from pipeline.spec.check import check_spec
-from pipeline.spec.tasks import in_order, read_tasks
+from pipeline.kfp import files, parameters
+from pipeline.kfp.check import check_spec
+from pipeline.kfp.tasks import in_order, read_tasks
 from pipeline.submission import training_job
 from pipeline.submission.training_job import JobTerms
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 STORE = "gs://"
 """How the folders of a run begin: the one object store that the pipeline's image can read."""

@@ -14,7 +14,7 @@ from tfx.types import standard_artifacts
 
 from components.kubeflow import run_executor
 from components.kubeflow.run_executor import INPUTS_SPEC, INVOCATION, with_artifact_types
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 _SCHEMA = "title: tfx.Model\ntype: object\n"
 _DEFINED = {"artifacts": {"model": {"artifactType": {"instanceSchema": _SCHEMA}}}}
