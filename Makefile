@@ -20,7 +20,7 @@ TRAINER_STAMP := $(TRAINER_VENV)/.set-up-$(shell sha256sum requirements/trainer-
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
 CHECKED := $(PACKAGES) tests tools $(wildcard benchmarks) setup.py
-UV_SYNC := $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes
+UV_SYNC := $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode
 UPGRADE ?= --upgrade
 UV_COMPILE = $(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
     --excludes requirements/excludes.txt
