@@ -27,8 +27,6 @@ from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
-WITHOUT_CLIENT = "_KFP_RUNTIME"
-"""kfp's own variable: in a task it imports neither its compiler nor its client (seconds)."""
 INVOCATION = "--json_serialized_invocation_args"
 INPUTS_SPEC = "--json_serialized_inputs_spec_args"
 EXIT_USER_ERROR = 2
@@ -74,7 +72,6 @@ def main() -> None:
     try:
         accelerators.check(os.environ)
         use_direct_runner_by_default()
-        os.environ[WITHOUT_CLIENT] = "true"
         with importing():
             importlib.import_module("tfx.components")  # nearly all that the entry point imports
         runpy.run_module(TFX_ENTRY_POINT, run_name="__main__", alter_sys=True)
