@@ -30,8 +30,8 @@ def reason(folder: str) -> str:
     """Returns in words why a folder in another object store will not do."""
     scheme = folder.partition("://")[0]
     return (
-        f"tasks cannot read or write {scheme}://, as TensorFlow's files have no {scheme} (S3 and "
+        f"tasks cannot read or write {scheme}://, which TensorFlow's files do not know (S3 and "
         f"MinIO, Kubeflow's default pipeline root, were part of tensorflow-io, which is not made "
         f"for newer TensorFlow); expected a folder in Google Cloud Storage, {STORE}BUCKET/FOLDER, "
-        f"e.g. as --pipeline-root of `hpatches submit`"
+        f"for the pipeline root, the data and the models"
     )

@@ -72,7 +72,7 @@ def run_spec(
     with a compiled file, or with an image's code, before it costs a cluster's time. A run that
     was stopped or failed goes on with the task at hand.
     """
-    from pipeline.spec import execution, files, parameters
+    from pipeline.spec import caching, execution, files, parameters
     from pipeline.spec.check import check_spec
 
     spec = files.read(file)
@@ -80,6 +80,8 @@ def run_spec(
     values = parameters.check_parameters(spec, parameters.parse(spec, texts))
     values = parameters.with_absolute_folders(values)
     chosen = next((known for known in execution.MODES if known == mode), execution.mode_of(spec))
+    if chosen == "kfp":
+        spec, values = caching.for_run(spec, values)
     console = consoles.output()
     with work_lock.hold(work) as folder:
         with RunView(console) as view:
