@@ -6,7 +6,7 @@
 #
 # BASE_IMAGE is any Debian or Ubuntu with CPython 3.10 as `python3.10` on its PATH; TensorFlow
 # computes on a GPU only where that has CUDA and cuDNN (docs/cloud.md, GPUs). A package index of
-# your own and a proxy's certificates are secrets of the build (images/with-secrets):
+# your own and a proxy's certificates are secrets of the build (docker/with-secrets):
 #
 #   --secret id=index,src=FILE --secret id=certificates,src=FILE
 ARG BASE_IMAGE=python:3.10-slim-bookworm
@@ -26,11 +26,11 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     UV_NO_CACHE=1 \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /build
-COPY images/with-secrets images/with-secrets
+COPY docker/with-secrets docker/with-secrets
 COPY requirements/bootstrap.txt requirements/bootstrap.txt
 RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
     python3.10 -m venv /opt/bootstrap \
-    && images/with-secrets /opt/bootstrap/bin/python -m pip install \
+    && docker/with-secrets /opt/bootstrap/bin/python -m pip install \
         --require-hashes -r requirements/bootstrap.txt
 
 FROM installer AS trainer-tpu-packages
@@ -39,7 +39,7 @@ COPY requirements/tpu.txt requirements/tpu.txt
 # what every start loads, which a container's user could not write.
 RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
     python3.10 -m venv --without-pip /opt/trainer \
-    && images/with-secrets /opt/bootstrap/bin/uv pip sync --python /opt/trainer/bin/python \
+    && docker/with-secrets /opt/bootstrap/bin/uv pip sync --python /opt/trainer/bin/python \
         --no-build --require-hashes requirements/tpu.txt \
     && rm -r /opt/trainer/lib/python3.10/site-packages/tensorflow/include \
     && TPU_LOAD_LIBRARY=0 /opt/trainer/bin/python -c 'import tensorflow, tf_keras, pydantic, yaml'
@@ -74,7 +74,7 @@ COPY requirements/build.txt requirements/pipeline.txt requirements/
 RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
     python3.10 -m venv --without-pip /opt/hpatches \
     && for lock in build pipeline; do \
-        images/with-secrets /opt/bootstrap/bin/uv pip sync --python /opt/hpatches/bin/python \
+        docker/with-secrets /opt/bootstrap/bin/uv pip sync --python /opt/hpatches/bin/python \
             --no-build-isolation --require-hashes "requirements/$lock.txt" || exit 1; \
     done \
     && /opt/bootstrap/bin/uv pip uninstall --python /opt/hpatches/bin/python libclang \

@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKED := requirements/bootstrap.txt requirements/dev.txt setup.py
+LOCKED := $(wildcard requirements/b*.txt requirements/py*/*.txt) setup.py
 # The stamp's name is the content of what is installed: an edit of a lock sets up again,
 # a fresh time stamp (git checkout) does not.
 STAMP := $(VENV)/.set-up-$(shell cat $(LOCKED) | sha256sum | cut -c1-16)
@@ -19,8 +19,14 @@ TF219_VENV := .venv-tf219
 TF219_STAMP := $(TF219_VENV)/.set-up-$(shell sha256sum requirements/tf219.txt | cut -c1-16)
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
-CHECKED := $(PACKAGES) tests images $(wildcard benchmarks) setup.py
-UV_COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.10 --generate-hashes --no-emit-index-url
+CHECKED := $(PACKAGES) tests tools $(wildcard benchmarks) setup.py
+UV_SYNC := $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes
+UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url
+# TFX, the least glibc of its wheels
+TFX_OF_py310 := 116 2_28
+TFX_OF_py311 := 116 2_28
+TFX_OF_py312 := 121 2_39
+TFX_OF_py313 := 121 2_39
 
 .PHONY: help setup demo test test-fast test-kubeflow lint format bench bench-collapse bench-quality bench-env lock \
 	tf219-env test-tf219 image image-check clean
@@ -32,10 +38,9 @@ setup: $(STAMP)  ## Make the environment in .venv from the lock files.
 
 $(STAMP):
 	@echo "Setting up $(VENV) from the lock files: once, about a minute"
-	@python="$$(PYTHON='$(PYTHON)' requirements/find-python)" && "$$python" -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	    -r requirements/bootstrap.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@locks="$$(PYTHON='$(PYTHON)' python3 -m tools.set_up $(VENV))" \
+	    && $(UV_SYNC) requirements/build.txt \
+	    && $(UV_SYNC) --no-build-isolation "$$locks/pipeline.txt" "$$locks/dev.txt"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@rm -f $(VENV)/.set-up-*
 	@touch $@
@@ -51,14 +56,15 @@ test-fast: setup  ## Run the quick tests: under two minutes.
 
 test-kubeflow: setup  ## Run the compiled pipeline task by task, as both backends do (half an hour).
 	$(BIN)/python -m pytest -m 'kubeflow or not kubeflow' -n 2 --dist loadfile \
-	    tests/components/kubeflow tests/pipeline/spec tests/pipeline/runners \
-	    tests/pipeline/commands/test_compile.py tests/pipeline/commands/test_run_spec.py \
+	    tests/components/kubeflow tests/pipeline/kfp tests/pipeline/runners \
+	    tests/pipeline/commands/runs/test_compile.py tests/pipeline/commands/runs/test_run_spec.py \
 	    tests/e2e/test_compiled_runs.py
 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
-	$(BIN)/mypy $(PACKAGES) images
+	$(BIN)/mypy $(PACKAGES) tools
+	$(BIN)/lint-imports
 
 format: setup  ## Put the code into the house's style.
 	$(BIN)/ruff check --fix $(CHECKED)
@@ -68,10 +74,10 @@ bench: setup  ## Measure quality and speed.
 	$(BIN)/python -m benchmarks
 
 bench-collapse: setup  ## Measure the whole collapse matrix (hours; goes on where it stopped).
-	$(BIN)/python -m benchmarks.collapse
+	$(BIN)/python -m benchmarks.training.collapse
 
 bench-quality: setup  ## Measure quality over processor time (two hours; goes on where it stopped).
-	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.training.quality
 
 bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch, which `make bench` compares with.
 
@@ -82,25 +88,30 @@ $(BENCH_STAMP): requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-lock: setup  ## Resolve the requirements anew.
-	for name in bootstrap pipeline build dev; do \
-	    $(UV_COMPILE) requirements/$$name.in -o requirements/$$name.txt; \
+lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolve the requirements anew.
+	for name in bootstrap build; do \
+	    $(UV_COMPILE) --python-version 3.10 requirements/$$name.in -o requirements/$$name.txt; \
 	done
 	for name in tpu tf219; do \
-	    $(UV_COMPILE) --override requirements/tpu-overrides.txt requirements/$$name.in \
-	        -o requirements/$$name.txt; \
+	    $(UV_COMPILE) --python-version 3.10 --override requirements/tpu-overrides.txt \
+	        requirements/$$name.in -o requirements/$$name.txt; \
 	done
+
+lock-py%: setup
+	compile="$(UV_COMPILE) --override requirements/overrides.txt --python-version 3.$(*:3%=%) \
+	    --python-platform x86_64-manylinux_$(word 2,$(TFX_OF_py$*))" \
+	    && $$compile requirements/tfx$(word 1,$(TFX_OF_py$*)).in -o requirements/py$*/pipeline.txt \
+	    && $$compile -c requirements/py$*/pipeline.txt requirements/dev.in -o requirements/py$*/dev.txt
 
 tf219-env: $(TF219_STAMP)  ## Make .venv-tf219: the trainer with TensorFlow 2.19, no TFX.
 
 $(TF219_STAMP): | setup
-	@python="$$(PYTHON='$(PYTHON)' requirements/find-python)" \
-	    && "$$python" -m venv --clear --without-pip $(TF219_VENV)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TF219_VENV)
 	@$(BIN)/uv pip sync --quiet --python $(TF219_VENV)/bin/python --require-hashes requirements/tf219.txt
 	@touch $@
 
 test-tf219: tf219-env  ## Test that a model of the TPU image's TensorFlow is served by ours.
-	$(BIN)/python -m pytest tests/trainer/test_tensorflow_219.py
+	$(BIN)/python -m pytest tests/trainer/model/test_tensorflow_219.py
 
 image:  ## Build both images with Docker (or DOCKER=podman); IMAGE_OPTIONS are passed on.
 	for target in pipeline trainer-tpu; do \
@@ -108,8 +119,8 @@ image:  ## Build both images with Docker (or DOCKER=podman); IMAGE_OPTIONS are p
 	done
 
 image-check: setup  ## Build both images without Docker and run the pipeline in them (root; adds Debian packages).
-	$(BIN)/python -m images $(OPTIONS)
+	$(BIN)/python -m tools.image_check $(OPTIONS)
 
 clean:  ## Delete caches and build products; runs and the environment stay.
-	find $(PACKAGES) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(PACKAGES) tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ setup(
     name="hpatches-pipeline",
     version="0.1.0",
     description="Train, judge and ship local patch descriptors with TFX.",
-    python_requires=">=3.10,<3.11",
+    python_requires=">=3.10,<3.14",
     packages=find_packages(include=["pipeline*", "components*", "trainer*"]),
     package_data={
         "pipeline": ["configs/*.yaml"],

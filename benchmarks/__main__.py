@@ -11,23 +11,23 @@ import sys
 
 import click
 
-from benchmarks.targets import MissedError
+from benchmarks.harness.targets import MissedError
 from pipeline.terminal import consoles, noise
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 BENCHMARKS = {  # module by name
     "extraction": "benchmarks.extraction",
-    "evaluation": "benchmarks.evaluation",
-    "evaluation-scale": "benchmarks.evaluation_scale",
-    "describing": "benchmarks.describing",
-    "gate": "benchmarks.gate",
-    "real-sequences": "benchmarks.real_sequences",
-    "training-speed": "benchmarks.training_speed",
-    "sampling": "benchmarks.sampling",
-    "memory": "benchmarks.memory",
-    "kill": "benchmarks.kill",
-    "collapse": "benchmarks.collapse",
-    "quality": "benchmarks.quality",
+    "evaluation": "benchmarks.evaluator.evaluation",
+    "evaluation-scale": "benchmarks.evaluator.evaluation_scale",
+    "describing": "benchmarks.evaluator.describing",
+    "gate": "benchmarks.evaluator.gate",
+    "real-sequences": "benchmarks.demo.real_sequences",
+    "training-speed": "benchmarks.training.training_speed",
+    "sampling": "benchmarks.training.sampling",
+    "memory": "benchmarks.training.memory",
+    "kill": "benchmarks.training.kill",
+    "collapse": "benchmarks.training.collapse",
+    "quality": "benchmarks.training.quality",
 }
 
 

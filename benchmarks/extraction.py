@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from rich.table import Table
 
-from components.example_gen.patches import ImageSampler
-from trainer.variants import PATCH_SIZE
+from components.example_gen.geometry.patches import ImageSampler
+from trainer.core.variants import PATCH_SIZE
 
 PATCHES = 4000
 ROUNDS = 5

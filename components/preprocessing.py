@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import image, records
-from trainer.variants import PATCH_SIZE, VARIANTS
+from trainer.core.variants import PATCH_SIZE, VARIANTS
+from trainer.data import image, records
 
 CONTRAST_BUCKETS = 10
 
@@ -17,7 +17,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     """Decodes and shrinks the patches, numbers the sequences and measures the data set.
 
     Args:
-        inputs: One batch of records (`trainer.records.feature_spec`), tensors of shape [B].
+        inputs: One batch of records (`trainer.data.records.feature_spec`), tensors of shape [B].
         custom_config: Only there so that `code_fingerprint` is part of the cache key.
 
     Returns:

@@ -1,0 +1,4 @@
+"""What runs where: the `hpatches` command, the configuration, the DAG and its runners.
+
+May import `components` and `trainer`.
+"""

@@ -11,22 +11,22 @@ from typing import Any
 
 import click
 
-from pipeline.commands.compare import compare
-from pipeline.commands.compile import compile_command
 from pipeline.commands.config import config_group
-from pipeline.commands.describe import describe
-from pipeline.commands.evaluate import evaluate
-from pipeline.commands.extract import extract
-from pipeline.commands.house_keeping import clean, rollback, runs
-from pipeline.commands.match import match
-from pipeline.commands.report import report
-from pipeline.commands.run import run
-from pipeline.commands.run_spec import run_spec
-from pipeline.commands.submit import submit
+from pipeline.commands.descriptors.compare import compare
+from pipeline.commands.descriptors.describe import describe
+from pipeline.commands.descriptors.evaluate import evaluate
+from pipeline.commands.descriptors.extract import extract
+from pipeline.commands.descriptors.match import match
+from pipeline.commands.runs.compile import compile_command
+from pipeline.commands.runs.house_keeping import clean, rollback, runs
+from pipeline.commands.runs.report import report
+from pipeline.commands.runs.run import run
+from pipeline.commands.runs.run_spec import run_spec
+from pipeline.commands.runs.submit import submit
 from pipeline.terminal import noise
 from pipeline.terminal.consoles import tell_problem
 from pipeline.terminal.user_errors import find_user_error
-from trainer.interruption import Interrupted
+from trainer.core.interruption import Interrupted
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130

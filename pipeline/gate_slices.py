@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE
 from components.descriptor_evaluator.settings import (
     BaselineSlice,
     EvaluationSettings,
     Floor,
     GuardedSlice,
 )
-from components.descriptor_evaluator.unit_rows import POOL, TIE_SAFE
-from trainer.errors import UserError
-from trainer.variants import TARGETS
+from trainer.core.errors import UserError
+from trainer.core.variants import TARGETS
 
 _KINDS = {"i": "illumination", "v": "viewpoint"}
 

@@ -13,7 +13,7 @@ from tfx.proto import transform_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.descriptor_evaluator.component import DescriptorEvaluator
-from components.descriptor_evaluator.evaluate import code_fingerprint
+from components.descriptor_evaluator.scoring.evaluate import code_fingerprint
 from components.descriptor_trainer.component import DescriptorTrainer
 from components.evaluation_report.component import EvaluationReport, templates_fingerprint
 from components.example_gen.component import PatchExampleGen
@@ -23,10 +23,10 @@ from components.production_model.component import ProductionModel
 from components.pusher.component import Pusher
 from components.schema.component import ImportSchemaGen, packaged_schema
 from components.serving_validator.component import ServingValidator
-from pipeline.config import PipelineConfig
-from trainer.code_fingerprint import fingerprint
+from pipeline.config.tree import PipelineConfig
+from trainer.core.code_fingerprint import fingerprint
 
-_RECORDS = ("trainer.records", "trainer.manifest", "trainer.variants")
+_RECORDS = ("trainer.data.records", "trainer.data.manifest", "trainer.core.variants")
 Text: TypeAlias = str | data_types.RuntimeParameter
 """A text that is known now, or a parameter that a compiled pipeline is given when it runs."""
 
@@ -96,7 +96,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         settings_json=_portable(config.data.settings()).model_dump_json(),
         split_lists=load_split_lists(config.data.split),
         data_fingerprint=places.data_fingerprint,
-        code_fingerprint=fingerprint("components.example_gen", *_RECORDS),
+        code_fingerprint=fingerprint("components.example_gen", "components.core.files", *_RECORDS),
     )
     examples = example_gen.outputs["examples"]
 
@@ -119,7 +119,9 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         materialize=False,
         disable_statistics=True,
         custom_config={
-            "code_fingerprint": fingerprint("components.preprocessing", "trainer.image", *_RECORDS)
+            "code_fingerprint": fingerprint(
+                "components.preprocessing", "trainer.data.image", *_RECORDS
+            )
         },
     )
     transform.add_upstream_node(anomaly_gate)  # the gate passes no data on
@@ -127,7 +129,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     production = ProductionModel(
         push_destination=places.serving,
         production_checksum=places.production_checksum,
-        code_fingerprint=fingerprint("components.production_model", "trainer.export"),
+        code_fingerprint=fingerprint("components.production_model", "trainer.model.export"),
     )
     trainer = DescriptorTrainer(
         examples=examples,
@@ -157,7 +159,10 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         configuration_json=_beside(config),
         push_destination=places.serving,
         code_fingerprint=fingerprint(
-            "components.evaluation_report", "components.matching", "components.example_gen"
+            "components.evaluation_report",
+            "components.matching",
+            "components.example_gen",
+            "components.core.files",
         )
         + templates_fingerprint(),
     )
@@ -173,7 +178,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         push_destination=places.serving,
         destination_state=places.destination_state,
         code_fingerprint=fingerprint(
-            "components.pusher", "components.production_model", "trainer.export"
+            "components.pusher", "components.production_model", "trainer.model.export"
         ),
     )
     return tfx_pipeline.Pipeline(

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import gate_slices
-from pipeline.config import PipelineConfig
-from trainer import auto_plan
-from trainer.config import TrainerConfig
-from trainer.errors import UserError
+from pipeline.config.tree import PipelineConfig
+from trainer.core.config import TrainerConfig
+from trainer.core.errors import UserError
+from trainer.curriculum import auto_plan
 
 if TYPE_CHECKING:
-    from components.example_gen.patch_set import SequenceInput
+    from components.example_gen.formats.patch_set import SequenceInput
 
 _SPLIT_NAMES = ("train", "eval")
 
@@ -67,14 +67,15 @@ def check_data(config: PipelineConfig, folder: str) -> None:
         UserError: When the data cannot be used, or not with this configuration.
     """
     # Imported here: they load OpenCV and SciPy, for which no `--help` should wait.
-    from components.example_gen import sources, splits, strips
+    from components.example_gen import splits
+    from components.example_gen.formats import registry, strips
 
     settings = config.data.settings()
     lists = splits.load_split_lists(settings.split)
     _check_references(config)
     if "://" in folder or config.data.pattern is not None or settings.skip_bad_sequences:
         return
-    inputs, _ = sources.list_sequences(settings.source, folder, settings)
+    inputs, _ = registry.list_sequences(settings.source, folder, settings)
     assigned = splits.assign_splits(inputs, settings, lists)
     train, test = (
         [item for item in inputs if assigned.get(item.name) == name] for name in _SPLIT_NAMES
@@ -121,13 +122,13 @@ def _check_descriptors(config: PipelineConfig, counts: Mapping[str, int]) -> Non
     Raises:
         UserError: When one is missing, damaged, or of another size than the data.
     """
-    from components.descriptor_evaluator import descriptor_files
+    from components.descriptor_evaluator.descriptors import csv_tree
 
     for name, reference in config.evaluation.references.items():
         if reference.descriptors is None or "://" in reference.descriptors:
             continue
         try:
-            descriptor_files.check_tree(reference.descriptors, counts)
+            csv_tree.check_tree(reference.descriptors, counts)
         except UserError as error:
             raise UserError(f"evaluation.references.{name}: {error}") from error
 
@@ -205,7 +206,7 @@ def _check_lower_bound(config: PipelineConfig, sources: int) -> None:
 
 def _check_tasks(config: PipelineConfig, counts: Mapping[str, int]) -> None:
     """Reads published task files once before the training that they are to judge."""
-    from components.descriptor_evaluator import tasks
+    from components.descriptor_evaluator.protocol import tasks
 
     evaluation = config.evaluation_settings
     if evaluation.official_tasks is not None:

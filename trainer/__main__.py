@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from trainer.interruption import Interrupted
-from trainer.progress import Progress
+from trainer.core.interruption import Interrupted
+from trainer.core.progress import Progress
 
 # TensorFlow is imported only after the arguments were understood: it takes seconds.
 _SECONDS_BETWEEN_LINES = 10.0
@@ -44,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--lease-dir",
-        help="where those that wait for the run say so (trainer/lease.py); the run is saved and "
-        "stops when nobody does",
+        help="where those that wait for the run say so (trainer/core/lease.py); the run is saved "
+        "and stops when nobody does",
     )
     parser.add_argument("--warm-start", help="SavedModel to start from")
     work = parser.add_mutually_exclusive_group()
@@ -75,14 +75,14 @@ def main(arguments: list[str] | None = None) -> int:
     # one when it looks for a TPU.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
-    from trainer import failure_file, lease
-    from trainer.errors import UserError
+    from trainer.core import failure_file, lease
+    from trainer.core.errors import UserError
 
     failure_file.remove(options.failure_file)
     try:
         config = _config(options.config, options.tpu)
-        from trainer import progress
-        from trainer.loop import train
+        from trainer.core import progress
+        from trainer.engine.loop import train
 
         with (
             _LiveLine() as line,
@@ -131,8 +131,8 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.config import TrainerConfig
-    from trainer.errors import UserError
+    from trainer.core.config import TrainerConfig
+    from trainer.core.errors import UserError
 
     try:
         values = {} if path is None else yaml.safe_load(_read(path))
@@ -153,7 +153,7 @@ def _config(path: str | None, tpu: str | None):
 
 def _in_words(problem: Mapping[str, Any]) -> str:
     """Returns what pydantic has found as a sentence, with the key and the value found there."""
-    from trainer.config import key_path
+    from trainer.core.config import key_path
 
     said = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:

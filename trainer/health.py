@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 NO_TPU = {"TPU_LOAD_LIBRARY": "0"}
 """Environment in which TensorFlow's TPU build takes no TPU and asks no metadata server."""
-MODULES = ("trainer.__main__", "trainer.loop", "trainer.export")
+MODULES = ("trainer.__main__", "trainer.engine.loop", "trainer.model.export")
 
 
 def check(modules: Sequence[str]) -> list[str]:

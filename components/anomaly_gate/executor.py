@@ -13,7 +13,7 @@ from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 ANOMALIES_KEY = "anomalies"
 REPORT_KEY = "report"

@@ -45,7 +45,7 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
 
     Component `outputs` contains:
      - `evaluation`: Channel of type `standard_artifacts.ModelEvaluation`: `verdict.json`
-       (`components.descriptor_evaluator.verdict`), `summary.json`, one JSON line per unit
+       (`components.descriptor_evaluator.gate.verdict`), `summary.json`, one JSON line per unit
        under `unit_rows`, the tasks, what a report shows (`exhibits.json`), and TFMA's
        results, which `tfma.load_eval_result` reads.
      - `blessing`: Channel of type `standard_artifacts.ModelBlessing` with the file BLESSED or
@@ -75,7 +75,7 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
                 choose the smoothing of the baseline `rootsift-smoothed`.
             model: The candidate, a SavedModel under `Format-Serving`.
             evaluation_json: `EvaluationSettings` as JSON.
-            code_fingerprint: See `trainer.code_fingerprint`.
+            code_fingerprint: See `trainer.core.code_fingerprint`.
             baseline_model: ProductionModel's output; its custom property `exists` is 0 when
                 nothing is in production yet.
             cache_dir: Folder where unit rows are kept by content, local or `gs://`; None

@@ -22,31 +22,29 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components import handed_settings
-from components.descriptor_evaluator import baselines as baseline_descriptors
-from components.descriptor_evaluator import (
+from components.core.exec_properties import read_settings
+from components.descriptor_evaluator.descriptors import handcrafted as baseline_descriptors
+from components.descriptor_evaluator.descriptors import saved_model
+from components.descriptor_evaluator.descriptors.store import ModelError
+from components.descriptor_evaluator.gate import (
     blessing,
-    degeneracy,
-    describe,
-    earlier_models,
-    evaluation_files,
-    gate,
-    measuring,
+    decision,
+    pushed_models,
     slicing,
-    stored_result,
     thresholds,
     validation,
     verdict,
 )
-from components.descriptor_evaluator.bench import Bench, Candidate, open_bench
-from components.descriptor_evaluator.descriptor_store import ModelError
-from components.descriptor_evaluator.rows_cache import RowsCache, Scored
+from components.descriptor_evaluator.gate.verdict import Production, Verdict
+from components.descriptor_evaluator.protocol.task_tables import Tasks
+from components.descriptor_evaluator.scoring import evaluation_files, model_scores, stored_result
+from components.descriptor_evaluator.scoring.evaluation_context import Bench, Candidate, open_bench
+from components.descriptor_evaluator.scoring.scores_cache import RowsCache, Scored
 from components.descriptor_evaluator.settings import EvaluationSettings
-from components.descriptor_evaluator.task_tables import Tasks
-from components.descriptor_evaluator.unit_table import UnitTable
-from components.descriptor_evaluator.verdict import Production, Verdict
-from trainer import progress
-from trainer.errors import UserError
+from components.descriptor_evaluator.statistics import degeneracy
+from components.descriptor_evaluator.statistics.score_table import UnitTable
+from trainer.core import progress
+from trainer.core.errors import UserError
 
 EXAMPLES_KEY = "examples"
 MODEL_KEY = "model"
@@ -62,7 +60,7 @@ DESTINATION_STATE_KEY = "destination_state"
 
 CANDIDATE = stored_result.CANDIDATE
 PRODUCTION = "production"
-_ALWAYS_SHOWN = ("rootsift", measuring.SMOOTHED)
+_ALWAYS_SHOWN = ("rootsift", model_scores.SMOOTHED)
 
 _EARLIER_SCORED = 3  # describing a model is what takes time; their scores are kept
 
@@ -95,7 +93,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         evaluation = artifact_utils.get_single_instance(output_dict[EVALUATION_KEY])
         try:
             found = self._evaluate(input_dict, evaluation.uri, exec_properties, settings)
-        except (UserError, measuring.RunError, OSError, MemoryError, tf.errors.OpError):
+        except (UserError, model_scores.RunError, OSError, MemoryError, tf.errors.OpError):
             raise
         except ModelError as failure:
             found = verdict.refusal(str(failure), production=_not_compared(input_dict))
@@ -150,11 +148,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> Verdict:
         """Scores, writes the rows, and asks TFMA and the gate."""
         settings = bench.settings
-        tasks = measuring.make_tasks(bench)
+        tasks = model_scores.make_tasks(bench)
         tf.io.gfile.makedirs(output)
         tasks.save(output)
         state = _production_state(models)
-        scored = measuring.score_all(
+        scored = model_scores.score_all(
             bench,
             tasks,
             models[:1] if state.status == "identical" else models,
@@ -169,7 +167,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         ]
         leaks = [_leak(model, tasks) for model in (*models, *references)]
         earlier, remarks = _earlier(bench, tasks, models, destination)
-        evidence = gate.Evidence(
+        evidence = decision.Evidence(
             candidate=tables[CANDIDATE],
             baselines={name: tables[name] for name in _baselines(settings)},
             production=tables.get(PRODUCTION),
@@ -189,7 +187,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             ),
         )
         progress.report("judging", 1, 1)
-        return gate.judge(evidence, settings.gate, settings.tasks)
+        return decision.judge(evidence, settings.gate, settings.tasks)
 
     def _validate(
         self, tables: dict[str, UnitTable], settings: EvaluationSettings, output: str
@@ -213,8 +211,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             result = slicing.run_tfma(batch, config, output, self._make_beam_pipeline)
             found = validation.read_validation(result)
         except Exception as error:
-            if measuring.is_machinery(error):
-                raise measuring.RunError(f"slicing with TFMA failed: {error}") from error
+            if model_scores.is_machinery(error):
+                raise model_scores.RunError(f"slicing with TFMA failed: {error}") from error
             _log.exception("TFMA crashed")
             found = validation.crashed(error)
         progress.report("slicing with TFMA", 1, 1)
@@ -229,14 +227,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 def _settings(exec_properties: dict[str, Any]) -> EvaluationSettings:
     text = exec_properties[SETTINGS_KEY]
-    settings = handed_settings.read(EvaluationSettings, text, "evaluation")
+    settings = read_settings(EvaluationSettings, text, "evaluation")
     given = exec_properties.get(OFFICIAL_TASKS_KEY)
     return settings.model_copy(update={"official_tasks": given}) if given else settings
 
 
 def _models(input_dict: dict[str, list[types.Artifact]]) -> list[Candidate]:
     """Returns the candidate and, if there is one, the model in production."""
-    from trainer import export  # loads tf_keras
+    from trainer.model import export  # loads tf_keras
 
     artifact = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
     path = path_utils.serving_model_path(artifact.uri)
@@ -298,7 +296,7 @@ def _earlier(
         return {}, []
     if not bench.settings.gate.production.best_pushed:
         return {}, []
-    pushed = earlier_models.pushed_models(push_log.read(destination))
+    pushed = pushed_models.pushed_models(push_log.read(destination))
     for model in models:
         pushed.pop(model.checksum, None)
     found, unknown, left = {}, 0, _EARLIER_SCORED
@@ -307,10 +305,10 @@ def _earlier(
         model = Candidate(f"version {version}", path, checksum)
         scored = None
         if not _leak(model, tasks):
-            scored = measuring.known_scores(bench, tasks, checksum)
+            scored = model_scores.known_scores(bench, tasks, checksum)
             if scored is None and left and _lies_there(model):
                 left -= 1
-                scored = measuring.score_earlier(bench, tasks, model)
+                scored = model_scores.score_earlier(bench, tasks, model)
         if scored is None:
             unknown += 1
         else:
@@ -325,7 +323,7 @@ def _earlier(
 
 def _lies_there(model: Candidate) -> bool:
     """Whether the very model that was pushed still lies where it was put."""
-    from trainer import export  # loads tf_keras
+    from trainer.model import export  # loads tf_keras
 
     return _holds_model(model.path) and export.model_checksum(model.path) == model.checksum
 
@@ -339,8 +337,8 @@ def _baselines(settings: EvaluationSettings) -> tuple[str, ...]:
 def _leak(model: Candidate, tasks: Tasks) -> str:
     """Returns a sentence when a model was trained on what it is scored on, else ""."""
     try:
-        identity = describe.read_identity(model.path)
-        describe.refuse_if_trained_on(identity, tasks.names, tasks.sources)
+        identity = saved_model.read_identity(model.path)
+        saved_model.refuse_if_trained_on(identity, tasks.names, tasks.sources)
     except UserError as error:
         return f"The {model.name} model: {error}."
     return ""

@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.descriptor_evaluator.degeneracy import DegeneracySettings
-from components.descriptor_evaluator.distances import Distance
-from components.descriptor_evaluator.tasks import POOL_SIZES, TaskSettings
-from components.descriptor_evaluator.unit_rows import TIE_SAFE
-from trainer.settings import Settings
+from components.descriptor_evaluator.protocol.distances import Distance
+from components.descriptor_evaluator.protocol.scores import TIE_SAFE
+from components.descriptor_evaluator.protocol.tasks import POOL_SIZES, TaskSettings
+from components.descriptor_evaluator.statistics.degeneracy import DegeneracySettings
+from trainer.core.settings import Settings
 
 TaskName = Literal["verification", "matching", "retrieval"]
 HANDMADE = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
@@ -27,7 +27,6 @@ Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
 Delta = Annotated[float, Field(ge=0.0, le=0.2)]
 
 TASK_NAMES: tuple[TaskName, ...] = ("verification", "matching", "retrieval")
-MAIN_METRIC = "ap"
 ROUNDING = 1e-12  # two means that should be exactly a threshold apart are not, in float64
 _METRICS = {
     "verification": r"(ap|auc)(_tie_safe)?",

@@ -40,7 +40,7 @@ class DescriptorTrainerSpec(component_spec.ComponentSpec):
 
 
 class DescriptorTrainer(base_component.BaseComponent):
-    """Trains a patch descriptor by batch-hard triplets in stages (`trainer.loop`).
+    """Trains a patch descriptor by batch-hard triplets in stages (`trainer.engine.loop`).
 
     Component `outputs` contains:
      - `model`: Channel of type `standard_artifacts.Model`: a SavedModel under
@@ -69,8 +69,8 @@ class DescriptorTrainer(base_component.BaseComponent):
         Args:
             examples: ExampleGen's output (raw shards and manifest).
             transform_graph: Transform's output; the shards are packed through it once.
-            training_json: `trainer.config.TrainerConfig` as JSON.
-            code_fingerprint: See `trainer.code_fingerprint`.
+            training_json: `trainer.core.config.TrainerConfig` as JSON.
+            code_fingerprint: See `trainer.core.code_fingerprint`.
             base_model: ProductionModel's output, to start from its variables.
             vertex_json: `VertexTrainingSettings` as JSON, to train in a job on Vertex AI; None
                 trains where the component runs.

@@ -1,4 +1,4 @@
-"""Runs `trainer.loop` on the artifacts of a pipeline.
+"""Runs `trainer.engine.loop` on the artifacts of a pipeline.
 
 Every execution has output folders of its own, and those of one that was killed are never
 looked at again. The checkpoints therefore lie beside them, under a name of their own that
@@ -16,9 +16,10 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components import handed_settings
-from trainer import export, loop
-from trainer.config import TrainerConfig
+from components.core.exec_properties import read_settings
+from trainer.core.config import TrainerConfig
+from trainer.engine import loop
+from trainer.model import export
 
 EXAMPLES_KEY = "examples"
 TRANSFORM_GRAPH_KEY = "transform_graph"
@@ -47,7 +48,7 @@ class Executor(base_executor.BaseExecutor):
                 that gave up does not raise: it exports its best state, and the gate decides.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        config = handed_settings.read(TrainerConfig, exec_properties[TRAINING_KEY], "training")
+        config = read_settings(TrainerConfig, exec_properties[TRAINING_KEY], "training")
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
         model_run = artifact_utils.get_single_uri(output_dict[MODEL_RUN_KEY])
         checkpoints = _checkpoint_dir(model_run)

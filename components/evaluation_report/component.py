@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib import resources
+from pathlib import Path
 from typing import ClassVar
 
 from tfx import types
@@ -67,7 +68,7 @@ class EvaluationReport(base_component.BaseComponent):
             examples: ExampleGen's output, for the patches that are shown.
             model: The candidate, a SavedModel under `Format-Serving`.
             model_run: The trainer's logs and timeline.
-            code_fingerprint: See `trainer.code_fingerprint`; of `templates_fingerprint`, too.
+            code_fingerprint: See `trainer.core.code_fingerprint`; of `templates_fingerprint`, too.
             images: Data folder, to draw matches on an image pair; "" draws none.
             configuration_json: The part of the run's configuration that neither examples,
                 model nor evaluation carry, to be shown; its `name` names the report.
@@ -89,9 +90,10 @@ class EvaluationReport(base_component.BaseComponent):
 
 
 def templates_fingerprint() -> str:
-    """Hashes the templates, which `trainer.code_fingerprint` does not look at."""
+    """Hashes the templates, which `trainer.core.code_fingerprint` does not look at."""
     digest = hashlib.sha256()
-    folder = resources.files("components.evaluation_report") / "templates"
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
-        digest.update(f"{file.name}\n".encode() + file.read_bytes())
+    folder = Path(str(resources.files("components.evaluation_report"))) / "templates"
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            digest.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:16]

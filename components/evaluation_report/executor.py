@@ -18,7 +18,7 @@ from tfx.utils import path_utils
 
 from components.evaluation_report import page
 from components.evaluation_report.material import Material
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 EVALUATION_KEY = "evaluation"
 EXAMPLES_KEY = "examples"

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from components.descriptor_evaluator import exhibits, stored_result, verdict
-from components.descriptor_evaluator.rows_cache import rows_from_lines
-from components.descriptor_evaluator.unit_rows import UnitRow
-from components.descriptor_evaluator.verdict import Verdict
-from components.example_gen import files
-from trainer.manifest import Manifest
+from components.core import files
+from components.descriptor_evaluator.gate import verdict
+from components.descriptor_evaluator.gate.verdict import Verdict
+from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.report_data import exhibits
+from components.descriptor_evaluator.scoring import stored_result
+from components.descriptor_evaluator.scoring.scores_cache import rows_from_lines
+from trainer.data.manifest import Manifest
 
 CANDIDATE = stored_result.CANDIDATE
 PRODUCTION = "production"
@@ -93,7 +95,7 @@ class Material:
         Raises:
             NotShownError: When the examples are not known.
         """
-        from trainer import manifest  # imports TensorFlow
+        from trainer.data import manifest  # imports TensorFlow
 
         if not self.examples:
             raise NotShownError("the examples of the run are not known")

@@ -12,7 +12,9 @@ from typing import Any
 
 import jinja2
 
-from components.evaluation_report import (
+from components.core import files
+from components.evaluation_report.material import Material, NotShownError
+from components.evaluation_report.sections import (
     curves,
     filters,
     image_pair,
@@ -23,11 +25,9 @@ from components.evaluation_report import (
     sequence_dots,
     training,
 )
-from components.evaluation_report.material import Material, NotShownError
-from components.evaluation_report.scores import percent
-from components.example_gen import files
-from trainer import progress
-from trainer.errors import UserError
+from components.evaluation_report.sections.scores import percent
+from trainer.core import progress
+from trainer.core.errors import UserError
 
 MOST_BYTES = 5_000_000
 _FOLDER = "templates"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from components.descriptor_evaluator.descriptor_store import read_patches
-from trainer.manifest import Manifest
-from trainer.variants import VARIANTS
+from components.descriptor_evaluator.descriptors.store import read_patches
+from trainer.core.variants import VARIANTS
+from trainer.data.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from components.example_gen import executor, spans
-from trainer.manifest import SPLITS
+from trainer.data.manifest import SPLITS
 
 # What lies below a data folder, by source: the images, and the tables beside them
 # (sources.csv, a splits file), so that TFX's fingerprint sees an edit of either.
@@ -82,7 +82,7 @@ class PatchExampleGen(FileBasedExampleGen):
             settings_json: `DataSettings` as JSON.
             split_lists: The resolved content of an official split or a splits file, so
                 that an edit of the file changes the cache key.
-            code_fingerprint: See `trainer.code_fingerprint`.
+            code_fingerprint: See `trainer.core.code_fingerprint`.
             data_fingerprint: Anything that changes with the data, only part of the cache key;
                 TFX's own fingerprint knows neither names nor contents.
             pattern: File pattern below `input_base` for data with spans or versions, e.g.

@@ -16,13 +16,14 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from components import handed_settings
-from components.example_gen import sources, spans, splits
+from components.core.exec_properties import read_settings
+from components.core.user_errors import user_errors
+from components.example_gen import spans, splits
+from components.example_gen.formats import registry
 from components.example_gen.settings import DataSettings
 from components.example_gen.shards import ENTRIES, WriteShards
-from components.user_errors import user_errors
-from trainer import manifest
-from trainer.errors import UserError
+from trainer.core.errors import UserError
+from trainer.data import manifest
 
 SETTINGS_KEY = "settings"
 SPLIT_LISTS_KEY = "split_lists"
@@ -56,10 +57,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         spans.resolve_unless_done(exec_properties, examples)
         custom = _custom_config(exec_properties)
-        settings = handed_settings.read(DataSettings, custom[SETTINGS_KEY], "data")
+        settings = read_settings(DataSettings, custom[SETTINGS_KEY], "data")
         root = _data_root(exec_properties)
 
-        inputs, skipped = sources.list_sequences(settings.source, root, settings)
+        inputs, skipped = registry.list_sequences(settings.source, root, settings)
         assigned = splits.assign_splits(
             inputs,
             settings,
@@ -120,7 +121,7 @@ def _collect(root: str) -> list[dict[str, Any]]:
 
 def _manifest(
     written: list[dict[str, Any]],
-    skipped: list[sources.Skipped],
+    skipped: list[registry.Skipped],
     settings: DataSettings,
 ) -> manifest.Manifest:
     by_split: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from components.example_gen import files, sources, sources_table, strips
-from components.example_gen.patch_set import PatchSet
+from components.core import files
+from components.example_gen.formats import registry, scene_table, strips
+from components.example_gen.formats.patch_set import PatchSet
 from components.example_gen.settings import DataSettings, SourceType
-from trainer.errors import UserError
-from trainer.progress import report
-from trainer.variants import VARIANTS
+from trainer.core.errors import UserError
+from trainer.core.progress import report
+from trainer.core.variants import VARIANTS
 
 SUMMARY = "extraction.json"
 
@@ -22,7 +23,7 @@ def extract(
 
     The release appears under its name only when it is complete; on remote file systems,
     which rename no folders, `extraction.json` is written last. Beside the image sequences
-    lie `sources.csv` (what shows the same scene) and `extraction.json`.
+    lie `registry.csv` (what shows the same scene) and `extraction.json`.
 
     Args:
         source_type: `sequences` or `photos`.
@@ -42,33 +43,33 @@ def extract(
         raise UserError("source 'strips' is a patch release already, expected sequences or photos")
     settings = settings.model_copy(update={"source": source_type})
     with files.new_folder(output_dir) as folder:
-        inputs, left_out = sources.list_sequences(source_type, input_dir, settings)
+        inputs, left_out = registry.list_sequences(source_type, input_dir, settings)
         written, skipped = _write_sequences(inputs, folder, settings)
         skipped = [*left_out, *skipped]
         if not written:
             reasons = "; ".join(item.reason for item in skipped)
             raise UserError(f"{input_dir}: every image sequence is bad and skipped ({reasons})")
         summary = _summarise(settings, written, skipped)
-        table = sources_table.format_table({entry["name"]: entry["source"] for entry in written})
-        files.write_bytes(files.join(folder, sources_table.FILE_NAME), table.encode())
+        table = scene_table.format_table({entry["name"]: entry["source"] for entry in written})
+        files.write_bytes(files.join(folder, scene_table.FILE_NAME), table.encode())
         files.write_bytes(files.join(folder, SUMMARY), json.dumps(summary, indent=1).encode())
     return summary
 
 
 def _write_sequences(
-    inputs: list[sources.SequenceInput], folder: str, settings: DataSettings
-) -> tuple[list[dict[str, Any]], list[sources.Skipped]]:
+    inputs: list[registry.SequenceInput], folder: str, settings: DataSettings
+) -> tuple[list[dict[str, Any]], list[registry.Skipped]]:
     """Writes the strips of every image sequence; returns what was written and skipped."""
     written: list[dict[str, Any]] = []
-    skipped: list[sources.Skipped] = []
+    skipped: list[registry.Skipped] = []
     for number, item in enumerate(inputs):
         report("cutting patches", number, len(inputs), item.name)
         try:
-            patch_set = sources.load_sequence(item, settings)
+            patch_set = registry.load_sequence(item, settings)
         except UserError as error:
             if not settings.skip_bad_sequences:
                 raise
-            skipped.append(sources.Skipped(item.name, str(error)))
+            skipped.append(registry.Skipped(item.name, str(error)))
             continue
         strips.write_release(patch_set, folder)
         written.append(_describe(patch_set))
@@ -87,7 +88,7 @@ def _describe(patch_set: PatchSet) -> dict[str, Any]:
 
 
 def _summarise(
-    settings: DataSettings, written: list[dict[str, Any]], skipped: list[sources.Skipped]
+    settings: DataSettings, written: list[dict[str, Any]], skipped: list[registry.Skipped]
 ) -> dict[str, Any]:
     points = sum(entry["count"] for entry in written)
     shares = [key for key in written[0]["statistics"] if key.startswith(("overlap", "nearer"))]

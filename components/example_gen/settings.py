@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from trainer.settings import Settings
+from trainer.core.settings import Settings
 
 SourceType = Literal["strips", "sequences", "photos"]
 Detector = Literal["hessian", "harris", "dog"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from components.example_gen import sources
+from components.example_gen.formats import registry
 from components.example_gen.settings import DataSettings
-from trainer.errors import UserError
-from trainer.progress import report
+from trainer.core.errors import UserError
+from trainer.core.progress import report
 
 # TensorFlow is imported inside the functions: a Beam worker process that has not reached
 # them yet then starts in one second instead of ten.
@@ -40,7 +40,7 @@ class WriteShards(beam.DoFn):
         self._total = total
         self._done = 0
 
-    def process(self, element: tuple[str, sources.SequenceInput]) -> Iterator[None]:
+    def process(self, element: tuple[str, registry.SequenceInput]) -> Iterator[None]:
         """Handles one image sequence.
 
         Raises:
@@ -59,10 +59,10 @@ class WriteShards(beam.DoFn):
         report("cutting patches", self._done, self._total, item.name)
         yield from ()
 
-    def _write(self, split: str, item: sources.SequenceInput) -> dict[str, Any]:
-        from trainer import records
+    def _write(self, split: str, item: registry.SequenceInput) -> dict[str, Any]:
+        from trainer.data import records
 
-        patch_set = sources.load_sequence(item, self._settings)
+        patch_set = registry.load_sequence(item, self._settings)
         count = len(patch_set.patches)
         if count == 0:
             raise UserError(

@@ -14,7 +14,7 @@ from tfx import types
 from tfx.components.example_gen import driver, utils
 from tfx.types import standard_component_specs
 
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 @contextlib.contextmanager

@@ -13,11 +13,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from components.example_gen import files
-from components.example_gen.patch_set import SequenceInput, generator
+from components.core import files
+from components.example_gen.formats.patch_set import SequenceInput, generator
 from components.example_gen.settings import DataSettings, SplitSettings
-from trainer.errors import UserError
-from trainer.variants import KINDS
+from trainer.core.errors import UserError
+from trainer.core.variants import KINDS
 
 SplitLists: TypeAlias = dict[str, Any]
 SplitName = Literal["train", "val", "eval"]

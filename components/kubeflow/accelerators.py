@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 REQUESTED = "HPATCHES_ACCELERATOR"
 """Variable of a task's container that names the accelerator it was given."""

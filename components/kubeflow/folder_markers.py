@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from absl import logging
 
 from components.kubeflow.object_stores import STORE
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 def remove(folders: Iterable[str]) -> int:
@@ -33,12 +33,12 @@ def remove(folders: Iterable[str]) -> int:
         return 0
     from google.api_core.exceptions import GoogleAPIError, NotFound  # a second
     from google.auth.exceptions import GoogleAuthError
-    from google.cloud import storage
+    from google.cloud.storage import Client
 
     count = 0
     for folder in remote:
         try:
-            client = storage.Client()
+            client = Client()
             bucket, _, prefix = folder.removeprefix(STORE).rstrip("/").partition("/")
             for blob in client.list_blobs(bucket, prefix=f"{prefix}/"):
                 if blob.name.endswith("/") and not blob.size:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 STORE = "gs://"
 """How the folders of a run begin."""

@@ -17,6 +17,7 @@ import runpy
 import sys
 from typing import NoReturn
 
+from components.core.user_errors import find_user_error
 from components.kubeflow import (
     accelerators,
     folder_markers,
@@ -25,8 +26,7 @@ from components.kubeflow import (
     object_stores,
     time_limit,
 )
-from components.user_errors import find_user_error
-from trainer.interruption import Interrupted
+from trainer.core.interruption import Interrupted
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 EXIT_USER_ERROR = 2

@@ -1,0 +1,4 @@
+"""Matches photographs with descriptors, and judges descriptors by it.
+
+May import the evaluator and `components.example_gen`.
+"""

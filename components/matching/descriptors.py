@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import ValidationError
 
-from components.descriptor_evaluator import baselines, describe
+from components.descriptor_evaluator.descriptors import handcrafted, saved_model
 from components.example_gen.settings import ExtractionSettings
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 _KEY = "extraction"
-_PLACE = f"assets.extra/{describe.IDENTITY_FILE}"
+_PLACE = f"assets.extra/{saved_model.IDENTITY_FILE}"
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ def load_model(path: str) -> Descriptor:
     Raises:
         UserError: When it cannot be used.
     """
-    model = describe.load_model(path)
+    model = saved_model.load_model(path)
 
     def describe_all(patches: np.ndarray) -> np.ndarray:
-        return describe.describe_patches(model, patches[:, None])[0]
+        return saved_model.describe_patches(model, patches[:, None])[0]
 
     return Descriptor("model", (model.identity or {}).get("descriptor_id"), describe_all)
 
 
 def baseline(name: str) -> Descriptor:
-    """Returns a handmade descriptor, one of `baselines.NAMES`."""
-    return Descriptor(name, None, lambda patches: baselines.describe(name, patches))
+    """Returns a handmade descriptor, one of `handcrafted.NAMES`."""
+    return Descriptor(name, None, lambda patches: handcrafted.describe(name, patches))
 
 
 def extraction_for(model: str | None) -> tuple[ExtractionSettings, tuple[str, ...]]:
@@ -92,8 +92,8 @@ def extraction_of(path: str) -> ExtractionSettings | None:
         UserError: When there is no model, or it says what this version cannot do.
     """
     place = f"{path.rstrip('/')}/{_PLACE}"
-    describe.check_folder(path)
-    identity = describe.read_identity(path)
+    saved_model.check_folder(path)
+    identity = saved_model.read_identity(path)
     if identity is None:
         return None
     data = identity.get(_KEY)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.evaluate import versions
-from components.example_gen import homography
+from components.descriptor_evaluator.scoring.evaluate import versions
+from components.example_gen.geometry import homography
 from components.example_gen.settings import ExtractionSettings
 from components.matching import descriptors, mutual, photograph, points, ransac
 from components.matching.descriptors import Descriptor
@@ -17,8 +17,8 @@ from components.matching.mutual import Matches
 from components.matching.photograph import Photograph
 from components.matching.points import Points
 from components.matching.settings import MatchSettings
-from trainer.errors import UserError
-from trainer.progress import report
+from trainer.core.errors import UserError
+from trainer.core.progress import report
 
 RIGHT_WITHIN = (1.0, 3.0, 5.0)  # pixels
 

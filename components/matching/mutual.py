@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.descriptor_evaluator import distances
-from components.descriptor_evaluator.matching import nearest_neighbours
+from components.descriptor_evaluator.protocol import distances
+from components.descriptor_evaluator.protocol.matching import nearest_neighbours
 
 _ROWS = 1024  # descriptors per block: bounds memory
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from components.example_gen import homography, images
+from components.example_gen.formats import images
+from components.example_gen.geometry import homography
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle
 
-from components.example_gen import homography
+from components.example_gen.geometry import homography
 from components.matching import ransac
 from components.matching.match import Found, Result
 from components.matching.photograph import Photograph

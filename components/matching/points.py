@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.example_gen import detection, frames
-from components.example_gen.patches import ImageSampler
+from components.example_gen.geometry import detection, frames
+from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import ExtractionSettings
 from components.matching.photograph import Photograph
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 # More points are oriented than are asked for: near the rim, not every square will fit.
 _SPARE = 1.25

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from components.example_gen import homography
+from components.example_gen.geometry import homography
 
 # Four matches fix a homography and agree with it whatever they are; chance adds a few.
 LEAST_INLIERS = 8

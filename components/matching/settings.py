@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from trainer.settings import Settings
+from trainer.core.settings import Settings
 
 
 class MatchSettings(Settings):

@@ -13,7 +13,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.production_model import served_model
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 FILE_NAME = "production.json"
 

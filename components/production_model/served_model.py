@@ -86,7 +86,7 @@ def current_checksum(destination: str) -> str:
 
 def checksum(saved_model: str) -> str:
     """sha256 over the SavedModel's file names and bytes."""
-    from trainer import export  # late: loads TensorFlow and tf_keras
+    from trainer.model import export  # late: loads TensorFlow and tf_keras
 
     return export.model_checksum(saved_model)
 

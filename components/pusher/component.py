@@ -51,7 +51,7 @@ class Pusher(stock.Pusher):
             infra_blessing: The serving validator's verdict.
             push_destination: Folder of versions that the model server watches; local or
                 `gs://`.
-            code_fingerprint: See `trainer.code_fingerprint`.
+            code_fingerprint: See `trainer.core.code_fingerprint`.
             destination_state: `push_log.destination_state(push_destination)`, taken before
                 the run, so that no cached "pushed" stands for a model that was rolled back or
                 deleted meanwhile; only part of the cache key. "" leaves it out.

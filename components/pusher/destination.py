@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 
 from components.production_model import served_model
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 TEMPORARY_PREFIX = ".pushing-"
 """TensorFlow Serving passes over folders whose names are no integers."""

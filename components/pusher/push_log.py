@@ -12,9 +12,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from components.example_gen import files
+from components.core import files
 from components.production_model import served_model
-from trainer.settings import Settings
+from trainer.core.settings import Settings
 
 _log = logging.getLogger(__name__)
 

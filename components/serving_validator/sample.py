@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.variants import PATCH_SIZE, VARIANTS
+from trainer.core.variants import PATCH_SIZE, VARIANTS
 
 PATCHES_FILE = "patches.npy"
 RECORDS_FILE = "records.tfrecord"
@@ -24,7 +24,7 @@ def write(examples_uri: str | None, folder: str, count: int) -> None:
     """
     import tensorflow as tf  # late, as everywhere in modules that a command may import
 
-    from trainer import records
+    from trainer.data import records
 
     sequences = _read(examples_uri, count) if examples_uri else []
     if not sequences:
@@ -36,7 +36,7 @@ def write(examples_uri: str | None, folder: str, count: int) -> None:
 
 
 def _read(examples_uri: str, count: int) -> list:
-    from trainer import manifest, records
+    from trainer.data import manifest, records
 
     found: list[records.PatchSequence] = []
     for path in manifest.read(examples_uri).shard_paths(examples_uri, "eval"):
@@ -48,7 +48,7 @@ def _read(examples_uri: str, count: int) -> list:
 
 
 def _noise(count: int) -> list:
-    from trainer import records
+    from trainer.data import records
 
     shape = (count, len(VARIANTS), PATCH_SIZE, PATCH_SIZE)
     pixels = np.random.default_rng([_SEED]).integers(0, 256, shape, np.uint8)

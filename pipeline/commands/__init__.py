@@ -1,0 +1,1 @@
+"""The commands of `hpatches`, a module each; heavy imports are left to the commands' bodies."""

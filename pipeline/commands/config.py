@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 import yaml
 
-from pipeline import config_files
 from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
-from pipeline.config import ConfigError
+from pipeline.config import files
+from pipeline.config.tree import ConfigError
 from pipeline.terminal import consoles
 
 
@@ -52,5 +52,5 @@ def check(
             consoles.tell_problem(problem)
         click.get_current_context().exit(2)
     name = name_or_file or source or DEFAULT_CONFIG
-    packaged = " (packaged)" if name in config_files.packaged_names() else ""
+    packaged = " (packaged)" if name in files.packaged_names() else ""
     click.echo(f"{name}{packaged}: nothing wrong with it.")

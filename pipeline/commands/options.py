@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.config import PipelineConfig, load_config
+from pipeline.config.tree import PipelineConfig, load_config
 
 SOURCES = ("strips", "sequences", "photos")
 DISTANCES = ("l2", "l1")  # as `distances.Distance` of the evaluator

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from components.core import file_system
 from pipeline import preflight
-from pipeline.house_keeping import files
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 def check_writable(option: str, path: str | None) -> None:
@@ -21,7 +21,7 @@ def check_writable(option: str, path: str | None) -> None:
     Raises:
         UserError: When it cannot be written.
     """
-    if path is None or files.is_remote(path):
+    if path is None or file_system.is_remote(path):
         return
     place = Path(path)
     if place.is_dir() or not place.absolute().parent.is_dir():
@@ -38,6 +38,6 @@ def write_json(option: str, path: str, content: dict[str, Any]) -> None:
         UserError: When the file cannot be written.
     """
     try:
-        files.write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+        file_system.write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise UserError(f"{option}: {path} cannot be written ({error.strerror})") from error

@@ -1,0 +1,1 @@
+"""Ways to run the one DAG: on this machine, or compiled for Kubeflow Pipelines and Vertex AI."""

@@ -11,13 +11,13 @@ from typing import Any
 from tfx.orchestration import data_types
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from pipeline.config import PipelineConfig
+from pipeline.config.platform import TIMEOUT_HOURS
+from pipeline.config.tree import PipelineConfig
 from pipeline.graph import Places, VertexPlaces, create_pipeline
-from pipeline.platform import TIMEOUT_HOURS
-from pipeline.spec import adapt, baked_in
-from pipeline.spec.check import check_spec
-from pipeline.spec.platform_check import RUN_PARAMETERS
-from trainer.errors import UserError
+from pipeline.kfp import adapt, baked_in
+from pipeline.kfp.check import check_spec
+from pipeline.kfp.platform_check import RUN_PARAMETERS
+from trainer.core.errors import UserError
 
 ENTRY_POINT = ("python", "-m", "components.kubeflow.run_executor")
 DESCRIPTIONS = {
@@ -71,7 +71,7 @@ def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[st
     if target == "kubeflow":
         spec = adapt.without_drivers(spec)
         # Its driver does not look whether the files of a result are still there, and nothing
-        # tells it of the data (`pipeline.spec.caching`).
+        # tells it of the data (`pipeline.kfp.caching`).
         uncached = spec["root"]["dag"]["tasks"]
     spec = adapt.without_caching(spec, uncached)
     spec = adapt.with_retries(spec)

@@ -19,12 +19,12 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
 from tfx.proto.orchestration import pipeline_pb2
 
+from components.core.user_errors import user_errors
 from components.production_model import served_model
 from components.pusher import push_log
-from components.user_errors import user_errors
-from pipeline import beam_options
-from pipeline.config import PipelineConfig
+from pipeline.config.tree import PipelineConfig
 from pipeline.graph import Places, create_pipeline
+from pipeline.runners import beam_options
 
 Kind = Literal["started", "cached", "finished", "failed", "stopped"]
 _BLOCK = 1 << 24

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 Outcome = Literal["succeeded", "failed", "cancelled"]
 WAITING = "waiting"

@@ -11,20 +11,20 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import kfp_server_api
 from kfp.client import Client
 from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
 
-from pipeline.spec import files
+from pipeline.kfp import files
 from pipeline.submission import kubeflow_errors, kubeflow_pods
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
 from pipeline.submission.kubeflow_errors import told_in_words
 from pipeline.submission.places import Cluster
 from pipeline.submission.request import RunRequest
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"  # kfp's own
 _AGAIN = "press Retry there, which keeps the tasks that were finished, or submit it again"
@@ -57,7 +57,8 @@ class _Client(Client):
     several_users = False
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
-        health = self.healthzs.get_healthz(_request_timeout=_CALL_SECONDS)
+        get = _call(self.healthzs, "healthz_service", "get_healthz")
+        health = get(_request_timeout=_CALL_SECONDS)
         self.several_users = bool(health.multi_user)
         return health
 
@@ -165,7 +166,7 @@ def _check_answer(place: Cluster, answer: str | None) -> None:
 
 def _look(client: Client, place: Cluster, run_id: str, names: Collection[str]) -> RunState:
     with told_in_words(f"watching the run {run_id}, which goes on", place.host):
-        get = kubeflow_errors.patience()(client.runs.get_run)
+        get = kubeflow_errors.patience()(_call(client.runs, "run_service", "get_run"))
         run = get(run_id=run_id, _request_timeout=_CALL_SECONDS)
     state = run_state(run)
     # Kubeflow counts what tasks are inside of, and what runs for them, as tasks, too.
@@ -221,6 +222,11 @@ def _last_error(run: V2beta1Run) -> str:
 
 def _said(status: kfp_server_api.GooglerpcStatus | None) -> str:
     return " ".join((status.message or "").split()) if status else ""
+
+
+def _call(api: Any, service: str, name: str) -> Callable[..., Any]:
+    """Returns a call of a generated client, whose newer versions put the service's name first."""
+    return getattr(api, f"{service}_{name}", None) or getattr(api, name)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from google.api_core.exceptions import RetryError
 from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError, SSLError
 
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 _PASSING = (408, 429, 502, 503, 504)
 _UNREACHED = 0  # what stands for the status when there was no answer

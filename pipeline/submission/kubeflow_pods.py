@@ -57,7 +57,7 @@ def in_words(pod: Mapping[str, Any], task: str) -> str:
         'its pod was Evicted: low on memory'
     """
     status = pod.get("status", {})
-    ended = next(
+    ended: Mapping[str, Any] = next(
         (
             container.get("state", {}).get("terminated", {})
             for container in status.get("containerStatuses", ())

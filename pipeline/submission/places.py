@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"  # kfp's own
 _PROJECT = re.compile(r"([a-z][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|\d+")

@@ -14,12 +14,12 @@ from typing import Any
 
 from components.kubeflow import object_stores
 from components.kubeflow.object_stores import STORE
-from pipeline.spec import caching, files, parameters
-from pipeline.spec.check import check_spec
-from pipeline.spec.tasks import in_order, read_tasks
+from pipeline.kfp import caching, files, parameters
+from pipeline.kfp.check import check_spec
+from pipeline.kfp.tasks import in_order, read_tasks
 from pipeline.submission import training_job
 from pipeline.submission.training_job import JobTerms
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 PARAMETERS = {
     "--data": "data_path",

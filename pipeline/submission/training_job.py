@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from components.descriptor_trainer.vertex import check as vertex_check
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from pipeline.spec.tasks import read_tasks
-from trainer.config import TrainerConfig
-from trainer.errors import UserError
+from pipeline.kfp.tasks import read_tasks
+from trainer.core.config import TrainerConfig
+from trainer.core.errors import UserError
 
 _SETTINGS = "vertex_json"
 _ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+")

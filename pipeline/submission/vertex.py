@@ -20,9 +20,9 @@ from google.cloud.aiplatform_v1 import (
 )
 from google.rpc import code_pb2, status_pb2
 
-from components import google_cloud
+from components.core import google_cloud
+from components.core.google_cloud import CALL_SECONDS, told_in_words
 from components.descriptor_trainer.vertex.job_service import Address
-from components.google_cloud import CALL_SECONDS, told_in_words
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
 from pipeline.submission.places import Region
 from pipeline.submission.request import RunRequest

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainer.variants import NOISE_NAMES
+from trainer.core.variants import NOISE_NAMES
 
 if TYPE_CHECKING:
-    from components.descriptor_evaluator.model_comparison import Comparison
+    from components.descriptor_evaluator.statistics.compare import Comparison
 
 _KINDS = {"": "", "i": "illumination", "v": "viewpoint"}
 _STYLES = {"better": "green", "worse": "red", "not finite": "red"}

@@ -8,10 +8,12 @@ import re
 import sys
 import warnings
 
-from components import user_errors
+from components.core import user_errors
+from pipeline.terminal.native_log import QuietTensorFlow
 
 # What is said on every run, means nothing for the user and cannot be switched off by an option.
 _FLOOD = (
+    "Fallback to non-ZetaSQL contexts",  # ML Metadata, for every node; its answer is the same
     "property_predicate is not supported",  # TFX, for every input of every component
     "Tables initialized inside a tf.function",  # TensorFlow Transform, per vocabulary
     "Not using the in-place Transform",  # TensorFlow Transform: that is as it should be
@@ -39,6 +41,8 @@ def quieten(verbose: bool = False) -> None:
     """
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        if not any(isinstance(hook, QuietTensorFlow) for hook in sys.meta_path):
+            sys.meta_path.insert(0, QuietTensorFlow())
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google(\.|$)")
     os.environ.setdefault("PYTHONWARNINGS", f"ignore::FutureWarning:{_GOOGLE_WARNS}")
     root = logging.getLogger()

@@ -12,8 +12,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from components.descriptor_evaluator.verdict import TableRow, Verdict
-from trainer.variants import NOISE_NAMES
+from components.descriptor_evaluator.gate.verdict import TableRow, Verdict
+from trainer.core.variants import NOISE_NAMES
 
 _METRIC_NAMES = {"ap": "mAP", "auc": "AUC", "success_rate": "success rate"}
 _NOTHING = "-"

@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from trainer.progress import Progress
+from trainer.core.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
 _BAR_WIDTH = 24
@@ -62,7 +62,7 @@ class RunView:
     """A context that draws a live table on a terminal and writes plain lines elsewhere.
 
     Example:
-        with RunView(console) as view, trainer.progress.listen(view.on_progress):
+        with RunView(console) as view, trainer.core.progress.listen(view.on_progress):
             local.run(config, on_event=view.on_event)
     """
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainer.variants import NOISE_NAMES, NOISES
+from trainer.core.variants import NOISE_NAMES, NOISES
 
 _KINDS = {"i": "illumination", "v": "viewpoint", "u": "unspecified"}
 _TIE_SAFE = "ties counted against"

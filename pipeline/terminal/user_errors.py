@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from components import user_errors
-from trainer.errors import UserError
+from components.core import user_errors
+from trainer.core.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)

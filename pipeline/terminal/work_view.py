@@ -12,15 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from trainer import progress
-from trainer.progress import Progress
+from trainer.core import progress
+from trainer.core.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextlib.contextmanager
 def show_progress(console: Console | None = None) -> Iterator[None]:
-    """Draws what `trainer.progress` reports while the context is open.
+    """Draws what `trainer.core.progress` reports while the context is open.
 
     It goes to standard error, so that a command's output can be piped: a bar that vanishes
     on a terminal, a line every few seconds elsewhere.

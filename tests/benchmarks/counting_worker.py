@@ -3,7 +3,7 @@
 import os
 import sys
 
-from benchmarks.timing import Job, serve
+from benchmarks.harness.timing import Job, serve
 
 
 def _prepare(job: Job):

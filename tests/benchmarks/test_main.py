@@ -7,8 +7,8 @@ from click.testing import CliRunner
 from rich.table import Table
 
 from benchmarks import __main__ as benchmarks
-from benchmarks.targets import Figure, MissedError, held_to
-from trainer.errors import UserError
+from benchmarks.harness.targets import Figure, MissedError, held_to
+from trainer.core.errors import UserError
 
 WIDE = "a heading that is as wide as what stands below it"
 GOOD, BAD = Figure("good", 2, "at least", 1), Figure("bad", 1, "at least", 2)

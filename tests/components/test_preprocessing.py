@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public import tfxio
 
 from components.preprocessing import preprocessing_fn
-from trainer import image, records, resizing
+from trainer.data import image, records, resizing
 
 SCHEMA = Path(__file__).parents[2] / "components" / "schema" / "schema.pbtxt"
 

@@ -8,11 +8,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from components.descriptor_evaluator import verdict
-from pipeline.config import PipelineConfig
+from components.descriptor_evaluator.gate import verdict
+from pipeline.config.tree import PipelineConfig
+from pipeline.kfp import files
+from pipeline.kfp.local import execution
+from pipeline.kfp.local.outcomes import Outcome
 from pipeline.runners import kubeflow
-from pipeline.spec import execution, files
-from pipeline.spec.outcomes import Outcome
 
 IMAGE = "registry.example.com/hpatches-pipeline:1.0"
 TARGETS = {"kfp": "kubeflow", "vertex": "vertex"}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from components.example_gen import demo_photographs
-from pipeline.config import PipelineConfig, load_config
+from components.example_gen.formats import demo_photographs
+from pipeline.config.tree import PipelineConfig, load_config
 
 PHOTOGRAPHS = ("camera", "coins", "coffee", "chelsea", "brick", "china")
 _SMALL = (

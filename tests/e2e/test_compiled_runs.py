@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.descriptor_evaluator import verdict
+from components.descriptor_evaluator.gate import verdict
 from components.production_model import served_model
-from pipeline.spec.tasks import read_tasks
+from pipeline.kfp.tasks import read_tasks
 from tests.e2e.compiled import Place, Result, only_tasks
 from tests.e2e.conftest import _SMALL, LENIENT, STRICT, small_config
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 pytestmark = pytest.mark.slow
 _BOTH = ["kfp", pytest.param("vertex", marks=pytest.mark.kubeflow)]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.house_keeping import runs
-from pipeline.run_recorder import RunRecorder
 from pipeline.runners import local
+from pipeline.runs import records
+from pipeline.runs.recorder import RunRecorder
 from tests.e2e.conftest import LENIENT, small_config
-from trainer import progress
-from trainer.interruption import Interrupted
+from trainer.core import progress
+from trainer.core.interruption import Interrupted
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def test_the_next_run_goes_on_with_the_training(tmp_path: Path, photographs: Pat
     with pytest.raises(Interrupted) as stop, progress.listen(_end_in_training):
         local.run(config, on_event=recorder.on_event)
     recorder.write_failure(stop.value)
-    (record,) = runs.list_runs(config.work_dir)
+    (record,) = records.list_runs(config.work_dir)
     assert record.error == "interrupted"
     assert [c.name for c in record.components if c.state == "interrupted"] == ["DescriptorTrainer"]
     component = tmp_path / "artifacts" / "DescriptorTrainer"

@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 from tfx.utils import path_utils
 
-from components.descriptor_evaluator import verdict
+from components.descriptor_evaluator.gate import verdict
 from components.production_model import served_model
 from pipeline import graph
 from pipeline.runners import local
 from tests.e2e.conftest import LENIENT, STRICT, small_config
-from trainer import manifest, packing, records
+from trainer.data import manifest, packing, records
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from pipeline.cli import cli
 from tests.e2e.compiled import Place, Result
 from tests.e2e.conftest import LENIENT, small_config
 from tests.support import cloud_storage
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.kubeflow]
 _SECONDS = 900

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from components.example_gen import strips
-from components.example_gen.patch_set import PatchSet
+from components.example_gen.formats import strips
+from components.example_gen.formats.patch_set import PatchSet
 from pipeline import cli
 from tests.e2e.conftest import _SMALL, LENIENT
-from trainer.variants import VARIANTS
+from trainer.core.variants import VARIANTS
 
 pytestmark = pytest.mark.slow
 

@@ -10,10 +10,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pipeline import config_files
 from pipeline.cli import cli
-from trainer.errors import UserError
-from trainer.interruption import Interrupted
+from pipeline.config import files
+from trainer.core.errors import UserError
+from trainer.core.interruption import Interrupted
 
 _HEAVY = ("tensorflow", "tf_keras", "tfx", "apache_beam", "cv2", "pandas", "scipy", "sklearn")
 _COMMANDS = [
@@ -175,7 +175,7 @@ def test_config_show_prints_what_config_reads(tmp_path):
     assert "seed: 7" in shown.stdout
 
 
-@pytest.mark.parametrize("name", config_files.packaged_names())
+@pytest.mark.parametrize("name", files.packaged_names())
 def test_config_check_finds_nothing_wrong_with_what_is_packaged(name):
     result = CliRunner().invoke(cli, ["config", "check", "--config", name])
     assert result.exit_code == 0

@@ -4,7 +4,7 @@ import pytest
 
 from components.descriptor_evaluator.settings import EvaluationSettings
 from pipeline import gate_slices
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 def settings(**gate):

@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from tests.trainer.synthetic import patch_sequence, write_examples
-from trainer import records, strategy
+from tests.support.synthetic import patch_sequence, write_examples
 from trainer.__main__ import main
+from trainer.data import records
+from trainer.engine import strategy
 
 _STAGE = {"sequences_per_batch": 4, "variants_per_sequence": 2, "max_steps": 2}
 _SHARD = "Split-train/v_b-00000-of-00001"

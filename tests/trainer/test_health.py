@@ -14,7 +14,7 @@ def test_what_this_environment_holds_is_healthy(capsys):
 
 
 def test_what_does_not_load_is_named_with_the_reason(capsys):
-    problems = health.check(["trainer.loop", "trainer.no_such_module"])
+    problems = health.check(["trainer.engine.loop", "trainer.no_such_module"])
     assert health.tell(problems) == 1
     error = capsys.readouterr().err
     assert error.startswith("unhealthy: trainer.no_such_module does not load (ModuleNotFoundError")
@@ -23,7 +23,7 @@ def test_what_does_not_load_is_named_with_the_reason(capsys):
 
 def test_a_tf_keras_of_another_release_is_told(monkeypatch):
     monkeypatch.setattr(tf_keras, "__version__", "2.15.0")
-    (problem,) = health.check(["trainer.loop"])
+    (problem,) = health.check(["trainer.engine.loop"])
     assert problem.startswith("found tf_keras 2.15.0, expected one for TensorFlow 2.")
 
 

@@ -12,7 +12,7 @@ _ABOVE = {"components", "pipeline"}
 _MODULES = sorted(Path(trainer.__file__).parent.glob("**/*.py"))
 
 
-@pytest.mark.parametrize("path", _MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", _MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_the_trainer_imports_neither_tfx_nor_beam_nor_what_is_built_on_it(path):
     imported = set()
     for node in ast.walk(ast.parse(path.read_text())):

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.trainer.synthetic import write_examples
+from tests.support.synthetic import write_examples
 from trainer.__main__ import _config, _LiveLine, main
-from trainer.config import TrainerConfig
-from trainer.progress import Progress
+from trainer.core.config import TrainerConfig
+from trainer.core.progress import Progress
 
 _CONFIG = {
     "model": {"width": 0.1, "dimension": 64},

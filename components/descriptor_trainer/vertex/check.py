@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from components.descriptor_trainer.vertex import machines
 from components.descriptor_trainer.vertex.machines import Machine
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from trainer import auto_plan
-from trainer.auto_plan import Circumstances
-from trainer.config import TrainerConfig
-from trainer.errors import UserError
+from trainer.core.config import TrainerConfig
+from trainer.core.errors import UserError
+from trainer.curriculum import auto_plan
+from trainer.curriculum.auto_plan import Circumstances
 
 _KEY = "platform.training"
 _TABLES = "components/descriptor_trainer/vertex/machines.py"

@@ -22,17 +22,20 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components import handed_settings
+from components.core.exec_properties import read_settings
 from components.descriptor_trainer import executor as local
 from components.descriptor_trainer.vertex import check, job, job_service
 from components.descriptor_trainer.vertex.job import Places
 from components.descriptor_trainer.vertex.job_service import Address
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from trainer import export, failure_file, files, lease, manifest, result, timeline
-from trainer.config import TrainerConfig
-from trainer.errors import UserError
-from trainer.interruption import stop_requests
-from trainer.progress import Progress, duration, send
+from trainer.core import failure_file, files, lease
+from trainer.core.config import TrainerConfig
+from trainer.core.errors import UserError
+from trainer.core.interruption import stop_requests
+from trainer.core.progress import Progress, duration, send
+from trainer.data import manifest
+from trainer.model import export
+from trainer.reporting import result, timeline
 
 VERTEX_KEY = "vertex_json"
 PROJECT_KEY = "project"
@@ -64,10 +67,8 @@ class Executor(base_executor.BaseExecutor):
             UserError: When the job cannot be, or did not end well; the sentence says why.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        training = handed_settings.read(
-            TrainerConfig, exec_properties[local.TRAINING_KEY], "training"
-        )
-        settings = handed_settings.read(
+        training = read_settings(TrainerConfig, exec_properties[local.TRAINING_KEY], "training")
+        settings = read_settings(
             VertexTrainingSettings, exec_properties[VERTEX_KEY], "platform.training"
         )
         address = Address(

@@ -10,7 +10,7 @@ from google.protobuf import duration_pb2
 
 from components.descriptor_trainer.vertex import check
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from trainer.config import TrainerConfig
+from trainer.core.config import TrainerConfig
 
 KEY_LABEL = "hpatches_run"
 _TASK_LABELS = {"application": "hpatches", "component": "descriptor-trainer"}
@@ -66,7 +66,7 @@ class Places:
 
     @property
     def leases(self) -> str:
-        """Who waits for the job (`trainer.lease`)."""
+        """Who waits for the job (`trainer.core.lease`)."""
         return posixpath.join(self.base, "leases")
 
 

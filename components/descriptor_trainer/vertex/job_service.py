@@ -11,11 +11,11 @@ from google.api_core import exceptions, retry
 from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1 import CustomJob, JobServiceClient, JobState
 
-from components import google_cloud
+from components.core import google_cloud
+from components.core.google_cloud import CALL_SECONDS, told_in_words
 from components.descriptor_trainer.vertex.job import KEY_LABEL
-from components.google_cloud import CALL_SECONDS, told_in_words
-from trainer.errors import UserError
-from trainer.interruption import Interrupted, StopRequest
+from trainer.core.errors import UserError
+from trainer.core.interruption import Interrupted, StopRequest
 
 _ENDED = (
     JobState.JOB_STATE_SUCCEEDED,

@@ -6,7 +6,7 @@ import re
 
 from pydantic import Field, field_validator
 
-from trainer.settings import Settings
+from trainer.core.settings import Settings
 
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 

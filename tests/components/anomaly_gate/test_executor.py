@@ -9,7 +9,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.anomaly_gate import executor
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 SCHEMA = Path(__file__).parents[3] / "components" / "schema" / "schema.pbtxt"
 

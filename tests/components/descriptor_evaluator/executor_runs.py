@@ -9,11 +9,13 @@ import tensorflow as tf
 from tfx.components.util import model_utils
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.descriptor_evaluator import baselines, descriptor_files, executor, verdict
+from components.descriptor_evaluator import executor
+from components.descriptor_evaluator.descriptors import csv_tree, handcrafted
+from components.descriptor_evaluator.gate import verdict
+from components.descriptor_evaluator.gate.validation import Validation
 from components.descriptor_evaluator.settings import EvaluationSettings
-from components.descriptor_evaluator.validation import Validation
-from trainer import manifest, records
-from trainer.variants import PATCH_SIZE, TARGETS
+from trainer.core.variants import PATCH_SIZE, TARGETS
+from trainer.data import manifest, records
 
 POINTS = 24
 SEQUENCES = [("i_a", "a"), ("v_a", "a"), ("i_b", "b"), ("v_b", "b")]
@@ -184,6 +186,6 @@ def assert_blessing(blessing, blessed: bool):
 def descriptor_files_of(name: str, folder: Path) -> Path:
     """Writes a handmade descriptor of the held-out sequences as a CSV tree."""
     for number, (sequence, _) in enumerate(SEQUENCES):
-        described = baselines.describe_sequence(name, make_patches(number))
-        descriptor_files.write_sequence(str(folder), sequence, described)
+        described = handcrafted.describe_sequence(name, make_patches(number))
+        csv_tree.write_sequence(str(folder), sequence, described)
     return folder

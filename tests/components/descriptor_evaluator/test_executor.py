@@ -4,17 +4,14 @@ import json
 
 import pytest
 
-from components.descriptor_evaluator import (
-    executor,
-    exhibits,
-    gate,
-    retrieval,
-    slicing,
-)
-from components.descriptor_evaluator.baselines import SiftRecipe, in_words
-from components.descriptor_evaluator.descriptor_store import DescribeSequence
-from components.descriptor_evaluator.measuring import RunError
-from components.descriptor_evaluator.validation import Validation
+from components.descriptor_evaluator import executor
+from components.descriptor_evaluator.descriptors.handcrafted import SiftRecipe, in_words
+from components.descriptor_evaluator.descriptors.store import DescribeSequence
+from components.descriptor_evaluator.gate import decision, slicing
+from components.descriptor_evaluator.gate.validation import Validation
+from components.descriptor_evaluator.protocol import retrieval
+from components.descriptor_evaluator.report_data import exhibits
+from components.descriptor_evaluator.scoring.model_scores import RunError
 from tests.components.descriptor_evaluator.executor_runs import (
     FLOORS,
     assert_blessing,
@@ -25,8 +22,8 @@ from tests.components.descriptor_evaluator.executor_runs import (
     without_tfma,
     write_examples,
 )
-from trainer.errors import UserError
-from trainer.variants import NOISES, TARGETS
+from trainer.core.errors import UserError
+from trainer.core.variants import NOISES, TARGETS
 
 __all__ = ["cache", "examples", "models", "run", "without_tfma"]  # fixtures
 
@@ -79,7 +76,7 @@ def test_an_exhibit_that_fails_changes_no_verdict(run, monkeypatch):
         raise RuntimeError("no picture")
 
     for name in ("matching_curves", "verification_curves", "retrieval_curves"):
-        monkeypatch.setattr(exhibits.exhibit_curves, name, fail)
+        monkeypatch.setattr(exhibits.curves, name, fail)
     monkeypatch.setattr(exhibits.descriptor_map, "lay_out", fail)
     found, blessing, folder = run("good", cache_dir="")
     assert_blessing(blessing, True)
@@ -145,7 +142,7 @@ def test_a_crash_while_scoring_or_judging_refuses(run, monkeypatch):
     assert_blessing(blessing, False)
     assert found.reasons == ("Scoring the candidate model failed (ZeroDivisionError: deliberate).",)
     monkeypatch.undo()
-    monkeypatch.setattr(gate, "judge", crash)
+    monkeypatch.setattr(decision, "judge", crash)
     found, blessing, _ = run("good")
     assert found.reasons == (
         "The evaluation crashed (ZeroDivisionError: deliberate), so the model was not judged.",

@@ -16,8 +16,8 @@ from tests.components.descriptor_evaluator.executor_runs import (
     run,
     without_tfma,
 )
-from trainer import manifest, records
-from trainer.variants import PATCH_SIZE, TARGETS, variant_index
+from trainer.core.variants import PATCH_SIZE, TARGETS, variant_index
+from trainer.data import manifest, records
 
 __all__ = ["cache", "examples", "run", "without_tfma"]  # fixtures
 

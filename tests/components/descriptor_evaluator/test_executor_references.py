@@ -14,7 +14,7 @@ from tests.components.descriptor_evaluator.executor_runs import (
     run,
     without_tfma,
 )
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 __all__ = ["cache", "examples", "models", "run", "without_tfma"]  # fixtures
 

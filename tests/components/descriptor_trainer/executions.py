@@ -14,14 +14,14 @@ import sys
 from tfx.types import standard_artifacts
 
 from components.descriptor_trainer import executor
-from trainer.config import (
+from trainer.core.config import (
     ControllerConfig,
     ModelConfig,
     ProbeConfig,
     StageConfig,
     TrainerConfig,
 )
-from trainer.learner import Learner
+from trainer.engine.learner import Learner
 
 _CONFIG = TrainerConfig(
     model=ModelConfig(width=0.1, dimension=64),

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.evaluation_report.training_logs import read_curves
-from tests.trainer.synthetic import write_examples
-from trainer import export, records, resizing
+from components.evaluation_report.sections.training_logs import read_curves
+from tests.support.synthetic import write_examples
+from trainer.data import records, resizing
+from trainer.model import export
 
 pytestmark = pytest.mark.slow
 

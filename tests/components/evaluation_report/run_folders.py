@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from components.descriptor_evaluator import evaluate, exhibits, stored_result, verdict
-from components.descriptor_evaluator import tasks as task_drawing
-from components.descriptor_evaluator.rows_cache import rows_to_lines
+from components.descriptor_evaluator.gate import verdict
+from components.descriptor_evaluator.protocol import tasks as task_drawing
+from components.descriptor_evaluator.report_data import exhibits
+from components.descriptor_evaluator.scoring import evaluate, stored_result
+from components.descriptor_evaluator.scoring.scores_cache import rows_to_lines
 from components.evaluation_report.material import Material
 from components.example_gen.settings import DataSettings
-from tests.components.descriptor_evaluator.releases import patches_of
-from trainer import board, manifest, records
+from tests.components.descriptor_evaluator.scoring.releases import patches_of
+from trainer.data import manifest, records
+from trainer.reporting import tensorboard
 
 POINTS = 8
 EVAL = (("i_one", "one"), ("v_one", "one"), ("v_two", "two"))
@@ -152,7 +155,7 @@ def write_model_run(root: Path) -> str:
     root.mkdir()
     (root / "timeline.json").write_text(json.dumps(TIMELINE))
     (root / "training_result.json").write_text(json.dumps(RESULT))
-    shown = board.Board(str(root / "logs"))
+    shown = tensorboard.Board(str(root / "logs"))
     for step in range(10, 101, 10):
         shown.scalars(step, train={"loss": 2 - step / 100}, probe={"pair_distance": 1.4})
     shown.flush()

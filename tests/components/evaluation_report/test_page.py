@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from components.descriptor_evaluator import verdict
-from components.evaluation_report import image_pair, page
+from components.descriptor_evaluator.gate import verdict
+from components.evaluation_report import page
 from components.evaluation_report.material import Material, NotShownError
+from components.evaluation_report.sections import image_pair
 from tests.components.evaluation_report import run_folders
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 SECTIONS = {
     "checks", "scores", "sequences", "curves", "mistakes", "map", "training", "filters", "data",
@@ -205,7 +206,7 @@ def test_patches_have_no_image_pair(run):
 
 def test_templates_are_packaged():
     folder = Path(page.__file__).parent / "templates"
-    kinds = {file.suffix for file in folder.iterdir()}
+    kinds = {file.suffix for file in folder.rglob("*") if file.is_file()}
     setup = (Path(page.__file__).parents[2] / "setup.py").read_text()
     assert kinds == {".j2", ".css"} and all(f'"**/*{kind}"' in setup for kind in kinds)
 

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from components.evaluation_report import map_picture, mistakes, patch_album
+from components.evaluation_report import patch_album
 from components.evaluation_report.material import NotShownError
 from components.evaluation_report.patch_album import Place
-from tests.components.descriptor_evaluator.releases import patches_of
+from components.evaluation_report.sections import map_picture, mistakes
+from tests.components.descriptor_evaluator.scoring.releases import patches_of
 from tests.components.evaluation_report.run_folders import POINTS
 
 MATCH = {

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from components.example_gen import images
-from trainer.variants import VARIANTS
+from components.example_gen.formats import images
+from trainer.core.variants import VARIANTS
 
 SHIFT = np.array([[1.0, 0, 6], [0, 1, 4], [0, 0, 1]])
 

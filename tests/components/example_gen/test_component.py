@@ -10,8 +10,8 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from components.example_gen.component import PatchExampleGen
 from components.example_gen.settings import DataSettings
 from pipeline.runners.local import LocalRunner, RunResult, fingerprint_of_files
-from trainer import manifest
-from trainer.errors import UserError
+from trainer.core.errors import UserError
+from trainer.data import manifest
 
 
 def _run(data: Path, work: Path, pattern: str | None = None) -> RunResult:

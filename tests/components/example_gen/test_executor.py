@@ -8,12 +8,13 @@ import pytest
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.standard_component_specs import EXAMPLES_KEY
 
-from components.example_gen import executor, shards, strips
+from components.example_gen import executor, shards
 from components.example_gen.component import PatchExampleGen
+from components.example_gen.formats import strips
 from components.example_gen.settings import DataSettings, SplitSettings
 from tests.components.example_gen.conftest import NAMES, POINTS
-from trainer import manifest, records
-from trainer.errors import UserError
+from trainer.core.errors import UserError
+from trainer.data import manifest, records
 
 
 def _run(release: Path, output: Path, pattern: str | None = None, **settings) -> Path:

@@ -12,7 +12,7 @@ from tfx.utils import proto_utils
 
 from components.example_gen import spans
 from components.example_gen.component import PatchExampleGen
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 def _properties(root: Path, pattern: str | None) -> dict:

@@ -4,9 +4,9 @@ from collections import Counter
 import pytest
 
 from components.example_gen import splits
-from components.example_gen.patch_set import SequenceInput
+from components.example_gen.formats.patch_set import SequenceInput
 from components.example_gen.settings import DataSettings, SplitSettings
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 def sequences(*names, **source_of):

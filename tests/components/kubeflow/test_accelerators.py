@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from components.kubeflow import accelerators, run_executor
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 _ASKED = {accelerators.REQUESTED: "nvidia.com/gpu"}
 

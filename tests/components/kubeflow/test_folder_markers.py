@@ -6,7 +6,7 @@ import pytest
 
 from components.kubeflow import folder_markers
 from tests.support import cloud_storage
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 
 from components.kubeflow import folder_markers, last_words, run_executor, time_limit
 from components.kubeflow.invocation import INVOCATION
-from trainer.errors import UserError
-from trainer.interruption import Interrupted
+from trainer.core.errors import UserError
+from trainer.core.interruption import Interrupted
 
 _OUTPUT = (
     '{"outputs": {"artifacts": {"model": {"artifacts": [{"uri": "%s", '
-    '"type": {"instanceSchema": "tfx.Model"}}]}}}}'
+    '"type": {"schemaTitle": "tfx.Model"}}]}}}}'
 )
 
 

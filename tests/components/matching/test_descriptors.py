@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator import baselines
+from components.descriptor_evaluator.descriptors import handcrafted
 from components.example_gen.settings import DataSettings, ExtractionSettings
 from components.matching import descriptors
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 @pytest.fixture
@@ -76,5 +76,5 @@ def test_a_baseline_describes_as_the_evaluator_does():
     patches = np.random.default_rng(0).integers(0, 256, (5, 65, 65), np.uint8)
     found = descriptors.baseline("rootsift-smoothed")
     assert (found.name, found.identity) == ("rootsift-smoothed", None)
-    wanted = baselines.describe("rootsift-smoothed", patches)
+    wanted = handcrafted.describe("rootsift-smoothed", patches)
     np.testing.assert_array_equal(found.describe(patches), wanted)

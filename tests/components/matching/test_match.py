@@ -6,20 +6,21 @@ import cv2
 import numpy as np
 import pytest
 
-from components.example_gen import homography, images
+from components.example_gen.formats import images
+from components.example_gen.geometry import homography
 from components.matching import ransac
 from components.matching.descriptors import Descriptor
 from components.matching.match import as_json, match_files, match_points
 from components.matching.photograph import Photograph
 from components.matching.points import Points
 from components.matching.settings import MatchSettings
-from tests.components.matching import pairs
-from trainer.errors import UserError
+from tests.components.matching import photograph_pairs
+from trainer.core.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    return pairs.write(tmp_path_factory.mktemp("pair"))
+    return photograph_pairs.write(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,9 @@ def test_a_known_homography_is_found_again(result):
     assert right.mean() > 0.8
     assert found.inliers[right].mean() > 0.95
     assert found.corner_error < 2
-    assert found.corner_error == ransac.corner_error(found.fit.matrix, pairs.TRUE, pairs.SIZE)
+    assert found.corner_error == ransac.corner_error(
+        found.fit.matrix, photograph_pairs.TRUE, photograph_pairs.SIZE
+    )
 
 
 def test_without_a_true_homography_nothing_is_called_right(files, result):
@@ -54,7 +57,9 @@ def test_the_json_says_what_was_found(result):
     assert one["right"]["3"] == (found.errors <= 3).sum()
     assert one["right"]["1"] <= one["right"]["3"] <= one["right"]["5"]
     places = np.array([row[:4] for row in one["pairs"]])
-    errors = np.linalg.norm(homography.project(pairs.TRUE, places[:, :2]) - places[:, 2:], axis=1)
+    errors = np.linalg.norm(
+        homography.project(photograph_pairs.TRUE, places[:, :2]) - places[:, 2:], axis=1
+    )
     np.testing.assert_allclose(errors, found.errors, atol=1e-3)
     np.testing.assert_allclose(one["homography"], found.fit.matrix, atol=1e-9)
 
@@ -62,7 +67,7 @@ def test_the_json_says_what_was_found(result):
 def test_large_photographs_are_matched_shrunk_and_told_in_their_own_pixels(tmp_path, files):
     large = cv2.resize(cv2.imread(files[0], 0), None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     (tmp_path / "a.png").write_bytes(images.encode_png(large))
-    true = pairs.TRUE @ np.linalg.inv(homography.rescaling(np.array([3.0, 3.0])))
+    true = photograph_pairs.TRUE @ np.linalg.inv(homography.rescaling(np.array([3.0, 3.0])))
     np.savetxt(tmp_path / "H_1_2", true)
     result = match_files(
         str(tmp_path / "a.png"), files[1], baseline="rootsift",

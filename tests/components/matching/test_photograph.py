@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from components.example_gen import homography, images
+from components.example_gen.formats import images
+from components.example_gen.geometry import homography
 from components.matching import photograph
 from tests.components.example_gen.pictures import texture
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from components.example_gen import detection, frames
-from components.example_gen.patches import ImageSampler
+from components.example_gen.geometry import detection, frames
+from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import ExtractionSettings
 from components.matching import points
 from components.matching.photograph import Photograph
 from tests.components.example_gen.pictures import texture
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 RULES = ExtractionSettings()
 

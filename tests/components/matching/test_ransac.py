@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.example_gen import homography
+from components.example_gen.geometry import homography
 from components.matching import ransac
 
 SIZE = (640, 480)

@@ -6,7 +6,7 @@ from tfx.types import standard_artifacts
 from components.production_model import served_model
 from components.production_model.executor import Executor
 from tests.components.production_model import saved_model_folders
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 @pytest.fixture

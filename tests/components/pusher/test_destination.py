@@ -11,7 +11,7 @@ import tensorflow as tf
 from components.production_model import served_model
 from components.pusher import destination
 from tests.components.production_model import saved_model_folders
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 DAY = 24 * 3600
 

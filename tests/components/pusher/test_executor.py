@@ -10,7 +10,7 @@ from components.pusher import executor, push_log
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from tests.components.production_model import saved_model_folders
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from components.serving_validator import check_saved_model, sample
 from tests.components.serving_validator import tiny_model
-from trainer import byte_codes
+from trainer.model import byte_codes
 
 IDENTITY = tiny_model.IDENTITY
 
@@ -186,9 +186,9 @@ def test_an_identity_that_cannot_be_read_is_a_reason(tmp_path, content):
 def test_a_project_import_is_refused_and_others_are_not(monkeypatch):
     hook = check_saved_model.RefuseProject(["trainer"])
     monkeypatch.setattr(sys, "meta_path", [hook, *sys.meta_path])
-    monkeypatch.delitem(sys.modules, "trainer.variants", raising=False)
-    with pytest.raises(ImportError, match=r"trainer\.variants is project code"):
-        importlib.import_module("trainer.variants")
+    monkeypatch.delitem(sys.modules, "trainer.core.variants", raising=False)
+    with pytest.raises(ImportError, match=r"trainer\.core\.variants is project code"):
+        importlib.import_module("trainer.core.variants")
     assert hook.find_spec("trainers") is None
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from components.serving_validator import sample
-from trainer import manifest, records
+from trainer.data import manifest, records
 
 
 def read(folder):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from trainer.records import PATCHES
+from trainer.data.records import PATCHES
 
 IDENTITY = {"dimension": 64, "architecture": {"final_normalisation": "l2"}}
 

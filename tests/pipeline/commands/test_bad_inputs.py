@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator import descriptor_files
-from components.example_gen import files
+from components.core import files
+from components.descriptor_evaluator.descriptors import csv_tree
 from tests.pipeline.commands.bad_data import (
     CASES,
     MAKE,
@@ -25,7 +25,7 @@ from tests.pipeline.commands.bad_data import (
     sequences,
     text,
 )
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 def spoilt(source: str, name: str, root: Path) -> tuple[Path, str]:
@@ -151,7 +151,7 @@ def test_evaluate_refuses_bad_descriptors(tmp_path, spoil, sentence):
     release(tmp_path)
     for name in NAMES:
         rows = np.ones((16, POINTS, 2), np.float32)
-        descriptor_files.write_sequence(str(tmp_path / "csv"), name, rows)
+        csv_tree.write_sequence(str(tmp_path / "csv"), name, rows)
     spoil(tmp_path / "csv" / "v_b" / "h3.csv")
     arguments = ("--data", "data", "--descriptors", "csv", "--json", "scores.json")
     assert_refused(tmp_path, f"csv/v_b/{sentence}", "evaluate", *arguments)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator.descriptor_files import write_sequence
+from components.descriptor_evaluator.descriptors.csv_tree import write_sequence
 from tests.pipeline.commands.bad_data import (
     MATCHING_ALONE,
     NAMES,

@@ -6,7 +6,7 @@ import functools
 import json
 from typing import Any
 
-from pipeline.config import PipelineConfig, load_config
+from pipeline.config.tree import PipelineConfig, load_config
 from pipeline.runners import kubeflow
 
 IMAGE = "registry.example.com/hpatches-pipeline:1.0"

@@ -10,15 +10,15 @@ from google.protobuf import json_format
 from kfp import components as kfp_components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.config import load_config
+from pipeline.config.tree import load_config
 from pipeline.graph import Places, create_pipeline
+from pipeline.kfp import baked_in, files
+from pipeline.kfp.check import check_spec
+from pipeline.kfp.parameters import declared
+from pipeline.kfp.tasks import in_order, read_tasks
 from pipeline.runners import kubeflow
-from pipeline.spec import baked_in, files
-from pipeline.spec.check import check_spec
-from pipeline.spec.parameters import declared
-from pipeline.spec.tasks import in_order, read_tasks
 from tests.pipeline.runners.compiled import IMAGE, compiled, everything
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 BOTH = [("demo", "kubeflow"), ("demo", "vertex"), ("everything", "vertex")]
 

@@ -2,7 +2,7 @@
 
 import os
 
-from pipeline.config import load_config
+from pipeline.config.tree import load_config
 from pipeline.runners import local
 
 

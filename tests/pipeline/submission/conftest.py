@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from google.api_core import retry
 
-from components import google_cloud
-from pipeline.commands import submit
+from components.core import google_cloud
+from pipeline.commands.runs import submit
 from pipeline.submission import kubeflow, kubeflow_errors, vertex
-from tests.cloud.fake_kubeflow import FakeKubeflow
-from tests.cloud.fake_vertex import FakeVertex
-from tests.cloud.isolation import forbid_credentials
+from tests.support.fake_kubeflow import FakeKubeflow
+from tests.support.fake_vertex import FakeVertex
+from tests.support.isolation import forbid_credentials
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from pipeline.spec import files
+from pipeline.kfp import files
 from tests.components.descriptor_trainer.vertex.test_check import settings, training
 
 IMAGE = "registry.example.com/hpatches-pipeline:1"

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from components.descriptor_trainer.vertex import check
-from pipeline import beam_options
 from pipeline.cli import cli
-from pipeline.config import load_config
-from pipeline.spec.platform_check import check_platform
+from pipeline.config.tree import load_config
+from pipeline.kfp.platform_check import check_platform
+from pipeline.runners import beam_options
 
 _PAGE = Path(__file__).parents[3] / "docs" / "cloud.md"
 _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

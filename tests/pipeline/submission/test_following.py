@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.submission import following
 from pipeline.submission.following import RunState, Started, TaskState
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 _ORDER = ["A", "B"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from pipeline.spec import files
+from pipeline.kfp import files
 from pipeline.submission import request, training_job
 from pipeline.submission.training_job import JobTerms
 from tests.pipeline.submission.small_pipeline import DATA, PUSH, ROOT, spec, write
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 _PLACES = {"--data": DATA, "--push": PUSH}
 _OF_THE_JOB = {"--project": "my-project", "--location": "us-west4"}

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from google.cloud.aiplatform_v1 import PipelineState, PipelineTaskDetail
 
 from pipeline.cli import cli
-from pipeline.commands import submit as command
-from pipeline.spec import files
+from pipeline.commands.runs import submit as command
+from pipeline.kfp import files
 from tests.pipeline.submission.small_pipeline import DATA, PUSH, ROOT, spec, write
 
 _PLACES = ["--pipeline-root", ROOT, "--data", DATA, "--push", PUSH]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 _SCRIPT = """
 import logging, os, warnings

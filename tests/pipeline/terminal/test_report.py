@@ -7,7 +7,7 @@ import math
 import pytest
 from rich.console import Console
 
-from components.descriptor_evaluator.verdict import Change, Check, TableRow, Verdict
+from components.descriptor_evaluator.gate.verdict import Change, Check, TableRow, Verdict
 from pipeline.terminal.report import Report, print_report
 
 _ROW = TableRow(

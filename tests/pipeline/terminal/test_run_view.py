@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.terminal.run_view import RunView
-from trainer.progress import Progress
+from trainer.core.progress import Progress
 
 
 @dataclass(frozen=True)

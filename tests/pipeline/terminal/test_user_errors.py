@@ -6,7 +6,7 @@ import os
 import pytest
 
 from pipeline.terminal.user_errors import find_user_error
-from trainer.errors import UserError
+from trainer.core.errors import UserError
 
 
 def test_a_users_mistake_is_found_behind_other_errors():

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.terminal.work_view import show_progress
-from trainer import progress
+from trainer.core import progress
 
 
 def test_without_a_terminal_only_the_end_of_quick_work_is_told():

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from google.api_core import retry
 
-from components import google_cloud
+from components.core import google_cloud
 from components.descriptor_trainer.vertex import job_service
-from tests.cloud.fake_vertex import FakeVertex
-from tests.cloud.isolation import forbid_credentials
+from tests.support.fake_vertex import FakeVertex
+from tests.support.isolation import forbid_credentials
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from components.descriptor_trainer.vertex import check, machines
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from trainer.config import StageConfig, TrainerConfig
-from trainer.errors import UserError
+from trainer.core.config import StageConfig, TrainerConfig
+from trainer.core.errors import UserError
 
 
 def settings(machine_type="ct5lp-hightpu-4t", **changes) -> VertexTrainingSettings:

@@ -12,16 +12,17 @@ from google.rpc import code_pb2, status_pb2
 from tfx.types import standard_artifacts
 
 from components.descriptor_trainer.vertex import executor
-from tests.cloud.fake_vertex import FakeVertex
 from tests.components.descriptor_trainer import test_executor as local
 from tests.components.descriptor_trainer.executions import _CONFIG
 from tests.components.descriptor_trainer.vertex.container import Container
 from tests.components.descriptor_trainer.vertex.test_check import settings, tpu
-from tests.trainer.synthetic import write_examples
-from trainer import export, progress
-from trainer.config import StageConfig, TrainerConfig
-from trainer.errors import UserError
-from trainer.interruption import Interrupted
+from tests.support.fake_vertex import FakeVertex
+from tests.support.synthetic import write_examples
+from trainer.core import progress
+from trainer.core.config import StageConfig, TrainerConfig
+from trainer.core.errors import UserError
+from trainer.core.interruption import Interrupted
+from trainer.model import export
 
 _MACHINE = settings("n1-standard-8", poll_seconds=0.05)
 _SPLITS = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}

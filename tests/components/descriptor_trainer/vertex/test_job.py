@@ -7,7 +7,7 @@ from components.descriptor_trainer.vertex import job
 from components.descriptor_trainer.vertex.job import Places
 from tests.components.descriptor_trainer.vertex.test_check import gpu, settings, tpu
 from trainer.__main__ import main
-from trainer.config import TrainerConfig
+from trainer.core.config import TrainerConfig
 
 _PLACES = Places("gs://b/examples", "gs://b/graph", "gs://b/staging/key")
 

@@ -10,8 +10,8 @@ from components.descriptor_trainer.vertex import job, job_service
 from components.descriptor_trainer.vertex.job import Places
 from components.descriptor_trainer.vertex.job_service import Address
 from tests.components.descriptor_trainer.vertex.test_check import settings
-from trainer.errors import UserError
-from trainer.interruption import Interrupted, StopRequest
+from trainer.core.errors import UserError
+from trainer.core.interruption import Interrupted, StopRequest
 
 _ADDRESS = Address("my-project", "us-west4")
 _PLACES = Places("gs://b/examples", "gs://b/graph", "gs://b/staging/key")

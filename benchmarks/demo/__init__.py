@@ -1,0 +1,1 @@
+"""What the demo's model does on real scenes, in numbers and as the README's picture."""

@@ -1,0 +1,109 @@
+"""Whether what is learned on the demo's photographs carries over to real scenes.
+
+Trains with the demo's budget on the photographs alone (or takes the model that `make demo`
+left), then scores it on patches cut from six real image sequences, beside RootSIFT with and
+without smoothing. The blur is chosen on the demo's validation photographs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from components.descriptor_evaluator.descriptors import handcrafted, saved_model
+from components.descriptor_evaluator.descriptors.store import read_patches
+from components.descriptor_evaluator.protocol import matching
+from components.example_gen.formats import demo_photographs, registry
+from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.settings import DataSettings
+from pipeline.config.tree import load_config
+from pipeline.runners import local
+from pipeline.runs import work_lock
+from trainer.core.errors import UserError
+from trainer.core.variants import NOISES
+from trainer.data import manifest
+
+POINTS = 500
+_COLUMNS = (*NOISES, "mean")
+
+
+def run(work: str) -> Table:
+    """Returns matching mAP per sequence and noise for the model and both baselines."""
+    root = Path(os.environ.get("HPATCHES_SHARED", "../shared")) / "data" / "sequences"
+    if not root.is_dir():
+        raise UserError(f"{root}: no real image sequences (set HPATCHES_SHARED to where they are)")
+    result = demo_run(work)
+    model = saved_model.load_model(
+        str(Path(result.uri("DescriptorTrainer", "model")) / "Format-Serving")
+    )
+    recipe = _recipe(result.uri("PatchExampleGen", "examples"))
+    settings = DataSettings(source="sequences", max_points=POINTS)
+    inputs, _ = registry.list_sequences("sequences", str(root), settings)
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for item in inputs:
+        patches = registry.load_sequence(item, settings).patches
+        described = {
+            "rootsift": handcrafted.describe_sequence("rootsift", patches),
+            _named(recipe): handcrafted.describe_sequence("rootsift-smoothed", patches, recipe),
+            "model": saved_model.describe_patches(model, patches),
+        }
+        scores[f"{item.name} ({len(patches)})"] = {
+            name: matching.mean_average_precision({item.name: values})
+            for name, values in described.items()
+        }
+    return _table(scores)
+
+
+def demo_run(work: str) -> local.RunResult:
+    """Runs the demo in its work folder: from the cache when `make demo` has run there."""
+    with work_lock.hold(work) as folder:
+        photographs = demo_photographs.materialise(folder / "photographs")
+        config = load_config(
+            "demo",
+            options={
+                "work_dir": ("--work", str(folder)),
+                "data.path": ("--data", str(photographs)),
+            },
+        )
+        return local.run(config)
+
+
+def _recipe(examples: str) -> handcrafted.SiftRecipe:
+    """Chooses the recipe of the smoothed RootSIFT on the validation photographs."""
+    entries = manifest.read(examples).splits["val"]
+    patch_sets = [
+        PatchSet(
+            entry.name,
+            entry.source,
+            entry.kind,
+            read_patches(examples, entry, 200),
+            np.zeros((0, 3), np.float32),
+        )
+        for entry in entries
+    ]
+    return handcrafted.choose_recipe("rootsift-smoothed", patch_sets)
+
+
+def _named(recipe: handcrafted.SiftRecipe) -> str:
+    border = f", border {recipe.padding:.2g}" if recipe.padding else ""
+    return f"smoothed {recipe.sigma:g} px, size {recipe.size:.2f}{border}"
+
+
+def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
+    names = list(next(iter(scores.values())))
+    table = Table(title="Matching mAP on real sequences, per cent (easy / hard / tough / mean)")
+    table.add_column("sequence (points)")
+    for name in (*names, "model - smoothed"):
+        table.add_column(name, justify="right")
+    mean = {
+        name: {key: float(np.mean([s[name][key] for s in scores.values()])) for key in _COLUMNS}
+        for name in names
+    }
+    for sequence, found in (*scores.items(), ("mean", mean)):
+        cells = [" / ".join(f"{100 * found[name][key]:.1f}" for key in _COLUMNS) for name in names]
+        gain = found["model"]["mean"] - found[names[1]]["mean"]
+        table.add_row(sequence, *cells, f"{100 * gain:+.1f}", end_section=sequence != "mean")
+    return table

@@ -1,0 +1,1 @@
+"""Speed of scoring and describing, and error rates of the gate."""

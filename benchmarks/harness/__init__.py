@@ -1,0 +1,1 @@
+"""Targets, timing in processes of their own, and ledgers of long benchmarks."""

@@ -1,0 +1,1 @@
+"""Speed, memory, quality, collapse and interruption of training."""

@@ -1,0 +1,134 @@
+"""The sampler alone: its cost per patch as the data grow, and against what a step needs.
+
+Both are counted in processor time. A step on all cores of the machine takes at most its
+patches per CPU-second times the cores; the sampler has one core.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.table import Table
+
+from trainer.core.config import StageConfig, TrainerConfig
+from trainer.core.variants import NOISES
+from trainer.data.batches import Sampler, SamplerState
+from trainer.data.image import Normalisation
+from trainer.data.packing import PackedPatches
+from trainer.data.resizing import PACKED_SHAPE
+from trainer.engine.learner import Learner
+
+SIZES = (10_000, 100_000, 1_000_000)  # patches
+SHAPES = {"S 256, K 2": (256, 2, 0.0), "S 128, K 4": (128, 4, 0.0), "half alike": (128, 4, 0.5)}
+_POINTS = 300  # of an image sequence; two image sequences of each source
+_BATCHES, _ROUNDS = 200, 5
+_STEPS = 10
+
+
+def run(work: str) -> Table:
+    """Returns the table."""
+    needed = step_demand()
+    table = Table(
+        title=f"Sampler, patches per CPU-second on one core, median of {_ROUNDS}; "
+        f"the step (width 0.25, batch 512) takes {needed:,.0f} on {_cores()} cores"
+    )
+    for column in ("patches", "batch", "patches/CPU-s", "us/patch", "x 10^4", "x the step"):
+        table.add_column(column, justify="left" if column == "batch" else "right")
+    rates = sampler_rates(work)
+    for (size, shape), rate in rates.items():
+        table.add_row(
+            f"{size:,}",
+            shape,
+            f"{rate:,.0f}",
+            f"{1e6 / rate:.2f}",
+            f"{rates[SIZES[0], shape] / rate:.2f}",
+            f"{rate / needed:,.0f}",
+        )
+    return table
+
+
+def sampler_rates(work: str, sizes: tuple[int, ...] = SIZES) -> dict[tuple[int, str], float]:
+    """Returns patches per CPU-second by size and name of the shape, an epoch's layout included.
+
+    Args:
+        work: Gets a temporary file as large as the largest size.
+        sizes: Patches.
+    """
+    folder = Path(work).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="sampling-", dir=folder) as temporary:
+        file = Path(temporary) / "patches"
+        _write(file, max(sizes) // PACKED_SHAPE[0])
+        found: dict[tuple[int, str], list[float]] = {}
+        for _ in range(_ROUNDS):
+            for size in sizes:
+                packed = _mapped(file, size // PACKED_SHAPE[0])
+                for name, shape in SHAPES.items():
+                    found.setdefault((size, name), []).append(_drawn(packed, *shape))
+    return {key: float(np.median(rates)) for key, rates in found.items()}
+
+
+def _drawn(packed: PackedPatches, sequences: int, variants: int, look_alikes: float) -> float:
+    """Returns patches per CPU-second over whole epochs."""
+    state = SamplerState(seed=1)
+    sampler = Sampler(packed, sequences, variants, NOISES, state, look_alikes)
+    epochs = -(-_BATCHES * sequences // len(packed))
+    batches = epochs * -(-len(packed) // sequences)
+    seconds = _cpu_seconds(lambda: [next(sampler) for _ in range(batches)] and None)
+    return batches * sequences * variants / seconds
+
+
+def step_demand() -> float:
+    """Returns the patches that training takes in a second on all cores, at most."""
+    stage = StageConfig(sequences_per_batch=128, variants_per_sequence=4)
+    config = TrainerConfig(stages=(stage,), steps_per_loop=_STEPS)
+    learner = Learner(config, tf.distribute.OneDeviceStrategy("/cpu:0"), Normalisation())
+    batches = np.random.default_rng(0).integers(
+        0, 256, (_STEPS, stage.batch, *PACKED_SHAPE[1:]), dtype=np.uint8
+    )
+    rates = np.full(_STEPS, 1e-3, np.float32)
+    learner.train(batches, stage.variants_per_sequence, rates[:1], 0)  # traced
+    seconds = _cpu_seconds(
+        lambda: learner.train(batches, stage.variants_per_sequence, rates, 1) and None
+    )
+    return _STEPS * stage.batch / seconds * _cores()
+
+
+def _write(file: Path, points: int) -> None:
+    """Writes patches of random bytes."""
+    rng = np.random.default_rng(0)
+    with open(file, "wb") as opened:
+        for start in range(0, points, 1024):
+            part = (min(1024, points - start), *PACKED_SHAPE)
+            opened.write(rng.integers(0, 256, part, dtype=np.uint8).tobytes())
+
+
+def _mapped(file: Path, points: int) -> PackedPatches:
+    patches = np.memmap(file, np.uint8, mode="r", shape=(points, *PACKED_SHAPE))
+    sequence = np.arange(points, dtype=np.int32) // _POINTS
+    source = sequence // 2
+    return PackedPatches(
+        patches=patches,
+        sequence=sequence,
+        source=source,
+        index=np.arange(points, dtype=np.int32) % _POINTS,
+        sequences=tuple(f"u_{number}" for number in range(sequence[-1] + 1)),
+        sources=tuple(f"s_{number}" for number in range(source[-1] + 1)),
+        kinds=("u",) * int(sequence[-1] + 1),
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cpu_seconds(work: Callable[[], None]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin

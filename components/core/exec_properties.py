@@ -1,0 +1,35 @@
+"""Settings that the pipeline hands to a component as JSON."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from trainer.core.errors import UserError
+
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+
+def read_settings(kind: type[SettingsT], text: str, section: str) -> SettingsT:
+    """Reads the settings of a component.
+
+    They were checked when they were written; what does not fit now was written by another
+    version, as when an old compiled pipeline runs in a newer image.
+
+    Args:
+        kind: What they are.
+        text: Their JSON.
+        section: Where they stand in the configuration, e.g. `training`.
+
+    Raises:
+        UserError: When they do not fit; names the key.
+    """
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in (section, *first["loc"]))
+        raise UserError(
+            f"{key}: {first['msg']}; compile the pipeline again with the version that runs it"
+        ) from error

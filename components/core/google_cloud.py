@@ -1,0 +1,125 @@
+"""What calls to Google Cloud have in common: patience with short outages, errors in words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from google.api_core import exceptions, retry
+from google.auth import exceptions as auth_exceptions
+
+from trainer.core.errors import UserError
+
+_PASSING = (
+    exceptions.ServiceUnavailable,
+    exceptions.DeadlineExceeded,
+    exceptions.InternalServerError,
+    exceptions.BadGateway,
+    exceptions.TooManyRequests,
+    exceptions.Aborted,
+)
+_MOST_CHARACTERS = 500
+_PATIENCE = 900.0  # seconds
+_BETWEEN_LOOKS = 5.0  # of the thirty or so between SIGTERM and SIGKILL
+CALL_SECONDS = 60.0
+"""What a single call may take."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tells whether a call that starts something is worth repeating.
+
+    Without quota or capacity it is not.
+    """
+    if isinstance(error, exceptions.ResourceExhausted):
+        return False
+    return isinstance(error, _PASSING)
+
+
+def patience(seconds: float = _PATIENCE, stopped: Callable[[], bool] | None = None) -> retry.Retry:
+    """Returns what repeats a call, at growing distances, until it succeeds or time is up.
+
+    Only for calls that may arrive twice: those that read, and those that stop something. For
+    them an exhausted quota is one of calls per minute, and passes.
+
+    Args:
+        seconds: Time for all attempts.
+        stopped: Looked at between two of them, a few seconds apart: whether to give up.
+    """
+    passes = retry.if_exception_type(*_PASSING)
+    if stopped is None:
+        return retry.Retry(predicate=passes, initial=1.0, maximum=60.0, timeout=seconds)
+    return retry.Retry(
+        predicate=lambda error: passes(error) and not stopped(),
+        initial=1.0,
+        maximum=_BETWEEN_LOOKS,
+        timeout=seconds,
+    )
+
+
+@contextlib.contextmanager
+def told_in_words(doing: str, place: str) -> Iterator[None]:
+    """Turns what a service or the way to it answers into one sentence.
+
+    Args:
+        doing: What was being done, e.g. `starting the training job`.
+        place: Where, e.g. `project p, us-central1`.
+
+    Raises:
+        UserError: In place of an error of Google's clients.
+    """
+    try:
+        yield
+    except (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError) as error:
+        raise UserError(f"{doing} ({place}): {_in_words(error)}") from error
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, exceptions.RetryError) and error.cause is not None:
+        return (
+            f"no answer over {_PATIENCE / 60:.0f} minutes ({_said(error.cause)}); try again later"
+        )
+    said = _said(error)
+    if isinstance(error, auth_exceptions.GoogleAuthError | exceptions.Unauthenticated):
+        return (
+            f"the credentials are missing or not accepted ({said}); expected those of a service "
+            f"account of the machine, or your own after `gcloud auth application-default login`"
+        )
+    if isinstance(error, exceptions.Forbidden) and _is_switched_off(error):
+        return (
+            f"the API is switched off ({said}); `gcloud services enable aiplatform.googleapis.com "
+            f"--project PROJECT` switches it on"
+        )
+    if isinstance(error, exceptions.Forbidden):
+        return (
+            f"permission denied ({said}); expected an account with the role roles/aiplatform.user "
+            f"and, for a job's own service account, roles/iam.serviceAccountUser on it"
+        )
+    if isinstance(error, exceptions.ResourceExhausted):
+        return (
+            f"no quota or capacity ({said}); ask for quota, choose another region or a smaller "
+            f"machine, or wait"
+        )
+    if isinstance(error, exceptions.NotFound):
+        return (
+            f"not found ({said}); expected a project with the Vertex AI API switched on and a "
+            f"region that it serves"
+        )
+    if is_passing(error) and "DNS resolution failed" in said:
+        return (
+            f"there is no such address ({said}); expected a region of Vertex AI, and a way to the "
+            f"internet"
+        )
+    if is_passing(error):
+        return f"the service does not answer ({said}); try again later"
+    return f"refused ({said})"
+
+
+def _is_switched_off(error: exceptions.GoogleAPICallError) -> bool:
+    """Tells a project without the API from an account without permission, both Forbidden."""
+    return error.reason == "SERVICE_DISABLED" or "has not been used in project" in error.message
+
+
+def _said(error: BaseException) -> str:
+    """Returns a message on one line, not endlessly long."""
+    text = " ".join(str(getattr(error, "message", "") or error).split())
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."

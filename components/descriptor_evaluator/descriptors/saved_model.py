@@ -1,0 +1,270 @@
+"""Describing patches with an exported model, whoever trained it.
+
+TensorFlow is imported inside the functions: commands that need no model start without it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import textwrap
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.core import files
+from components.descriptor_evaluator.descriptors import csv_tree
+from components.example_gen.formats import registry
+from components.example_gen.settings import DataSettings
+from trainer.core import progress
+from trainer.core.errors import UserError
+from trainer.core.variants import PATCH_SIZE
+
+SIGNATURE = "serving_default"
+INPUT, OUTPUT = "patches", "descriptors"
+IDENTITY_FILE = "descriptor.json"
+_IDENTITY_PLACE = "assets.extra"
+_BATCH = 1024  # 256 is a little quicker on some CPUs and slower on others
+
+
+@dataclass(frozen=True)
+class DescriptorModel:
+    """A loaded SavedModel.
+
+    Attributes:
+        path: Where it was loaded from.
+        serve: Its signature.
+        identity: Content of `assets.extra/descriptor.json`; None for a model without.
+        loaded: Keeps the variables alive.
+    """
+
+    path: str
+    serve: Any
+    identity: dict[str, Any] | None
+    loaded: Any
+
+
+def load_model(path: str) -> DescriptorModel:
+    """Loads a SavedModel with our serving signature.
+
+    Args:
+        path: Its folder, local or `gs://`.
+
+    Raises:
+        UserError: When there is none, it is damaged, or its signature is not uint8
+            `patches` [N, 65, 65] (or any size) -> float32 `descriptors` [N, D].
+        OSError: When the machine fails (a full disk); likewise `MemoryError` and
+            TensorFlow's `ResourceExhaustedError` and `UnavailableError`.
+    """
+    check_folder(path)
+    import tensorflow as tf
+
+    try:
+        loaded = tf.saved_model.load(path)
+    except (MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError):
+        raise
+    except Exception as error:  # damaged protos, missing variables, unknown operations
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            raise  # the machine's; of a damaged file TensorFlow raises one without a number
+        raise UserError(
+            f"{path}: cannot be loaded as a SavedModel ({_first_line(error)}); export it again"
+        ) from error
+    signatures = getattr(loaded, "signatures", {})
+    if SIGNATURE not in signatures:
+        found = ", ".join(sorted(signatures)) or "none"
+        raise UserError(
+            f"{path}: has the signatures {found}, expected {SIGNATURE} from uint8 {INPUT} "
+            f"[N, {PATCH_SIZE}, {PATCH_SIZE}] to float32 {OUTPUT} [N, D]"
+        )
+    serve = signatures[SIGNATURE]
+    _check_signature(path, serve)
+    return DescriptorModel(path, serve, read_identity(path), loaded)
+
+
+def check_folder(path: str) -> None:
+    """Looks, without loading TensorFlow for local paths, whether there is a SavedModel at all.
+
+    Raises:
+        UserError: When there is none.
+    """
+    if not files.exists(files.join(path, "saved_model.pb")):
+        raise UserError(f"{path}: holds no saved_model.pb, expected the folder of a SavedModel")
+
+
+def describe_patches(
+    model: DescriptorModel, patches: np.ndarray, batch_size: int = _BATCH
+) -> np.ndarray:
+    """Describes the patches of an image sequence.
+
+    Args:
+        model: As `load_model` returned it.
+        patches: uint8 [N, 16, h, w].
+        batch_size: Patches per call of the model.
+
+    Returns:
+        float32 [16, N, D].
+
+    Raises:
+        UserError: When the model cannot describe patches of this size, or gives anything
+            but one row of numbers per patch.
+    """
+    import tensorflow as tf
+
+    count, variants = patches.shape[:2]
+    flat = patches.reshape(count * variants, *patches.shape[2:])
+    result: np.ndarray | None = None
+    for start in range(0, len(flat), batch_size):
+        block = flat[start : start + batch_size]
+        try:
+            found = model.serve(**{INPUT: tf.constant(block)})[OUTPUT].numpy()
+        except tf.errors.InvalidArgumentError as error:
+            height, width = block.shape[1:]
+            raise UserError(
+                f"{model.path}: cannot describe patches of {height}x{width} ({_first_line(error)})"
+            ) from error
+        if found.ndim != 2 or len(found) != len(block) or not found.shape[1]:
+            raise UserError(
+                f"{model.path}: gave an array of shape {found.shape} for {len(block)} patches, "
+                f"expected one row of numbers per patch"
+            )
+        if result is None:
+            result = np.empty((len(flat), found.shape[1]), np.float32)
+        result[start : start + len(block)] = found
+    assert result is not None, "an image sequence has at least one patch"
+    return np.ascontiguousarray(result.reshape(count, variants, -1).swapaxes(0, 1))
+
+
+def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
+    """Writes the descriptors of a patch release as the HPatches benchmark's CSV tree.
+
+    Args:
+        model_path: SavedModel.
+        data: Patch release.
+        output: New folder; the model's identity goes beside the sequences.
+
+    Returns:
+        `sequences`, `patches`, `dimension` and `output`.
+
+    Raises:
+        UserError: When input cannot be used or the output is there already; then nothing
+            is left at `output`.
+    """
+    target = output.rstrip("/")
+    settings = DataSettings(source="strips")
+    patches = dimension = 0
+    with files.new_folder(target) as folder:
+        inputs, _ = registry.list_sequences("strips", data, settings)
+        model = load_model(model_path)
+        for number, item in enumerate(inputs):
+            found = describe_patches(model, registry.load_sequence(item, settings).patches)
+            csv_tree.write_sequence(folder, item.name, found)
+            patches, dimension = patches + found.shape[0] * found.shape[1], found.shape[2]
+            progress.report("describing patches", number + 1, len(inputs), item.name)
+        if model.identity is not None:
+            text = json.dumps(model.identity, indent=1) + "\n"
+            files.write_bytes(files.join(folder, IDENTITY_FILE), text.encode())
+    return {
+        "sequences": len(inputs), "patches": patches, "dimension": dimension, "output": target,
+    }  # fmt: skip
+
+
+def read_identity(path: str) -> dict[str, Any] | None:
+    """Reads what a SavedModel says of itself; None when it says nothing.
+
+    Raises:
+        UserError: When the file is there but is no JSON object, or its `sequences` or
+            `registry` are not lists of names by split.
+    """
+    return _read_identity_file(files.join(path, _IDENTITY_PLACE, IDENTITY_FILE))
+
+
+def read_identity_of_descriptors(folder: str) -> dict[str, Any] | None:
+    """Reads the identity that `describe_release` left beside descriptors."""
+    return _read_identity_file(files.join(folder, IDENTITY_FILE))
+
+
+def refuse_if_trained_on(
+    identity: Mapping[str, Any] | None, names: Collection[str], scenes: Collection[str]
+) -> None:
+    """Refuses to score a model on what it was trained on.
+
+    Four of the public Oxford scenes (i_leuven, v_bark, v_graffiti, v_wall) are HPatches
+    sequences under the same names, so that a comparison by name finds them.
+
+    Args:
+        identity: As `read_identity` returned it: `sequences` and `registry` by `train` and
+            `val`. None (nothing is known) passes.
+        names: Image sequences to be scored.
+        scenes: Their sources.
+
+    Raises:
+        UserError: When training or validation used one of them.
+    """
+    if identity is None:
+        return
+    used = [
+        {name for split in ("train", "val") for name in identity.get(key, {}).get(split, ())}
+        for key in ("sequences", "sources")
+    ]
+    both = sorted((set(names) & used[0]) | (set(scenes) & used[1]))
+    if both:
+        more = f" and {len(both) - 5} more" if len(both) > 5 else ""
+        raise UserError(
+            f"the model was trained on {', '.join(both[:5])}{more}, which it would be scored on; "
+            f"choose a split without them, or a model that was not trained on them"
+        )
+
+
+def _read_identity_file(path: str) -> dict[str, Any] | None:
+    if not files.exists(path):
+        return None
+    try:
+        content = json.loads(files.read_text(path))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds no JSON object, expected the model's identity")
+    for key in ("sequences", "sources"):
+        by_split = content.get(key, {})
+        if not isinstance(by_split, dict) or not all(map(_is_list_of_names, by_split.values())):
+            raise UserError(
+                f"{path}: `{key}` is {textwrap.shorten(json.dumps(by_split), 60)}, expected an "
+                f"object with a list of names per split; export the model again"
+            )
+    return content
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _check_signature(path: str, serve: Any) -> None:
+    inputs, outputs = serve.structured_input_signature[1], serve.structured_outputs
+    given, gives = inputs.get(INPUT), outputs.get(OUTPUT)
+    good = (
+        len(inputs) == 1
+        and given is not None
+        and given.dtype.name == "uint8"
+        and given.shape.rank == 3
+        and given.shape[0] is None
+        and given.shape.is_compatible_with([None, PATCH_SIZE, PATCH_SIZE])
+        and gives is not None
+        and gives.dtype.name == "float32"
+        and gives.shape.rank in (None, 2)
+    )
+    if not good:
+        raise UserError(
+            f"{path}: {SIGNATURE} maps {_words(inputs)} to {_words(outputs)}, expected uint8 "
+            f"{INPUT} [N, {PATCH_SIZE}, {PATCH_SIZE}] (N any) to float32 {OUTPUT} [N, D]"
+        )
+
+
+def _words(specs: Mapping[str, Any]) -> str:
+    return ", ".join(f"{spec.dtype.name} {name} {spec.shape}" for name, spec in specs.items())
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return textwrap.shorten(lines[0], 160, placeholder=" ...") if lines else type(error).__name__

@@ -1,0 +1,318 @@
+"""Describes image sequences in Beam and keeps the descriptors as files.
+
+Per descriptor and image sequence there is `<name>/<sequence>.npy` (float32 [16, N, D]) or
+`<name>/<sequence>.failed` with a sentence. A model that cannot describe is a finding about
+the model, not an error of the run; a shard that cannot be read, a reference of the user's
+that cannot be used, and a failing machine are errors of the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+
+from components.descriptor_evaluator.protocol import tasks
+from trainer.core.errors import UserError
+from trainer.core.progress import report
+from trainer.data.manifest import SequenceEntry
+
+# TensorFlow is imported inside the functions: a Beam worker process that has not reached
+# them yet then starts in one second instead of ten.
+
+_log = logging.getLogger(__name__)
+_MACHINERY = re.compile(
+    r"\[Errno \d+\]"
+    r"|\w*(?:OSError|IOError|MemoryError|ResourceExhaustedError|UnavailableError)[:(]"
+)
+
+
+@dataclass(frozen=True)
+class Describer:
+    """Something that turns patches into descriptors.
+
+    Attributes:
+        name: `candidate`, `production` or the name of a baseline; names its folder too.
+        model: Folder of a SavedModel; empty for another descriptor.
+        descriptors: Folder of a CSV tree; empty for another descriptor.
+        baseline: Name that `handcrafted.describe` knows; empty for another descriptor.
+        recipe: Values of the baseline's `SiftRecipe`.
+        judged: Whether it is a model that the gate is about; a failure of its own is then a
+            finding, not the user's mistake.
+    """
+
+    name: str
+    model: str = ""
+    descriptors: str = ""
+    baseline: str = ""
+    recipe: tuple[tuple[str, float], ...] = ()
+    judged: bool = True
+
+    def load(self) -> Callable[[str, np.ndarray], np.ndarray]:
+        """Returns a function from (sequence, uint8 [N, 16, 65, 65]) to float32 [16, N, D]."""
+        if self.model:
+            from components.descriptor_evaluator.descriptors import saved_model
+
+            model = saved_model.load_model(self.model)
+            return lambda _, patches: saved_model.describe_patches(model, patches)
+        if self.descriptors:
+            from components.descriptor_evaluator.descriptors import csv_tree
+
+            return lambda sequence, patches: csv_tree.read_sequence(
+                self.descriptors, sequence, len(patches)
+            )
+        from components.descriptor_evaluator.descriptors import handcrafted
+
+        recipe = handcrafted.SiftRecipe(**dict(self.recipe))
+        return lambda _, patches: handcrafted.describe_sequence(self.baseline, patches, recipe)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is one that the user gives under `evaluation.references`."""
+        return not self.judged and not self.baseline
+
+
+class ModelError(Exception):
+    """A descriptor that could not be had; the message is a sentence for the verdict."""
+
+
+def machinery_errors() -> tuple[type[Exception], ...]:
+    """Returns what a failing machine raises: a full disk, no memory, a lost file system."""
+    import tensorflow as tf
+
+    return OSError, MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError
+
+
+def is_machinery(error: BaseException) -> bool:
+    """Tells a failing machine (a full disk, no memory) from a failing program.
+
+    Beam hands on a worker's exception as a cause or as text, in a sentence of its own.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, machinery_errors()):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return bool(_MACHINERY.search(str(error)))
+
+
+def reference_error(name: str, error: object) -> UserError:
+    """Returns the error of a reference, with the key that names it."""
+    said = " ".join(str(error).split())[:500]
+    kind = "" if isinstance(error, UserError | str) else f"{type(error).__name__}: "
+    return UserError(f"evaluation.references.{name}: {kind}{said}; mend it or leave it out")
+
+
+class DescribeSequence(beam.DoFn):
+    """Writes the descriptors of one image sequence; elements are `SequenceEntry`."""
+
+    def __init__(
+        self,
+        examples: str,
+        describers: Sequence[Describer],
+        folder: str,
+        total: int,
+    ):
+        self._examples = examples
+        self._describers = tuple(describers)
+        self._folder = folder
+        self._total = total
+        self._done = 0
+        self._loaded: dict[str, Callable[[str, np.ndarray], np.ndarray]] = {}
+
+    def process(self, entry: SequenceEntry) -> Iterator[None]:
+        """Handles one image sequence.
+
+        Raises:
+            UserError: When its shards cannot be read, or a reference cannot be used.
+            OSError: When the machine fails; likewise `MemoryError` and TensorFlow's
+                `ResourceExhaustedError` and `UnavailableError`.
+        """
+        import tensorflow as tf
+
+        patches = read_patches(self._examples, entry)
+        for describer in self._describers:
+            path = posixpath.join(self._folder, describer.name, entry.name)
+            try:
+                descriptors = self._describe(describer, entry.name, patches)
+            except machinery_errors():
+                raise
+            except Exception as error:
+                if describer.is_reference:
+                    raise reference_error(describer.name, error) from error
+                _log.exception("%s cannot describe %s", describer.name, entry.name)
+                write_text(path + ".failed", _sentence(describer, entry, error))
+                continue
+            _write_array(path + ".npy", descriptors)
+            if tf.io.gfile.exists(path + ".failed"):  # of an earlier attempt of Beam's
+                tf.io.gfile.remove(path + ".failed")
+        self._done += 1
+        report("describing patches", self._done, self._total, entry.name)
+        yield from ()
+
+    def _describe(self, describer: Describer, sequence: str, patches: np.ndarray) -> np.ndarray:
+        if describer.name not in self._loaded:
+            self._loaded[describer.name] = describer.load()
+        found = np.asarray(self._loaded[describer.name](sequence, patches))
+        count, variants = patches.shape[:2]
+        if found.ndim != 3 or found.shape[:2] != (variants, count):
+            raise ModelError(
+                f"gave an array of shape {found.shape}, expected ({variants}, {count}, dimension)"
+            )
+        return found.astype(np.float32, copy=False)
+
+
+class ReferenceContrast(beam.DoFn):
+    """Writes the contrast of the reference patches, float32 [N], as `<sequence>.npy`."""
+
+    def __init__(self, examples: str, folder: str, total: int):
+        self._examples = examples
+        self._folder = folder
+        self._total = total
+        self._done = 0
+
+    def process(self, entry: SequenceEntry) -> Iterator[None]:
+        """Handles one image sequence."""
+        reference = read_patches(self._examples, entry)[:, 0]
+        _write_array(posixpath.join(self._folder, f"{entry.name}.npy"), tasks.contrast(reference))
+        self._done += 1
+        report("reading held-out patches", self._done, self._total, entry.name)
+        yield from ()
+
+
+def read_patches(examples: str, entry: SequenceEntry, most: int | None = None) -> np.ndarray:
+    """Reads the patches of an image sequence, uint8 [N, 16, 65, 65].
+
+    Args:
+        examples: Folder of the examples.
+        entry: The sequence, as the manifest has it.
+        most: Only the first so many points.
+
+    Raises:
+        UserError: When a shard cannot be read or the number of patches is not the manifest's.
+    """
+    from trainer.data import records
+
+    wanted = entry.count if most is None else min(most, entry.count)
+    patches = np.empty((wanted, *records.PATCH_SHAPE), np.uint8)
+    found = 0
+    for shard in entry.shards:
+        for record in records.read_shard(posixpath.join(examples, shard)):
+            if found < wanted:
+                patches[found] = record.patches
+            elif most is not None:
+                return patches
+            found += 1
+    if found < wanted or (most is None and found != wanted):
+        raise UserError(
+            f"{examples}: the shards of {entry.name} hold {found} records, the manifest says "
+            f"{entry.count}; delete the run's examples and run again"
+        )
+    return patches
+
+
+def described_paths(
+    folder: str, name: str, entries: Sequence[SequenceEntry]
+) -> list[tuple[str, str]]:
+    """Returns each image sequence's name and the file of its descriptors.
+
+    Raises:
+        ModelError: When `DescribeSequence` could not describe a sequence.
+    """
+    import tensorflow as tf
+
+    paths = []
+    for entry in entries:
+        path = posixpath.join(folder, name, entry.name)
+        if tf.io.gfile.exists(path + ".failed"):
+            with tf.io.gfile.GFile(path + ".failed", "r") as file:
+                raise ModelError(file.read())
+        paths.append((entry.name, path + ".npy"))
+    return paths
+
+
+class StoredDescriptors(Mapping[str, np.ndarray]):
+    """The descriptors of a collection, float32 [16, N, D] by sequence, mapped from files.
+
+    Attributes:
+        folder: Folder of one descriptor.
+        names: Image sequences.
+    """
+
+    def __init__(self, folder: str, names: Sequence[str]):
+        self.folder = folder
+        self.names = tuple(names)
+        self._opened: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise KeyError(name)
+        if name not in self._opened:
+            self._opened[name] = read_array(posixpath.join(self.folder, f"{name}.npy"))
+        return self._opened[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def check_dimensions(name: str, descriptors: StoredDescriptors) -> None:
+    """Refuses a reference whose descriptors differ in length from sequence to sequence.
+
+    Raises:
+        UserError: With the key that names the reference.
+    """
+    lengths = {sequence: found.shape[2] for sequence, found in descriptors.items()}
+    first, expected = next(iter(lengths.items()))
+    for sequence, length in lengths.items():
+        if length != expected:
+            raise reference_error(
+                name,
+                f"descriptors of {sequence} have {length} numbers, expected {expected} as in "
+                f"{first}",
+            )
+
+
+def read_array(path: str) -> np.ndarray:
+    """Reads an array; a local one is mapped, not loaded."""
+    if "://" not in path:
+        return np.load(path, mmap_mode="r")
+    import tensorflow as tf
+
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return np.load(file)
+
+
+def _write_array(path: str, values: np.ndarray) -> None:
+    import tensorflow as tf
+
+    tf.io.gfile.makedirs(posixpath.dirname(path))
+    with tf.io.gfile.GFile(path + ".tmp", "wb") as file:
+        np.save(file, values)
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file, local or remote; its folder is made."""
+    import tensorflow as tf
+
+    tf.io.gfile.makedirs(posixpath.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(text)
+
+
+def _sentence(describer: Describer, entry: SequenceEntry, error: Exception) -> str:
+    message = " ".join(str(error).split())[:500]
+    if isinstance(error, ModelError):
+        return f"The {describer.name} model {message} of {entry.name}."
+    if isinstance(error, UserError):
+        return f"The {describer.name} model cannot be used: {message}"
+    kind = type(error).__name__
+    return f"The {describer.name} model cannot describe {entry.name} ({kind}: {message})."

@@ -1,0 +1,1 @@
+"""From scores to the verdict and the blessing. May import statistics and the protocol."""

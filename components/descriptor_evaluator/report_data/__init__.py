@@ -1,0 +1,4 @@
+"""What the report shows beyond numbers: curves, worst cases, a map of descriptors.
+
+May import descriptors and the protocol.
+"""

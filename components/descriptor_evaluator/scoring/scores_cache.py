@@ -1,0 +1,118 @@
+"""Scores kept by content: the candidate's rows of today are production's of tomorrow.
+
+An entry's name is a hash over everything the rows follow from (the model, its parameters,
+the evaluation data, the tasks, the code, the libraries' versions), so an entry is never stale;
+it is only ever absent or damaged, and both mean "score again".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.descriptor_evaluator.protocol.scores import UnitRow
+
+_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring one descriptor gave.
+
+    Attributes:
+        rows: One per unit.
+        facts: Other results of the same run that JSON can hold, e.g. the degeneracy report.
+    """
+
+    rows: tuple[UnitRow, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def entry_key(
+    descriptor: str,
+    parameters: Mapping[str, Any],
+    data_checksum: str,
+    tasks_checksum: str,
+    code_fingerprint: str,
+) -> str:
+    """Returns the name of a cache entry.
+
+    Args:
+        descriptor: Checksum of a model, or the name of a baseline.
+        parameters: Everything else that changes the result, e.g. the recipe and the versions of
+            libraries; JSON values.
+        data_checksum: Of the evaluation data.
+        tasks_checksum: Of the tasks and of which of them are scored.
+        code_fingerprint: Of the code that describes and scores.
+    """
+    content = json.dumps(
+        [_FORMAT, descriptor, dict(parameters), data_checksum, tasks_checksum, code_fingerprint],
+        sort_keys=True,
+    )
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def rows_to_lines(rows: Sequence[UnitRow]) -> str:
+    """Serializes rows as JSON lines; numbers come back bit for bit."""
+    return "".join(json.dumps(vars(row), sort_keys=True) + "\n" for row in rows)
+
+
+def rows_from_lines(text: str) -> tuple[UnitRow, ...]:
+    """Reads `rows_to_lines` back."""
+    return tuple(UnitRow(**json.loads(line)) for line in text.splitlines())
+
+
+class RowsCache:
+    """A folder of scores.
+
+    Attributes:
+        folder: Where entries lie, local or `gs://`; None keeps nothing.
+    """
+
+    def __init__(self, folder: str | None):
+        self.folder = folder
+
+    def get(self, key: str) -> Scored | None:
+        """Returns an entry, or None when there is no whole one."""
+        import tensorflow as tf  # not at the top: this module is imported early
+
+        if self.folder is None or not tf.io.gfile.exists(self._path(key)):
+            return None
+        with tf.io.gfile.GFile(self._path(key), "rb") as file:
+            content = file.read()
+        try:
+            head, _, body = content.decode().partition("\n")
+            header = json.loads(head)
+            facts = header["facts"]
+            if header["checksum"] != _checksum(body) or header["key"] != key:
+                return None
+            return Scored(rows_from_lines(body), facts) if isinstance(facts, dict) else None
+        except (ValueError, KeyError, TypeError):  # ValueError: no UTF-8, no JSON
+            return None
+
+    def put(self, key: str, scored: Scored) -> None:
+        """Stores an entry, whole or not at all."""
+        import tensorflow as tf  # see `get`
+
+        if self.folder is None:
+            return
+        body = rows_to_lines(scored.rows)
+        header = {"key": key, "checksum": _checksum(body), "facts": scored.facts}
+        tf.io.gfile.makedirs(self.folder)
+        temporary = f"{self._path(key)}.{uuid.uuid4().hex}.tmp"
+        with tf.io.gfile.GFile(temporary, "w") as file:
+            file.write(json.dumps(header, sort_keys=True) + "\n" + body)
+        tf.io.gfile.rename(temporary, self._path(key), overwrite=True)
+
+    def _path(self, key: str) -> str:
+        assert self.folder is not None
+        return posixpath.join(self.folder, f"{key}.jsonl")
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

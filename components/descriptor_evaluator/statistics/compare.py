@@ -1,0 +1,280 @@
+"""Two descriptors scored on the same units, compared slice by slice.
+
+Differences are paired over sources (`intervals`), as in the gate. A slice is called better or
+worse when its two-sided p-value, after Holm's correction over all slices of the table, is
+below the level; with fewer sources than `BOOTSTRAP_SOURCES` nothing is called so.
+
+Precisions count ties against the descriptor, as in the gate: the reference's own would give a
+collapsed model, whose distances are all equal, a perfect retrieval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from components.descriptor_evaluator.protocol.scores import Slice, UnitRow
+from components.descriptor_evaluator.statistics.intervals import (
+    BOOTSTRAP_SOURCES,
+    holm,
+    paired_difference,
+)
+from components.descriptor_evaluator.statistics.score_table import UnitTable
+from trainer.core.errors import UserError
+from trainer.core.variants import NOISES
+
+METRIC = "ap_tie_safe"
+CONFIDENCE = 0.95
+_KINDS = ("", "i", "v")
+
+Finding = Literal["better", "worse", "no difference shown", "too few sources", "not finite"]
+
+
+@dataclass(frozen=True)
+class ComparedSlice:
+    """One line of a comparison; fractions, NaN where a descriptor is nowhere finite.
+
+    Attributes:
+        slice: Task, noise level and kind; empty: all of them.
+        first: Mean of the first descriptor.
+        second: Mean of the second one.
+        difference: First - second.
+        low: Lower end of its 95 % interval, NaN where there is none.
+        high: Upper end.
+        p: Two-sided p-value after Holm, NaN where nothing was tested.
+        sources: Independent sources.
+        finding: What can be said of the first one; `not finite` when a mean is NaN.
+    """
+
+    slice: Slice
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    sources: int
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class ChangedSequence:
+    """Matching mAP of one image sequence, by both descriptors."""
+
+    sequence: str
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """First - second."""
+        return self.first - self.second
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All of it.
+
+    Attributes:
+        slices: Per task: all noise levels, each one, and by kind where there are both.
+        sequences: Image sequences by falling difference of their matching mAP; those where
+            it is NaN come last.
+        summary: One sentence.
+        problems: What is degenerate about the first and the second descriptor, in sentences.
+        notes: Remarks on the tasks and on what was scored, in sentences.
+    """
+
+    slices: tuple[ComparedSlice, ...]
+    sequences: tuple[ChangedSequence, ...]
+    summary: str
+    problems: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns it for programs; None in the place of NaN."""
+        return {
+            "summary": self.summary,
+            "metric": METRIC,
+            "problems": {
+                "first": list(self.problems[0]),
+                "second": list(self.problems[1]),
+            },
+            "notes": list(self.notes),
+            "slices": [
+                {
+                    "task": item.slice.task,
+                    "noise": item.slice.noise,
+                    "kind": item.slice.kind,
+                    **{key: _number(getattr(item, key)) for key in _NUMBERS},
+                    "sources": item.sources,
+                    "finding": item.finding,
+                }
+                for item in self.slices
+            ],
+            "sequences": [
+                {
+                    "sequence": item.sequence,
+                    "first": _number(item.first),
+                    "second": _number(item.second),
+                }
+                for item in self.sequences
+            ],
+        }
+
+
+_NUMBERS = ("first", "second", "difference", "low", "high", "p")
+
+
+def compare(
+    first: Sequence[UnitRow],
+    second: Sequence[UnitRow],
+    names: tuple[str, str] = ("the first", "the second"),
+    *,
+    problems: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    notes: Sequence[str] = (),
+    resamples: int = 4000,
+    seed: int = 0,
+) -> Comparison:
+    """Compares the rows of two descriptors.
+
+    Args:
+        first: Rows of one.
+        second: Rows of the other, of the same units.
+        names: What they are called in the summary.
+        problems: What is degenerate about each, as `degeneracy.problems` says it.
+        notes: Remarks to hand on; one that is given twice is kept once.
+        resamples: Bootstrap resamples of the intervals.
+        seed: Seed of the resampling.
+
+    Raises:
+        UserError: When they were not scored on the same units, or one holds a unit twice.
+    """
+    left, right = _table(first, names[0]), _table(second, names[1])
+    if not left.covers_the_same_units_as(right):
+        raise UserError(
+            "the two results are of different units (other data, tasks or settings), expected "
+            "the same; score both on the same data with --data"
+        )
+    parts = _slices(left)
+    differences = [_difference(left, right, part, resamples, seed) for part in parts]
+    slices = _found(parts, left, right, differences)
+    return Comparison(
+        slices,
+        _sequences(left, right),
+        _summary(slices, names),
+        (tuple(problems[0]), tuple(problems[1])),
+        tuple(dict.fromkeys(notes)),
+    )
+
+
+def _table(rows: Sequence[UnitRow], name: str) -> UnitTable:
+    try:
+        return UnitTable(rows)
+    except ValueError as error:
+        raise UserError(
+            f"{name}: {error}, expected every unit once; evaluate again with tasks that ask "
+            f"nothing twice"
+        ) from error
+
+
+def _slices(table: UnitTable) -> list[Slice]:
+    """Returns the slices that have rows: all levels, each level, and by kind."""
+    tasks = [
+        name
+        for name in ("verification", "matching", "retrieval")
+        if len(table.values(Slice(name), METRIC))
+    ]
+    found = []
+    for task in tasks:
+        kinds = [kind for kind in _KINDS if len(table.values(Slice(task, "", kind), METRIC))]
+        if len(kinds) < len(_KINDS):  # one kind alone is all there is
+            kinds = [""]
+        found += [Slice(task, noise, kind) for kind in kinds for noise in ("", *NOISES)]
+    return found
+
+
+def _difference(
+    left: UnitTable, right: UnitTable, part: Slice, resamples: int, seed: int
+) -> tuple[float, float, float, int]:
+    """Returns (low, high, two-sided p, sources) of a slice's difference."""
+    ours, theirs = left.totals(part, METRIC), right.totals(part, METRIC)
+    if len(ours.sources) < 2 or ours.sources != theirs.sources:
+        return math.nan, math.nan, math.nan, len(ours.sources)
+    found = paired_difference(ours, theirs, CONFIDENCE, resamples, seed)
+    two_sided = min(1.0, 2 * min(found.p_worse, found.p_better))
+    return found.low, found.high, two_sided, found.sources
+
+
+def _found(
+    parts: Sequence[Slice],
+    left: UnitTable,
+    right: UnitTable,
+    differences: Sequence[tuple[float, float, float, int]],
+) -> tuple[ComparedSlice, ...]:
+    """Adds the means, and what can be said after the correction for many slices."""
+    tested = [
+        place
+        for place, (_, _, p, sources) in enumerate(differences)
+        if sources >= BOOTSTRAP_SOURCES and math.isfinite(p)
+    ]
+    adjusted = dict(zip(tested, holm([differences[place][2] for place in tested]), strict=True))
+    slices = []
+    for place, (part, (low, high, _, sources)) in enumerate(zip(parts, differences, strict=True)):
+        ours, theirs = left.mean(part, METRIC), right.mean(part, METRIC)
+        p = float(adjusted.get(place, math.nan))
+        finding: Finding = "too few sources" if place not in adjusted else "no difference shown"
+        if p < 1 - CONFIDENCE:
+            finding = "better" if ours > theirs else "worse"
+        if not math.isfinite(ours - theirs):
+            finding = "not finite"
+        slices.append(
+            ComparedSlice(part, ours, theirs, ours - theirs, low, high, p, sources, finding)
+        )
+    return tuple(slices)
+
+
+def _sequences(left: UnitTable, right: UnitTable) -> tuple[ChangedSequence, ...]:
+    by_sequence: dict[str, list[list[float]]] = {}
+    for side, table in enumerate((left, right)):
+        for row in table.rows:
+            if row.task == "matching":
+                sides = by_sequence.setdefault(row.sequence, [[], []])
+                sides[side].append(row.metrics.get(METRIC, math.nan))
+    found = [
+        ChangedSequence(name, float(np.mean(ours)), float(np.mean(theirs)))
+        for name, (ours, theirs) in by_sequence.items()
+    ]
+
+    def order(item: ChangedSequence) -> tuple[bool, float, str]:
+        known = math.isfinite(item.difference)  # NaN would leave all of them in any order
+        return not known, -item.difference if known else 0.0, item.sequence
+
+    return tuple(sorted(found, key=order))
+
+
+def _summary(slices: Sequence[ComparedSlice], names: tuple[str, str]) -> str:
+    """Says what the slices over all noise levels and kinds show."""
+    said = []
+    for item in slices:
+        if item.slice.noise or item.slice.kind:
+            continue
+        if item.finding == "not finite":
+            said.append(f"{item.slice.task} mAP cannot be told (not finite)")
+            continue
+        side = "below" if item.difference < 0 else "above"
+        interval = ""
+        if math.isfinite(item.low):
+            interval = f" ({100 * item.low:+.1f} .. {100 * item.high:+.1f})"
+        told = {"better": ", significantly", "worse": ", significantly"}.get(item.finding, "")
+        said.append(
+            f"{item.slice.task} mAP {100 * abs(item.difference):.1f} {side}{interval}{told}"
+        )
+    return f"{names[0]} against {names[1]}: {'; '.join(said) or 'nothing in common'}."
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,98 @@
+"""A line per image sequence with a dot per descriptor, sorted by the change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.evaluation_report import figures
+from components.evaluation_report.material import CANDIDATE, PRODUCTION, Material, NotShownError
+
+_TASKS = ("matching", "retrieval")  # verification pairs cross image sequences
+_METRIC = "ap"
+
+
+def section(material: Material) -> dict[str, Any]:
+    """Returns `plots` (`task`, `against`, `lines`) and `legend`.
+
+    Raises:
+        NotShownError: When nothing was scored by image sequence.
+    """
+    names = list(material.rows)
+    plots = []
+    for task in _TASKS:
+        means = {name: means_by_sequence(rows, task) for name, rows in material.rows.items()}
+        against = opponent(means)
+        if means.get(CANDIDATE):
+            plots.append({"task": task, "against": against, "lines": lines(means, against)})
+    if not plots:
+        raise NotShownError("nothing was scored by image sequence")
+    return {"plots": plots, "legend": list(figures.looks(names).values())}
+
+
+def means_by_sequence(rows: Sequence[UnitRow], task: str) -> dict[str, float]:
+    """Returns the mean average precision of each image sequence over the noise levels.
+
+    Each noise level counts the same, whatever the number of its units.
+    """
+    values: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        if row.task == task:
+            values.setdefault(row.sequence, {}).setdefault(row.noise, []).append(
+                row.metrics[_METRIC]
+            )
+    return {
+        sequence: float(np.mean([np.mean(found) for found in by_noise.values()]))
+        for sequence, by_noise in values.items()
+    }
+
+
+def opponent(means: Mapping[str, Mapping[str, float]]) -> str:
+    """Returns what changes are against: production, or without it the best baseline.
+
+    Args:
+        means: By descriptor and image sequence.
+
+    Returns:
+        A descriptor's name; "" when the candidate was scored alone.
+    """
+    if means.get(PRODUCTION):
+        return PRODUCTION
+    others = {
+        name: float(np.mean(list(found.values())))
+        for name, found in means.items()
+        if name != CANDIDATE and found
+    }
+    return max(others, key=lambda name: others[name], default="")
+
+
+def lines(means: Mapping[str, Mapping[str, float]], against: str) -> list[dict[str, Any]]:
+    """Returns a line per image sequence, the greatest loss first.
+
+    Args:
+        means: By descriptor and image sequence.
+        against: What changes are against; "" sorts by the candidate's own value.
+
+    Returns:
+        Of each `sequence`, `change` (candidate - against; NaN when unknown), and `dots`
+        (descriptor and place in per cent).
+    """
+    found = []
+    for sequence, value in means[CANDIDATE].items():
+        change = value - means[against].get(sequence, math.nan) if against else math.nan
+        dots = [
+            (name, 100 * of_name[sequence])
+            for name, of_name in means.items()
+            if math.isfinite(of_name.get(sequence, math.nan))
+        ]
+        found.append({"sequence": sequence, "change": change, "value": value, "dots": dots})
+
+    def order(line: dict[str, Any]) -> tuple[bool, float, str]:
+        key = line["change"] if against else line["value"]
+        return math.isnan(key), key if not math.isnan(key) else 0.0, line["sequence"]
+
+    return sorted(found, key=order)

@@ -1,0 +1,1 @@
+"""Readers of the data formats, each returning image sequences. May import geometry and settings."""

@@ -1,0 +1,223 @@
+"""Decoding images strictly: what is damaged or of the wrong depth is refused, not repaired.
+
+OpenCV fills what a truncated file lacks with grey and converts depths silently, hence the
+checks around it.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from components.core import files
+from trainer.core.errors import UserError
+from trainer.core.variants import PATCH_SIZE
+
+PHOTOGRAPH_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp",
+)  # fmt: skip
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER = struct.Struct(">8s4x4sIIBB")  # signature, IHDR, width, height, depth, colour
+_PNG_DEPTH_AT = 24
+_PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+
+
+def read_grey(path: str) -> np.ndarray:
+    """Reads an 8-bit grey or colour image as grey.
+
+    Args:
+        path: Image file, local or remote.
+
+    Returns:
+        uint8 [height, width]; colour is weighted by ITU-R BT.601, alpha is dropped.
+
+    Raises:
+        UserError: When the file is no image, is truncated or has not 8 bits per channel.
+    """
+    data = files.read_bytes(path)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()  # refuses truncated files
+            if image.format == "PNG":  # OpenCV prints warnings about harmless colour profiles
+                return _grey_of_png(path, data, image)
+    except UserError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many kinds
+        raise _undecodable(path, error) from error
+    pixels = _decode(data)
+    if pixels is None:
+        raise UserError(f"{path}: cannot be decoded by OpenCV; save it as an 8-bit PNG")
+    if pixels.dtype != np.uint8:
+        raise _wrong_depth(path, f"{pixels.dtype}")
+    if pixels.ndim == 3 and pixels.shape[2] >= 3:
+        return cv2.cvtColor(np.ascontiguousarray(pixels[:, :, :3]), cv2.COLOR_BGR2GRAY)
+    if pixels.ndim == 3:  # grey, perhaps with alpha
+        return np.ascontiguousarray(pixels[:, :, 0])
+    return pixels
+
+
+def check_header(path: str) -> None:
+    """Looks at the first bytes of an image, so that many can be checked before one is used.
+
+    Remote files are left alone: a look at each would take as long as reading it.
+
+    Args:
+        path: Image file.
+
+    Raises:
+        UserError: When the file is no image or has not 8 bits per channel.
+    """
+    if files.is_remote(path):
+        return
+    try:
+        with Image.open(path) as image:
+            kind = image.format
+    except Exception as error:
+        raise _undecodable(path, error) from error
+    if kind == "PNG":
+        _check_depth(path, files.read_bytes(path, _PNG_HEADER.size))
+
+
+def strip_length(path: str) -> int:
+    """Returns the number of patches in a strip, from the first bytes of the file.
+
+    Args:
+        path: As for `read_strip`.
+
+    Raises:
+        UserError: When the header is not that of a strip.
+    """
+    data = files.read_bytes(path, _PNG_HEADER.size)
+    _check_start(path, data)
+    header = _PNG_HEADER.unpack(data)
+    if header[1] != b"IHDR":
+        raise _no_png(path)
+    return _patches_of_strip(path, *header[2:])
+
+
+def read_strip(path: str) -> np.ndarray:
+    """Reads one strip of an HPatches patch release.
+
+    Args:
+        path: 8-bit grey PNG, 65 pixels wide and 65 * N high.
+
+    Returns:
+        uint8 [N, 65, 65]; patch i is rows 65i..65i+64.
+
+    Raises:
+        UserError: When the file is anything else, damaged or cut short.
+    """
+    data = files.read_bytes(path)
+    count = _patches_of_strip(path, *_check_png(path, data))
+    pixels = _decode(data)
+    shape = (count * PATCH_SIZE, PATCH_SIZE)
+    if pixels is None or pixels.shape != shape or pixels.dtype != np.uint8:
+        raise UserError(f"{path}: cannot be decoded; copy the file again")
+    return pixels.reshape(-1, PATCH_SIZE, PATCH_SIZE)
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encodes uint8 [height, width] as an 8-bit grey PNG."""
+    done, data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    if not done:
+        raise ValueError(f"cannot encode {pixels.dtype} {pixels.shape} as PNG")
+    return data.tobytes()
+
+
+def _grey_of_png(path: str, data: bytes, image: Image.Image) -> np.ndarray:
+    _check_depth(path, data)
+    if image.mode in ("P", "RGBA"):
+        image = image.convert("RGB")  # drops alpha without blending
+    if image.mode == "LA":
+        return np.array(image.getchannel(0))
+    return np.array(image.convert("L"))
+
+
+def _check_depth(path: str, data: bytes) -> None:
+    depth = data[_PNG_DEPTH_AT]
+    if depth > 8:
+        raise _wrong_depth(path, f"{depth}-bit")
+
+
+def _patches_of_strip(path: str, width: int, height: int, depth: int, colour: int) -> int:
+    """Checks what a PNG header says of a strip and returns the number of patches."""
+    if (depth, colour) != (8, 0):
+        found = f"{'an' if depth == 8 else 'a'} {depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
+        raise UserError(f"{path}: is {found} PNG, expected 8-bit grey; convert it")
+    if width != PATCH_SIZE:
+        raise UserError(f"{path}: is {width} pixels wide, expected {PATCH_SIZE}")
+    if height == 0 or height % PATCH_SIZE:
+        raise UserError(f"{path}: is {height} pixels high, expected a multiple of {PATCH_SIZE}")
+    return height // PATCH_SIZE
+
+
+def _undecodable(path: str, error: Exception) -> UserError:
+    reason = str(error) or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):  # its text shows an address in memory
+        reason = "no image format is recognised"
+    elif isinstance(error, OSError) and error.strerror:
+        return UserError(f"{path}: cannot be read ({error.strerror})")
+    return UserError(
+        f"{path}: cannot be decoded ({reason}), "
+        f"expected a whole PNG, JPEG, TIFF, BMP, PPM, PGM or WebP image"
+    )
+
+
+def _check_start(path: str, data: bytes) -> None:
+    if not data.startswith(_PNG_SIGNATURE[: len(data)]):
+        raise _no_png(path)
+    if len(data) < _PNG_HEADER.size:
+        raise _truncated(path, len(data))
+
+
+def _no_png(path: str) -> UserError:
+    return UserError(f"{path}: is not a PNG, expected an 8-bit grey PNG strip")
+
+
+def _truncated(path: str, length: int) -> UserError:
+    return UserError(
+        f"{path}: is truncated after {length} bytes, expected a whole PNG; copy the file again"
+    )
+
+
+def _wrong_depth(path: str, found: str) -> UserError:
+    return UserError(f"{path}: holds {found} pixels, expected 8 bits per channel; convert it")
+
+
+def _decode(data: bytes) -> np.ndarray | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+
+
+def _check_png(path: str, data: bytes) -> tuple[int, int, int, int]:
+    """Walks the chunks of a PNG up to its end mark, checking their sums.
+
+    Returns:
+        Width, height, bit depth and colour type.
+
+    Source: Portable Network Graphics Specification, chapters 5 and 11.2.2.
+    """
+    _check_start(path, data)
+    header: tuple[int, int, int, int] | None = None
+    place = len(_PNG_SIGNATURE)
+    while place + 12 <= len(data):
+        length, kind = struct.unpack(">I4s", data[place : place + 8])
+        body = data[place + 4 : place + 8 + length]
+        stored = data[place + 8 + length : place + 12 + length]
+        if len(stored) < 4:
+            break
+        if zlib.crc32(body) != int.from_bytes(stored, "big"):
+            raise UserError(f"{path}: is damaged ({kind!r} at byte {place}); copy the file again")
+        if kind == b"IHDR":
+            header = struct.unpack(">IIBB", body[4:14])
+        if kind == b"IEND" and header:
+            return header
+        place += 12 + length
+    raise _truncated(path, len(data))

@@ -1,0 +1,255 @@
+"""Photographs made into image sequences: a moving camera (`v_`) and a changing light (`i_`).
+
+The reference is the photograph made at least twice smaller, while targets are rendered from
+the photograph itself, so a target is not merely a resampled reference. Every image, the
+reference included, passes through a camera model of its own: shading, exposure, contrast,
+tone curve, blur, noise, JPEG. Both keep cutting through the true homography from undoing all
+that was done to the target.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePosixPath
+
+import cv2
+import numpy as np
+
+from components.core import files
+from components.example_gen.formats import images, sequences
+from components.example_gen.formats.patch_set import PatchSet, SequenceInput, generator
+from components.example_gen.geometry import homography
+from components.example_gen.settings import (
+    DataSettings,
+    ExtractionSettings,
+    PhotographSettings,
+    PhotometricSettings,
+)
+from trainer.core.errors import UserError
+from trainer.core.variants import TARGETS
+
+_OVERSAMPLING = 2
+_MIN_SIDE = 65  # of a reference image in pixels; less cannot hold useful regions
+
+
+def find(root: str) -> dict[str, tuple[str, ...]]:
+    """Lists the photographs of a folder by stem: stem -> files of that stem."""
+    found: dict[str, list[str]] = {}
+    for name in files.list_folder(root):
+        path = PurePosixPath(name)
+        if path.suffix.lower() in images.PHOTOGRAPH_SUFFIXES:
+            found.setdefault(path.stem, []).append(files.join(root, name))
+    return {stem: tuple(paths) for stem, paths in sorted(found.items())}
+
+
+def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+    """Names the two image sequences of a photograph.
+
+    Args:
+        name: The photograph's stem.
+        paths: Its files; more than one is an error.
+        source: Scene it shows.
+
+    Returns:
+        The inputs `i_<name>` and `v_<name>`.
+
+    Raises:
+        UserError: When two photographs have one stem, or a file is no image by its header.
+    """
+    if len(paths) > 1:
+        listed = " and ".join(PurePosixPath(path).name for path in paths)
+        raise UserError(
+            f"{paths[0]}: {listed} would make two sequences of one name (v_{name}), "
+            f"expected photographs with different names; rename one"
+        )
+    images.check_header(paths[0])
+    return [SequenceInput(f"{kind}_{name}", source, kind, "photos", paths) for kind in "iv"]
+
+
+def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
+    """Makes an image sequence of a photograph and cuts its patches.
+
+    Raises:
+        UserError: When the photograph cannot be decoded, is too small or shows no texture.
+    """
+    photograph = read_photograph(item)
+    rules = settings.photographs
+    factor = shrinkage(photograph.shape, rules)
+    if min(photograph.shape) / factor < _MIN_SIDE:
+        height, width = photograph.shape
+        raise UserError(
+            f"{item.files[0]}: is {width}x{height} pixels, expected at least "
+            f"{math.ceil(_MIN_SIDE * factor)} on the shorter side (it is shrunk "
+            f"{factor:g} times, see photographs.shrink)"
+        )
+    pictures, matrices = make_sequence(item.name, item.kind, photograph, settings)
+    detection = detection_rules(settings.extraction, rules)
+    return sequences.cut(
+        item, pictures, matrices, settings.model_copy(update={"extraction": detection}), flat=True
+    )
+
+
+def read_photograph(item: SequenceInput) -> np.ndarray:
+    """Reads the photograph of an image sequence: uint8 [height, width].
+
+    Raises:
+        UserError: When it cannot be decoded.
+    """
+    return images.read_grey(item.files[0])
+
+
+def detection_rules(
+    extraction: ExtractionSettings, rules: PhotographSettings
+) -> ExtractionSettings:
+    """Returns the extraction settings for references that were shrunk."""
+    thresholds = {
+        key: getattr(extraction, key) * rules.threshold_factor
+        for key in ("hessian_threshold", "harris_threshold", "dog_threshold")
+    }
+    return extraction.model_copy(update={"min_sigma": rules.min_sigma, **thresholds})
+
+
+def shrinkage(shape: tuple[int, ...], rules: PhotographSettings) -> float:
+    """How many times smaller than the photograph its reference image is."""
+    return max(rules.shrink, max(shape) / rules.max_side)
+
+
+def make_sequence(
+    name: str, kind: str, photograph: np.ndarray, settings: DataSettings
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Renders the six images of a sequence.
+
+    Args:
+        name: Image sequence; seeds its random choices together with `settings.seed`.
+        kind: `v` moves the camera, `i` changes the light (and shakes the camera slightly).
+        photograph: uint8 [height, width].
+        settings: Seed and photograph settings.
+
+    Returns:
+        Six uint8 images, the reference first, and five float64 [3, 3] homographies that map
+        reference pixels to target pixels.
+    """
+    rules = settings.photographs
+    light = rules.viewpoint if kind == "v" else rules.illumination
+    factor = shrinkage(photograph.shape, rules)
+    height, width = (round(side / factor) for side in photograph.shape)
+    rng = generator(settings.seed, name, "photograph")
+    reference = cv2.resize(photograph, (width, height), interpolation=cv2.INTER_AREA)
+    pictures = [expose(reference, light, light.reference, rng)]
+    matrices = []
+    for target in range(1, TARGETS + 1):
+        degree = target / TARGETS
+        if kind == "v":
+            matrix = draw_viewpoint(width, height, degree, rules, rng)
+        else:
+            matrix = draw_shake(width, rules, rng)
+        matrix, size = homography.fit(matrix, width, height)
+        matrices.append(matrix)
+        pictures.append(
+            expose(render(photograph, matrix, (width, height), size), light, degree, rng)
+        )
+    return pictures, matrices
+
+
+def draw_viewpoint(
+    width: int, height: int, degree: float, rules: PhotographSettings, rng: np.random.Generator
+) -> np.ndarray:
+    """Draws a homography of a `v_` sequence; its strength grows with the degree (0..1].
+
+    Returns:
+        float64 [3, 3]; see `homography.viewpoint`.
+    """
+    octaves = rng.uniform(*rules.zoom) * degree
+    return homography.viewpoint(
+        width,
+        height,
+        tilt=math.radians(rules.tilt) * degree * rng.uniform(0.3, 1),
+        azimuth=rng.uniform(0, 2 * math.pi),
+        rotation=math.radians(rules.rotation) * degree * rng.uniform(-1, 1),
+        zoom=2.0**octaves,
+    )
+
+
+def draw_shake(width: int, rules: PhotographSettings, rng: np.random.Generator) -> np.ndarray:
+    """Draws the small similarity of an `i_` sequence: float64 [3, 3]."""
+    dx, dy, turn, grow = rng.uniform(-1, 1, 4) * rules.shake
+    c, s = (1 + grow) * math.cos(turn), (1 + grow) * math.sin(turn)
+    return np.array([[c, -s, dx * width], [s, c, dy * width], [0, 0, 1]])
+
+
+def render(
+    photograph: np.ndarray, matrix: np.ndarray, reference: tuple[int, int], size: tuple[int, int]
+) -> np.ndarray:
+    """Renders a target image from the photograph without aliasing.
+
+    The photograph is brought to about twice the target's resolution by area averaging,
+    warped onto a target of twice the size, and averaged down.
+
+    Args:
+        photograph: uint8 [height, width].
+        matrix: float64 [3, 3], reference pixels to target pixels.
+        reference: Width and height of the reference image.
+        size: Width and height of the target image.
+
+    Returns:
+        uint8 [size[1], size[0]]; beyond the photograph it repeats the rim.
+    """
+    centre = np.array([[(reference[0] - 1) / 2, (reference[1] - 1) / 2]])
+    magnification = np.linalg.svd(homography.jacobian(matrix, centre)[0], compute_uv=False).max()
+    scale = _OVERSAMPLING * max(magnification, 0.1)
+    source_size = [
+        min(full, max(1, round(side * scale)))
+        for full, side in zip(photograph.shape[::-1], reference, strict=True)
+    ]
+    source = cv2.resize(photograph, source_size, interpolation=cv2.INTER_AREA)
+    large = (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING)
+    to_reference = homography.rescaling(np.array(reference) / source_size)
+    to_large = homography.rescaling(np.array([_OVERSAMPLING, _OVERSAMPLING], float))
+    warped = cv2.warpPerspective(
+        source,
+        to_large @ matrix @ to_reference,
+        large,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return cv2.resize(warped, size, interpolation=cv2.INTER_AREA)
+
+
+def expose(
+    image: np.ndarray, light: PhotometricSettings, degree: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Takes a picture of a picture: light, lens, sensor, JPEG.
+
+    Args:
+        image: uint8 [height, width].
+        light: Sizes of the disturbances.
+        degree: Share of exposure, contrast, tone and shading that applies, 0..1; blur,
+            noise and JPEG are drawn from the part of their range up to that share.
+        rng: Source of randomness.
+
+    Returns:
+        uint8 [height, width].
+    """
+    height, width = image.shape
+    stops, log_contrast, log_gamma = rng.uniform(-1, 1, 3) * degree
+    angle = rng.uniform(0, 2 * math.pi)
+    blur, noise = (
+        low + (high - low) * degree * rng.uniform() for low, high in (light.blur, light.noise)
+    )
+    quality = light.jpeg[1] - (light.jpeg[1] - light.jpeg[0]) * degree * rng.uniform()
+
+    grey = image.astype(np.float32) / 255
+    x = np.linspace(-0.5, 0.5, width, dtype=np.float32) * math.cos(angle)
+    y = np.linspace(-0.5, 0.5, height, dtype=np.float32) * math.sin(angle)
+    slope = light.shading * degree * rng.uniform()
+    grey *= np.exp2(light.exposure * stops + slope * (x[None] + y[:, None]))
+    grey = np.clip(grey, 0, 1) ** np.float32(math.exp(light.gamma * log_gamma))
+    grey = 0.5 + (grey - 0.5) * np.float32(math.exp(light.contrast * log_contrast))
+    if blur > 0.05:
+        grey = cv2.GaussianBlur(grey, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+    grey = grey * 255 + noise * rng.standard_normal(grey.shape, dtype=np.float32)
+    pixels = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
+    if not done:
+        raise ValueError(f"cannot encode {pixels.shape} as JPEG")
+    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)

@@ -1,0 +1,194 @@
+"""Image sequences (six images, five homographies): reading them and cutting their patches.
+
+Source: HPatches (Balntas et al., CVPR 2017), section 4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from components.core import files
+from components.example_gen.formats import images
+from components.example_gen.formats.patch_set import PatchSet, SequenceInput, generator
+from components.example_gen.geometry import detection, frames, homography
+from components.example_gen.geometry.patches import ImageSampler
+from components.example_gen.settings import DataSettings
+from trainer.core.errors import UserError
+from trainer.core.variants import NOISE_NAMES, NOISES, PATCH_SIZE, TARGETS, VARIANTS, kind_of
+
+IMAGES = TARGETS + 1
+_IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
+
+
+def find(root: str) -> dict[str, tuple[str, ...]]:
+    """Lists the image sequences below a folder: name -> (folder,)."""
+    return files.find_sequences(root, "H_1_2")
+
+
+def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+    """Checks the layout and the homographies of one image sequence.
+
+    Args:
+        name: Image sequence.
+        paths: Its folder.
+        source: Scene it shows.
+
+    Returns:
+        One input; its files are the six images, then the five homographies.
+
+    Raises:
+        UserError: When images are missing or too many, a file is no image by its header, or
+            a homography is no homography.
+    """
+    folder = paths[0]
+    by_number: dict[int, list[str]] = {}
+    listed = files.list_folder(folder)
+    for file in listed:
+        match = _IMAGE_NAME.fullmatch(file)
+        if match:
+            by_number.setdefault(int(match[1]), []).append(file)
+    if sorted(by_number) != list(range(1, IMAGES + 1)):
+        found = ", ".join(file for number in sorted(by_number) for file in by_number[number])
+        raise UserError(
+            f"{folder}: holds {len(by_number)} images ({found or 'none'}), expected the "
+            f"{IMAGES} images 1..{IMAGES} (ppm, pgm, png or jpg)"
+        )
+    for number, versions in by_number.items():
+        if len(versions) > 1:
+            raise UserError(
+                f"{folder}: holds image {number} as {' and '.join(versions)}, expected one of them"
+            )
+    matrices = [f"H_1_{k}" for k in range(2, IMAGES + 1)]
+    for file in matrices:
+        if file not in listed:
+            raise UserError(f"{files.join(folder, file)}: is missing, expected a 3x3 homography")
+        homography.read(files.join(folder, file))
+    for number in sorted(by_number):
+        images.check_header(files.join(folder, by_number[number][0]))
+    ordered = [by_number[number][0] for number in range(1, IMAGES + 1)] + matrices
+    paths = tuple(files.join(folder, file) for file in ordered)
+    return [SequenceInput(name, source, kind_of(name), "sequences", paths)]
+
+
+def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
+    """Reads an image sequence and cuts its patches.
+
+    Raises:
+        UserError: When an image cannot be decoded or no point survives.
+    """
+    matrices = [homography.read(path) for path in item.files[IMAGES:]]
+    return cut(item, read_images(item), matrices, settings)
+
+
+def read_images(item: SequenceInput) -> list[np.ndarray]:
+    """Reads the six images of a sequence: uint8 [height, width] each.
+
+    Raises:
+        UserError: When one cannot be decoded.
+    """
+    return [images.read_grey(path) for path in item.files[:IMAGES]]
+
+
+def cut(
+    item: SequenceInput,
+    pictures: Sequence[np.ndarray],
+    matrices: Sequence[np.ndarray],
+    settings: DataSettings,
+    flat: bool = False,
+) -> PatchSet:
+    """Finds points in the reference image and cuts their 16 patches.
+
+    Args:
+        item: Names the sequence (and so seeds its random choices).
+        pictures: Reference and five targets, uint8 [height, width] each.
+        matrices: Five float64 [3, 3], reference pixels to target pixels.
+        settings: Seed, limits and extraction settings.
+        flat: The targets show the reference and nothing around it (they were made of one
+            photograph), so disturbed frames must stay inside the reference, too.
+
+    Returns:
+        The patches in order of (y, x) of their points, with statistics: `detections`,
+        `distinct` (after clustering), `cut`, `overlap_easy|hard|tough` (median) and
+        `nearer_to_another` (share of disturbed frames).
+
+    Raises:
+        UserError: When no point stays inside all images.
+    """
+    reference = pictures[0]
+    height, width = reference.shape
+    facing = [homography.facing(matrix, width, height) for matrix in matrices]
+    sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
+    positions, squares, counts = _regions(item.name, reference, settings)
+    jitters = _jitters(item.name, len(squares), settings)
+    disturbed = squares[:, None, None] @ jitters  # to reference pixels
+    projected = [facing[k] @ disturbed[:, :, k] for k in range(TARGETS)]  # to target pixels
+    whole = frames.inside(disturbed, width, height).all((1, 2)) | (not flat)
+    for k in range(TARGETS):
+        whole &= frames.inside(projected[k], *sizes[k + 1]).all(1)
+    kept = np.flatnonzero(whole)
+    if settings.max_points is not None and len(kept) > settings.max_points:
+        rng = generator(settings.seed, item.name, "limit")
+        kept = np.sort(rng.choice(kept, settings.max_points, replace=False))
+    if not len(kept):
+        raise UserError(
+            f"{item.name}: none of {counts['detections']:.0f} detections stays inside all "
+            f"{IMAGES} images, expected a textured reference that the targets show too"
+        )
+    patches = np.empty((len(kept), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)
+    patches[:, 0] = ImageSampler(reference).sample(squares[kept])
+    for k in range(TARGETS):
+        sampler = ImageSampler(pictures[k + 1])
+        for n in range(len(NOISES)):
+            patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
+    statistics = {**counts, "cut": len(kept)}
+    statistics |= _jitter_statistics(positions[kept], disturbed[kept], jitters[kept])
+    return PatchSet(item.name, item.source, item.kind, patches, positions[kept], statistics)
+
+
+def _regions(
+    name: str, reference: np.ndarray, settings: DataSettings
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Detects, thins out, orients: positions float32 [N, 3] and frames float64 [N, 3, 3]."""
+    rules = settings.extraction
+    height, width = reference.shape
+    found = detection.detect(reference, rules)
+    found = found[frames.discs_inside(found, rules.half_width, width, height)]  # most, early
+    rng = generator(settings.seed, name, "cluster")
+    positions = found[frames.distinct(found, rules.max_overlap, rng)]
+    angles = detection.orientations(reference, positions)
+    squares = frames.from_detections(positions, angles, rules.half_width)
+    whole = frames.inside(squares, width, height)
+    counts = {"detections": float(len(found)), "distinct": float(len(positions))}
+    return positions[whole], squares[whole], counts
+
+
+def _jitters(name: str, count: int, settings: DataSettings) -> np.ndarray:
+    """Disturbances float64 [N, 3 noises, 5 targets, 3, 3]."""
+    rules = settings.extraction.jitter
+    drawn = []
+    for noise in NOISES:
+        label = NOISE_NAMES[noise]
+        rng = generator(settings.seed, name, f"jitter {label}")
+        each = frames.jitter(count * TARGETS, getattr(rules, label), rules, rng)
+        drawn.append(each.reshape(count, TARGETS, 3, 3))
+    return np.stack(drawn, axis=1)
+
+
+def _jitter_statistics(
+    positions: np.ndarray, disturbed: np.ndarray, jitters: np.ndarray
+) -> dict[str, float]:
+    statistics = {}
+    for n, noise in enumerate(NOISES):
+        overlap = frames.overlaps(jitters[:, n].reshape(-1, 3, 3))
+        statistics[f"overlap_{NOISE_NAMES[noise]}"] = float(np.median(overlap))
+    count = len(positions)
+    centres = disturbed[..., :2, 2].reshape(count, -1, 2)
+    astray = frames.nearer_to_another(centres, positions)
+    by_noise = astray.reshape(count, len(NOISES), TARGETS).mean((0, 2))
+    for n, noise in enumerate(NOISES):
+        statistics[f"nearer_to_another_{NOISE_NAMES[noise]}"] = float(by_noise[n])
+    statistics["nearer_to_another"] = float(by_noise.mean())
+    return statistics

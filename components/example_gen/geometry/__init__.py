@@ -1,0 +1,1 @@
+"""Points, measurement frames, homographies and the cutting of patches. May import the settings."""

@@ -1,0 +1,1 @@
+"""Verification of patch pairs on Brown's PhotoTour sets (FPR95)."""

@@ -1,0 +1,1 @@
+"""Matching of image pairs with known homographies: repeatability, matching score, corner error."""

@@ -1,0 +1,167 @@
+"""Matches the image pairs of sequences with homographies: `hpatches evaluate --task pairs`.
+
+Unlike HPatches' own tasks this one does not cut the same points out of every image: points are
+detected in each image anew, as an application would, so that what the detector does not find
+again cannot be matched.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.descriptor_evaluator.descriptors import saved_model
+from components.descriptor_evaluator.scoring.evaluate import versions
+from components.example_gen.formats import registry
+from components.example_gen.formats.patch_set import SequenceInput
+from components.example_gen.formats.sequences import IMAGES
+from components.example_gen.geometry import homography
+from components.example_gen.settings import DataSettings, ExtractionSettings
+from components.matching import descriptors, photograph, points
+from components.matching.descriptors import Descriptor
+from components.matching.match import Found, match_described
+from components.matching.pairs.scores import PairScore, matching_accuracy, summarise
+from components.matching.photograph import Photograph
+from components.matching.settings import MatchSettings
+from trainer.core.errors import UserError
+from trainer.core.progress import report
+
+# All mutual nearest neighbours: the ratio test is a choice of an application's.
+SETTINGS = MatchSettings(ratio=1.0)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """An image sequence, ready to be matched.
+
+    Attributes:
+        item: Its name and kind.
+        images: Reference and targets.
+        points: Of each image.
+        truths: float64 [3, 3] from the reference to each target, as matched.
+    """
+
+    item: SequenceInput
+    images: tuple[Photograph, ...]
+    points: tuple[points.Points, ...]
+    truths: tuple[np.ndarray, ...]
+
+
+def evaluate_pairs(
+    data: str,
+    *,
+    model: str | None = None,
+    baseline: str | None = None,
+    settings: MatchSettings = SETTINGS,
+) -> dict[str, Any]:
+    """Matches every reference with its five targets.
+
+    Points are found once per image, as for the model's training data, so that model and
+    baseline describe the same patches.
+
+    Args:
+        data: Folder of image sequences (1..6 and H_1_2..H_1_6 each).
+        model: SavedModel to describe with.
+        baseline: Handmade descriptor to describe with.
+        settings: How they are matched.
+
+    Returns:
+        `descriptors`: for each what `summarise` gives, over all pairs (`mean`), `by_kind` and
+        by sequence, and every pair; beside it `data` and `versions`. All of it JSON.
+
+    Raises:
+        UserError: When data or model cannot be used, or neither model nor baseline is given.
+    """
+    if model is None and baseline is None:
+        raise UserError("nothing to describe with, expected a model, a baseline or both")
+    inputs, _ = registry.list_sequences("sequences", data, DataSettings(source="sequences"))
+    rules, notes = descriptors.extraction_for(model)
+    chosen: list[Descriptor] = []
+    if model is not None:
+        names = [item.name for item in inputs]
+        scenes = [item.source for item in inputs]
+        saved_model.refuse_if_trained_on(saved_model.read_identity(model), names, scenes)
+        chosen.append(descriptors.load_model(model))
+    if baseline is not None:
+        chosen.append(descriptors.baseline(baseline))
+    scores: dict[str, list[PairScore]] = {descriptor.name: [] for descriptor in chosen}
+    for number, item in enumerate(inputs):
+        report("matching image pairs", number, len(inputs), item.name)
+        sequence = _prepare(item, rules, settings)
+        for descriptor in chosen:
+            scores[descriptor.name] += score_sequence(descriptor, sequence, settings)
+    report("matching image pairs", len(inputs), len(inputs))
+    return {
+        "data": {"sequences": data, "names": [item.name for item in inputs], "notes": list(notes)},
+        "settings": settings.model_dump(mode="json"),
+        "extraction": rules.model_dump(mode="json", exclude={"jitter"}),
+        "descriptors": [
+            {"name": item.name, "descriptor_id": item.identity, **_as_json(scores[item.name])}
+            for item in chosen
+        ],
+        "versions": versions(),
+    }
+
+
+def score_sequence(
+    descriptor: Descriptor, sequence: Sequence, settings: MatchSettings
+) -> list[PairScore]:
+    """Describes the points of all images once, and matches the reference with each target."""
+    described = [descriptor.describe(found.patches) for found in sequence.points]
+    scores = []
+    for target in range(1, len(sequence.images)):
+        found = match_described(
+            descriptor,
+            (sequence.images[0], sequence.images[target]),
+            (sequence.points[0], sequence.points[target]),
+            (described[0], described[target]),
+            settings,
+            sequence.truths[target - 1],
+        )
+        scores.append(_score(found, sequence.item, target + 1))
+    return scores
+
+
+def _prepare(item: SequenceInput, rules: ExtractionSettings, settings: MatchSettings) -> Sequence:
+    images = tuple(photograph.read(path, settings.max_side) for path in item.files[:IMAGES])
+    truths = tuple(
+        photograph.to_matched_size(homography.read(path), images[0], image)
+        for path, image in zip(item.files[IMAGES:], images[1:], strict=True)
+    )
+    found = tuple(points.find(image, rules, settings.points) for image in images)
+    return Sequence(item, images, found, truths)
+
+
+def _score(found: Found, item: SequenceInput, target: int) -> PairScore:
+    errors = np.zeros(0) if found.errors is None else found.errors
+    corner_error = math.inf if found.corner_error is None else found.corner_error
+    return PairScore(
+        item.name, item.kind, target, len(found), matching_accuracy(errors), corner_error
+    )
+
+
+def _as_json(scores: list[PairScore]) -> dict[str, Any]:
+    kinds = sorted({score.kind for score in scores})
+    names = list(dict.fromkeys(score.sequence for score in scores))
+    return {
+        "mean": summarise(scores),
+        "by_kind": {
+            kind: summarise([score for score in scores if score.kind == kind]) for kind in kinds
+        },
+        "sequences": {
+            name: summarise([score for score in scores if score.sequence == name]) for name in names
+        },
+        "pairs": [
+            {
+                "sequence": score.sequence,
+                "target": score.target,
+                "matches": score.matches,
+                "accuracy": list(score.accuracy),
+                "corner_error": score.corner_error if math.isfinite(score.corner_error) else None,
+            }
+            for score in scores
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Commands on patches and descriptors: extract, describe, evaluate, compare, match."""

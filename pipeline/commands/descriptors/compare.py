@@ -1,0 +1,158 @@
+"""`hpatches compare`: two descriptors, paired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.options import DISTANCES
+from pipeline.commands.output_files import check_writable, write_json
+from pipeline.terminal import consoles
+from pipeline.terminal.comparison_table import print_comparison
+from pipeline.terminal.work_view import show_progress
+from trainer.core.errors import UserError
+
+if TYPE_CHECKING:
+    from components.descriptor_evaluator.protocol.distances import Distance
+    from components.descriptor_evaluator.statistics.compare import Comparison
+    from pipeline.commands.descriptors.compare_options import Compared
+
+
+@click.command()
+@click.argument("first", metavar="RUN_OR_MODEL")
+@click.argument("second", metavar="RUN_OR_MODEL")
+@click.option("--data", metavar="DIR", help="Score both on this HPatches patch release.")
+@click.option("--split", metavar="NAME", help="Only the test sequences of a split, e.g. a.")
+@click.option(
+    "--tasks",
+    "tasks_folder",
+    metavar="DIR",
+    help="Published task files of the split [default: tasks are drawn by the same rules].",
+)
+@click.option(
+    "--distance",
+    type=click.Choice(DISTANCES),
+    help="What patches of --data are near by [default: l2].",
+)
+@click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
+def compare(
+    first: str,
+    second: str,
+    data: str | None,
+    split: str | None,
+    tasks_folder: str | None,
+    distance: Distance | None,
+    json_file: str | None,
+) -> None:
+    """Compare two descriptors on the same units, with intervals paired over sources.
+
+    RUN_OR_MODEL is a work folder (its newest run; WORK@RUN for another one), a result of
+    `hpatches evaluate --rows`, a SavedModel, a folder of descriptors (CSV), or the name of a
+    handmade descriptor. Without --data both must be results on the same data. Precisions
+    count ties against a descriptor, so that a collapsed one gains nothing. The smoothed
+    handmade ones take the recipe that a run takes without validation data: blur 3 px, size
+    1/6 of the patch, no border.
+    """
+    if data is None and (split or tasks_folder or distance):
+        raise click.UsageError(
+            "--split, --tasks and --distance say how --data is scored; give --data too."
+        )
+    check_writable("--json", json_file)
+
+    from pipeline.commands.descriptors import compare_options  # imports OpenCV and SciPy
+
+    sides = compare_options.resolve(first), compare_options.resolve(second)
+    with show_progress():
+        if data is None:
+            found = _of_results(sides)
+        else:
+            found = _on_data(sides, data, split, tasks_folder, distance or "l2")
+    if json_file is not None:
+        write_json("--json", json_file, {"first": first, "second": second, **found.as_json()})
+    print_comparison(consoles.output(), found, (first, second))
+
+
+def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
+    """Compares two stored results.
+
+    Raises:
+        UserError: When one is no stored result or does not say of which data, or they are not
+            of the same data, tasks and distance.
+    """
+    from components.core import files
+    from components.descriptor_evaluator.scoring import stored_result
+    from components.descriptor_evaluator.statistics.compare import compare as compare_scores
+
+    for side in sides:
+        if not side.result:
+            raise UserError(
+                f"{side.name}: holds no scores; say with --data which patch release both are "
+                f"scored on"
+            )
+    left, right = (stored_result.read(side.result) for side in sides)
+    for side, result in zip(sides, (left, right), strict=True):
+        if not result.data_checksum:
+            raise UserError(
+                f"{files.join(side.result, stored_result.ABOUT_FILE)}: does not say on which "
+                f"patches {side.name} was scored, expected `data_checksum`; evaluate again, or "
+                f"score both on one patch release with --data"
+            )
+    if left.tasks.checksum != right.tasks.checksum or left.data_checksum != right.data_checksum:
+        raise UserError(
+            f"{sides[0].name} and {sides[1].name} were scored on different data or tasks; score "
+            f"both on one patch release with --data"
+        )
+    if left.distance != right.distance:
+        raise UserError(
+            f"{sides[0].name} was scored by the distance {left.distance} and {sides[1].name} by "
+            f"{right.distance}, expected the same; score both on one patch release with --data"
+        )
+    names = (sides[0].name, sides[1].name)
+    return compare_scores(
+        left.rows,
+        right.rows,
+        names,
+        problems=(left.problems, right.problems),
+        notes=(
+            *left.notes,
+            *right.notes,
+            *stored_result.scored_differently(left, right, names),
+        ),
+    )
+
+
+def _on_data(
+    sides: tuple[Compared, Compared],
+    data: str,
+    split: str | None,
+    tasks_folder: str | None,
+    distance: Distance,
+) -> Comparison:
+    """Scores both on a patch release and compares them."""
+    from components.descriptor_evaluator.scoring import evaluate
+    from components.descriptor_evaluator.statistics import degeneracy
+    from components.descriptor_evaluator.statistics.compare import compare as compare_scores
+
+    subjects = []
+    for side in sides:
+        if side.subject is None:
+            raise UserError(
+                f"{side.name}: is a stored result without its model, which cannot be scored on "
+                f"{data}; give a model, or leave --data out"
+            )
+        subjects.append(side.subject)
+    scores = evaluate.score_release(
+        data, subjects, split=split, tasks_folder=tasks_folder, distance=distance
+    )
+    left, right = scores.rows
+    first, second = (
+        degeneracy.problems(report, degeneracy.DegeneracySettings()) for report in scores.degeneracy
+    )
+    return compare_scores(
+        left,
+        right,
+        (sides[0].name, sides[1].name),
+        problems=(first, second),
+        notes=(*scores.tasks.notes, *evaluate.recipe_notes(subjects)),
+    )

@@ -1,0 +1,133 @@
+"""`hpatches evaluate`: descriptors to the benchmark's numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.descriptors import other_data
+from pipeline.commands.options import DISTANCES
+from pipeline.commands.output_files import check_writable, write_json
+from pipeline.terminal import consoles
+from pipeline.terminal.scores_table import print_scores
+from pipeline.terminal.work_view import show_progress
+
+if TYPE_CHECKING:
+    from components.descriptor_evaluator.protocol.distances import Distance
+
+TASKS = ("verification", "matching", "retrieval")
+# As `settings.HANDMADE` of the evaluator, whose import takes half a second of every command.
+BASELINES = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
+
+
+@click.command()
+@click.option("--model", metavar="SAVEDMODEL", help="Score an exported model.")
+@click.option("--descriptors", metavar="CSVDIR", help="Score descriptors from CSV files.")
+@click.option(
+    "--baseline",
+    type=click.Choice(BASELINES),
+    help="Score a handmade descriptor (the smoothed ones: blur 3 px, size 1/6, no border).",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    required=True,
+    help="HPatches patch release (with --descriptors only its names and counts are used); for "
+    "`pairs` image sequences with homographies, for `brown` a PhotoTour set.",
+)
+@click.option("--split", metavar="NAME", help="Score the test sequences of a split, e.g. a.")
+@click.option(
+    "--splits", "splits_file", metavar="FILE", help="Splits file [default: the official splits]."
+)
+@click.option(
+    "--tasks",
+    "tasks_folder",
+    metavar="DIR",
+    help="Published task files of the split [default: tasks are drawn by the same rules].",
+)
+@click.option(
+    "--task",
+    "which",
+    type=click.Choice(TASKS + other_data.TASKS),
+    multiple=True,
+    help="Only this task; repeatable. `pairs` matches images, `brown` is FPR95.",
+)
+@click.option(
+    "--distance",
+    type=click.Choice(DISTANCES),
+    default="l2",
+    show_default=True,
+    help="What patches are near by.",
+)
+@click.option(
+    "--pairs", "pairs_file", metavar="FILE", help="Pairs of a PhotoTour set [default: its only]."
+)
+@click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
+@click.option(
+    "--rows", "rows_folder", metavar="DIR", help="Also store every unit's score, for `compare`."
+)
+def evaluate(
+    model: str | None,
+    descriptors: str | None,
+    baseline: str | None,
+    data: str,
+    split: str | None,
+    splits_file: str | None,
+    tasks_folder: str | None,
+    which: tuple[str, ...],
+    distance: Distance,
+    pairs_file: str | None,
+    json_file: str | None,
+    rows_folder: str | None,
+) -> None:
+    """Score descriptors on patch verification, image matching and patch retrieval.
+
+    Exactly one of --model, --descriptors and --baseline says what is scored. `--task pairs`
+    detects points anew in every image and matches them, `--task brown` scores pairs of a
+    PhotoTour set; both take --model, --baseline or both.
+    """
+    releases = {
+        "--descriptors": descriptors,
+        "--split": split,
+        "--splits": splits_file,
+        "--tasks": tasks_folder,
+        "--rows": rows_folder,
+        f"--distance {distance}": distance != "l2",
+    }
+    other = other_data.check_options(which, releases, pairs_file)
+    if other is not None:
+        if model is None and baseline is None:
+            raise click.UsageError("Give --model, --baseline or both.")
+        check_writable("--json", json_file)
+        other_data.evaluate(
+            other,
+            data=data,
+            model=model,
+            baseline=baseline,
+            pairs_file=pairs_file,
+            json_file=json_file,
+        )
+        return
+    if sum(value is not None for value in (model, descriptors, baseline)) != 1:
+        raise click.UsageError("Give exactly one of --model, --descriptors and --baseline.")
+    check_writable("--json", json_file)
+
+    from components.descriptor_evaluator.scoring.evaluate import evaluate_release  # imports SciPy
+
+    with show_progress():
+        result = evaluate_release(
+            data,
+            model=model,
+            descriptors=descriptors,
+            baseline=baseline,
+            split=split,
+            splits_file=splits_file,
+            tasks_folder=tasks_folder,
+            rows_folder=rows_folder,
+            distance=distance,
+            which=[task for task in TASKS if not which or task in which],
+        )
+    if json_file is not None:
+        write_json("--json", json_file, result)
+    print_scores(consoles.output(), result)

@@ -1,0 +1,65 @@
+"""`hpatches extract`: images to an HPatches patch release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.config.tree import load_config
+from pipeline.terminal.work_view import show_progress
+
+
+@click.command()
+@click.option(
+    "--source",
+    type=click.Choice(("sequences", "photos")),
+    required=True,
+    help="What --input holds: image sequences with homographies, or photographs.",
+)
+@click.option("--input", "input_dir", metavar="DIR", required=True, help="Folder of the images.")
+@click.option("--output", metavar="DIR", required=True, help="New folder for the patch release.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of every random choice.")
+@click.option(
+    "--config",
+    "name_or_file",
+    metavar="NAME_OR_FILE",
+    help="Configuration whose `data` block says how patches are cut [default: like --source].",
+)
+@click.option(
+    "--skip-bad-sequences", is_flag=True, help="Go on without sequences that cannot be used."
+)
+@click.option(
+    "--set",
+    "overrides",
+    metavar="KEY.PATH=VALUE",
+    multiple=True,
+    help="Set one value, e.g. data.max_points=500; repeatable.",
+)
+def extract(
+    source: str,
+    input_dir: str,
+    output: str,
+    seed: int | None,
+    name_or_file: str | None,
+    skip_bad_sequences: bool,
+    overrides: tuple[str, ...],
+) -> None:
+    """Cut patches and write them as an HPatches patch release: 16 PNG strips per sequence."""
+    options: dict[str, tuple[str, Any]] = {"data.source": ("--source", source)}
+    if seed is not None:
+        options["data.seed"] = ("--seed", seed)
+    if skip_bad_sequences:
+        options["data.skip_bad_sequences"] = ("--skip-bad-sequences", True)
+    settings = load_config(name_or_file or source, overrides, options).data.settings()
+
+    from components.example_gen.extract import extract as cut  # imports OpenCV and SciPy
+
+    with show_progress():
+        summary = cut(settings.source, input_dir, output, settings)
+    for item in summary["skipped"]:
+        click.secho(f"Left out: {item['name']}: {item['reason']}", fg="yellow", err=True)
+    click.echo(
+        f"Wrote {len(summary['sequences'])} image sequences with {summary['points']} points "
+        f"({summary['patches']} patches) to {output}"
+    )

@@ -1,0 +1,168 @@
+"""`hpatches match`: two photographs to matches, a homography and a picture."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePosixPath
+
+import click
+
+from components.core import file_system
+from pipeline.commands.descriptors.evaluate import BASELINES
+from pipeline.commands.output_files import check_writable, write_json
+from pipeline.terminal import consoles
+from pipeline.terminal.matches_table import print_matches
+from pipeline.terminal.work_view import show_progress
+from trainer.core.errors import UserError
+
+PICTURES = ("png", "jpg", "jpeg", "svg", "pdf")
+
+
+def _finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
+@click.command()
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--model", metavar="SAVEDMODEL", help="Describe with an exported model.")
+@click.option(
+    "--baseline",
+    type=click.Choice(BASELINES),
+    help="Describe with a handmade descriptor; with --model, both are drawn side by side.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    required=True,
+    help=f"The picture to draw ({', '.join(PICTURES)}).",
+)
+@click.option(
+    "--homography",
+    metavar="FILE",
+    help="True 3 x 3 homography from A to B: says which matches are right.",
+)
+@click.option(
+    "--points",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Most points of each photograph; the strongest are taken.",
+)
+@click.option(
+    "--ratio",
+    type=click.FloatRange(0, 1, min_open=True),
+    callback=_finite,
+    default=0.9,
+    show_default=True,
+    help="Largest distance relative to that of the second nearest; 1 keeps all.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, min_open=True),
+    callback=_finite,
+    default=3.0,
+    show_default=True,
+    help="Pixels that an inlier may be off the homography.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Of RANSAC.",
+)
+@click.option(
+    "--max-side",
+    type=click.IntRange(min=64),
+    default=1600,
+    show_default=True,
+    help="Larger photographs are matched at so many pixels on the longer side; all lengths in "
+    "pixels are then in those.",
+)
+@click.option("--json", "json_file", metavar="FILE", help="Also write matches and counts as JSON.")
+def match(
+    first: str,
+    second: str,
+    model: str | None,
+    baseline: str | None,
+    output: str,
+    homography: str | None,
+    points: int,
+    ratio: float,
+    threshold: float,
+    seed: int,
+    max_side: int,
+    json_file: str | None,
+) -> None:
+    """Match photographs A and B, and draw which points belong together.
+
+    Matches are mutual nearest neighbours that pass the ratio test; inliers are those that
+    agree with the homography which most agree with (RANSAC). At least one of --model and
+    --baseline says what describes the points.
+    """
+    if model is None and baseline is None:
+        raise click.UsageError("Give --model, --baseline or both.")
+    kind = _kind_of(output)
+    _check_places(
+        read={"A": first, "B": second, "--homography": homography},
+        written={"--output": output, "--json": json_file},
+    )
+
+    # They import OpenCV and SciPy.
+    from components.core.files import write_bytes
+    from components.matching import picture
+    from components.matching.match import as_json, match_files
+    from components.matching.settings import MatchSettings
+
+    settings = MatchSettings(
+        points=points, ratio=ratio, threshold=threshold, seed=seed, max_side=max_side
+    )
+    with show_progress():
+        result = match_files(
+            first,
+            second,
+            model=model,
+            baseline=baseline,
+            true_homography=homography,
+            settings=settings,
+        )
+        content = picture.render(result, kind)
+    write_bytes(output, content)
+    if json_file is not None:
+        write_json("--json", json_file, as_json(result))
+    print_matches(consoles.output(), result)
+    click.echo(f"Drawn: {output}")
+
+
+def _kind_of(output: str) -> str:
+    """Returns the kind of picture that a file name asks for."""
+    kind = PurePosixPath(output).suffix.lower().removeprefix(".")
+    if kind not in PICTURES:
+        raise UserError(
+            f"--output: {output} is no picture that can be drawn, expected a name that ends in "
+            f"{', '.join(f'.{name}' for name in PICTURES)}"
+        )
+    return kind
+
+
+def _check_places(read: dict[str, str | None], written: dict[str, str | None]) -> None:
+    """Refuses before the work places that cannot be written, or that are used already.
+
+    Raises:
+        UserError: With the option.
+    """
+    taken = {file_system.normalise(path): name for name, path in read.items() if path is not None}
+    for option, path in written.items():
+        if path is None:
+            continue
+        place = file_system.normalise(path)
+        if place in taken:
+            raise UserError(
+                f"{option}: {path} is given as {taken[place]} too and would be overwritten; "
+                f"choose another name"
+            )
+        taken[place] = option
+        check_writable(option, path)

@@ -1,0 +1,1 @@
+"""Commands on pipelines: run, compile, submit, run-spec, report, runs, rollback, clean."""

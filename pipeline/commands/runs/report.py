@@ -1,0 +1,171 @@
+"""`hpatches report`: the report of a run, drawn anew where there is none."""
+
+from __future__ import annotations
+
+import posixpath
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from components.core import file_system
+from pipeline.commands.output_files import check_writable
+from pipeline.config.tree import DEFAULT_WORK_DIR
+from pipeline.runs import records
+from pipeline.runs.records import RunSummary
+from pipeline.terminal.work_view import show_progress
+from trainer.core.errors import UserError
+
+FOLDER = "reports"
+_EVALUATOR, _EVALUATION = "DescriptorEvaluator", "evaluation"
+_REPORT_FILE = "report.html"
+_VERDICT_FILE = "verdict.json"
+_SERVING = "Format-Serving"
+_NAMED = 3  # runs that an error lists
+
+Outputs = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+@click.command()
+@click.option("--run", "run_id", metavar="ID", help="The run [default: the newest evaluated].")
+@click.option(
+    "--work",
+    metavar="DIR",
+    default=DEFAULT_WORK_DIR,
+    show_default=True,
+    help="Work folder of the run.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="Write the report there [default: it stays where the run put it].",
+)
+@click.option(
+    "--images",
+    metavar="DIR",
+    help="Draw anew, with matches on an image pair out of this folder: the run's --data, or of a "
+    "patch release its image sequences.",
+)
+@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+def report(
+    run_id: str | None, work: str, output: str | None, images: str | None, show: bool
+) -> None:
+    """Show what a run found, as one HTML file that needs no network.
+
+    The verdict with its checks, results with intervals, curves, the worst mistakes as
+    patches, the training timeline, and all versions and settings. A run keeps its report; for
+    one that has none, or with --images, it is drawn.
+    """
+    if images is not None and not file_system.is_folder(images):
+        raise UserError(f"--images: found no folder {images!r}; expected the data of the run")
+    check_writable("--output", output)
+    summary = chosen_run(work, run_id)
+    kept = report_in(_first(outputs_of(summary), "EvaluationReport", "report"))
+    if kept and images is None:
+        path = kept
+        if output is not None:
+            write(file_system.read_text(kept), output)
+            path = output
+    else:
+        path = output or posixpath.join(work, FOLDER, f"{summary.run_id}.html")
+        write(drawn(summary, images or ""), path)
+    click.echo(f"Report: {path}")
+    if show and not webbrowser.open(Path(path).absolute().as_uri()):
+        click.echo("No browser could be started; open the file yourself.")
+
+
+def chosen_run(work: str, run_id: str | None) -> RunSummary:
+    """Returns the run that is asked for, or the newest that was evaluated.
+
+    Raises:
+        UserError: When there is none, or its evaluation has been deleted.
+    """
+    if not file_system.is_folder(work):
+        raise UserError(
+            f"{work}: there is no such work folder; expected the one of earlier runs, named "
+            f"with --work"
+        )
+    known = records.list_runs(work)
+    evaluated = [run for run in known if outputs_of(run).get(_EVALUATOR, {}).get(_EVALUATION)]
+    if run_id is None:
+        there = [run for run in evaluated if _has_verdict(run)]
+        if there:
+            return there[0]
+        raise UserError(
+            f"{work}: no run with an evaluation; `hpatches run --work {work}` makes one"
+        )
+    for run in evaluated:
+        if run.run_id == run_id:
+            if not _has_verdict(run):
+                raise UserError(
+                    f"--run: the evaluation of {run_id} has been deleted; run again, or name "
+                    f"another run"
+                )
+            return run
+    names = ", ".join(run.run_id for run in evaluated[:_NAMED]) or "none"
+    why = "was not evaluated" if run_id in {run.run_id for run in known} else "is no run"
+    raise UserError(
+        f"--run: {run_id} {why} in {work}; expected one that was evaluated (newest: {names})"
+    )
+
+
+def outputs_of(summary: RunSummary) -> Outputs:
+    """Returns the artifact folders of a run by component and output."""
+    return {component.name: component.outputs for component in summary.components}
+
+
+def report_in(folder: str) -> str:
+    """Returns the report in an artifact folder of EvaluationReport; "" when there is none."""
+    path = posixpath.join(folder, _REPORT_FILE)
+    return path if folder and file_system.exists(path) else ""
+
+
+def drawn(summary: RunSummary, images: str) -> str:
+    """Draws the report of a run.
+
+    Args:
+        summary: The run.
+        images: Data folder; "" draws no image pair.
+
+    Raises:
+        UserError: When its verdict cannot be read.
+    """
+    from components.evaluation_report import page  # imports Matplotlib and OpenCV
+    from components.evaluation_report.material import Material
+
+    outputs = outputs_of(summary)
+    model = _first(outputs, "DescriptorTrainer", "model")
+    material = Material(
+        evaluation=_first(outputs, _EVALUATOR, _EVALUATION),
+        examples=_first(outputs, "PatchExampleGen", "examples"),
+        model=posixpath.join(model, _SERVING) if model else "",
+        model_run=_first(outputs, "DescriptorTrainer", "model_run"),
+        images=images,
+        name=f"{summary.config_name}, {summary.started.astimezone().strftime(records.SHOWN_TIME)}",
+        configuration={"push": {"destination": summary.push_destination}},
+    )
+    with show_progress():
+        return page.draw(material)
+
+
+def write(text: str, path: str) -> None:
+    """Writes a report, whole or not at all.
+
+    Raises:
+        UserError: When it cannot be written.
+    """
+    try:
+        file_system.write_text(path, text)
+    except OSError as error:
+        raise UserError(f"{path}: the report cannot be written ({error.strerror})") from error
+
+
+def _first(outputs: Outputs, component: str, key: str) -> str:
+    """Returns the one folder of an output; "" when the run has none."""
+    return next(iter(outputs.get(component, {}).get(key, ())), "")
+
+
+def _has_verdict(summary: RunSummary) -> bool:
+    folder = _first(outputs_of(summary), _EVALUATOR, _EVALUATION)
+    return not summary.cleaned and file_system.exists(posixpath.join(folder, _VERDICT_FILE))

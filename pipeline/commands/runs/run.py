@@ -1,0 +1,152 @@
+"""`hpatches run`: the whole pipeline on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from components.example_gen.formats import demo_photographs
+from pipeline import preflight
+from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
+from pipeline.commands.runs.report import report_in
+from pipeline.config.tree import PipelineConfig
+from pipeline.runs import work_lock
+from pipeline.runs.recorder import RunRecorder
+from pipeline.terminal import consoles
+from pipeline.terminal.report import Report, print_report
+from pipeline.terminal.run_view import RunView
+from pipeline.terminal.user_errors import find_user_error
+from trainer.core import progress
+from trainer.core.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.runners import local
+
+EXIT_NOT_BLESSED = 3
+
+
+@click.command()
+@config_options
+@click.option(
+    "--require-blessing", is_flag=True, help="Exit with 3 when the model was not blessed."
+)
+def run(
+    name_or_file: str | None,
+    source: str | None,
+    data: str | None,
+    work: str | None,
+    skip_bad_sequences: bool,
+    overrides: tuple[str, ...],
+    require_blessing: bool,
+) -> None:
+    """Run the pipeline: images, patches, training, evaluation, gate, push.
+
+    Without options it trains on photographs that are installed with the program. What was
+    done before in the same work folder is not done again.
+    """
+    config = resolve(name_or_file, source, data, work, skip_bad_sequences, overrides)
+    data_folder = _checked(config)  # before anything is written
+    console = consoles.output()
+    with work_lock.hold(config.work_dir) as folder:
+        config = _with_absolute_paths(config, folder, data_folder)
+        if data_folder is None:
+            preflight.check_data(config, str(config.data.path))
+        recorder = RunRecorder(config, name_or_file or source or DEFAULT_CONFIG)
+        try:
+            with RunView(console) as view, progress.listen(view.on_progress):
+                report = _run(config, view, recorder)
+        except BaseException as error:  # Ctrl-C, too: the record says how the run ended
+            mistake = find_user_error(error) if isinstance(error, Exception) else None
+            with contextlib.suppress(UserError):  # the first error is the one to tell
+                recorder.write_failure(mistake or error)
+            raise
+    print_report(console, report)
+    if require_blessing and not report.verdict.blessed:
+        click.get_current_context().exit(EXIT_NOT_BLESSED)
+
+
+def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report:
+    view.say("loading TensorFlow")
+    from components.descriptor_evaluator.gate import verdict
+    from pipeline.runners import local  # seconds of imports: only once all else is checked
+    from trainer.data import manifest
+
+    def on_event(event: local.RunEvent) -> None:
+        recorder.on_event(event)
+        view.on_event(event)
+
+    result = local.run(config, on_event=on_event)
+    pushed_model = result.artifact("Pusher", "pushed_model").custom_properties
+    pushed = bool(pushed_model["pushed"].int_value)
+    pushed_now = pushed and result.states["Pusher"] == "finished"
+    examples = manifest.read(result.uri("PatchExampleGen", "examples"))
+    judged = verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
+    recorder.write_success(
+        result,
+        judged,
+        examples.checksum,
+        pushed_model["production_version"].int_value if pushed_now else None,
+    )
+    return Report(
+        verdict=judged,
+        skipped=[(item.name, item.reason) for item in examples.skipped],
+        pushed=pushed_now,
+        not_pushed_reason="an earlier run did" if pushed else pushed_model["reason"].string_value,
+        production_path=pushed_model["production_path"].string_value,
+        page=_page(result),
+    )
+
+
+def _page(result: local.RunResult) -> str:
+    """Returns the report's file; "" when the run drew none."""
+    found = result.outputs.get("EvaluationReport", {}).get("report", [])
+    return report_in(found[0].uri) if found else ""
+
+
+def _checked(config: PipelineConfig) -> str | None:
+    """Returns the data folder, absolute; None for the photographs that come with the program.
+
+    Raises:
+        UserError: When data or push destination cannot be used.
+    """
+    if config.push.destination is not None:
+        preflight.check_folder("push.destination", config.push.destination)
+    path = config.data.path
+    if path is None:
+        if config.data.source != "photos":
+            raise UserError(
+                f"data.path: not set, and only the source photos comes with data of its own; "
+                f"found source {config.data.source}, expected its folder with --data DIR"
+            )
+        return None
+    if "://" not in path:
+        folder = Path(path).expanduser().absolute()
+        if not folder.is_dir():
+            raise UserError(f"data.path: found no folder {path!r}; expected the folder of the data")
+        path = str(folder)
+    preflight.check_data(config, path)
+    return path
+
+
+def _with_absolute_paths(config: PipelineConfig, folder: Path, data: str | None) -> PipelineConfig:
+    """Makes paths independent of where the command was started.
+
+    Artifacts are found again, in the cache, by their absolute paths.
+    """
+    if data is None:
+        data = str(folder / "photographs")
+        demo_photographs.materialise(data)
+    push = config.push
+    if push.destination is not None and "://" not in push.destination:
+        destination = str(Path(push.destination).expanduser().absolute())
+        push = push.model_copy(update={"destination": destination})
+    return config.model_copy(
+        update={
+            "work_dir": str(folder),
+            "data": config.data.model_copy(update={"path": data}),
+            "push": push,
+        }
+    )

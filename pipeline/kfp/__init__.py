@@ -1,0 +1,1 @@
+"""Compiled pipelines (KFP PipelineSpec 2.1): reading, adapting and checking them."""

@@ -1,0 +1,122 @@
+"""The parameters of a run: from `key=value` texts to values that the spec's types allow."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from trainer.core.errors import UserError
+
+FOLDERS = ("data_path", "push_destination", "tasks_path")
+"""Parameters of this project's pipelines that are folders."""
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "STRING": (str,),
+    "NUMBER_INTEGER": (int,),
+    "NUMBER_DOUBLE": (float, int),
+    "BOOLEAN": (bool,),
+    "LIST": (list,),
+    "STRUCT": (dict,),
+}
+WORDS = {
+    "STRING": "a text",
+    "NUMBER_INTEGER": "an integer",
+    "NUMBER_DOUBLE": "a number",
+    "BOOLEAN": "true or false",
+    "LIST": "a list as JSON",
+    "STRUCT": "a mapping as JSON",
+}
+"""What is expected of a value, by the type of its parameter."""
+
+
+def declared(spec: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Returns the definitions of the parameters that a run of the pipeline is given."""
+    return spec.get("root", {}).get("inputDefinitions", {}).get("parameters", {})
+
+
+def parse(spec: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
+    """Reads `key=value` texts, each by the type that the spec declares.
+
+    Raises:
+        UserError: When one is not `key=value`, names no parameter, or has the wrong type.
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UserError(f"--param {text!r}: expected NAME=VALUE, e.g. data_path=gs://...")
+        kind = _definition(spec, key)["parameterType"]
+        try:
+            values[key] = value if kind == "STRING" else json.loads(value)
+        except ValueError:
+            raise UserError(f"parameter {key}: found {value!r}, expected {WORDS[kind]}") from None
+    return values
+
+
+def check_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuses values that a run of the pipeline would not take.
+
+    Args:
+        spec: KFP PipelineSpec.
+        values: Value by parameter.
+
+    Returns:
+        The values and, for parameters that were left out, their defaults.
+
+    Raises:
+        UserError: When one is unknown, missing or of the wrong type.
+    """
+    for key, value in values.items():
+        kind = _definition(spec, key)["parameterType"]
+        if not fits(kind, value):
+            raise UserError(f"parameter {key}: found {value!r}, expected {WORDS[kind]}")
+    complete = dict(values)
+    for key, definition in declared(spec).items():
+        if key in complete:
+            continue
+        if "defaultValue" in definition:
+            complete[key] = definition["defaultValue"]
+        elif not definition.get("isOptional", False):
+            said = definition.get("description", "")
+            raise UserError(
+                f"parameter {key}: not given; expected --param {key}=VALUE"
+                + (f" ({said})" if said else "")
+            )
+    return complete
+
+
+def fits(kind: str, value: Any) -> bool:
+    """Tells whether a parameter of a type, one of `WORDS`, takes a value.
+
+    Example:
+        >>> fits("NUMBER_INTEGER", 3.0), fits("NUMBER_INTEGER", True)
+        (True, False)
+    """
+    if kind == "NUMBER_INTEGER" and isinstance(value, float):
+        return value.is_integer()  # JSON has one kind of number
+    return isinstance(value, _TYPES[kind]) and (kind == "BOOLEAN" or not isinstance(value, bool))
+
+
+def with_absolute_folders(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Makes folders independent of where a command was started; for runs on this machine."""
+    return {
+        key: str(Path(value).expanduser().absolute())
+        if key in FOLDERS and value and "://" not in value
+        else value
+        for key, value in values.items()
+    }
+
+
+def _definition(spec: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    known = declared(spec)
+    if key not in known:
+        close = difflib.get_close_matches(key, known, n=1)
+        names = ", ".join(sorted(known)) or "(none)"
+        raise UserError(
+            f"parameter {key}: unknown; "
+            + (f"did you mean {close[0]}?" if close else f"expected one of {names}")
+        )
+    return known[key]

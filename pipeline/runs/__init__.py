@@ -1,0 +1,1 @@
+"""Run records, the lock of a work folder, rollback to earlier models, and deletion of old runs."""

@@ -1,0 +1,141 @@
+"""The record of every pipeline run, one JSON file each under `<work>/runs`."""
+
+from __future__ import annotations
+
+import posixpath
+from datetime import datetime
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from components.core import file_system
+from trainer.core.errors import UserError
+from trainer.core.settings import Settings
+
+FOLDER = "runs"
+SHOWN_TIME = "%Y-%m-%d %H:%M:%S"  # local time, which names a run to its user
+ComponentState = Literal["executed", "cached", "failed", "interrupted", "not_reached"]
+
+
+class ComponentRecord(Settings):
+    """What became of one component.
+
+    Attributes:
+        name: Component id, e.g. `DescriptorTrainer`.
+        state: `executed`, `cached` (its outputs are an earlier run's), `failed`, `interrupted`
+            (Ctrl-C) or `not_reached` (an earlier component failed).
+        seconds: Wall time.
+        outputs: Artifact folders per output. Those of cached components too: `clean` takes
+            what no kept run names for rubbish.
+    """
+
+    name: str
+    state: ComponentState
+    seconds: float = Field(default=0.0, ge=0)
+    outputs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class RunSummary(Settings):
+    """One pipeline run.
+
+    Attributes:
+        run_id: Names the record's file.
+        started: With time zone.
+        seconds: Wall time of the whole run.
+        config_name: e.g. `demo`, or the path of the file.
+        config_checksum: Of the resolved configuration.
+        data_checksum: Of the examples; "" when the run did not get that far.
+        components: In the order of the pipeline.
+        metrics: The headline numbers as fractions, e.g. `{"matching": 0.74}`.
+        blessed: The verdict; None when there is none.
+        reasons: Why it was not blessed.
+        push_destination: Where blessed models go.
+        pushed_version: The version this run pushed; None when it pushed nothing.
+        error: The sentence a failed run ended with; "" when it ran to its end.
+        cleaned: True once `hpatches clean` has deleted its artifacts.
+    """
+
+    version: Literal[1] = 1
+    run_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]*$")
+    started: AwareDatetime
+    seconds: float = Field(ge=0)
+    config_name: str
+    config_checksum: str
+    data_checksum: str = ""
+    components: tuple[ComponentRecord, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    blessed: bool | None = None
+    reasons: tuple[str, ...] = ()
+    push_destination: str = ""
+    pushed_version: int | None = None
+    error: str = ""
+    cleaned: bool = False
+
+    @property
+    def output_uris(self) -> tuple[str, ...]:
+        """Every artifact folder the run wrote or took from the cache."""
+        return tuple(
+            uri
+            for component in self.components
+            for uris in component.outputs.values()
+            for uri in uris
+        )
+
+    @property
+    def ran_to_its_end(self) -> bool:
+        """False when a component failed, was interrupted or was not reached."""
+        stopped = any(c.state in ("failed", "interrupted", "not_reached") for c in self.components)
+        return not self.error and not stopped
+
+
+def record_path(work_dir: str, run_id: str) -> str:
+    """Returns where the record of a run is."""
+    return posixpath.join(work_dir, FOLDER, f"{run_id}.json")
+
+
+def record_run(work_dir: str, summary: RunSummary) -> str:
+    """Writes the record (whole or not at all) and returns its path.
+
+    Raises:
+        UserError: When the work folder cannot be written.
+    """
+    path = record_path(work_dir, summary.run_id)
+    try:
+        file_system.write_text(path, summary.model_dump_json(indent=1))
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot write the record of the run ({error.strerror}); expected a work "
+            f"folder that can be written. Check its permissions and the free space"
+        ) from error
+    return path
+
+
+def list_runs(work_dir: str) -> list[RunSummary]:
+    """Returns the runs of a work folder, newest first; none when nothing ran there.
+
+    Raises:
+        UserError: When a record cannot be understood. It is not passed over, because
+            `clean` would then delete what that run uses.
+    """
+    folder = posixpath.join(work_dir, FOLDER)
+    found = [
+        _read(posixpath.join(folder, name))
+        for name in file_system.names(folder)
+        if name.endswith(".json")
+    ]
+    return sorted(found, key=_age, reverse=True)
+
+
+def _age(summary: RunSummary) -> tuple[datetime, str]:
+    return summary.started, summary.run_id
+
+
+def _read(path: str) -> RunSummary:
+    try:
+        return RunSummary.model_validate_json(file_system.read_text(path))
+    except (ValidationError, UnicodeDecodeError) as error:
+        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise UserError(
+            f"{path}: not the record of a run ({problem}); expected the JSON that `hpatches run` "
+            f"writes. Move the file out of the folder"
+        ) from error

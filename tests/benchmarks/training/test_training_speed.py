@@ -1,0 +1,89 @@
+"""The comparison with PyTorch compares the same training."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks.harness.timing import ROOT
+from benchmarks.training import training_speed, training_speed_ours
+from trainer.core.config import ModelConfig
+from trainer.model import l2net
+
+needs_torch = pytest.mark.skipif(
+    not training_speed.PYTHON.exists(), reason="no PyTorch: make bench-env"
+)
+_COUNT = """
+import json
+from benchmarks.training.training_speed_torch import network
+sizes = {width: sum(p.numel() for p in network(width).parameters()) for width in (0.25, 0.5, 1.0)}
+print(json.dumps(sizes))
+"""
+
+
+def test_operations_of_the_convolutions():
+    # Channels 1-1-2-2-4-4 on sides 32-32-16-16-8-8, then 8 x 8 x 4 x 128.
+    products = [9216, 9216, 4608, 9216, 4608, 9216, 32768]
+    expected = 2 * 2 * products[0] + 2 * 3 * sum(products[1:])
+    assert training_speed.training_operations(1 / 32) == expected
+
+
+def test_blocks_have_whole_steps():
+    assert training_speed.block_steps(0.25, 512) == 6
+    assert training_speed.block_steps(1.0, 1024) == 1
+
+
+def test_operations_are_summed_up_by_kind():
+    seconds = {
+        "MklNativeConv2D": 3.0,
+        "MklNativeConv2DBackpropFilter": 2.0,
+        "MklNativeFusedBatchNormEx": 2.0,
+        "ReluGrad": 1.0,
+        "MklMatMul": 2.0,
+    }
+    assert training_speed_ours.shares(seconds) == pytest.approx(
+        {"convolutions": 0.5, "batch norm": 0.2, "ReLU": 0.1, "rest": 0.2}
+    )
+
+
+@pytest.mark.slow
+def test_a_step_without_loss_updates_and_the_profile_adds_up(tmp_path):
+    job = training_speed._job(str(tmp_path), 0.25, 256, steps=1)
+    training = training_speed_ours.Training(job)
+    before = training._learner.model.trainable_variables[0].numpy()
+    training.without_loss(1)
+    assert not np.array_equal(before, training._learner.model.trainable_variables[0])
+    training.step(1)
+    found = training.profile(1)
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["convolutions"] > 0.3
+
+
+@needs_torch
+@pytest.mark.slow
+def test_both_networks_have_the_same_parameters():
+    done = subprocess.run(
+        [str(training_speed.PYTHON), "-c", _COUNT],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    for width, count in json.loads(done.stdout).items():
+        network = l2net.build(ModelConfig(width=float(width)), 1)
+        assert count == sum(int(tf.size(kernel)) for kernel in network.trainable_variables)
+
+
+@needs_torch
+@pytest.mark.slow
+def test_both_sides_train_alike(tmp_path):
+    with training_speed._sides(1) as sides:
+        training_speed._open(
+            sides, training_speed._job(str(tmp_path), 0.25, 64, augment=False, steps=3)
+        )
+        ours = sides.ours.take("losses", 3).value
+        theirs = sides.torch.take("step", 3).value
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    assert ours[2] != pytest.approx(ours[0], abs=1e-2)  # it does learn, on the same side

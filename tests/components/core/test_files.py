@@ -1,0 +1,73 @@
+"""Folders that appear whole or not at all."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from components.core import files
+from trainer.core.errors import UserError
+
+
+def test_a_new_folder_appears_when_all_is_in_it(tmp_path):
+    target = tmp_path / "deep" / "out"
+    with files.new_folder(str(target)) as folder:
+        Path(folder, "a").write_text("1")
+        assert not target.exists()
+    assert (target / "a").read_text() == "1"
+    assert [path.name for path in target.parent.iterdir()] == ["out"]
+
+
+def test_an_error_leaves_neither_the_folder_nor_its_parents(tmp_path):
+    with pytest.raises(ZeroDivisionError), files.new_folder(str(tmp_path / "deep" / "out")) as it:
+        Path(it, "a").write_text("1")
+        _ = 1 / 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parent_that_something_else_was_put_in_stays(tmp_path):
+    with pytest.raises(ZeroDivisionError), files.new_folder(str(tmp_path / "deep" / "out")):
+        (tmp_path / "deep" / "mine").touch()
+        _ = 1 / 0
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["mine"]
+
+
+def test_what_a_killed_run_left_is_no_hindrance(tmp_path):
+    (tmp_path / ".out.partial").mkdir()
+    (tmp_path / ".out.partial" / "old").touch()
+    with files.new_folder(str(tmp_path / "out")) as folder:
+        Path(folder, "a").touch()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
+
+
+def test_an_empty_folder_may_be_there_and_nothing_else(tmp_path):
+    (tmp_path / "out").mkdir()
+    with files.new_folder(str(tmp_path / "out")) as folder:
+        Path(folder, "a").touch()
+    with (
+        pytest.raises(UserError, match="out: found a folder that is not empty"),
+        files.new_folder(str(tmp_path / "out")),
+    ):
+        pass
+    with (
+        pytest.raises(UserError, match="a: found a file, expected a new or empty folder"),
+        files.new_folder(str(tmp_path / "out" / "a")),
+    ):
+        pass
+
+
+def test_a_remote_folder_is_written_in_place():
+    path = f"ram://{uuid.uuid4().hex}/out"
+    with files.new_folder(path) as folder:
+        assert folder == path
+        files.write_bytes(files.join(folder, "a"), b"123456")
+    assert files.read_bytes(f"{path}/a", 3) == b"123"
+    assert tf.io.gfile.exists(f"{path}/a")
+
+
+def test_the_first_bytes_of_a_file_are_read(tmp_path):
+    (tmp_path / "a").write_bytes(b"123456")
+    assert files.read_bytes(str(tmp_path / "a"), 4) == b"1234"
+    assert files.read_bytes(str(tmp_path / "a"), 40) == b"123456"
+    assert files.read_bytes(str(tmp_path / "a")) == b"123456"

@@ -1,0 +1,137 @@
+"""Unit rows made up for the tests of the gate, and what it is asked about them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from components.descriptor_evaluator.gate.decision import Evidence
+from components.descriptor_evaluator.gate.verdict import Check, Production, Verdict
+from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.settings import GateSettings
+from components.descriptor_evaluator.statistics.score_table import UnitTable
+from trainer.core.variants import NOISES
+
+Score = Callable[[str, str, str, int], float]
+TASKS = ("verification", "matching", "retrieval")
+COMPARED = Production("compared", "abc")
+
+
+def matching_rows(score: Score, sources: int = 12, targets: int = 2) -> list[UnitRow]:
+    """One `i_` and one `v_` sequence per source; `score(task, noise, kind, source)`."""
+    return [
+        UnitRow(
+            "matching",
+            noise,
+            kind,
+            f"{kind}_{source:02d}",
+            f"photo{source:02d}",
+            str(target),
+            _metrics(score("matching", noise, kind, source), success_rate=0.5),
+        )
+        for source in range(sources)
+        for kind in "iv"
+        for noise in NOISES
+        for target in range(1, targets + 1)
+    ]
+
+
+def retrieval_rows(score: Score, sources: int = 12, queries: int = 3) -> list[UnitRow]:
+    """As `matching_rows`, with queries for targets."""
+    return [
+        UnitRow(
+            "retrieval",
+            noise,
+            kind,
+            f"{kind}_{source:02d}",
+            f"photo{source:02d}",
+            str(query),
+            _metrics(score("retrieval", noise, kind, source), **{"ap@100": 0.9}),
+        )
+        for source in range(sources)
+        for kind in "iv"
+        for noise in NOISES
+        for query in range(queries)
+    ]
+
+
+def verification_rows(score: Score, sources: int = 12) -> list[UnitRow]:
+    """The six pair sets, each the mean of what `score` gives its sources."""
+    rows = []
+    for noise in NOISES:
+        values = np.array([score("verification", noise, "", source) for source in range(sources)])
+        without = (values.sum() - values) / max(sources - 1, 1)
+        names = [f"photo{source:02d}" for source in range(sources)]
+        metrics = _metrics(float(values.mean()), auc=0.9)
+        rows += [
+            UnitRow(
+                "verification",
+                noise,
+                "u",
+                "",
+                "",
+                unit,
+                metrics,
+                dict(zip(names, without.tolist(), strict=True)),
+            )
+            for unit in ("inter", "intra")
+        ]
+    return rows
+
+
+def table(score: Score | float, sources: int = 12) -> UnitTable:
+    """All three tasks."""
+    given = score if callable(score) else (lambda task, noise, kind, source: score)
+    return UnitTable(
+        matching_rows(given, sources)
+        + retrieval_rows(given, sources)
+        + verification_rows(given, sources)
+    )
+
+
+def level(base: float, spread: float = 0.05, seed: int = 0, wobble: float = 0.0) -> Score:
+    """A model of some quality: sources differ by `spread`, noise levels by 0.2.
+
+    `wobble` is the part of the differences that is this model's own, drawn with `seed`.
+    """
+    of_source = np.random.default_rng(1234).normal(0.0, spread, 200)
+    own = np.random.default_rng([seed, 5]).normal(0.0, wobble, 200)
+    step = {"e": 0.2, "h": 0.0, "t": -0.2}
+    return lambda task, noise, kind, source: float(
+        np.clip(base + of_source[source] + own[source] + step[noise], 0.0, 1.0)
+    )
+
+
+def gate(**changes: Any) -> GateSettings:
+    """Settings with one floor."""
+    base: dict[str, Any] = {"floors": [{"task": "matching", "at_least": 0.3}], "resamples": 400}
+    return GateSettings.model_validate(base | changes)
+
+
+def evidence(
+    candidate: Score | float,
+    production: Score | float | None = None,
+    sources: int = 12,
+    **changes: Any,
+) -> Evidence:
+    """A candidate beside baselines of 0.40 and 0.45, and a model in production if given."""
+    values: dict[str, Any] = {
+        "candidate": table(candidate, sources),
+        "baselines": {
+            "rootsift": table(level(0.40), sources),
+            "rootsift-smoothed": table(level(0.45), sources),
+        },
+    }
+    if production is not None:
+        values |= {"production": table(production, sources), "production_state": COMPARED}
+    return Evidence(**values | changes)
+
+
+def failed(verdict: Verdict, name: str) -> list[Check]:
+    """The checks of a name that did not pass."""
+    return [check for check in verdict.checks if check.name == name and not check.passed]
+
+
+def _metrics(value: float, **others: float) -> dict[str, float]:
+    metrics = {"ap": value, **others}
+    return metrics | {f"{name}_tie_safe": found for name, found in metrics.items()}

@@ -1,0 +1,233 @@
+"""Floors, baselines and completeness; `test_gate_production` compares with production."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from components.descriptor_evaluator.gate.decision import Evidence, judge
+from components.descriptor_evaluator.gate.verdict import Check
+from components.descriptor_evaluator.protocol.scores import Slice
+from components.descriptor_evaluator.statistics.score_table import UnitTable
+from tests.components.descriptor_evaluator.gate.score_samples import (
+    TASKS,
+    evidence,
+    failed,
+    gate,
+    level,
+    matching_rows,
+    table,
+)
+
+
+def test_a_good_first_model_is_blessed_and_production_is_recorded_as_absent():
+    verdict = judge(evidence(level(0.6)), gate(), TASKS)
+    assert verdict.blessed
+    assert verdict.reasons == ()
+    (check,) = [check for check in verdict.checks if check.name == "production"]
+    assert "no production model yet" in check.sentence
+
+
+def test_a_floor_that_is_missed_says_which_slice_and_by_how_much():
+    settings = gate(
+        floors=[{"task": "matching", "noise": "t", "kind": "v", "at_least": 0.5}], baseline=None
+    )
+    verdict = judge(evidence(0.4625), settings, TASKS)
+    (check,) = failed(verdict, "floor")
+    assert check.slice == Slice("matching", "t", "v")
+    assert check.value == pytest.approx(0.4625)
+    assert check.margin == pytest.approx(-0.0375)
+    assert check.sentence == (
+        "matching mAP (tough, viewpoint) is 46.25, 3.75 below the floor of 50.00."
+    )
+    assert verdict.reasons == (check.sentence,)
+
+
+def test_a_value_exactly_on_the_floor_passes():
+    settings = gate(floors=[{"task": "matching", "at_least": 0.7}], baseline=None)
+    assert judge(evidence(0.7), settings, TASKS).blessed
+    assert not judge(evidence(0.6999), settings, TASKS).blessed
+
+
+def test_a_floor_on_another_metric_looks_at_that_metric():
+    floors = [{"task": "matching", "metric": "success_rate", "at_least": 0.6}]
+    (check,) = failed(judge(evidence(0.9), gate(floors=floors), TASKS), "floor")
+    assert check.value == 0.5
+
+
+def with_ties(reference, tie_safe):
+    """A candidate whose distances tie: what the reference makes of them, and what is left."""
+    sides = {"": reference, "_tie_safe": tie_safe}
+    names = {"matching": ("success_rate",), "retrieval": ("ap@100",)}
+    rows = [
+        dataclasses.replace(
+            row,
+            metrics=dict(row.metrics)
+            | {f"{n}{end}": v for n in names.get(row.task, ()) for end, v in sides.items()},
+        )
+        for row in table(0.9).rows
+    ]
+    return dataclasses.replace(evidence(0.9), candidate=UnitTable(rows))
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "words"),
+    [("retrieval", "ap@100", "mAP at pool size 100"), ("matching", "success_rate", "success rate")],
+)
+def test_a_floor_on_any_metric_counts_ties_against_the_model(task, metric, words):
+    floors = [{"task": task, "metric": metric, "at_least": 0.3}]
+    found = with_ties(1.0, 0.05)
+    (check,) = failed(judge(found, gate(floors=floors), TASKS), "floor")
+    assert check.metric == f"{metric}_tie_safe"
+    assert check.value == pytest.approx(0.05)
+    assert check.sentence.startswith(f"{task} {words} (mean of the noise levels) is 5.00, ")
+    by_reference = judge(found, gate(floors=floors, metric="ap"), TASKS)
+    assert not failed(by_reference, "floor")
+
+
+def test_the_better_baseline_counts():
+    verdict = judge(evidence(level(0.43)), gate(), TASKS)
+    checks = failed(verdict, "baseline")
+    assert {(check.slice.task, check.slice.noise) for check in checks} == {
+        ("matching", ""),
+        ("retrieval", ""),
+        ("matching", "e"),
+        ("retrieval", "e"),
+    }
+    assert all("rootsift-smoothed" in check.sentence for check in checks)
+    assert checks[0].value == pytest.approx(-0.02)
+
+
+def test_easy_may_be_one_point_below_the_baseline_when_the_mean_is_above():
+    def score(loss):
+        good, bad = level(0.55), level(0.45)
+        return lambda task, noise, kind, source: (
+            bad(task, noise, kind, source) - loss
+            if noise == "e"
+            else good(task, noise, kind, source)
+        )
+
+    assert judge(evidence(score(0.009)), gate(), TASKS).blessed
+    checks = failed(judge(evidence(score(0.012)), gate(), TASKS), "baseline")
+    assert {check.slice.noise for check in checks} == {"e"}
+
+
+def test_a_demanded_margin_over_the_baseline_is_demanded():
+    rule = {"margins": {"mean": 0.06}}
+    assert judge(evidence(level(0.5105)), gate(baseline=rule), TASKS).blessed
+    assert not judge(evidence(level(0.5095)), gate(baseline=rule), TASKS).blessed
+
+
+def test_a_baseline_that_was_not_scored_refuses():
+    found = dataclasses.replace(evidence(level(0.6)), baselines={})
+    checks = failed(judge(found, gate(), TASKS), "baseline")
+    assert checks and all("not scored" in check.sentence for check in checks)
+
+
+def test_margins_over_the_baselines_can_be_asked_of_a_noise_level_and_kind():
+    def candidate(task, noise, kind, source):
+        return level(0.6 if kind == "i" else 0.5)(task, noise, kind, source)
+
+    part = {"noise": "t", "kind": "v", "margin": 0.06}
+    checks = failed(
+        judge(evidence(candidate), gate(baseline={"slices": [part]}), TASKS), "baseline"
+    )
+    assert {check.slice for check in checks} == {
+        Slice("matching", "t", "v"),
+        Slice("retrieval", "t", "v"),
+    }
+    assert checks[0].value == pytest.approx(0.05)
+    assert checks[0].sentence.startswith("matching mAP (tough, viewpoint) is ")
+    assert ", 5.00 above rootsift-smoothed (" in checks[0].sentence
+    fair = {"slices": [part | {"margin": 0.04}, part | {"kind": "i", "margin": 0.14}]}
+    assert judge(evidence(candidate), gate(baseline=fair), TASKS).blessed
+
+
+def test_a_margin_can_be_asked_over_one_named_baseline_and_of_one_task():
+    found = evidence(level(0.5))
+    found = dataclasses.replace(found, baselines={**found.baselines, "pixels": table(level(0.3))})
+    rule = {"slices": [{"over": "pixels", "task": "retrieval", "margin": 0.25}]}
+    (check,) = failed(judge(found, gate(baseline=rule), TASKS), "baseline")
+    assert check.slice == Slice("retrieval")
+    assert check.value == pytest.approx(0.2)
+    assert ", 20.00 above pixels (" in check.sentence
+    assert judge(
+        found, gate(baseline={"slices": [rule["slices"][0] | {"margin": 0.15}]}), TASKS
+    ).blessed
+
+
+@pytest.mark.parametrize("part", [("matching", "h"), ("retrieval", "e"), ("verification", "t")])
+def test_a_single_nan_refuses(part):
+    def score(task, noise, kind, source):
+        return math.nan if (task, noise) == part and source == 0 else 0.9
+
+    verdict = judge(evidence(score), gate(), TASKS)
+    assert not verdict.blessed
+    assert any(part[0] in reason and "no finite" in reason for reason in verdict.reasons)
+
+
+def test_a_missing_task_noise_or_metric_refuses():
+    rows = table(0.9).rows
+    without_task = UnitTable([row for row in rows if row.task != "retrieval"])
+    without_noise = UnitTable([row for row in rows if (row.task, row.noise) != ("matching", "h")])
+    without_metric = UnitTable([dataclasses.replace(row, metrics={"ap": 0.9}) for row in rows])
+    for candidate in (without_task, without_noise, without_metric):
+        found = dataclasses.replace(evidence(0.9), candidate=candidate)
+        assert failed(judge(found, gate(), TASKS), "evaluation")
+
+
+def test_checks_made_elsewhere_can_refuse():
+    broken = Check("degeneracy", False, "All descriptors are equal.")
+    verdict = judge(evidence(level(0.6), other_checks=(broken,)), gate(), TASKS)
+    assert verdict.reasons == ("All descriptors are equal.",)
+
+
+def test_the_table_has_every_task_and_noise_with_intervals_and_the_others():
+    verdict = judge(evidence(level(0.6), level(0.5)), gate(), TASKS)
+    cells = {(row.task, row.noise): row for row in verdict.table}
+    assert len(verdict.table) == 12
+    row = cells["matching", "t"]
+    assert row.low < row.candidate < row.high
+    assert row.sources == 12
+    assert row.baselines["rootsift"] == pytest.approx(row.candidate - 0.2)
+    assert row.production == pytest.approx(row.candidate - 0.1)
+    assert row.change.mean == pytest.approx(0.1)
+    verification = cells["verification", "mean"]
+    assert verification.sources == 12
+    assert verification.low < verification.candidate < verification.high
+    assert verification.change.low < 0.1 + 1e-9 and verification.change.high > 0.1 - 1e-9
+
+
+def test_verification_without_known_influences_has_no_interval_but_is_judged():
+    rows = [dataclasses.replace(row, without={}) for row in table(level(0.6)).rows]
+    found = dataclasses.replace(evidence(level(0.6)), candidate=UnitTable(rows))
+    verdict = judge(found, gate(), TASKS)
+    (row,) = [row for row in verdict.table if (row.task, row.noise) == ("verification", "mean")]
+    assert row.sources == 0 and math.isnan(row.low)
+    assert verdict.blessed
+
+
+def test_intervals_end_where_precision_does():
+    verdict = judge(evidence(level(0.9, spread=0.3), sources=3), gate(), TASKS)
+    assert all(0.0 <= row.low < row.high <= 1.0 for row in verdict.table)
+
+
+def test_the_refusal_says_by_how_much_a_threshold_is_missed():
+    (check,) = failed(
+        judge(evidence(level(0.4397)), gate(baseline={"margins": {"e": -0.01}}), TASKS), "baseline"
+    )[:1]
+    assert check.sentence.endswith("asked: at least -1.00, missed by 0.03.")
+    close = judge(evidence(level(0.59 - 1e-6), level(0.6)), gate(), TASKS)
+    assert failed(close, "production")[0].sentence.endswith(
+        "1.00 below production; allowed: at most 1.00 below, missed by 0.0001."
+    )
+
+
+def test_mean_of_the_table_is_the_flat_mean_over_units():
+    rows = matching_rows(lambda task, noise, kind, source: 0.1 * source, sources=2)
+    rows += matching_rows(lambda task, noise, kind, source: 0.7, sources=3, targets=5)[-30:]
+    found = Evidence(UnitTable(rows), {}, candidate_checksum="c")
+    verdict = judge(found, gate(baseline=None), ("matching",))
+    expected = np.mean([row.metrics["ap"] for row in rows])
+    assert verdict.table[-1].candidate == pytest.approx(expected)

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+
+from components.descriptor_evaluator.protocol import verification
+from components.descriptor_evaluator.protocol.average_precision import average_precision
+from components.descriptor_evaluator.protocol.jackknife import (
+    influence_values,
+    precision_without_each,
+)
+from components.descriptor_evaluator.protocol.tasks import SequenceInfo, TaskSettings, draw
+from components.descriptor_evaluator.statistics.intervals import mean_interval, source_totals
+
+
+def draw_distances(rng, sources: int, pairs: int):
+    """Distances of pairs between sources, each of which is easy or hard in its own way."""
+    ease = rng.normal(0.0, 0.25, sources)
+    first = rng.integers(sources, size=pairs)
+    second = (first + rng.integers(1, sources, size=pairs)) % sources
+    own = rng.integers(sources, size=pairs // 5)
+    negative = 1.5 + 0.25 * (ease[first] + ease[second]) + rng.normal(0.0, 0.3, pairs)
+    positive = 1.0 + ease[own] + rng.normal(0.0, 0.3, len(own))
+    return negative, positive, np.stack([first, second]), np.stack([own, own])
+
+
+def weighted_precision(negative, positive, of_negative, of_positive, weights) -> float:
+    """Average precision in which the pair (s1, s2) counts w(s1) w(s2) times; own pairs w(s)."""
+    scores, labels = [], []
+    for distance, (first, second) in zip(negative, of_negative.T, strict=True):
+        scores += [-distance] * (weights[first] * weights[second])
+    labels += [0] * len(scores)
+    for distance, (own, _) in zip(positive, of_positive.T, strict=True):
+        scores += [-distance] * weights[own]
+    labels += [1] * (len(scores) - len(labels))
+    return average_precision(np.array(scores), np.array(labels))
+
+
+def test_leaving_a_source_out_is_giving_its_pairs_no_weight():
+    rng = np.random.default_rng(0)
+    negative, positive, of_negative, of_positive = draw_distances(rng, 5, 200)
+    negative, positive = np.round(negative, 1), np.round(positive, 1)  # many ties
+    negative[7], positive[3] = np.nan, np.inf
+    found = precision_without_each(negative, positive, of_negative, of_positive, 5)
+    for source in range(5):
+        weights = np.ones(5, int)
+        weights[source] = 0
+        # NaN and infinity are never retrieved, but count as positives.
+        expected = weighted_precision(negative, positive, of_negative, of_positive, weights)
+        assert found[source] == pytest.approx(expected, abs=1e-9)
+
+
+def test_without_negatives_or_positives_there_is_no_precision():
+    negative, positive = np.array([1.0, 2.0]), np.array([0.5])
+    of_negative, of_positive = np.array([[0, 0], [1, 1]]), np.array([[2], [2]])
+    found = precision_without_each(negative, positive, of_negative, of_positive, 4)
+    assert np.isnan(found[:3]).all()
+    assert found[3] == 1.0
+    nothing = precision_without_each(np.array([np.nan]), positive, of_positive, of_positive, 1)
+    assert np.isnan(nothing).all()
+
+
+def test_influences_of_a_mean_are_its_values():
+    values = np.array([0.2, 0.5, 0.9, 0.4])
+    without = (values.sum() - values) / 3
+    np.testing.assert_allclose(influence_values(values.mean(), without), values, atol=1e-12)
+
+
+def test_the_error_agrees_with_a_bootstrap_that_weights_pairs():
+    rng = np.random.default_rng(5)
+    sources = 15
+    distances = draw_distances(rng, sources, 600)
+    without = precision_without_each(*distances, sources)
+    error = influence_values(0.0, without).std(ddof=1) / np.sqrt(sources)
+    resamples = [
+        weighted_precision(*distances, rng.multinomial(sources, np.full(sources, 1 / sources)))
+        for _ in range(150)
+    ]
+    assert error == pytest.approx(np.std(resamples) * np.sqrt(sources / (sources - 1)), rel=0.25)
+
+
+@pytest.mark.parametrize("sources", [5, 12])
+def test_intervals_hold_the_truth_about_as_often_as_they_say(sources):
+    rng = np.random.default_rng([7, sources])
+    names = [f"{source:02d}" for source in range(sources)]
+
+    def precision(negative, positive):
+        scores = np.concatenate([-negative, -positive])
+        labels = np.repeat([0, 1], [len(negative), len(positive)])
+        return average_precision(scores, labels)
+
+    truth = np.mean([precision(*draw_distances(rng, 400, 20_000)[:2]) for _ in range(15)])
+    inside = 0
+    for _ in range(150):
+        distances = draw_distances(rng, sources, 100 * sources)
+        without = precision_without_each(*distances, sources)
+        values = influence_values(precision(*distances[:2]), without)
+        interval = mean_interval(source_totals(names, values), resamples=500)
+        inside += interval.low <= truth <= interval.high
+    assert 132 <= inside <= 150  # nominal 142.5, standard error 2.7
+
+
+def test_verification_rows_say_what_they_are_without_each_source():
+    rng = np.random.default_rng(1)
+    scenes = {"i_a": "a", "v_a": "a", "v_b": "b", "i_c": "c"}
+    values = {
+        name: (rng.normal(size=(1, 9, 8)) + rng.normal(size=(16, 9, 8))).astype(np.float32)
+        for name in scenes
+    }
+    infos = [SequenceInfo(name, scene, name[0], 9) for name, scene in scenes.items()]
+    tasks = draw(infos, TaskSettings(pairs_per_point=30))
+    rows = {(row.unit, row.noise): row for row in verification.score(values, tasks)}
+    assert set(rows["inter", "e"].without) == {"a", "b", "c"}
+    # Leaving out a: the first fifth of the positives and all negatives, less those that touch a.
+    owner = np.array([scenes[name] for name in tasks.names])
+    fifth = int(0.2 * len(tasks.positives))
+    for unit, negatives in (("inter", tasks.inter), ("intra", tasks.intra)):
+        kept = (owner[negatives.sequence1] != "a") & (owner[negatives.sequence2] != "a")
+        kept_positive = owner[tasks.positives.sequence1[:fifth]] != "a"
+        far = verification.pair_distances(values, tasks.names, negatives)[1][kept]
+        near = verification.pair_distances(values, tasks.names, tasks.positives)[1][:fifth]
+        near = near[kept_positive]
+        expected = average_precision(
+            -np.concatenate([far, near]), np.repeat([0, 1], [len(far), len(near)])
+        )
+        assert rows[unit, "h"].without["a"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_two_sources_leave_no_negatives_between_sources():
+    values = {name: np.zeros((16, 4, 2), np.float32) for name in ("v_a", "v_b")}
+    tasks = draw([SequenceInfo(name, name, "v", 4) for name in values], TaskSettings())
+    for row in verification.score(values, tasks):
+        assert np.isnan(list(row.without.values())).all() == (row.unit == "inter")

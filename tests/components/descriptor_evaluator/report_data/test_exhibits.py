@@ -1,0 +1,100 @@
+import json
+
+import numpy as np
+import pytest
+
+from components.descriptor_evaluator.protocol import matching
+from components.descriptor_evaluator.report_data import curves, exhibits, worst_cases
+from components.descriptor_evaluator.scoring import evaluate
+from tests.components.descriptor_evaluator.protocol.lines import points, same_everywhere, tasks
+from trainer.core.errors import UserError
+
+VALUES = {"v_a": same_everywhere(0.0), "v_b": same_everywhere(2.5, 0.5)}
+
+
+def rows():
+    return [
+        row
+        for name, values in VALUES.items()
+        for row in matching.rows_of_sequence(name, name[2:], "v", values)
+    ]
+
+
+def test_only_what_was_scored_is_shown():
+    found = exhibits.choose(VALUES, tasks(), rows())
+    assert set(found) == {"matching", "false_matches", "map", "problems"}
+    assert found["problems"] == {}
+
+
+def test_handmade_descriptors_have_curves_alone():
+    found = exhibits.choose(VALUES, tasks(), rows(), curves_only=True)
+    assert set(found) == {"matching", "problems"}
+
+
+def test_an_exhibit_that_fails_is_named_and_spoils_no_other(monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("no way")
+
+    monkeypatch.setattr(worst_cases, "false_matches", fail)
+    found = exhibits.choose(VALUES, tasks(), rows())
+    assert found["problems"] == {"false_matches": "ZeroDivisionError: no way"}
+    assert "transient" not in found
+    assert "matching" in found and "false_matches" not in found
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), OSError(28, "No space left")])
+def test_an_exhibit_that_a_failing_machine_spoils_is_marked_as_such(monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(worst_cases, "false_matches", fail)
+    found = exhibits.choose(VALUES, tasks(), rows())
+    assert set(found["problems"]) == {"false_matches"}
+    assert found["transient"] == ["false_matches"]
+
+
+def test_what_is_shown_is_by_the_distance_of_the_scores():
+    # A step of (3, 3) is shorter than one of (0, 5) by L2 and longer by L1.
+    one, two = np.zeros((16, 1, 2), np.float32), np.zeros((16, 2, 2), np.float32)
+    one[1:, 0] = (0, 5)
+    two[0], two[1:] = [(3, 3), (6, 6)], [(3, 8), (6, 6)]
+    values = {"v_a": one, "v_b": two}
+    given = tasks(queries=points((0, 0)), distractors=points((1, 0)))
+    found = {
+        distance: exhibits.choose(
+            values, given, evaluate.score(values, given, distance=distance), False, distance
+        )
+        for distance in ("l1", "l2")
+    }
+    assert not any(chosen["problems"] for chosen in found.values())
+    wrong = {name: [m["reference"] for m in f["false_matches"]] for name, f in found.items()}
+    assert (set(wrong["l1"]), set(wrong["l2"])) == (set(), {0})
+    ahead = {name: f["retrieval_rows"][0]["first"][0]["right"] for name, f in found.items()}
+    assert ahead == {"l1": True, "l2": False}
+    assert found["l1"]["matching"] != found["l2"]["matching"]
+    assert found["l1"]["retrieval"] != found["l2"]["retrieval"]
+
+
+def test_what_json_cannot_hold_is_no_exhibit(monkeypatch):
+    monkeypatch.setattr(curves, "matching_curves", lambda *_: {"e": [float("nan")]})
+    found = exhibits.choose(VALUES, tasks(), rows())
+    assert "matching" not in found and "not JSON compliant" in found["problems"]["matching"]
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    chosen = {"candidate": exhibits.choose(VALUES, tasks(), rows())}
+    path = exhibits.write(str(tmp_path), chosen)
+    assert path == str(tmp_path / "exhibits.json")
+    assert exhibits.read(str(tmp_path)) == chosen
+
+
+def test_an_evaluation_without_exhibits_has_none(tmp_path):
+    assert exhibits.read(str(tmp_path)) == {}
+
+
+def test_another_versions_file_and_a_missing_folder_are_told(tmp_path):
+    (tmp_path / exhibits.FILE_NAME).write_text(json.dumps({"version": 9, "descriptors": {}}))
+    with pytest.raises(ValueError, match="version 9, expected 1"):
+        exhibits.read(str(tmp_path))
+    with pytest.raises(UserError, match="cannot be written"):
+        exhibits.write(str(tmp_path / "absent"), {})

@@ -1,0 +1,175 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from components.descriptor_evaluator.statistics.intervals import (
+    holm,
+    known_errors,
+    mean_interval,
+    paired_difference,
+    resampled_errors,
+    source_totals,
+)
+
+
+def _one_each(values):
+    return source_totals([f"s{i:03d}" for i in range(len(values))], values)
+
+
+def test_totals_are_summed_by_source_in_name_order():
+    totals = source_totals(["b", "a", "b", "c"], [1.0, 2.0, 3.0, 10.0])
+    assert totals.sources == ("a", "b", "c")
+    assert totals.sums.tolist() == [2.0, 4.0, 10.0]
+    assert totals.counts.tolist() == [1.0, 2.0, 1.0]
+    assert totals.mean == 4.0  # flat over the four values, not over the three sources
+
+
+def test_few_sources_get_the_t_interval_of_source_means():
+    # Means 0.2 0.4 0.6 0.8: mean 0.5, deviation 0.2582, error 0.1291, t(3) = 3.1824.
+    found = mean_interval(_one_each([0.2, 0.4, 0.6, 0.8]))
+    assert found.method == "t"
+    assert found.sources == 4
+    assert found.low == pytest.approx(0.5 - 3.182446 * 0.1290994, abs=1e-6)
+    assert found.high == pytest.approx(0.5 + 3.182446 * 0.1290994, abs=1e-6)
+
+
+def test_rows_of_one_source_count_as_one():
+    once = mean_interval(_one_each([0.2, 0.4, 0.9]))
+    repeated = mean_interval(
+        source_totals(["s000"] * 5 + ["s001"] * 5 + ["s002"] * 5, [0.2] * 5 + [0.4] * 5 + [0.9] * 5)
+    )
+    assert (repeated.low, repeated.high) == pytest.approx((once.low, once.high), abs=1e-12)
+
+
+def test_unequal_counts_use_the_error_of_the_ratio():
+    # Sums 1, 4 over 1, 2 rows: mean 5/3; residuals -2/3, 2/3; error = sqrt((8/9)/2) / 1.5.
+    found = mean_interval(source_totals(["a", "b", "b"], [1.0, 2.0, 2.0]))
+    error = np.sqrt((8 / 9) / 2) / 1.5
+    assert found.mean == pytest.approx(5 / 3)
+    assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 1) * error)
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, np.nan]])
+def test_without_two_finite_sources_there_is_no_interval(values):
+    found = mean_interval(_one_each(values))
+    assert found.method == "none"
+    assert np.isnan(found.low) and np.isnan(found.high)
+
+
+def test_agreeing_sources_have_an_interval_of_no_width():
+    found = mean_interval(_one_each([0.1 + 0.2] * 12))
+    assert (found.method, found.low, found.high) == ("exact", found.mean, found.mean)
+
+
+def test_the_same_seed_gives_the_same_bootstrap_and_another_seed_a_close_one():
+    values = np.random.default_rng(3).normal(0.7, 0.1, 20)
+    first, again = (mean_interval(_one_each(values), seed=5) for _ in range(2))
+    other = mean_interval(_one_each(values), seed=6)
+    assert first == again
+    assert first.method == "bootstrap"
+    assert first.high != other.high
+    assert first.high == pytest.approx(other.high, abs=0.01)
+
+
+def test_bootstrap_of_a_normal_sample_is_close_to_t():
+    values = np.random.default_rng(4).normal(0.0, 1.0, 200)
+    found = mean_interval(_one_each(values), resamples=20000)
+    error = values.std(ddof=1) / np.sqrt(200)
+    assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 199) * error, rel=0.06)
+
+
+def test_difference_is_paired_by_source():
+    base = np.array([0.1, 0.5, 0.9])
+    found = paired_difference(_one_each(base + np.array([0.01, 0.02, 0.03])), _one_each(base))
+    # Differences 0.01 0.02 0.03: mean 0.02, error 0.0057735, t(2): 2.91999 one-sided.
+    assert found.mean == pytest.approx(0.02)
+    assert found.lower == pytest.approx(0.02 - 2.919986 * 0.0057735, abs=1e-6)
+    assert found.low < found.lower < found.mean < found.high
+    assert found.p_worse == pytest.approx(stats.t.cdf(0.02 / 0.0057735, 2), abs=1e-4)
+
+
+def test_the_interval_covers_the_same_whatever_the_bound():
+    values, zeros = _one_each([0.01, 0.02, 0.03]), _one_each([0.0, 0.0, 0.0])
+    usual, strict = (paired_difference(values, zeros, confidence) for confidence in (0.95, 0.99))
+    assert strict.lower < usual.lower
+    assert (strict.low, strict.high) == (usual.low, usual.high)
+
+
+def test_difference_of_other_units_is_refused():
+    with pytest.raises(ValueError, match="same units"):
+        paired_difference(_one_each([0.1, 0.2]), _one_each([0.1, 0.2, 0.3]))
+
+
+def test_equal_models_differ_by_exactly_nothing():
+    totals = _one_each(np.linspace(0.1, 0.9, 12))
+    found = paired_difference(totals, totals)
+    assert (found.mean, found.lower, found.p_worse) == (0.0, 0.0, 1.0)
+
+
+def test_a_clear_loss_is_significant_and_a_clear_gain_is_not():
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.3, 0.9, 20)
+    noise = rng.normal(0.0, 0.005, 20)
+    worse = paired_difference(_one_each(base - 0.02 + noise), _one_each(base))
+    better = paired_difference(_one_each(base + 0.02 + noise), _one_each(base))
+    assert worse.p_worse < 0.001
+    assert better.p_worse > 0.999
+
+
+@pytest.mark.parametrize("size", [5, 8, 12])
+def test_intervals_cover_the_truth_about_as_often_as_they_say(size):
+    rng = np.random.default_rng([7, size])
+    inside, above = 0, 0
+    trials = 400
+    for trial in range(trials):
+        values = _one_each(rng.normal(0.0, 1.0, size))
+        zeros = _one_each(np.zeros(size))
+        found = paired_difference(values, zeros, resamples=400, seed=trial)
+        inside += found.low <= 0.0 <= found.high
+        above += found.lower > 0.0
+    # Binomial standard errors at 400 trials: 1.1 % each.
+    assert 0.915 <= inside / trials <= 0.99
+    assert above / trials <= 0.08
+
+
+def test_holm_by_hand():
+    # Sorted .01 .02 .03 .2 times 4 3 2 1: .04 .06 .06 .2.
+    assert holm([0.02, 0.2, 0.01, 0.03]).tolist() == pytest.approx([0.06, 0.2, 0.04, 0.06])
+    assert holm([]).tolist() == []
+    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+
+
+def _one_differs(sources, agreeing=0.1):
+    """All sources but the last agree; their numbers of rows differ."""
+    counts = [3 + 7 * number % 11 for number in range(sources)]
+    names = [f"s{number:02d}" for number, count in enumerate(counts) for _ in range(count)]
+    values = [0.3 if name == f"s{sources - 1:02d}" else agreeing for name in names]
+    return source_totals(names, values)
+
+
+@pytest.mark.parametrize("sources", [10, 12, 20, 40])
+def test_a_source_that_alone_differs_leaves_the_bounds_sane(sources):
+    totals = _one_differs(sources)
+    found = paired_difference(totals, dataclasses.replace(totals, sums=0.0 * totals.sums))
+    assert found.method == "bootstrap"
+    for value in (found.lower, found.low, found.high):
+        assert abs(value - found.mean) < 1.0
+    assert found.low <= found.lower <= found.mean <= found.high
+    assert 0.0 < found.p_better <= 1.0
+
+
+def test_a_resample_that_shows_no_error_is_not_known():
+    totals = _one_differs(12)
+    shift, errors = resampled_errors(totals, 4000, 0)
+    known = known_errors(errors, float(np.sqrt((shift**2).mean())))
+    without = (11 / 12) ** 12  # of the resamples leave the source out that differs
+    assert 1.0 - known.mean() == pytest.approx(without, abs=0.03)
+    assert np.abs(shift[known] / errors[known]).max() < 100
+
+
+def test_without_a_resample_that_shows_an_error_t_is_left():
+    totals = _one_differs(12)
+    seed = next(seed for seed in range(100) if resampled_errors(totals, 1, seed)[1][0] < 1e-6)
+    assert mean_interval(totals, resamples=1, seed=seed).method == "t"

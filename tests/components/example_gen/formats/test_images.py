@@ -1,0 +1,161 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.example_gen.formats import images
+from tests.components.example_gen.pictures import texture
+from trainer.core.errors import UserError
+
+
+def write(path, pixels):
+    cv2.imwrite(str(path), pixels)
+    return str(path)
+
+
+def test_the_real_strip_holds_patch_i_in_rows_65i_to_65i_plus_64(shared):
+    path = str(shared / "hpatches" / "ref.png")
+    strip = images.read_strip(path)
+    whole = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
+    assert strip.shape == (1123, 65, 65)
+    assert strip.dtype == np.uint8
+    for i in (0, 1, 700, 1122):
+        np.testing.assert_array_equal(strip[i], whole[65 * i : 65 * i + 65])
+
+
+def test_an_encoded_strip_reads_back_equal(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (130, 65), np.uint8)
+    (tmp_path / "ref.png").write_bytes(images.encode_png(pixels))
+    np.testing.assert_array_equal(
+        images.read_strip(str(tmp_path / "ref.png")), pixels.reshape(2, 65, 65)
+    )
+
+
+@pytest.mark.parametrize(
+    ("pixels", "found"),
+    [
+        (np.zeros((130, 64), np.uint8), "is 64 pixels wide, expected 65"),
+        (np.zeros((131, 65), np.uint8), "is 131 pixels high, expected a multiple of 65"),
+        (np.zeros((65, 65, 3), np.uint8), "8-bit RGB PNG, expected 8-bit grey"),
+        (np.zeros((65, 65, 4), np.uint8), "8-bit RGBA PNG, expected 8-bit grey"),
+        (np.zeros((65, 65), np.uint16), "16-bit grey PNG, expected 8-bit grey"),
+    ],
+)
+def test_a_strip_of_another_shape_or_depth_is_refused(tmp_path, pixels, found):
+    path = write(tmp_path / "e1.png", pixels)
+    with pytest.raises(UserError, match=found) as caught:
+        images.read_strip(path)
+    assert path in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.99, -1, -4, -12])
+def test_a_truncated_strip_is_refused(tmp_path, kept):
+    data = images.encode_png(texture(65, 650))
+    end = int(len(data) * kept) if 0 < kept < 1 else kept
+    (tmp_path / "h1.png").write_bytes(data[:end])
+    with pytest.raises(UserError, match=r"h1\.png: is truncated"):
+        images.read_strip(str(tmp_path / "h1.png"))
+
+
+def test_a_strip_with_a_flipped_bit_is_refused(tmp_path):
+    data = bytearray(images.encode_png(texture(65, 650)))
+    data[len(data) // 2] ^= 1
+    (tmp_path / "h1.png").write_bytes(bytes(data))
+    with pytest.raises(UserError, match="is damaged"):
+        images.read_strip(str(tmp_path / "h1.png"))
+
+
+@pytest.mark.parametrize("read", [images.read_strip, images.strip_length])
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff\xe0 a JPEG", b"text"])
+def test_what_is_no_png_is_refused_as_a_strip(tmp_path, data, read):
+    (tmp_path / "ref.png").write_bytes(data)
+    with pytest.raises(UserError, match="is not a PNG"):
+        read(str(tmp_path / "ref.png"))
+
+
+@pytest.mark.parametrize("read", [images.read_strip, images.strip_length])
+@pytest.mark.parametrize("length", [0, 5, 20])
+def test_a_strip_cut_off_in_its_header_is_refused(tmp_path, length, read):
+    whole = images.encode_png(np.zeros((65, 65), np.uint8))
+    (tmp_path / "ref.png").write_bytes(whole[:length])
+    with pytest.raises(UserError, match=f"is truncated after {length} bytes"):
+        read(str(tmp_path / "ref.png"))
+
+
+def test_the_length_of_a_strip_stands_in_its_header(tmp_path):
+    whole = images.encode_png(np.zeros((65 * 7, 65), np.uint8))
+    (tmp_path / "ref.png").write_bytes(whole[:40])
+    assert images.strip_length(str(tmp_path / "ref.png")) == 7
+
+
+def test_headers_of_images_are_checked_without_their_pixels(tmp_path):
+    path = tmp_path / "1.png"
+    whole = images.encode_png(np.zeros((300, 300), np.uint8))
+    path.write_bytes(whole[: len(whole) // 2])
+    images.check_header(str(path))
+    path.write_bytes(b"not an image")
+    with pytest.raises(UserError, match=r"1\.png: cannot be decoded \(no image format is recog"):
+        images.check_header(str(path))
+    cv2.imwrite(str(path), np.zeros((30, 30), np.uint16))
+    with pytest.raises(UserError, match=r"1\.png: holds 16-bit pixels"):
+        images.check_header(str(path))
+
+
+def test_a_missing_file_is_told_by_name(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.png: cannot be read \(No such file"):
+        images.read_strip(str(tmp_path / "nowhere.png"))
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "ppm", "webp"])
+def test_colour_becomes_grey_by_luma_weights(tmp_path, suffix):
+    pixels = np.full((20, 30, 3), (0, 0, 255), np.uint8)  # red, in OpenCV's order
+    grey = images.read_grey(write(tmp_path / f"red.{suffix}", pixels))
+    assert grey.shape == (20, 30)
+    assert abs(int(grey[10, 10]) - 76) <= 2  # 0.299 * 255
+
+
+def test_alpha_is_dropped(tmp_path):
+    pixels = np.full((20, 30, 4), 100, np.uint8)
+    pixels[..., 3] = 0
+    assert images.read_grey(write(tmp_path / "a.png", pixels))[0, 0] == 100
+
+
+def test_grey_images_keep_their_values(tmp_path):
+    pixels = texture()
+    np.testing.assert_array_equal(images.read_grey(write(tmp_path / "a.pgm", pixels)), pixels)
+
+
+def test_palettes_and_grey_with_alpha_are_read(tmp_path):
+    grey = Image.fromarray(np.full((20, 30), 90, np.uint8))
+    grey.convert("P").save(tmp_path / "p.png")
+    Image.merge("LA", (grey, Image.new("L", grey.size, 0))).save(tmp_path / "la.png")
+    for name in ("p.png", "la.png"):
+        assert (images.read_grey(str(tmp_path / name)) == 90).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "ppm"])
+def test_sixteen_bits_per_channel_are_refused(tmp_path, suffix):
+    path = write(tmp_path / f"a.{suffix}", np.full((20, 30, 3), 5000, np.uint16))
+    with pytest.raises(UserError, match=r"holds .*16.* pixels, expected 8 bits"):
+        images.read_grey(path)
+
+
+def test_sixteen_bit_grey_is_refused(tmp_path):
+    path = write(tmp_path / "a.png", np.full((20, 30), 5000, np.uint16))
+    with pytest.raises(UserError, match="holds 16-bit pixels, expected 8 bits"):
+        images.read_grey(path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "ppm"])
+def test_a_truncated_photograph_is_refused(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    write(path, cv2.cvtColor(texture(400, 300), cv2.COLOR_GRAY2BGR))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=f"a.{suffix}: cannot be decoded"):
+        images.read_grey(str(path))
+
+
+def test_what_is_no_image_is_refused(tmp_path):
+    (tmp_path / "a.jpg").write_text("not an image")
+    with pytest.raises(UserError, match=r"a\.jpg: cannot be decoded"):
+        images.read_grey(str(tmp_path / "a.jpg"))

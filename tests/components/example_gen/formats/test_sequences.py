@@ -1,0 +1,180 @@
+import cv2
+import numpy as np
+import pytest
+
+from components.example_gen.formats import sequences
+from components.example_gen.formats.patch_set import SequenceInput
+from components.example_gen.geometry import detection, frames
+from components.example_gen.geometry.patches import ImageSampler
+from components.example_gen.settings import DataSettings, ExtractionSettings, JitterSettings
+from tests.components.example_gen.pictures import SHIFT, texture, write_sequence
+from trainer.core.errors import UserError
+
+STILL = JitterSettings(easy=0, hard=0, tough=0)
+
+
+def item(name="v_x"):
+    return SequenceInput(name, name, "v", "sequences", ())
+
+
+def settings(**changes):
+    return DataSettings(source="sequences", **changes)
+
+
+def check(folder):
+    return sequences.check(folder.name, (str(folder),), folder.name)
+
+
+@pytest.mark.parametrize("suffix", ["ppm", "pgm", "png", "jpg"])
+def test_a_sequence_lists_its_images_then_its_homographies(tmp_path, suffix):
+    folder = write_sequence(tmp_path / "v_x", suffix)
+    (found,) = check(folder)
+    assert (found.name, found.source, found.kind) == ("v_x", "v_x", "v")
+    assert [path.rsplit("/")[-1] for path in found.files] == [
+        *(f"{k}.{suffix}" for k in range(1, 7)),
+        *(f"H_1_{k}" for k in range(2, 7)),
+    ]
+
+
+def test_five_images_are_refused(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    (folder / "4.ppm").unlink()
+    with pytest.raises(UserError, match=r"v_x: holds 5 images \(1\.ppm, 2\.ppm, 3\.ppm, 5"):
+        check(folder)
+
+
+def test_seven_images_are_refused(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    (folder / "7.ppm").write_bytes((folder / "1.ppm").read_bytes())
+    with pytest.raises(UserError, match="holds 7 images"):
+        check(folder)
+
+
+def test_one_image_in_two_formats_is_refused(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    (folder / "2.png").write_bytes((folder / "2.ppm").read_bytes())
+    with pytest.raises(UserError, match=r"holds image 2 as 2\.png and 2\.ppm"):
+        check(folder)
+
+
+def test_a_missing_homography_is_refused(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    (folder / "H_1_5").unlink()
+    with pytest.raises(UserError, match="H_1_5: is missing"):
+        check(folder)
+
+
+def test_a_singular_homography_is_refused_before_any_image_is_read(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    (folder / "H_1_3").write_text("1 0 0\n1 0 0\n0 0 1\n")
+    (folder / "1.ppm").write_text("no image")
+    with pytest.raises(UserError, match="H_1_3: the matrix is singular"):
+        check(folder)
+
+
+def test_an_image_that_cannot_be_decoded_is_told_by_name(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    (folder / "3.ppm").write_text("no image")
+    with pytest.raises(UserError, match=r"3\.ppm: cannot be decoded"):
+        sequences.load(check(folder)[0], settings())
+
+
+def test_without_jitter_a_shifted_target_gives_the_reference_patch(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    rules = settings(extraction=ExtractionSettings(jitter=STILL))
+    cut = sequences.load(check(folder)[0], rules)
+    assert cut.patches.shape == (len(cut), 16, 65, 65)
+    assert cut.patches.dtype == np.uint8
+    assert len(cut) > 30
+    difference = cut.patches[:, 1:].astype(int) - cut.patches[:, :1]
+    assert np.abs(difference).max() <= 3
+    assert cut.patches[:, 0].std(axis=(1, 2)).mean() > 5
+
+
+def test_the_inverse_homography_does_not(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    for k in range(2, 7):
+        np.savetxt(folder / f"H_1_{k}", np.linalg.inv(SHIFT))
+    rules = settings(extraction=ExtractionSettings(jitter=STILL))
+    cut = sequences.load(check(folder)[0], rules)
+    difference = cut.patches[:, 1:].astype(int) - cut.patches[:, :1]
+    assert np.abs(difference).mean() > 8
+
+
+def test_patches_follow_a_strong_homography_of_either_sign():
+    reference = cv2.GaussianBlur(texture(400, 320), (0, 0), 2)
+    matrix = np.array([[0.9, 0.25, 10], [-0.15, 1.0, 60], [3e-4, 1e-4, 1]])
+    target = cv2.warpPerspective(reference, matrix, (480, 480))
+    rules = settings(max_points=60, extraction=ExtractionSettings(jitter=STILL, min_sigma=4))
+    both = [
+        sequences.cut(item(), [reference] + [target] * 5, [sign * matrix] * 5, rules)
+        for sign in (1, -1)
+    ]
+    np.testing.assert_array_equal(both[0].patches, both[1].patches)
+    difference = both[0].patches[:, 1].astype(int) - both[0].patches[:, 0]
+    assert np.abs(difference).mean() < 2
+
+
+def test_each_position_names_the_region_that_was_cut():
+    reference = texture(300, 240)
+    cut = sequences.cut(item(), [reference] * 6, [np.eye(3)] * 5, settings(max_points=20))
+    angles = detection.orientations(reference, cut.positions)
+    squares = frames.from_detections(cut.positions, angles, 5.0)
+    np.testing.assert_array_equal(cut.patches[:, 0], ImageSampler(reference).sample(squares))
+    assert frames.inside(squares, 300, 240).all()
+
+
+def test_noise_levels_and_targets_are_disturbed_apart():
+    reference = texture(300, 240)
+    cut = sequences.cut(item(), [reference] * 6, [np.eye(3)] * 5, settings(max_points=60))
+    strips = cut.patches.reshape(len(cut), 16, -1).astype(np.float64)
+    strips -= strips.mean(2, keepdims=True)
+    strips /= np.linalg.norm(strips, axis=2, keepdims=True)
+    likeness = (strips[:, :1] * strips[:, 1:]).sum(2).mean(0).reshape(3, 5)
+    assert likeness[0].min() > likeness[1].max() > likeness[1].min() > likeness[2].max()
+    pairs = (strips[0] @ strips[0].T)[np.triu_indices(16, 1)]
+    assert (pairs < 0.9999).all()
+
+
+def test_equal_seed_gives_equal_bytes_and_another_seed_does_not():
+    pictures, matrices = [texture(300, 240)] * 6, [np.eye(3)] * 5
+    first, again, other, renamed = (
+        sequences.cut(item(name), pictures, matrices, settings(seed=seed, max_points=30))
+        for name, seed in (("v_x", 1), ("v_x", 1), ("v_x", 2), ("v_y", 1))
+    )
+    assert first.patches.tobytes() == again.patches.tobytes()
+    assert first.positions.tobytes() == again.positions.tobytes()
+    assert first.statistics == again.statistics
+    assert first.patches.tobytes() != other.patches.tobytes()
+    assert first.patches.tobytes() != renamed.patches.tobytes()
+
+
+def test_the_limit_draws_from_all_points():
+    pictures, matrices = [texture(300, 240)] * 6, [np.eye(3)] * 5
+    whole = sequences.cut(item(), pictures, matrices, settings(max_points=None))
+    few = sequences.cut(item(), pictures, matrices, settings(max_points=25))
+    assert len(few) == 25 < len(whole)
+    known = {tuple(row) for row in whole.positions}
+    assert all(tuple(row) in known for row in few.positions)
+    assert few.positions[:, 1].max() > 120 > few.positions[:, 1].min()
+
+
+def test_points_whose_disturbed_region_leaves_a_target_are_dropped():
+    reference = texture(300, 240)
+    narrow = reference[:, :150]
+    targets = [reference, reference, narrow, reference, reference]
+    cut = sequences.cut(item(), [reference, *targets], [np.eye(3)] * 5, settings(max_points=None))
+    half_width = 5 * cut.positions[:, 2]
+    assert (cut.positions[:, 0] + half_width * 0.6 < 149).all()
+
+
+def test_a_sequence_without_texture_is_refused():
+    flat = np.full((100, 100), 7, np.uint8)
+    with pytest.raises(UserError, match="v_x: none of 0 detections stays"):
+        sequences.cut(item(), [flat] * 6, [np.eye(3)] * 5, settings())
+
+
+def test_targets_that_show_something_else_are_refused():
+    away = np.array([[1.0, 0, 5000], [0, 1, 0], [0, 0, 1]])
+    with pytest.raises(UserError, match=r"none of \d+ detections stays inside all 6 images"):
+        sequences.cut(item(), [texture()] * 6, [away] * 5, settings())

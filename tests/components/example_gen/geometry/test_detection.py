@@ -1,0 +1,110 @@
+import cv2
+import numpy as np
+import pytest
+
+from components.example_gen.geometry import detection
+from components.example_gen.settings import ExtractionSettings
+from tests.components.example_gen.pictures import texture
+
+
+def blob(sigma, x=70, y=50, height=120, width=150):
+    yy, xx = np.mgrid[:height, :width]
+    bump = np.exp(-((xx - x) ** 2 + (yy - y) ** 2) / (2 * sigma**2))
+    return (60 + 150 * bump).astype(np.uint8)
+
+
+@pytest.mark.parametrize("sigma", [2.0, 3.3, 6.0])
+@pytest.mark.parametrize("detector", ["hessian", "dog"])
+def test_a_blob_is_found_at_its_place_and_scale(detector, sigma):
+    points = detection.detect(blob(sigma), ExtractionSettings(detectors=(detector,)))
+    near = points[np.linalg.norm(points[:, :2] - [70, 50], axis=1) < 1.5]
+    assert len(near)
+    # det Hessian and the Laplacian peak where the filter is as wide as the blob.
+    assert np.abs(np.log2(near[:, 2] / sigma)).min() < 0.35
+
+
+def test_harris_finds_corners_and_neither_edges_nor_the_middle():
+    image = np.full((120, 150), 50, np.uint8)
+    image[40:90, 50:110] = 200
+    points = detection.detect(image, ExtractionSettings(detectors=("harris",)))
+    corners = np.array([[50, 40], [109, 40], [50, 89], [109, 89]])
+    distance = np.linalg.norm(points[:, None, :2] - corners, axis=2)
+    # Blur draws the maximum inwards, by less than the scale at which it is found.
+    assert (distance.min(0) < 3).all()
+    assert (distance.min(1) < 2 * points[:, 2]).all()
+
+
+@pytest.mark.parametrize("detector", ["hessian", "harris", "dog"])
+def test_nothing_is_found_where_nothing_is(detector):
+    flat = np.full((100, 120), 90, np.uint8)
+    assert len(detection.detect(flat, ExtractionSettings(detectors=(detector,)))) == 0
+
+
+@pytest.mark.parametrize("detector", ["hessian", "harris", "dog"])
+def test_an_image_at_half_size_has_its_points_at_half_the_scale(detector):
+    image = cv2.resize(texture(256, 256, seed=3), (512, 512), interpolation=cv2.INTER_CUBIC)
+    half = cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA)
+    settings = ExtractionSettings(detectors=(detector,))
+    large, small = detection.detect(image, settings), detection.detect(half, settings)
+    large = large[large[:, 2] > 6]
+    place = (large[:, :2] - 0.5) / 2  # pixel centres
+    distance = np.linalg.norm(place[:, None] - small[None, :, :2], axis=2)
+    ratio = np.abs(np.log2(large[:, None, 2] / 2 / small[None, :, 2]))
+    found = ((distance < 1.5) & (ratio < 0.4)).any(1)
+    assert len(large) >= 10
+    assert found.mean() > 0.7
+
+
+def test_scales_respect_the_limits():
+    image = texture(300, 240)
+    points = detection.detect(image, ExtractionSettings(min_sigma=2.0))
+    assert points.dtype == np.float32
+    assert points[:, 2].min() >= 2
+    assert points[:, 2].max() <= 240 / 10
+
+
+def test_higher_thresholds_find_less():
+    image = texture(300, 240)
+    few = ExtractionSettings(hessian_threshold=2e-3, harris_threshold=2e-3, dog_threshold=0.1)
+    assert len(detection.detect(image, few)) < len(detection.detect(image, ExtractionSettings()))
+
+
+@pytest.mark.parametrize("degrees", [0, 37, 90, 200, 359])
+def test_the_orientation_is_that_of_the_gradient(degrees):
+    angle = np.deg2rad(degrees)
+    y, x = np.mgrid[:100, :100] - 50.0
+    edge = 128 + 100 * np.tanh((x * np.cos(angle) + y * np.sin(angle)) / 5)
+    found = detection.orientations(edge.astype(np.uint8), np.array([[50.0, 50, 3]]))[0]
+    assert np.abs(np.angle(np.exp(1j * (found - angle)))) < np.deg2rad(2)
+
+
+def test_orientations_turn_with_the_image():
+    image = texture(201, 201)
+    rng = np.random.default_rng(0)
+    points = np.column_stack([rng.uniform(60, 140, (40, 2)), rng.uniform(2, 8, 40)]).astype(
+        np.float32
+    )
+    turned = points.copy()
+    turned[:, 0], turned[:, 1] = points[:, 1], 200 - points[:, 0]  # np.rot90
+    before = detection.orientations(image, points)
+    after = detection.orientations(np.ascontiguousarray(np.rot90(image)), turned)
+    difference = np.angle(np.exp(1j * (after - (before - np.pi / 2))))
+    assert (np.abs(difference) < 0.05).mean() > 0.9  # two peaks of one height may swap
+
+
+@pytest.mark.parametrize("detector", ["hessian", "harris", "dog"])
+def test_a_strength_says_which_thresholds_a_point_survives(detector):
+    image = texture(300, 240)
+    rules = ExtractionSettings(detectors=(detector,))
+    points, strength = detection.detect_rated(image, rules)
+    np.testing.assert_array_equal(points, detection.detect(image, rules))
+    assert strength.min() >= 1
+    half = len(points) // 2
+    limit = float(np.sort(strength)[half - 1 : half + 1].mean())
+    # Responses of Hessian and Harris are squares of contrasts, that of DoG is a contrast.
+    key, factor = f"{detector}_threshold", limit if detector == "dog" else limit**2
+    survivors = detection.detect(
+        image, rules.model_copy(update={key: factor * getattr(rules, key)})
+    )
+    assert len(points) - half == len(survivors) > 20
+    np.testing.assert_array_equal(points[strength > limit], survivors)

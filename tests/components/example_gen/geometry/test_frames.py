@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+
+from components.example_gen.formats import sequences
+from components.example_gen.geometry import frames
+from components.example_gen.settings import DataSettings, JitterSettings
+
+
+def affine(matrix, shift=(0.0, 0.0)):
+    result = np.eye(3)
+    result[:2, :2] = matrix
+    result[:2, 2] = shift
+    return result[None]
+
+
+def test_discs_overlap_as_computed_by_hand():
+    lens = 2 * np.pi / 3 - np.sqrt(3) / 2  # of unit discs one radius apart
+    overlap = frames.disc_overlap(
+        np.array([0.0, 1, 2, 5, 0.5]), np.array([1.0, 1, 1, 1, 1]), np.array([1.0, 1, 1, 2, 2])
+    )
+    np.testing.assert_allclose(overlap, [1, lens / (2 * np.pi - lens), 0, 0, 0.25], atol=1e-6)
+
+
+def test_the_overlap_of_a_moved_frame_is_that_of_discs():
+    for distance in (0.1, 0.5, 1.0):
+        expected = frames.disc_overlap(np.array([distance]), np.ones(1), np.ones(1))
+        moved = affine(np.eye(2), (distance * 0.6, distance * 0.8))
+        np.testing.assert_allclose(frames.overlaps(moved), expected, atol=3e-3)
+
+
+def test_the_overlap_of_a_scaled_frame_is_the_ratio_of_areas():
+    assert frames.overlaps(affine(np.eye(2) * 1.5))[0] == pytest.approx(1 / 2.25, abs=3e-3)
+    assert frames.overlaps(affine(np.eye(2) / 1.5))[0] == pytest.approx(1 / 2.25, abs=3e-3)
+
+
+def test_a_turned_frame_overlaps_wholly():
+    c, s = np.cos(0.3), np.sin(0.3)
+    assert frames.overlaps(affine([[c, -s], [s, c]]))[0] == pytest.approx(1)
+
+
+def test_a_frame_maps_its_axis_along_the_orientation():
+    frame = frames.from_detections(np.array([[50.0, 40, 2]]), np.array([np.pi / 2]), 5.0)[0]
+    np.testing.assert_allclose(frame @ [0, 0, 1], [50, 40, 1])
+    np.testing.assert_allclose(frame @ [1, 0, 1], [50, 50, 1])  # 5 sigma downwards
+
+
+@pytest.mark.parametrize(("name", "median"), [("easy", 0.85), ("hard", 0.72), ("tough", 0.60)])
+def test_default_strengths_give_the_overlaps_of_hpatches(name, median):
+    rules = JitterSettings()
+    drawn = frames.jitter(4000, getattr(rules, name), rules, np.random.default_rng(1))
+    assert np.median(frames.overlaps(drawn)) == pytest.approx(median, abs=0.01)
+
+
+def test_no_strength_is_no_disturbance():
+    drawn = frames.jitter(3, 0.0, JitterSettings(), np.random.default_rng(0))
+    np.testing.assert_allclose(drawn, np.broadcast_to(np.eye(3), (3, 3, 3)), atol=1e-12)
+
+
+def test_jitter_has_the_stated_sizes():
+    rules = JitterSettings(log_anisotropy=0)
+    drawn = frames.jitter(20000, 2.0, rules, np.random.default_rng(0))
+    angle = np.rad2deg(np.arctan2(drawn[:, 1, 0], drawn[:, 0, 0]))
+    scale = 0.5 * np.log(np.linalg.det(drawn[:, :2, :2]))
+    assert angle.std() == pytest.approx(18, rel=0.03)
+    assert scale.std() == pytest.approx(0.24, rel=0.03)
+    np.testing.assert_allclose(drawn[:, :2, 2].std(0), 0.2, rtol=0.03)
+    stretched = frames.jitter(20000, 2.0, JitterSettings(log_scale=0), np.random.default_rng(0))
+    values = np.linalg.svd(stretched[:, :2, :2], compute_uv=False)
+    assert np.sqrt((np.log(values[:, 0]) ** 2).mean()) == pytest.approx(0.24, rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["v_wall", "i_leuven"])
+def test_real_frames_have_the_overlaps_of_hpatches(shared, name):
+    inputs = sequences.check(name, (str(shared / "sequences" / name),), name)
+    cut = sequences.load(inputs[0], DataSettings(source="sequences", max_points=300))
+    assert len(cut) == 300
+    for noise, median in (("easy", 0.85), ("hard", 0.72), ("tough", 0.60)):
+        assert cut.statistics[f"overlap_{noise}"] == pytest.approx(median, abs=0.02)
+    assert 0 < cut.statistics["nearer_to_another"] < 0.2
+
+
+def test_a_square_is_inside_only_with_all_its_corners():
+    squares = frames.from_detections(
+        np.array([[10.0, 10, 2], [9.5, 10, 2], [10, 10, 2], [89, 69, 2], [89.5, 69, 2]]),
+        np.array([0, 0, np.pi / 4, 0, 0]),
+        5.0,
+    )
+    assert frames.inside(squares, 100, 80).tolist() == [True, False, False, True, False]
+
+
+def test_what_lies_behind_the_camera_is_not_inside():
+    square = frames.from_detections(np.array([[50.0, 40, 2]]), np.zeros(1), 5.0)
+    horizon = np.array([[1.0, 0, 0], [0, 1, 0], [-1 / 45, 0, 1]])  # passes through x = 45
+    assert frames.inside(square, 100, 80)[0]
+    assert not frames.inside(horizon @ square, 100000, 100000)[0]
+    assert not frames.inside(-square, 100, 80)[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_distinct_points_do_not_overlap_and_cover_the_rest(seed):
+    rng = np.random.default_rng(seed)
+    points = np.column_stack([rng.uniform(0, 30, (400, 2)), np.exp(rng.uniform(0, 3, 400))])
+    stays = frames.distinct(points, 0.5, rng)
+    distance = np.linalg.norm(points[:, None, :2] - points[None, :, :2], axis=2)
+    radii = np.broadcast_to(points[:, 2], distance.shape)
+    overlap = frames.disc_overlap(distance.ravel(), radii.ravel(), radii.T.ravel()).reshape(
+        400, 400
+    )
+    among = overlap[np.ix_(stays, stays)] - np.eye(len(stays))
+    assert among.max() <= 0.5
+    goes = np.setdiff1d(np.arange(400), stays)
+    assert len(goes) > 50
+    assert (overlap[np.ix_(goes, stays)].max(1) > 0.5).all()
+
+
+def test_each_member_of_a_cluster_has_its_chance():
+    points = np.array([[10.0, 10, 2], [10.1, 10, 2], [10, 10.1, 2], [50, 50, 2]])
+    kept = [tuple(frames.distinct(points, 0.5, np.random.default_rng(seed))) for seed in range(60)]
+    assert set(kept) == {(0, 3), (1, 3), (2, 3)}
+
+
+def test_who_comes_first_stays_and_only_those_who_stay_push_others_out():
+    # Discs half a radius apart share 0.52 of their union, a whole radius apart 0.24.
+    points = np.array([[0.0, 0, 2], [1, 0, 2], [2, 0, 2], [30, 30, 2]])
+    assert frames.take_turns(points, 0.5, np.array([0, 1, 2, 3])).tolist() == [0, 2, 3]
+    assert frames.take_turns(points, 0.5, np.array([3, 0, 2, 1])).tolist() == [1, 3]
+
+
+def test_a_disc_is_inside_up_to_the_rim_and_no_further():
+    points = np.array([[10.0, 10, 2], [9.9, 10, 2], [89, 69, 2], [89, 69.1, 2]])
+    inside = frames.discs_inside(points, 5.0, width=100, height=80)
+    assert inside.tolist() == [True, False, True, False]
+
+
+def test_no_points_stay_no_points():
+    assert len(frames.distinct(np.empty((0, 3)), 0.5, np.random.default_rng(0))) == 0
+
+
+def test_a_disturbed_centre_is_nearer_to_another_point_or_not():
+    positions = np.array([[0.0, 0, 1], [10, 0, 1]])
+    centres = np.array([[[4.0, 0], [6, 0]], [[10, 3], [4, 0]]])
+    assert frames.nearer_to_another(centres, positions).tolist() == [[False, True], [False, True]]

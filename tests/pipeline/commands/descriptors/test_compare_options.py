@@ -1,0 +1,137 @@
+"""What an argument of `hpatches compare` stands for."""
+
+from pathlib import Path
+
+import pytest
+
+from components.descriptor_evaluator.scoring import stored_result
+from components.descriptor_evaluator.scoring.evaluate import Subject
+from pipeline.commands.descriptors import compare_options
+from pipeline.runs import records
+from tests.pipeline.runs.summaries import summary
+from trainer.core.errors import UserError
+
+
+def saved_model(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"")
+    return folder
+
+
+def result(folder: Path) -> Path:
+    (folder / stored_result.ROWS_FOLDER).mkdir(parents=True)
+    (folder / stored_result.ROWS_FOLDER / "candidate.jsonl").write_text("")
+    return folder
+
+
+def record(work: Path, number: int, *, evaluated: bool = True, model: bool = True, **changes):
+    evaluation, trained = work / f"evaluation{number}", work / f"model{number}"
+    if evaluated:
+        result(evaluation)
+    if model:
+        saved_model(trained / "Format-Serving")
+    components = [
+        records.ComponentRecord(
+            name="DescriptorTrainer", state="executed", outputs={"model": (str(trained),)}
+        ),
+        records.ComponentRecord(
+            name="DescriptorEvaluator",
+            state="executed" if evaluated else "not_reached",
+            outputs={"evaluation": (str(evaluation),)} if evaluated else {},
+        ),
+    ]
+    records.record_run(str(work), summary(number, **{"components": tuple(components), **changes}))
+
+
+def test_a_handmade_descriptor_goes_by_its_name():
+    assert compare_options.resolve("rootsift") == compare_options.Compared(
+        "rootsift", Subject(baseline="rootsift")
+    )
+
+
+@pytest.mark.parametrize("inside", ["", "Format-Serving"])
+def test_a_saved_model_is_found_also_in_a_model_artifact(tmp_path, inside):
+    path = saved_model(tmp_path / "model" / inside)
+    found = compare_options.resolve(f"{tmp_path}/model/")
+    assert found.subject is not None
+    assert Path(found.subject.model) == path
+
+
+def test_a_csv_tree_is_known_by_its_files(tmp_path):
+    (tmp_path / "i_one").mkdir()
+    (tmp_path / "i_one" / "ref.csv").write_text("1,2\n")
+    assert compare_options.resolve(str(tmp_path)).subject == Subject(descriptors=str(tmp_path))
+
+
+def test_a_stored_result_has_no_model(tmp_path):
+    folder = str(result(tmp_path / "result"))
+    assert compare_options.resolve(folder) == compare_options.Compared(folder, None, folder)
+
+
+def test_a_work_folder_is_its_newest_evaluated_run(tmp_path):
+    record(tmp_path, 1)
+    record(tmp_path, 2)
+    record(tmp_path, 3, evaluated=False)
+    found = compare_options.resolve(str(tmp_path))
+    assert found.result == str(tmp_path / "evaluation2")
+    assert found.subject == Subject(model=str(tmp_path / "model2/Format-Serving"))
+
+
+def test_a_run_can_be_named(tmp_path):
+    record(tmp_path, 1, model=False)
+    record(tmp_path, 2)
+    found = compare_options.resolve(f"{tmp_path}@run-1")
+    assert found.result == str(tmp_path / "evaluation1")
+    assert found.subject is None  # its model is gone
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ("@run-9", "no run run-9 in"),
+        ("@run-3", "run run-3 was not evaluated"),
+        ("@run-1", "evaluation of run run-1 has been deleted"),
+    ],
+)
+def test_a_run_without_a_result_is_refused(tmp_path, run, message):
+    record(tmp_path, 1, cleaned=True)
+    record(tmp_path, 2)
+    record(tmp_path, 3, evaluated=False)
+    with pytest.raises(UserError, match=message):
+        compare_options.resolve(f"{tmp_path}{run}")
+
+
+def test_a_work_folder_without_an_evaluated_run_is_refused(tmp_path):
+    record(tmp_path, 3, evaluated=False)
+    with pytest.raises(UserError, match="no run that was evaluated in"):
+        compare_options.resolve(str(tmp_path))
+
+
+def test_anything_else_is_refused_with_what_was_expected(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    for name, found in (
+        ("file", "found a file"),
+        ("nowhere", "found nothing"),
+        ("empty", "holds nothing to compare"),
+    ):
+        with pytest.raises(UserError, match=f"{found}, expected a SavedModel"):
+            compare_options.resolve(str(tmp_path / name))
+
+
+def test_a_path_may_hold_an_at_sign(tmp_path):
+    folder = str(result(tmp_path / "at@home" / "good"))
+    assert compare_options.resolve(folder) == compare_options.Compared(folder, None, folder)
+    folder = str(result(tmp_path / "last@part"))
+    assert compare_options.resolve(f"{folder}/").result == folder
+    with pytest.raises(UserError, match="at@home/bad: found nothing"):
+        compare_options.resolve(str(tmp_path / "at@home" / "bad"))
+
+
+def test_a_run_of_a_work_folder_with_an_at_sign_can_be_named(tmp_path):
+    work = tmp_path / "me@home"
+    work.mkdir()
+    record(work, 1)
+    record(work, 2)
+    assert compare_options.resolve(f"{work}@run-1").result == str(work / "evaluation1")
+    assert compare_options.resolve(str(work)).result == str(work / "evaluation2")

@@ -1,0 +1,269 @@
+"""`hpatches run` around a made-up runner."""
+
+import dataclasses
+import sys
+import types
+
+import pytest
+from click.testing import CliRunner
+from ml_metadata.proto import metadata_store_pb2
+
+from components.descriptor_evaluator.gate import verdict
+from pipeline.cli import cli
+from pipeline.runs import records, work_lock
+from tests.components.example_gen.pictures import write_sequence
+from trainer.core import progress
+from trainer.core.errors import UserError
+from trainer.data import manifest
+
+_TABLE = (
+    verdict.TableRow("matching", "mean", "ap", 0.75, 0.7, 0.8, 5, {"rootsift": 0.6}),
+    verdict.TableRow("retrieval", "mean", "ap", 0.85, 0.8, 0.9, 5, {"rootsift": 0.7}),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    kind: str
+    component: str
+    number: int
+    total: int
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    run_id: str
+    states: dict
+    outputs: dict
+
+    def artifact(self, component, key):
+        return self.outputs[component][key][0]
+
+    def uri(self, component, key):
+        return self.artifact(component, key).uri
+
+
+class FakeRunner:
+    """Stands in for `pipeline.runners.local`: writes what the command reads, trains nothing."""
+
+    def __init__(self, folder, blessed=True, error=None, pusher_state="finished"):
+        self.folder, self.blessed, self.error = folder, blessed, error
+        self.pusher_state = pusher_state
+        self.config = None
+
+    def run(self, config, *, on_event):
+        self.config = config
+        with pytest.raises(UserError), work_lock.hold(config.work_dir):
+            pass  # the command holds the folder's lock meanwhile
+        on_event(Event("started", "PatchExampleGen", 1, 3))
+        progress.report("cutting patches", 1, 1)
+        if self.error is not None:
+            on_event(Event("failed", "PatchExampleGen", 1, 3, 0.5))
+            raise self.error
+        on_event(Event("finished", "PatchExampleGen", 1, 3, 2.0))
+        on_event(Event("cached", "DescriptorEvaluator", 2, 3))
+        on_event(Event(self.pusher_state, "Pusher", 3, 3, 0.1))
+        return Result(
+            run_id="2026-01-02T03:04:05.678",
+            states={
+                "PatchExampleGen": "finished",
+                "DescriptorEvaluator": "cached",
+                "Pusher": self.pusher_state,
+            },
+            outputs={
+                "PatchExampleGen": {"examples": [self._examples()]},
+                "DescriptorEvaluator": {"evaluation": [self._evaluation()]},
+                "Pusher": {"pushed_model": [self._pushed()]},
+            },
+        )
+
+    def _artifact(self, name):
+        (self.folder / name).mkdir(exist_ok=True)
+        return metadata_store_pb2.Artifact(uri=str(self.folder / name))
+
+    def _examples(self):
+        artifact = self._artifact("examples")
+        skipped = (manifest.SkippedSequence(name="v_bad", reason="e1.png is 64 pixels wide"),)
+        empty = dict.fromkeys(manifest.SPLITS, ())
+        manifest.write(manifest.Manifest(splits=empty, skipped=skipped), artifact.uri)
+        return artifact
+
+    def _evaluation(self):
+        artifact = self._artifact("evaluation")
+        check = verdict.Check("baseline", self.blessed, "tough is 0.05 below rootsift")
+        verdict.write(verdict.Verdict((check,), _TABLE), artifact.uri)
+        return artifact
+
+    def _pushed(self):
+        artifact = self._artifact("pushed")
+        properties = artifact.custom_properties
+        properties["pushed"].int_value = int(self.blessed)
+        properties["reason"].string_value = "" if self.blessed else "the model was not blessed"
+        if self.blessed:
+            properties["production_path"].string_value = "/serving/7"
+            properties["production_version"].int_value = 7
+        return artifact
+
+
+@pytest.fixture
+def install(monkeypatch, tmp_path):
+    def _install(**arguments):
+        runner = FakeRunner(tmp_path, **arguments)
+        module = types.ModuleType("pipeline.runners.local")
+        module.run, module.RunEvent = runner.run, Event
+        monkeypatch.setitem(sys.modules, "pipeline.runners.local", module)
+        monkeypatch.setattr("pipeline.runners.local", module, raising=False)
+        return runner
+
+    return _install
+
+
+def hpatches(*arguments):
+    return CliRunner().invoke(cli, ["run", *map(str, arguments)])
+
+
+def test_a_blessed_run_shows_progress_table_verdict_and_the_models_place(install, tmp_path):
+    install()
+    result = hpatches("--work", tmp_path / "work")
+    assert result.exit_code == 0, result.output
+    for part in (
+        "[1/3] PatchExampleGen: finished after 2.0 s",
+        "cutting patches 1/1",
+        "[2/3] DescriptorEvaluator: cached",
+        "75.0",
+        "rootsift",
+        "Left out: v_bad: e1.png is 64 pixels wide",
+        "Blessed",
+        "Pushed: /serving/7",
+    ):
+        assert part in result.output
+
+
+def test_the_demo_works_on_photographs_in_the_work_folder(install, tmp_path):
+    runner = install()
+    hpatches("--work", tmp_path / "work")
+    assert runner.config.data.path == str(tmp_path / "work" / "photographs")
+    assert (tmp_path / "work" / "photographs" / "astronaut.png").is_file()
+
+
+def test_paths_become_absolute(install, tmp_path, monkeypatch):
+    runner = install()
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("v_a", "v_b", "v_c", "v_d", "v_e", "v_f")):
+        write_sequence(tmp_path / "data" / name, "png", seed=number)
+    result = hpatches(
+        "--source", "sequences", "--data", "data", "--work", "w", "--set", "push.destination=models"
+    )
+    assert result.exit_code == 0, result.output
+    assert runner.config.name == "hpatches-sequences"
+    assert runner.config.data.source == "sequences"
+    assert runner.config.data.path == str(tmp_path / "data")
+    assert runner.config.work_dir == str(tmp_path / "w")
+    assert runner.config.push_destination == str(tmp_path / "models")
+
+
+def test_a_refused_model_exits_with_0_or_on_request_with_3(install, tmp_path):
+    install(blessed=False)
+    result = hpatches("--work", tmp_path / "work")
+    assert result.exit_code == 0
+    assert "tough is 0.05 below rootsift" in result.output
+    assert "Nothing pushed (the model was not blessed)." in result.output
+    assert hpatches("--work", tmp_path / "work", "--require-blessing").exit_code == 3
+
+
+def test_a_blessed_model_exits_with_0_when_a_blessing_is_required(install, tmp_path):
+    install()
+    assert hpatches("--work", tmp_path / "work", "--require-blessing").exit_code == 0
+
+
+def test_a_run_is_recorded(install, tmp_path):
+    install()
+    hpatches("--work", tmp_path / "work")
+    (record,) = records.list_runs(str(tmp_path / "work"))
+    assert record.config_name == "demo"
+    assert record.metrics == {"matching": 0.75, "retrieval": 0.85}
+    assert record.blessed is True
+    assert record.pushed_version == 7
+    assert [c.state for c in record.components] == ["executed", "cached", "executed"]
+    assert record.components[0].outputs == {"examples": (str(tmp_path / "examples"),)}
+    assert record.ran_to_its_end
+
+
+def test_a_push_found_in_the_cache_is_not_told_as_a_new_one(install, tmp_path):
+    install(pusher_state="cached")
+    result = hpatches("--work", tmp_path / "work")
+    assert "Nothing pushed (an earlier run did)." in result.output
+    assert "In production: /serving/7" in result.output
+    (record,) = records.list_runs(str(tmp_path / "work"))
+    assert record.pushed_version is None
+
+
+def test_a_users_mistake_inside_the_run_is_one_sentence_and_recorded(install, tmp_path):
+    install(
+        error=RuntimeError(
+            "Traceback\ntrainer.errors.UserError: a.png is empty [while running 'X']"
+        )
+    )
+    result = hpatches("--work", tmp_path / "work")
+    assert result.exit_code == 2
+    assert result.stderr == "a.png is empty\n"
+    assert "Traceback" not in result.output
+    (record,) = records.list_runs(str(tmp_path / "work"))
+    assert record.error == "a.png is empty"
+    assert [c.state for c in record.components] == ["failed"]
+
+
+def test_a_bug_keeps_its_traceback(install, tmp_path):
+    install(error=ZeroDivisionError("a bug"))
+    result = hpatches("--work", tmp_path / "work")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+    assert records.list_runs(str(tmp_path / "work"))[0].error == "a bug"
+
+
+def test_ctrl_c_ends_with_130_and_a_sentence_and_frees_the_folder(install, tmp_path):
+    install(error=KeyboardInterrupt())
+    result = hpatches("--work", tmp_path / "work")
+    assert result.exit_code == 130
+    assert result.stderr.startswith("Stopped before the end")
+    assert records.list_runs(str(tmp_path / "work"))[0].error == "interrupted"
+    with work_lock.hold(tmp_path / "work"):
+        pass
+
+
+def test_a_full_disk_is_one_sentence(install, tmp_path):
+    install(error=OSError(28, "No space left on device", "/w/shard"))
+    result = hpatches("--work", tmp_path / "work")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("/w/shard: the disk is full")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--source", "strips"], "data.path: not set"),
+        (["--source", "sequences", "--data", "nowhere"], "data.path: found no folder 'nowhere'"),
+        (["--config", "dmo"], "configuration 'dmo': did you mean 'demo'?"),
+        (["--set", "training.sed=1"], "--set training.sed: unknown key"),
+        (["--work", "/proc/work"], "/proc/work: cannot write here"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    install, tmp_path, monkeypatch, arguments, sentence
+):
+    runner = install()
+    monkeypatch.chdir(tmp_path)
+    result = hpatches(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(sentence)
+    assert runner.config is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_work_folder_in_use_is_refused(install, tmp_path):
+    install()
+    with work_lock.hold(tmp_path / "work"):
+        result = hpatches("--work", tmp_path / "work")
+    assert result.exit_code == 2
+    assert "is working in this folder" in result.stderr

@@ -1,0 +1,82 @@
+import shutil
+import uuid
+
+import pytest
+import tensorflow as tf
+
+from components.production_model import served_model
+from components.pusher import destination, push_log
+from pipeline.runs.rollback import rollback
+from tests.components.production_model import saved_model_folders
+from trainer.core.errors import UserError
+
+
+@pytest.fixture
+def serving(tmp_path):
+    for version in (3, 5, 8):
+        saved_model_folders.write(tmp_path / "serving" / str(version), f"weights {version}")
+    return tmp_path / "serving"
+
+
+def test_an_earlier_model_becomes_the_newest_version(serving):
+    new = rollback(str(serving), 3)
+    production = saved_model_folders.production_of(serving)
+    assert production.version == new > 8
+    old = saved_model_folders.content_of(serving / "3")
+    assert saved_model_folders.content_of(production.path) == old
+    assert served_model.versions(str(serving)) == (3, 5, 8, new)
+
+
+def test_the_rollback_is_logged(serving):
+    new = rollback(str(serving), 3)
+    (entry,) = push_log.read(str(serving))
+    assert entry.action == "rollback"
+    assert (entry.from_version, entry.version, entry.replaced_version) == (3, new, 8)
+
+
+def test_a_rollback_can_be_taken_back(serving):
+    rollback(str(serving), 3)
+    rollback(str(serving), 8)
+    production = saved_model_folders.production_of(serving)
+    assert saved_model_folders.content_of(production.path) == saved_model_folders.content_of(
+        serving / "8"
+    )
+
+
+def test_an_absent_version_lists_those_there_are(serving):
+    shutil.rmtree(serving / "5")
+    with pytest.raises(UserError, match=r"no version 5; expected one of 3, 8 \(the last is in"):
+        rollback(str(serving), 5)
+
+
+def test_a_half_written_version_is_absent(serving):
+    (serving / "5" / "saved_model.pb").unlink()
+    with pytest.raises(UserError, match="no version 5"):
+        rollback(str(serving), 5)
+
+
+def test_the_newest_version_is_in_production_already(serving):
+    with pytest.raises(UserError, match="version 8 is in production already; nothing"):
+        rollback(str(serving), 8)
+    assert served_model.versions(str(serving)) == (3, 5, 8)
+
+
+def test_the_same_model_under_another_number_is_in_production_already(serving):
+    new = rollback(str(serving), 3)
+    with pytest.raises(UserError, match=rf"3 is in production already \(as version {new}\)"):
+        rollback(str(serving), 3)
+
+
+def test_nothing_pushed_yet_is_told(tmp_path):
+    with pytest.raises(UserError, match="no model has been pushed there"):
+        rollback(str(tmp_path / "serving"), 3)
+
+
+def test_it_works_where_renames_are_not_atomic(tmp_path, serving):
+    bucket = f"ram://{uuid.uuid4().hex}/serving"
+    first = destination.place(str(serving / "3"), bucket)
+    destination.place(str(serving / "5"), bucket)
+    new = rollback(bucket, first.version)
+    assert saved_model_folders.production_of(bucket).version == new
+    assert saved_model_folders.production_of(bucket).checksum == first.checksum
+    assert tf.io.gfile.exists(f"{bucket}/{new}/variables/variables.index")

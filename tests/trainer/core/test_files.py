@@ -1,0 +1,40 @@
+"""Files written whole or not at all."""
+
+import pytest
+import tensorflow as tf
+
+from trainer.core.errors import UserError
+from trainer.core.files import make_writable_folder, write_text, writing
+
+
+def test_text_replaces_what_was_there_and_leaves_no_temporary_file(tmp_path):
+    path = tmp_path / "text"
+    for text in ("old and longer", "new"):
+        write_text(str(path), text)
+    assert path.read_text() == "new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["text"]
+
+
+def test_a_writable_folder_is_made_and_left_empty(tmp_path):
+    make_writable_folder(str(tmp_path / "a" / "b"))
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_is_refused_by_name(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UserError, match=rf"{path}: cannot be written"):
+            make_writable_folder(str(path))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        tf.errors.ResourceExhaustedError(None, None, "No space left on device"),
+    ],
+)
+def test_a_full_disk_is_told_in_one_sentence(error):
+    told = pytest.raises(UserError, match=r"logs: cannot be written \(.*No space left")
+    with told, writing("logs"):
+        raise error

@@ -1,0 +1,74 @@
+"""Progress reports reach whoever listens, and the log when nobody does."""
+
+import logging
+
+import pytest
+
+from trainer.core import progress
+
+
+def test_listener_hears_reports_while_it_listens():
+    heard: list[progress.Progress] = []
+    with progress.listen(heard.append):
+        progress.report("packing", 1, 2, "half")
+    progress.report("packing", 2, 2)
+    assert heard == [progress.Progress("packing", 1, 2, "half")]
+
+
+def test_listener_is_removed_when_the_work_fails():
+    heard: list[progress.Progress] = []
+    try:
+        with progress.listen(heard.append):
+            raise RuntimeError
+    except RuntimeError:
+        pass
+    progress.report("packing", 1)
+    assert heard == []
+
+
+def test_every_listener_hears():
+    first: list[progress.Progress] = []
+    second: list[progress.Progress] = []
+    with progress.listen(first.append), progress.listen(second.append):
+        progress.report("training", 3)
+    assert first == second == [progress.Progress("training", 3)]
+
+
+def test_without_listeners_the_log_gets_the_end(caplog):
+    caplog.set_level(logging.INFO, logger="hpatches.progress")
+    progress.report("training", 5, 5, "loss 0.9")
+    assert "training: 5 of 5 loss 0.9" in caplog.text
+
+
+def test_summaries_are_logged_whenever_they_come(caplog):
+    caplog.set_level(logging.INFO, logger="hpatches.progress")
+    progress.report("training", 5, 5)
+    progress.send(progress.Progress("training", 8, 20, "took 0:09", finished=True))
+    assert "training: 8 of 20 took 0:09" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00"), (59.4, "0:59"), (59.6, "1:00"), (605, "10:05"), (3599.7, "1:00:00")],
+)
+def test_durations_are_written_as_clocks_do(seconds, text):
+    assert progress.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("here", "in_all", "text"),
+    [
+        (None, None, ""),
+        (80, None, "1:20 left"),
+        (80, 80, "1:20 left"),
+        (80, 723, "1:20 left (12:03 in all)"),
+    ],
+)
+def test_what_is_left_is_told_once_for_the_last_stage(here, in_all, text):
+    event = progress.Progress("training", 1, seconds_left=here, seconds_left_in_all=in_all)
+    assert event.remaining == text
+
+
+def test_the_count_names_the_total_where_it_is_known():
+    assert progress.Progress("x", 3, 4).count == "3/4"
+    assert progress.Progress("x", 3).count == "3"

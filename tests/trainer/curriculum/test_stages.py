@@ -1,0 +1,387 @@
+"""The controller as a state machine, on invented and on recorded traces."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from trainer.core.config import ControllerConfig, StageConfig
+from trainer.curriculum.probe import ProbeSignals
+from trainer.curriculum.stages import (
+    ControllerState,
+    Observation,
+    healthy_distance,
+    observe,
+    steps_until_decision,
+    wants_next_probe,
+)
+
+_HEALTHY = ProbeSignals(1.4, 1.2, 0.9, 40.0, 4.0, 0.8)
+_SETTINGS = ControllerConfig(smoothing=0.5, patience=2, plateau_steps=100, max_rollbacks=2)
+_EASY = StageConfig(
+    sequences_per_batch=16, variants_per_sequence=2, learning_rate=0.01, min_steps=20,
+    max_steps=200, promote_below=0.8,
+)  # fmt: skip
+_HARD = StageConfig(
+    sequences_per_batch=64, variants_per_sequence=8, learning_rate=0.01, min_steps=20,
+    max_steps=100,
+)  # fmt: skip
+
+
+def _state(*plan: StageConfig, **changes) -> ControllerState:
+    return ControllerState(plan or (_EASY, _HARD), _HEALTHY, healthy_distance=1.4, **changes)
+
+
+def _seen(share: float, *, steps: int = 10, distance: float = 1.0, **changes) -> Observation:
+    """An observation; `distance` is relative to the start."""
+    probe = dataclasses.replace(_HEALTHY, pair_distance=1.4 * distance, share=share)
+    probe = dataclasses.replace(probe, **changes.pop("probe", {}))
+    return Observation(steps=steps, loss=share, share=share, probe=probe, **changes)
+
+
+def _kinds(decisions) -> list[str]:
+    return [decision.kind for decision in decisions]
+
+
+def _run(state, observations, settings=_SETTINGS):
+    """Feeds observations; returns the state and all decisions but `good`."""
+    made = []
+    for seen in observations:
+        state, decisions = observe(state, seen, settings)
+        made += [decision for decision in decisions if decision.kind != "good"]
+    return state, made
+
+
+def test_healthy_steps_are_counted_and_called_good():
+    state, decisions = observe(_state(), _seen(0.95), _SETTINGS)
+    assert (state.step, state.stage_step, state.patches) == (10, 10, 320)
+    assert _kinds(decisions) == ["good"]
+
+
+def test_promotion_when_the_smoothed_loss_is_low():
+    # Running means 0.9, 0.75: below 0.8 at the second, but not before min_steps.
+    state, decisions = _run(_state(), [_seen(0.9), _seen(0.6)])
+    assert state.stage == 1
+    assert (state.stage_step, state.smoothed, state.step) == (0, None, 20)
+    assert _kinds(decisions) == ["promote"]
+    assert decisions[0].values["smoothed_share"] == pytest.approx(0.75)
+    assert decisions[0].stage == 0
+
+
+def test_no_promotion_before_min_steps():
+    state, decisions = observe(_state(), _seen(0.1), _SETTINGS)
+    assert state.stage == 0
+    assert _kinds(decisions) == ["good"]
+
+
+def test_one_lucky_batch_is_smoothed_away():
+    state, _ = _run(_state(), [_seen(0.95), _seen(0.95), _seen(0.7)])
+    assert state.stage == 0
+
+
+def test_promotion_when_the_next_batch_is_already_below_the_collapse_point():
+    state, decisions = _run(_state(), [_seen(0.95), _seen(0.95, next_share=0.9)])
+    assert state.stage == 1
+    assert "next stage" in decisions[0].reason
+
+
+def test_promotion_on_a_plateau():
+    state, decisions = _run(_state(), [_seen(0.95)] * 11)
+    assert state.stage == 1
+    assert "plateau" in decisions[0].reason
+    assert decisions[0].step == 110  # the first observation was the last improvement
+
+
+def test_a_falling_loss_is_no_plateau_and_ends_at_max_steps():
+    observations = [_seen(2 * 0.95**number) for number in range(20)]
+    plan = (_EASY.model_copy(update={"promote_below": None}), _HARD)
+    state, decisions = _run(_state(*plan), observations)
+    assert state.stage == 1
+    assert decisions[0].reason == "maximum steps reached"
+    assert decisions[0].step == 200
+
+
+def test_too_big_a_step_gets_an_intermediate_stage_once_promotion_is_forced():
+    observations = [_seen(0.95, next_share=1.8)] * 11
+    state, decisions = _run(_state(), observations)
+    assert _kinds(decisions) == ["insert"]
+    assert state.stage == 1
+    assert len(state.plan) == 3
+    between = state.current
+    assert (between.sequences_per_batch, between.variants_per_sequence) == (32, 4)
+
+
+def test_the_next_stage_is_still_too_big_where_it_was_not_measured_again():
+    observations = [_seen(0.95)] + [_seen(0.95, next_share=1.8)] + [_seen(0.95)] * 9
+    state, decisions = _run(_state(), observations)
+    assert _kinds(decisions) == ["insert"]
+    assert decisions[0].values["next_share"] == 1.8
+    assert state.next_share is None  # that of another stage from here on
+
+
+def test_a_state_that_is_not_finite_is_never_called_good():
+    settings = ControllerConfig(enabled=False)
+    _, decisions = observe(_state(_HARD), _seen(0.5, distance=math.nan), settings)
+    assert decisions == ()
+
+
+def test_the_last_stage_finishes_the_run():
+    state, decisions = _run(_state(_HARD), [_seen(0.95)] * 10)
+    assert _kinds(decisions) == ["finish"]
+    assert state.ended
+    assert state.stage == 0
+
+
+def test_a_vanished_probe_distance_is_a_collapse_at_once():
+    state, decisions = _run(_state(stage=1), [_seen(1.0, distance=0.05)])
+    assert _kinds(decisions) == ["rollback"]
+    assert decisions[0].values["relative_distance"] == pytest.approx(0.05)
+    assert state.rollbacks == 1
+    shapes = [(stage.sequences_per_batch, stage.variants_per_sequence) for stage in state.plan]
+    assert shapes == [(16, 2), (32, 4), (64, 8)]
+    assert [stage.learning_rate for stage in state.plan] == pytest.approx([0.01, 0.003, 0.003])
+    assert (state.stage, state.stage_step) == (1, 0)
+
+
+def test_signs_of_an_onset_must_last():
+    onset, healthy = _seen(1.0, distance=0.4), _seen(1.0)
+    state, decisions = _run(_state(_HARD), [onset, healthy, onset])
+    assert _kinds(decisions) == ["suspect", "suspect"]
+    state, decisions = _run(state, [onset])
+    assert _kinds(decisions) == ["rollback"]
+
+
+def test_a_distance_that_recovers_is_no_collapse():
+    # As seen in the first steps of healthy runs, with a loss above the collapse point.
+    trace = [_seen(1.1, distance=distance) for distance in (0.35, 0.40, 0.45, 0.55, 0.9)]
+    _, decisions = _run(_state(_HARD), trace)
+    assert _kinds(decisions) == ["suspect"] * 3
+    # A healthy run at S 128, K 4, 2e-2: it lasts, but does not go on falling.
+    trace = [_seen(1.2, distance=distance) for distance in (0.48, 0.44, 0.43, 0.50, 0.68)]
+    _, decisions = _run(_state(_HARD), trace)
+    assert _kinds(decisions) == ["suspect"] * 3
+    falling = [_seen(1.1, distance=distance) for distance in (0.34, 0.38, 0.37)]
+    _, decisions = _run(_state(_HARD), falling)
+    assert _kinds(decisions) == ["suspect", "suspect", "rollback"]
+
+
+def test_a_short_distance_with_a_low_loss_is_no_onset():
+    # A network without normalisation may shrink its scale and still learn.
+    _, decisions = _run(_state(_HARD), [_seen(0.5, distance=0.3)] * 5)
+    assert decisions == []
+
+
+def test_a_loss_near_the_collapse_point_alone_is_no_collapse():
+    # A final batch norm keeps healthy runs at 1.02 of the margin.
+    _, decisions = _run(_state(_HARD), [_seen(1.02)] * 9)
+    assert decisions == []
+
+
+def test_a_code_of_low_rank_is_a_collapse():
+    seen = _seen(1.05, probe={"effective_rank": 2.0})
+    _, decisions = _run(_state(_HARD), [seen])
+    assert _kinds(decisions) == ["rollback"]
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_rolls_back(loss):
+    state, decisions = _run(_state(_HARD), [_seen(0.9), _seen(loss)])
+    assert _kinds(decisions) == ["rollback"]
+    assert "not finite" in decisions[0].reason
+    assert state.smoothed is None
+
+
+def test_broken_descriptors_are_a_collapse():
+    _, decisions = _run(_state(_HARD), [_seen(0.9, distance=math.nan)])
+    assert _kinds(decisions) == ["rollback"]
+
+
+def test_a_suspect_state_is_never_called_good():
+    _, decisions = observe(_state(_HARD), _seen(1.0, distance=0.4), _SETTINGS)
+    assert _kinds(decisions) == ["suspect"]
+    _, decisions = observe(_state(_HARD), _seen(0.95, distance=0.6), _SETTINGS)
+    assert _kinds(decisions) == []
+
+
+def test_a_code_that_nears_a_line_is_not_called_good():
+    _, decisions = observe(_state(_HARD), _seen(1.05, probe={"effective_rank": 6.0}), _SETTINGS)
+    assert _kinds(decisions) == []
+
+
+def test_after_a_rollback_a_stage_whose_next_is_too_hard_takes_over_its_patches():
+    plan = (_HARD.model_copy(update={"max_steps": 100}),)
+    state, _ = _run(_state(*plan), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
+    # 40 of 100 steps are gone; half of the 60 * 512 patches are the easier stage's.
+    assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 240), (512, 30)]
+    state, decisions = _run(state, [_seen(0.97, next_share=1.2)] * 24)
+    assert _kinds(decisions) == ["lengthen"]
+    assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 480)]
+    state, decisions = _run(state, [_seen(0.97)] * 24)
+    assert _kinds(decisions) == ["finish"]
+    assert state.patches == 100 * 512
+
+
+def test_a_promotion_earned_after_a_rollback_hands_the_patches_on():
+    state, _ = _run(_state(_HARD), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
+    state, decisions = _run(state, [_seen(0.97)] * 3 + [_seen(0.97, next_share=0.9)])
+    assert _kinds(decisions) == ["promote"]
+    # 200 of the easier stage's 240 steps were left, 25 of the hard one's size.
+    assert state.current.max_steps == 30 + 25
+
+
+def test_no_plateau_promotes_after_a_rollback():
+    plan = (_HARD.model_copy(update={"max_steps": 200}),)
+    state, _ = _run(_state(*plan), [_seen(1.0, distance=0.05)])
+    state, decisions = _run(state, [_seen(0.97, next_share=1.8)] * 30)
+    assert decisions == []
+    assert state.stage == 0
+
+
+def test_an_easier_stage_may_shrink_for_a_while_but_not_to_nothing():
+    plan = (_HARD.model_copy(update={"max_steps": 300}),)
+    state, _ = _run(_state(*plan), [_seen(1.0, distance=0.05)])
+    assert state.easier
+    state, decisions = _run(state, [_seen(1.0, distance=0.3)] * 9)
+    assert decisions == []
+    _, decisions = _run(state, [_seen(1.0, distance=0.11)] * 2)
+    assert _kinds(decisions) == ["suspect", "rollback"]
+    state, _ = _run(state, [_seen(0.9, next_share=0.9)])
+    assert (state.stage, state.easier) == (1, False)
+    _, decisions = _run(state, [_seen(1.0, distance=0.4)] * 2)
+    assert _kinds(decisions) == ["suspect", "rollback"]
+
+
+def test_after_too_many_rollbacks_the_run_gives_up_with_a_reason():
+    collapse = _seen(1.0, distance=0.01)
+    state, decisions = _run(_state(), [collapse] * 3)
+    assert _kinds(decisions) == ["rollback", "rollback", "give_up"]
+    assert state.ended.startswith("gave up")
+    assert "2 rollbacks" in state.ended
+
+
+def test_without_the_controller_only_max_steps_move_on():
+    settings = ControllerConfig(enabled=False)
+    trace = [_seen(1.0, distance=0.01, next_share=0.1)] * 30
+    _, decisions = _run(_state(), trace, settings)
+    assert [(decision.kind, decision.step) for decision in decisions] == [
+        ("promote", 200),
+        ("finish", 300),
+    ]
+    _, decisions = _run(_state(), [_seen(math.nan)], settings)
+    assert _kinds(decisions) == ["give_up"]
+
+
+def test_a_slow_machine_shortens_the_plan_in_proportion():
+    settings = ControllerConfig(max_cpu_minutes=1)
+    plan = (_HARD.model_copy(update={"max_steps": 1000, "schedule": "linear"}),)
+    observations = [_seen(0.95, cpu_seconds=5.0 + 5.0 * number) for number in range(3)]
+    state, decisions = _run(_state(*plan), observations, settings)
+    # Half a second a step: 970 steps need 485 s; 60 - 15 s are left, 8 of them for the export.
+    assert _kinds(decisions) == ["shorten"]
+    assert decisions[0].values["needed_seconds"] == pytest.approx(485)
+    assert state.current.max_steps == 30 + int(0.95 * 37 / 0.5)
+
+
+def test_a_stage_gets_its_share_of_the_time():
+    settings = ControllerConfig(max_cpu_minutes=2)
+    easy = StageConfig(sequences_per_batch=16, variants_per_sequence=4, min_steps=90, max_steps=130)
+    hard = easy.model_copy(update={"max_steps": 900})
+    observations = [_seen(0.95, cpu_seconds=2.0 + 5.0 * number) for number in range(3)]
+    state, decisions = _run(_state(easy, hard), observations, settings)
+    # A tenth of the patches to come are the stage's, and so is a tenth of 120 - 12 - 8 s.
+    assert _kinds(decisions) == ["shorten"]
+    assert decisions[0].values["available_seconds"] == pytest.approx(10)
+    assert [stage.max_steps for stage in state.plan] == [30 + 19, 900]
+    assert state.current.min_steps == 49
+
+
+def test_a_fast_machine_keeps_the_plan():
+    settings = ControllerConfig(max_cpu_minutes=1)
+    observations = [_seen(0.95, cpu_seconds=0.1 * number) for number in range(8)]
+    state, decisions = _run(_state(_HARD), observations, settings)
+    assert decisions == []
+    assert state.plan == (_HARD,)
+
+
+def _recorded() -> dict[str, dict]:
+    """Runs at S 64, K 8, width 1/8, looked at every 10 steps."""
+    return json.loads(Path(__file__).with_name("recorded_probes.json").read_text())
+
+
+@pytest.mark.parametrize("name", _recorded())
+def test_recorded_runs(name):
+    record = _recorded()[name]
+    start = ProbeSignals(**record["start"])
+    stage = _HARD.model_copy(update={"max_steps": 1000})
+    state = ControllerState((stage,), start, healthy_distance(start, record["length"]))
+    made = []
+    for share, *signals in record["observations"]:
+        seen = Observation(10, share, share, ProbeSignals(*signals))
+        state, decisions = observe(state, seen, ControllerConfig())
+        made += [decision for decision in decisions if decision.kind == "rollback"]
+        if made:
+            break
+    if name.startswith("healthy"):
+        assert not made
+        return
+    (rollback,) = made
+    if "line" in name:
+        assert rollback.values["relative_rank"] < 0.1 < 0.9 < rollback.values["relative_distance"]
+        return
+    distances = [signals[0] / start.pair_distance for _, *signals in record["observations"]]
+    last_above = max(
+        (10 * n for n, distance in enumerate(distances, 1) if distance >= 0.5), default=0
+    )
+    assert rollback.step - last_above <= 30
+
+
+def test_descriptors_that_start_too_far_apart_may_move_closer():
+    start = dataclasses.replace(_HEALTHY, pair_distance=9.0)
+    assert healthy_distance(start, length=1.0) == 6.0
+    assert healthy_distance(_HEALTHY, length=1.0) == 1.4
+
+
+def test_loops_end_with_the_stage():
+    state = _state(_HARD, stage_step=95)
+    assert steps_until_decision(state, 10) == 5
+    assert steps_until_decision(_state(_HARD), 10) == 10
+
+
+def test_the_next_shape_is_probed_from_min_steps_on_now_and_then():
+    steps = [number for number in range(0, 200, 10) if wants_next_probe(_at(number), 10)]
+    assert steps == [10, 40, 90, 140, 190]
+    assert not wants_next_probe(_state(_HARD), 10)
+
+
+def _at(stage_step: int) -> ControllerState:
+    return _state(stage_step=stage_step)
+
+
+def _between(**changes) -> Observation:
+    """Neither healthy nor surely collapsing: a loss at the collapse point, distance 0.45."""
+    return _seen(1.0, distance=0.45, probe={"share": 1.0}, **changes)
+
+
+def test_a_suspect_last_stage_ends_with_its_steps():
+    stage = _HARD.model_copy(update={"max_steps": 100})
+    state, decisions = _run(_state(stage), [_seen(0.9)] + [_between()] * 9)
+    assert state.step == 100
+    assert state.ended == "the last stage has had its steps"
+    assert _kinds(decisions)[-2:] == ["suspect", "finish"]
+
+
+def test_a_harder_stage_does_not_begin_from_a_suspect_state():
+    easy = _EASY.model_copy(update={"max_steps": 50})
+    state, decisions = _run(_state(easy, _HARD), [_seen(0.95)] + [_between()] * 4)
+    assert (state.stage, state.rollbacks) == (0, 1)
+    assert _kinds(decisions)[-1] == "rollback"
+
+
+def test_a_loss_below_the_collapse_point_earns_no_promotion_without_spread():
+    thin = {"effective_rank": 0.12 * _HEALTHY.effective_rank}
+    seen = _seen(0.95, distance=0.15, next_share=0.9, probe=thin)
+    state, decisions = _run(_state(), [seen] * 3)
+    assert state.stage == 0
+    assert "promote" not in _kinds(decisions)

@@ -1,0 +1,104 @@
+"""What a plan has to fit."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from tests.support.synthetic import write_examples
+from trainer.core.config import ModelConfig, TrainerConfig
+from trainer.core.errors import UserError
+from trainer.engine import resources, strategy
+
+_PEAK_OF_A_STEP = """
+import sys
+import numpy as np
+from trainer import image, strategy
+from trainer.core.config import ModelConfig, TrainerConfig
+from trainer.engine.learner import Learner
+
+def peak():
+    status = open("/proc/self/status").read()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+config = TrainerConfig(model=ModelConfig(width=float(sys.argv[1])), steps_per_loop=1)
+learner = Learner(config, strategy.create(config), image.Normalisation())
+peaks = []
+for points in (4, int(sys.argv[2])):
+    batch = np.random.default_rng(0).integers(0, 256, (1, points * 4, 32, 32), dtype=np.uint8)
+    for step in range(2):
+        learner.train(batch, 4, np.full(1, 1e-3, np.float32), step)
+    peaks.append(peak())
+print((peaks[1] - peaks[0]) / (4 * int(sys.argv[2])))
+"""
+
+
+@pytest.fixture
+def listing(tmp_path):
+    splits = {"train": {"i_a": ("a", 5), "v_a": ("a", 3), "v_b": ("b", 2)}}
+    return write_examples(tmp_path, splits)
+
+
+def test_data_and_devices_are_measured(listing):
+    config = TrainerConfig(stages="auto")
+    found = resources.measure(config, listing, strategy.create(config))
+    assert found.points == 10
+    assert found.largest_batch == 7  # one image sequence of each source
+    assert (found.device, found.replicas) == ("cpu", 1)
+    assert found.memory == resources.host_memory()
+    assert found.patch_bytes == resources.patch_bytes(config)
+
+
+def test_replicas_on_a_host_share_its_memory(listing):
+    placement = SimpleNamespace(num_replicas_in_sync=4)
+    found = resources.measure(TrainerConfig(), listing, placement)
+    assert found.replicas == 4
+    assert found.memory == resources.host_memory() // 4
+
+
+def test_no_data_are_refused(tmp_path):
+    listing = write_examples(tmp_path, {"val": {"i_a": ("a", 2)}})
+    config = TrainerConfig()
+    with pytest.raises(UserError, match="train split holds no patch sequence"):
+        resources.measure(config, listing, strategy.create(config))
+
+
+def test_patch_bytes_by_hand():
+    # Width 1: values of 32 x 32 x 32, twice; 16 x 16 x 64, twice; 8 x 8 x 128, twice.
+    values = 2 * (32_768 + 16_384 + 8_192)
+    batches = 2 * 10 * 1024
+    config = TrainerConfig(model=ModelConfig(width=1))
+    assert resources.patch_bytes(config) == 4 * (2 * values + 2 * 32_768) + batches
+    half = TrainerConfig(model=ModelConfig(width=1), bfloat16=True, steps_per_loop=20)
+    assert resources.patch_bytes(half) == 2 * (2 * values + 2 * 32_768) + 2 * batches
+
+
+def test_a_containers_limit_counts(tmp_path, monkeypatch):
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    second, first = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"
+    monkeypatch.setattr(resources, "_LIMIT_FILES", (str(second), str(first)))
+    assert resources.host_memory() == machine
+    second.write_text("max\n")
+    assert resources.host_memory() == machine
+    second.write_text("123456\n")
+    assert resources.host_memory() == 123456
+    second.unlink()
+    first.write_text("9223372036854771712\n")  # version 1 has no word for "no limit"
+    assert resources.host_memory() == machine
+
+
+def test_an_accelerator_that_does_not_tell_its_memory_is_taken_for_a_small_one():
+    assert not tf.config.list_logical_devices("TPU")
+    assert resources.accelerator_memory("tpu") == 8 * 2**30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "points"), [(0.25, 256), (1.0, 96)])
+def test_the_estimate_is_near_what_a_step_takes(width, points):
+    arguments = [sys.executable, "-c", _PEAK_OF_A_STEP, str(width), str(points)]
+    measured = float(subprocess.run(arguments, capture_output=True, check=True).stdout)
+    config = TrainerConfig(model=ModelConfig(width=width), steps_per_loop=1)
+    assert 0.7 < resources.patch_bytes(config) / measured < 1.5

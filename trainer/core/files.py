@@ -1,0 +1,61 @@
+"""Writing whole files or none, on local disks and object stores alike."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from trainer.core.errors import UserError
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Turns what goes wrong with a disk or a bucket while `path` is written into one sentence.
+
+    Raises:
+        UserError: In place of an error of the operating system or of TensorFlow's files.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        why = str(getattr(error, "message", "") or error).splitlines()[0]
+        raise UserError(
+            f"{path}: cannot be written ({why}); expected a place with write permission and "
+            f"space left"
+        ) from error
+
+
+def make_writable_folder(path: str) -> None:
+    """Makes a folder, and finds out before hours of work whether files can be written there.
+
+    Raises:
+        UserError: When not.
+    """
+    trial = posixpath.join(path, ".writable")
+    with writing(path):
+        tf.io.gfile.makedirs(path)
+        with tf.io.gfile.GFile(trial, "w") as file:
+            file.write("")
+        tf.io.gfile.remove(trial)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file under a temporary name and renames it.
+
+    Raises:
+        UserError: When it cannot be written.
+    """
+    with writing(path):
+        with tf.io.gfile.GFile(path + ".tmp", "w") as file:
+            file.write(text)
+        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def replace_folder(temporary: str, final: str) -> None:
+    """Renames a finished folder, in place of what was there."""
+    if tf.io.gfile.exists(final):
+        tf.io.gfile.rmtree(final)
+    tf.io.gfile.rename(temporary, final)

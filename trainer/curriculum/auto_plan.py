@@ -1,0 +1,224 @@
+"""`stages: auto`: a plan made for the data, the memory and the device of a run.
+
+Its last stage is the tuned one (`trainer.core.config.demo_plan`): four patches of each point and
+a rate that falls to zero, after as many patches per patch sequence as were found worth their
+time. What changes is how many steps the data are worth and how large a batch they and the
+device can fill. A batch that is larger than the tuned one is grown to, from pairs. Losses
+that work on pairs get batches of as many patches, two of each point.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.core.config import Noise, StageConfig, TrainerConfig
+from trainer.core.errors import UserError
+
+DeviceKind = Literal["cpu", "gpu", "tpu"]
+LEAST = 8  # patch sequences of the smallest batch that has negatives worth mining
+
+_NOISES: tuple[Noise, ...] = ("e", "h", "t")
+_UNIT = 8  # S is a multiple of it where the data allow
+PAIR = 2  # K of losses that work on pairs
+_VARIANTS = 4  # K of the last stages for the others
+_EASY_VARIANTS = 2
+_EASY_RATE, _RATE = 1e-2, 2e-2
+_TUNED = 1024  # patches of the batch that is taken from the first step, without collapse
+_EASY_SHARE = 1 / 8  # of the main stage's steps, for each stage before it
+_EASY_STEPS = (50, 1000)  # bounds of the same
+_STEPS = (100, 60000)  # bounds of the main stage
+_AIMED_STEPS = 600  # the batch stays so small that the data last for them
+_FULL = 256  # patches of a batch that is not made smaller for that
+_DATA_SHARE = 0.5  # of the largest batch: otherwise every batch holds the same points
+_GROWTH = 4  # S grows by more than this over one stage in between
+_EASY_MOST = 128  # S of the easy stage at most
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What a kind of device is good for.
+
+    Attributes:
+        batch: Patches of a batch at most. A CPU gains nothing from larger ones; on an
+            accelerator small ones leave it idle.
+        looks: Patches seen of each patch sequence, over the main stage.
+        patches: Patches seen over the main stage at most: hours of work.
+        memory: Share of the memory that activations may take.
+    """
+
+    batch: int
+    looks: int
+    patches: int
+    memory: float
+
+
+_SCALES: dict[DeviceKind, _Scale] = {
+    "cpu": _Scale(batch=1024, looks=110, patches=4_000_000, memory=0.5),
+    "gpu": _Scale(batch=4096, looks=300, patches=60_000_000, memory=0.6),
+    "tpu": _Scale(batch=4096, looks=300, patches=60_000_000, memory=0.6),
+}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a plan is made for.
+
+    Attributes:
+        points: Patch sequences of the train split.
+        largest_batch: Most of them that a batch can hold.
+        patch_bytes: Memory that a training step takes for each patch of its batch.
+        memory: Bytes of one replica's memory.
+        device: Kind of the replicas' device.
+        replicas: Replicas that share a batch.
+    """
+
+    points: int
+    largest_batch: int
+    patch_bytes: int
+    memory: int
+    device: DeviceKind = "cpu"
+    replicas: int = 1
+
+
+def resolve(config: TrainerConfig, found: Circumstances) -> TrainerConfig:
+    """Returns the configuration with a plan in place of `auto`; one with a plan as it is.
+
+    Raises:
+        UserError: When there is too little data for any plan.
+    """
+    if config.stages != "auto":
+        return config
+    variants = PAIR if config.loss.of_pairs else _VARIANTS
+    return config.model_copy(update={"stages": plan(found, variants=variants)})
+
+
+def plan(
+    found: Circumstances, noises: tuple[Noise, ...] = _NOISES, variants: int = _VARIANTS
+) -> tuple[StageConfig, ...]:
+    """Makes a plan: the main stage, after easier ones where its batch is large.
+
+    Args:
+        found: Data, memory and device.
+        noises: Levels the patches come from.
+        variants: K of the main stage; 2 for losses of pairs.
+
+    Raises:
+        UserError: When the data, or the memory, do not suffice for the smallest batch.
+
+    Example:
+        >>> found = Circumstances(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
+        >>> [(s.sequences_per_batch, s.variants_per_sequence, s.max_steps) for s in plan(found)]
+        [(256, 4, 650)]
+    """
+    scale = _SCALES[found.device]
+    patches = min(scale.looks * found.points, scale.patches)
+    worth = max(_FULL, patches // _AIMED_STEPS)
+    most = _largest(found, scale, variants)
+    main = _rounded(min(most, min(worth, scale.batch) // variants), found.replicas)
+    steps = _within(_STEPS, _round_steps(patches / (main * variants)))
+    before = _within(_EASY_STEPS, _round_steps(steps * _EASY_SHARE))
+    stages = []
+    if main * variants > _TUNED:
+        easy = _rounded(min(main, _EASY_MOST), found.replicas)
+        if (easy, _EASY_VARIANTS) != (main, variants):
+            stages.append(_easy(easy, before, noises))
+        if main > _GROWTH * easy:
+            between = _rounded(main // _GROWTH, found.replicas)
+            stages.append(_growing(between, variants, before, noises))
+    stages.append(_main(main, variants, steps, noises))
+    return tuple(stages)
+
+
+def check_size(largest_batch: int, replicas: int = 1) -> None:
+    """Refuses data that fill no batch worth training on.
+
+    Args:
+        largest_batch: Most patch sequences that a batch can hold.
+        replicas: Replicas that share a batch.
+
+    Raises:
+        UserError: When they do not suffice for the smallest batch.
+    """
+    least = _least(replicas)
+    if largest_batch < least:
+        raise UserError(
+            f"stages is auto, but the training data fill batches of at most {largest_batch} patch "
+            f"sequences (one image sequence of a source per batch), expected at least {least}; "
+            f"add data"
+        )
+
+
+def _largest(found: Circumstances, scale: _Scale, variants: int) -> int:
+    """Returns the largest S that data and memory allow."""
+    check_size(found.largest_batch, found.replicas)
+    least = _least(found.replicas)
+    room = int(scale.memory * found.memory) * found.replicas
+    by_memory = room // (found.patch_bytes * variants)
+    if by_memory < least:
+        raise UserError(
+            f"stages is auto, but {found.memory / 2**20:,.0f} MiB of memory hold a batch of "
+            f"{by_memory} patch sequences, expected at least {least}; lower model.width or give "
+            f"the run more memory"
+        )
+    return max(least, min(by_memory, int(_DATA_SHARE * found.largest_batch)))
+
+
+def _least(replicas: int) -> int:
+    return math.ceil(LEAST / replicas) * replicas
+
+
+def _rounded(sequences: int, replicas: int) -> int:
+    """Rounds S down to what replicas share and devices like; every replica gets some."""
+    unit = math.lcm(_UNIT, replicas)
+    if sequences < unit:
+        unit = replicas
+    return max(unit, sequences // unit * unit)
+
+
+def _round_steps(steps: float) -> int:
+    """Rounds to two digits or so: a plan is an estimate, and is read by people."""
+    unit = 10 if steps < 500 else 50 if steps < 5000 else 500
+    return round(steps / unit) * unit
+
+
+def _within(bounds: tuple[int, int], value: int) -> int:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _easy(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+    return StageConfig(
+        sequences_per_batch=sequences,
+        variants_per_sequence=_EASY_VARIANTS,
+        learning_rate=_EASY_RATE,
+        warm_up_steps=min(20, steps // 5),
+        noises=noises,
+        min_steps=steps // 3,
+        max_steps=steps,
+        promote_below=0.9,
+    )
+
+
+def _growing(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+    return StageConfig(
+        sequences_per_batch=sequences,
+        variants_per_sequence=variants,
+        learning_rate=_EASY_RATE,
+        warm_up_steps=min(20, steps // 5),
+        noises=noises,
+        min_steps=steps // 3,
+        max_steps=steps,
+    )
+
+
+def _main(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+    return StageConfig(
+        sequences_per_batch=sequences,
+        variants_per_sequence=variants,
+        learning_rate=_RATE,
+        schedule="linear",
+        warm_up_steps=min(20, steps // 5),
+        noises=noises,
+        max_steps=steps,
+    )

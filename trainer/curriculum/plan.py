@@ -1,0 +1,120 @@
+"""Arithmetic on the stages of a plan: rates, easier stages, stages in between."""
+
+from __future__ import annotations
+
+import math
+
+from trainer.core.config import StageConfig
+from trainer.core.variants import TARGETS
+
+_UNIT = 8  # S of an inserted stage is a multiple of it
+_FEW = 20  # steps that are not worth a stage of their own
+_SMALLEST = 16  # patch sequences in the easiest batch that a rollback goes down to
+
+
+def rate_at(stage: StageConfig, step: int) -> float:
+    """Returns the learning rate of a stage's step, from 0.
+
+    Example:
+        >>> stage = StageConfig(learning_rate=0.1, schedule="linear", max_steps=10)
+        >>> rate_at(stage, 0), rate_at(stage, 5)
+        (0.1, 0.05)
+    """
+    rate = stage.learning_rate
+    if stage.schedule == "linear":
+        rate *= max(0.0, 1 - step / stage.max_steps)
+    if step < stage.warm_up_steps:
+        rate *= (step + 1) / (stage.warm_up_steps + 1)
+    return rate
+
+
+def easier_plan(
+    plan: tuple[StageConfig, ...], stage: int, step: int, rate_drop: float, multiple: int
+) -> tuple[StageConfig, ...]:
+    """Returns the plan after a collapse in `stage`, which has had `step` steps.
+
+    All rates from there on fall, and an easier stage comes first: between the previous stage
+    and this one, or, for the first stage, with half of its patch sequences and K = 2 (K drives
+    a collapse more than S: the farthest of K positives). The run sees no more patches than
+    before: the steps thrown away count, and the easier stage takes half of what is left.
+    """
+    lowered = tuple(
+        later.model_copy(update={"learning_rate": later.learning_rate * rate_drop})
+        for later in plan[stage:]
+    )
+    hard = lowered[0]
+    left = (hard.max_steps - step) * hard.batch
+    if stage > 0:
+        easy = intermediate(plan[stage - 1], hard, multiple)
+    else:
+        halved = max(min(_SMALLEST, hard.sequences_per_batch), hard.sequences_per_batch // 2)
+        easy = _shaped(hard, halved, 2, multiple)
+    if easy is None:
+        return (*plan[:stage], _with_patches(hard, left), *lowered[1:])
+    shared = (_with_patches(easy, left // 2), _with_patches(hard, left - left // 2))
+    return (*plan[:stage], *shared, *lowered[1:])
+
+
+def lengthened(plan: tuple[StageConfig, ...], stage: int) -> tuple[StageConfig, ...]:
+    """Returns the plan in which `stage` takes half of the patches of the stage after it.
+
+    It takes all of them, and the stage after it goes, where few steps would be left.
+    """
+    present, following = plan[stage], plan[stage + 1]
+    taken = following.max_steps // 2
+    if following.max_steps - taken < _FEW:
+        taken = following.max_steps
+    steps = present.max_steps + taken * following.batch // present.batch
+    present = present.model_copy(update={"max_steps": steps})
+    kept = following.max_steps - taken
+    rest = (_with_patches(following, kept * following.batch),) if kept else ()
+    return (*plan[:stage], present, *rest, *plan[stage + 2 :])
+
+
+def handed_on(plan: tuple[StageConfig, ...], stage: int, step: int) -> tuple[StageConfig, ...]:
+    """Returns the plan in which the stage after `stage` gets the patches left of it at `step`."""
+    present, following = plan[stage], plan[stage + 1]
+    left = (present.max_steps - step) * present.batch
+    longer = _with_patches(following, following.max_steps * following.batch + left)
+    return (*plan[: stage + 1], longer, *plan[stage + 2 :])
+
+
+def _with_patches(stage: StageConfig, patches: int) -> StageConfig:
+    """Returns the stage with the steps that see so many patches, at least one."""
+    steps = max(1, patches // stage.batch)
+    return stage.model_copy(update={"max_steps": steps, "min_steps": min(stage.min_steps, steps)})
+
+
+def intermediate(before: StageConfig, after: StageConfig, multiple: int) -> StageConfig | None:
+    """Returns a stage between two (geometric means of S and K), or None when none fits."""
+    sequences = round(math.sqrt(before.sequences_per_batch * after.sequences_per_batch))
+    variants = round(math.sqrt(before.variants_per_sequence * after.variants_per_sequence))
+    between = _shaped(after, sequences, variants, multiple)
+    if between is None or _shape(between) == _shape(before):
+        return None
+    return between
+
+
+def _shaped(stage: StageConfig, sequences: int, variants: int, multiple: int) -> StageConfig | None:
+    """Returns half of `stage` with a smaller batch, or None when that would be its own shape."""
+    # Rounded down, so that data which fill the given stages fill this one too.
+    unit = math.lcm(multiple, _UNIT)
+    if sequences < unit:
+        unit = multiple
+    sequences = max(2, unit, sequences // unit * unit)
+    variants = min(variants, 1 + TARGETS * len(stage.noises))
+    steps = max(1, stage.max_steps // 2)
+    shaped = stage.model_copy(
+        update={
+            "sequences_per_batch": sequences,
+            "variants_per_sequence": variants,
+            "schedule": "constant",
+            "min_steps": min(stage.min_steps, steps),
+            "max_steps": steps,
+        }
+    )
+    return None if _shape(shaped) == _shape(stage) else shaped
+
+
+def _shape(stage: StageConfig) -> tuple[int, int]:
+    return stage.sequences_per_batch, stage.variants_per_sequence

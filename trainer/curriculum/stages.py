@@ -1,0 +1,399 @@
+"""The stages of a run and the controller that moves between them: a pure state machine.
+
+Progressive hard batch mining: start with a small easy batch, grow it while the loss
+stays away from the collapse point L* (the loss of a network whose descriptors are all
+equal), and go back when the signs of a collapse show. `observe` takes a state and what
+was seen since, and returns the next state and the decisions taken; it reads no clock, no
+file and no network, so that every rule can be tested on an invented trace.
+
+A collapse is detected from the probe batch (`trainer.curriculum.probe`): its random pairs closer
+than `onset_distance` of the start over `patience` observations and not about to recede, with the
+loss nowhere below the collapse point; or at once when they are closer than
+`collapsed_distance`, when the effective rank has fallen below `collapsed_rank` of the start
+with such a loss, or when anything is not finite.
+
+A rollback returns to the last good state (that before step 1 if there is none), lowers all
+rates to come and puts an easier stage first, within the patches of the plan. From then on
+promotions must be earned: a stage whose loss on the next one's shape stays above the
+collapse point goes on with that one's patches.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from trainer.core.config import ControllerConfig, StageConfig
+from trainer.curriculum.budget import shortage
+from trainer.curriculum.plan import easier_plan, handed_on, intermediate, lengthened
+from trainer.curriculum.probe import ProbeSignals
+
+_HEALTHY_DISTANCE = 0.7  # probe distance, relative to the healthy one, of a state surely good
+_HEALTHY_RANK = 0.2  # effective rank, relative to the start, below which no state is good
+_RECOVERY = 1.1  # a probe distance that grows by more since the last observation recovers
+_SURE = 0.8  # of the onset's distance: one that lasts is a collapse only when it went on falling
+_LENGTHS_APART = 6.0  # the most that random pairs need to be apart, in lengths of the loss
+_LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
+_NEXT_PROBE_EVERY = 50  # steps
+
+Kind = Literal[
+    "good", "promote", "insert", "lengthen", "shorten", "suspect", "rollback", "give_up", "finish"
+]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen over the last steps.
+
+    Attributes:
+        steps: How many steps.
+        loss: Their mean loss.
+        share: The same as a share of the collapse point (`Loss.share`).
+        probe: Signals after them.
+        next_share: Share of the loss on a probe batch of the next stage's shape, or None
+            when it was not measured (`wants_next_probe`).
+        cpu_seconds: Processor time of the run so far, or None.
+    """
+
+    steps: int
+    loss: float
+    share: float
+    probe: ProbeSignals
+    next_share: float | None = None
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision, as it goes to the timeline.
+
+    Attributes:
+        kind: What was decided. `good` calls the present state good (take a snapshot of it);
+            `rollback` asks for the last good state back.
+        step: Steps of the run so far.
+        stage: Stage it concerns, from 0.
+        reason: Why, in words.
+        values: The numbers it rests on.
+    """
+
+    kind: Kind
+    step: int
+    stage: int
+    reason: str
+    values: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ControllerState:
+    """All that the controller knows between two observations.
+
+    Attributes:
+        plan: Stages, as changed by rollbacks and insertions.
+        start: Signals before the first step.
+        healthy_distance: Mean distance of random pairs that is healthy
+            (`healthy_distance`); those of probes are judged relative to it.
+        multiple: S of an inserted stage is a multiple of it (the replicas).
+        stage: Present stage, from 0.
+        step: Steps of the run so far, those before rollbacks included.
+        stage_step: Steps of the present stage.
+        smoothed: Running mean of the share.
+        lowest: Lowest running mean of the stage.
+        lowest_at: Stage step of `lowest`.
+        suspicious: Observations with the signs of an onset since the last one without, less
+            those of a distance that grows again, as in the first steps of healthy runs.
+        next_share: Share on the next stage's probe when it was last measured in the stage.
+        distance: Relative probe distance at the last observation of the stage.
+        rollbacks: Rollbacks so far.
+        easier: Whether the present stage has been made easier by a rollback.
+        inserted: Intermediate stages inserted for promotions so far.
+        patches: Patches seen so far.
+        speed_mark: (processor seconds, stage step) at the first observation of the stage.
+        entered: Stages entered so far; tells whether an observation led into another one.
+        ended: Why the run is over; empty while it is not.
+    """
+
+    plan: tuple[StageConfig, ...]
+    start: ProbeSignals
+    healthy_distance: float
+    multiple: int = 1
+    stage: int = 0
+    step: int = 0
+    stage_step: int = 0
+    smoothed: float | None = None
+    lowest: float = math.inf
+    lowest_at: int = 0
+    suspicious: int = 0
+    distance: float = math.inf
+    next_share: float | None = None
+    rollbacks: int = 0
+    easier: bool = False
+    inserted: int = 0
+    patches: int = 0
+    speed_mark: tuple[float, int] | None = None
+    entered: int = 1
+    ended: str = ""
+
+    @property
+    def current(self) -> StageConfig:
+        """The present stage."""
+        return self.plan[self.stage]
+
+    @property
+    def following(self) -> StageConfig | None:
+        """The next stage, if there is one."""
+        return self.plan[self.stage + 1] if self.stage + 1 < len(self.plan) else None
+
+
+def healthy_distance(start: ProbeSignals, length: float) -> float:
+    """Returns the mean distance of random pairs to judge later ones by.
+
+    That of the start, unless the descriptors start so far apart that a loss at its length could
+    not keep them there (networks without a final normalisation start 5.6 apart).
+
+    Args:
+        start: Signals before the first step.
+        length: Distance at which the loss works (`Loss.length`).
+    """
+    return max(min(start.pair_distance, _LENGTHS_APART * length), 1e-12)
+
+
+def steps_until_decision(state: ControllerState, steps_per_loop: int) -> int:
+    """Returns how many steps to take before the next observation."""
+    return max(1, min(steps_per_loop, state.current.max_steps - state.stage_step))
+
+
+def wants_next_probe(state: ControllerState, steps: int) -> bool:
+    """Tells whether the observation after `steps` more should measure the next stage's shape.
+
+    From `min_steps` on, now and then (it costs a pass of a large batch) and at the last step.
+    """
+    stage, reached = state.current, state.stage_step + steps
+    if state.following is None or reached < stage.min_steps:
+        return False
+    due = reached // _NEXT_PROBE_EVERY > state.stage_step // _NEXT_PROBE_EVERY
+    first = state.stage_step < stage.min_steps
+    return due or first or reached >= stage.max_steps
+
+
+def observe(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> tuple[ControllerState, tuple[Decision, ...]]:
+    """Takes one observation.
+
+    Returns:
+        The state after it and what was decided, in order. At most one decision moves
+        between stages; after `give_up` or `finish` the state has `ended` set.
+    """
+    if not math.isfinite(seen.loss):
+        state = _advanced(state, replace(seen, share=math.inf), settings)
+        return _collapsed(state, settings, "the loss is not finite", {})
+    state = _advanced(state, seen, settings)
+    if settings.enabled:
+        sign, values = _sign_of_collapse(state, seen, settings)
+        if sign == "collapse":
+            return _collapsed(state, settings, "the probe batch has collapsed", values)
+        distance = values["relative_distance"]
+        if sign == "onset":
+            recovers = distance > _RECOVERY * state.distance
+            suspicious = state.suspicious + (0 if recovers else 1)
+            state = replace(state, suspicious=suspicious, distance=distance)
+            if suspicious >= settings.patience and distance < _SURE * _onset(state, settings):
+                return _collapsed(state, settings, "the probe batch is collapsing", values)
+            return _suspected(state, seen, settings, values)
+        state = replace(state, suspicious=0, distance=distance)
+    decisions: list[Decision] = []
+    if _is_good(state, seen):
+        decisions.append(_decision(state, "good", "the probe batch is healthy", {}))
+    state, more = _within_budget(state, seen, settings)
+    decisions += more
+    state, more = _moved_on(state, seen, settings)
+    return state, tuple(decisions + more)
+
+
+def _suspected(
+    state: ControllerState,
+    seen: Observation,
+    settings: ControllerConfig,
+    values: dict[str, float],
+) -> tuple[ControllerState, tuple[Decision, ...]]:
+    """Waits for a clearer sign, but no longer than the stage may last."""
+    suspect = _decision(state, "suspect", "signs of a beginning collapse", values)
+    if state.stage_step >= state.current.max_steps and state.following is not None:
+        # A harder stage would not begin from here.
+        return _collapsed(state, settings, "the probe batch is collapsing", values)
+    state, more = _within_budget(state, seen, settings)
+    if state.stage_step < state.current.max_steps:
+        return state, (suspect, *more)
+    state, moved = _moved_on(state, seen, settings)
+    return state, (suspect, *more, *moved)
+
+
+def _advanced(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> ControllerState:
+    """Counts the steps and updates the running mean."""
+    kept = settings.smoothing
+    smoothed = (
+        seen.share if state.smoothed is None else kept * state.smoothed + (1 - kept) * seen.share
+    )
+    stage_step = state.stage_step + seen.steps
+    improved = smoothed < state.lowest * (1 - settings.plateau_improvement)
+    return replace(
+        state,
+        step=state.step + seen.steps,
+        stage_step=stage_step,
+        smoothed=smoothed,
+        lowest=smoothed if improved else state.lowest,
+        lowest_at=stage_step if improved else state.lowest_at,
+        next_share=state.next_share if seen.next_share is None else seen.next_share,
+        patches=state.patches + seen.steps * state.current.batch,
+    )
+
+
+def _sign_of_collapse(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> tuple[Literal["collapse", "onset", ""], dict[str, float]]:
+    """Judges the probe, relative to what is healthy."""
+    probe = seen.probe
+    distance = probe.pair_distance / state.healthy_distance
+    rank = probe.effective_rank / state.start.effective_rank
+    values = {"relative_distance": distance, "relative_rank": rank, "share": seen.share}
+    values |= {"hardest_positive": probe.hardest_positive}
+    values |= {"hardest_negative": probe.hardest_negative}
+    finite = math.isfinite(distance) and math.isfinite(rank)
+    if not finite or distance < settings.collapsed_distance:
+        return "collapse", values
+    near = min(seen.share, probe.share) > settings.collapse_share
+    if near and rank < settings.collapsed_rank:
+        return "collapse", values
+    return ("onset" if near and distance < _onset(state, settings) else ""), values
+
+
+def _onset(state: ControllerState, settings: ControllerConfig) -> float:
+    return settings.easier_onset_distance if state.easier else settings.onset_distance
+
+
+def _is_good(state: ControllerState, seen: Observation) -> bool:
+    relative = seen.probe.pair_distance / state.healthy_distance
+    rank = seen.probe.effective_rank / state.start.effective_rank
+    if not math.isfinite(relative) or not rank >= _HEALTHY_RANK:
+        return False
+    return relative >= _HEALTHY_DISTANCE or seen.share < _LEARNING_SHARE
+
+
+def _moved_on(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> tuple[ControllerState, list[Decision]]:
+    """Promotes, inserts an intermediate stage, or ends the run, when it is time."""
+    stage, following = state.current, state.following
+    used_up = state.stage_step >= stage.max_steps
+    if following is None:
+        if not used_up:
+            return state, []
+        decision = _decision(state, "finish", "the last stage has had its steps", {})
+        return replace(state, ended=decision.reason), [decision]
+    if state.stage_step < stage.min_steps or not (settings.enabled or used_up):
+        return state, []
+    values = {"smoothed_share": state.smoothed or 0.0}
+    if state.next_share is not None:
+        values["next_share"] = state.next_share
+    earned = _earned_promotion(state, seen, settings)
+    plateau = state.stage_step - state.lowest_at >= settings.plateau_steps
+    if not (earned or plateau or used_up):
+        return state, []
+    if state.rollbacks and not earned:
+        return _lengthened(state, values) if used_up else (state, [])
+    if not earned and settings.enabled and state.inserted < settings.max_inserted:
+        too_big = (state.next_share or 0.0) > settings.intermediate_above
+        between = intermediate(stage, following, state.multiple)
+        if too_big and between is not None:
+            plan = (*state.plan[: state.stage + 1], between, *state.plan[state.stage + 1 :])
+            decision = _decision(state, "insert", "the next stage is too big a step", values)
+            state = replace(state, plan=plan, inserted=state.inserted + 1)
+            return _entered(state, state.stage + 1), [decision]
+    reason = earned or ("plateau of the smoothed loss" if plateau else "maximum steps reached")
+    decision = _decision(state, "promote", reason, values)
+    if state.rollbacks:
+        state = replace(state, plan=handed_on(state.plan, state.stage, state.stage_step))
+    return _entered(state, state.stage + 1), [decision]
+
+
+def _lengthened(
+    state: ControllerState, values: dict[str, float]
+) -> tuple[ControllerState, list[Decision]]:
+    """Goes on with the present stage: after a rollback, a promotion must be earned."""
+    decision = _decision(state, "lengthen", "the next stage is still too hard", values)
+    return replace(state, plan=lengthened(state.plan, state.stage)), [decision]
+
+
+def _earned_promotion(state: ControllerState, seen: Observation, settings: ControllerConfig) -> str:
+    """Returns why loss and spread allow the next stage, or nothing."""
+    if not settings.enabled or not _is_good(state, seen):
+        return ""
+    below = state.current.promote_below
+    if below is not None and state.smoothed is not None and state.smoothed < below:
+        return "the smoothed loss is below its share of the collapse point"
+    if seen.next_share is not None and seen.next_share < settings.promote_probe_below:
+        return "the next stage's probe batch loses less than the collapse point"
+    return ""
+
+
+def _collapsed(
+    state: ControllerState, settings: ControllerConfig, why: str, values: dict[str, float]
+) -> tuple[ControllerState, tuple[Decision, ...]]:
+    """Rolls back to the last good state with an easier plan, or gives up."""
+    if not settings.enabled or state.rollbacks >= settings.max_rollbacks:
+        tries = f" after {state.rollbacks} rollbacks" if settings.enabled else ""
+        decision = _decision(state, "give_up", why + tries, values)
+        return replace(state, ended=f"gave up: {decision.reason}"), (decision,)
+    decision = _decision(state, "rollback", why, values)
+    step = state.stage_step
+    plan = easier_plan(state.plan, state.stage, step, settings.rate_drop, state.multiple)
+    easier = state.easier or len(plan) > len(state.plan)
+    state = replace(_entered(state, state.stage), plan=plan, rollbacks=state.rollbacks + 1)
+    return replace(state, easier=easier), (decision,)
+
+
+def _entered(state: ControllerState, stage: int) -> ControllerState:
+    """Starts a stage."""
+    return replace(
+        state,
+        stage=stage,
+        entered=state.entered + 1,
+        easier=False,
+        stage_step=0,
+        smoothed=None,
+        lowest=math.inf,
+        lowest_at=0,
+        suspicious=0,
+        distance=math.inf,
+        next_share=None,
+        speed_mark=None,
+    )
+
+
+def _within_budget(
+    state: ControllerState, seen: Observation, settings: ControllerConfig
+) -> tuple[ControllerState, list[Decision]]:
+    """Shortens the stage when it would take more than its share of the processor time left."""
+    if settings.max_cpu_minutes is None or seen.cpu_seconds is None:
+        return state, []
+    if state.speed_mark is None:
+        return replace(state, speed_mark=(seen.cpu_seconds, state.stage_step)), []
+    coming, budget = state.plan[state.stage :], settings.max_cpu_minutes * 60
+    found = shortage(coming, state.stage_step, state.speed_mark, seen.cpu_seconds, budget)
+    if found is None:
+        return state, []
+    stage, plan = state.current, list(state.plan)
+    update = {"max_steps": found.steps, "min_steps": min(stage.min_steps, found.steps)}
+    plan[state.stage] = stage.model_copy(update=update)
+    values = {"needed_seconds": found.needed, "available_seconds": found.available}
+    decision = _decision(state, "shorten", "the processor time will not do for the stage", values)
+    return replace(state, plan=tuple(plan)), [decision]
+
+
+def _decision(
+    state: ControllerState, kind: Kind, reason: str, values: dict[str, float]
+) -> Decision:
+    return Decision(kind, state.step, state.stage, reason, values)

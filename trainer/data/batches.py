@@ -1,0 +1,329 @@
+"""The S x K sampler: S patch sequences across image sequences, K variants of each.
+
+A batch never holds two image sequences of one source, because they show the same
+physical points under different names. An epoch uses every patch sequence once. Part of a
+batch may come from one image sequence: its points look more alike than those of different
+photographs, which makes harder negatives. What is drawn depends on (seed, epoch, batch)
+alone, so that a sampler's state is three numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from trainer.core.config import StageConfig
+from trainer.core.errors import UserError
+from trainer.core.variants import NOISES, TARGETS
+from trainer.data.manifest import Manifest
+from trainer.data.packing import PackedPatches
+
+_EPOCH_STREAM, _VARIANT_STREAM = 0, 1
+_MOST_PUT_OFF = 4  # in batches: bounds the work per batch where sources are few
+
+
+@dataclass(frozen=True)
+class SamplerState:
+    """Where a sampler stands.
+
+    Attributes:
+        seed: Of everything drawn.
+        epoch: Epochs finished.
+        position: Batches drawn in this epoch.
+    """
+
+    seed: int
+    epoch: int = 0
+    position: int = 0
+
+
+def variant_pool(noises: tuple[str, ...]) -> np.ndarray:
+    """Returns the places, in `VARIANTS`, of the reference and of the noises' targets."""
+    starts = [1 + NOISES.index(noise) * TARGETS for noise in sorted(noises, key=NOISES.index)]
+    return np.array([0, *(start + k for start in starts for k in range(TARGETS))], np.int32)
+
+
+def largest_batch(sequence: np.ndarray, source: np.ndarray) -> int:
+    """Most patch sequences a batch can hold: the largest image sequence of every source."""
+    if len(sequence) == 0:
+        return 0
+    largest = np.zeros(int(source.max()) + 1, np.int64)
+    counts = np.bincount(sequence)
+    np.maximum.at(largest, source, counts[sequence])
+    return int(largest.sum())
+
+
+def most_per_batch(listing: Manifest) -> int:
+    """Most patch sequences of the train split that a batch can hold.
+
+    Raises:
+        UserError: When the train split is empty.
+    """
+    return sum(_largest_of_sources(listing).values())
+
+
+def _largest_of_sources(listing: Manifest) -> dict[str, int]:
+    """Returns the size of the largest image sequence of every source of the train split."""
+    if not listing.count("train"):
+        raise UserError(
+            "the train split holds no patch sequence; expected at least one image sequence "
+            "there: check the data's split settings"
+        )
+    largest: dict[str, int] = {}
+    for entry in listing.splits["train"]:
+        largest[entry.source] = max(entry.count, largest.get(entry.source, 0))
+    return largest
+
+
+def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
+    """Refuses a plan that the data cannot fill, before they are packed.
+
+    Raises:
+        UserError: When the train split is empty, or a stage's S or its share of look-alikes
+            is too large for it.
+    """
+    largest = _largest_of_sources(listing)
+    most = sum(largest.values())
+    for stage in plan:
+        if stage.sequences_per_batch > most:
+            raise _too_large(stage.sequences_per_batch, most, listing.count("train"), len(largest))
+        _check_look_alikes(stage.sequences_per_batch, stage.look_alikes, max(largest.values()))
+
+
+def _check_look_alikes(sequences: int, share: float, most: int) -> None:
+    wanted = round(share * sequences)
+    if wanted > most:
+        raise UserError(
+            f"look_alikes is {share:g}, which wants {wanted} of {sequences} patch sequences from "
+            f"one image sequence, but the largest of the training data holds {most}; lower "
+            f"look_alikes or sequences_per_batch"
+        )
+
+
+def _too_large(sequences: int, most: int, points: int, sources: int) -> UserError:
+    return UserError(
+        f"sequences_per_batch is {sequences}, but the training data fills batches of at most "
+        f"{most} ({points} patch sequences of {sources} sources, one image sequence of a source "
+        f"per batch); lower sequences_per_batch"
+    )
+
+
+def epoch_order(
+    sequence: np.ndarray,
+    source: np.ndarray,
+    size: int,
+    seed: int,
+    epoch: int,
+    look_alikes: int = 0,
+) -> np.ndarray:
+    """Lays out an epoch.
+
+    Every source goes through its image sequences one after the other, from a random point on
+    and at a pace that ends with the epoch; so only the few batches in which a source changes
+    from one image sequence to the next meet both, and those put the later points off to the
+    next batch. What cannot be filled so is filled up with points of earlier batches.
+
+    With look-alikes every batch begins with a block of points of one image sequence, taken out
+    of the stream about where the stream comes to them. Where the image sequences are too small
+    for so many whole blocks, the largest remainders serve instead.
+
+    Args:
+        sequence: int32 [N], image sequence of each point.
+        source: int32 [N], source of each point.
+        size: S.
+        seed: Of the sampler.
+        epoch: Its number.
+        look_alikes: Points of a batch that come from one image sequence; 0: no such rule.
+
+    Returns:
+        int32 [batches, S], points without repetition within a batch. Points that no batch can
+        hold (their image sequence is too small to fill one beside the others) are left out.
+    """
+    rng = np.random.default_rng([seed, _EPOCH_STREAM, epoch])
+    stream = _stream(sequence, source, rng)
+    blocks: list[np.ndarray] = []
+    if look_alikes:
+        blocks, stream = _blocks(stream, sequence, size, look_alikes, rng)
+    put_off = np.zeros(0, np.int64)
+    start = 0
+    rows = []
+    while start < len(stream) or len(put_off) or blocks:
+        pool = np.concatenate([blocks.pop(), put_off]) if blocks else put_off
+        kept, rest = _split(pool, sequence, source, size)
+        while len(kept) < size and start < len(stream) and len(rest) < _MOST_PUT_OFF * size:
+            take = size - len(kept)
+            pool = np.concatenate([kept, rest, stream[start : start + take]])
+            start += take
+            kept, rest = _split(pool, sequence, source, size)
+        if len(kept) < size:
+            kept = _filled_up(kept, sequence, source, size, rng)
+        put_off = rest
+        if len(kept) == size:
+            rows.append(kept)
+    if not rows:  # S is near the most there is: only the largest image sequences fill a batch
+        rows.append(_filled_up(np.zeros(0, np.int64), sequence, source, size, rng))
+    return np.array(rows, np.int32).reshape(-1, size)
+
+
+def _stream(sequence: np.ndarray, source: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns all points in the order in which the epoch comes to them."""
+    count = len(sequence)
+    order_of_sequence = rng.permutation(int(sequence.max()) + 1)
+    shuffled = rng.permutation(count)
+    by_source = shuffled[np.lexsort((order_of_sequence[sequence[shuffled]], source[shuffled]))]
+    sizes = np.bincount(source)
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    owner = source[by_source]
+    place = np.arange(count) - first[owner]
+    turned = (place + rng.integers(sizes)[owner]) % sizes[owner]
+    pace = (turned + rng.random(count)) / sizes[owner]
+    return by_source[np.argsort(pace, kind="stable")]
+
+
+def _blocks(
+    stream: np.ndarray, sequence: np.ndarray, size: int, count: int, rng: np.random.Generator
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Takes a block of look-alikes for every batch out of the stream.
+
+    Args:
+        stream: int64 [N], all points in the epoch's order.
+        sequence: int32 [N], image sequence of each point.
+        size: S.
+        count: Points of a block, at most S.
+        rng: Chooses among the blocks there could be.
+
+    Returns:
+        The blocks, the last batch's first, and the points left in the stream.
+    """
+    batches = -(-len(stream) // size)
+    owner = sequence[stream]
+    places = np.argsort(owner, kind="stable")  # each image sequence's points, as they come
+    first = np.concatenate([[0], np.cumsum(np.bincount(owner))])
+    begins = np.flatnonzero((np.arange(len(stream)) - first[owner[places]]) % count == 0)
+    ends = np.append(begins[1:], len(stream))
+    whole = np.flatnonzero(ends - begins == count)
+    if len(whole) < batches:
+        whole = np.argsort(begins - ends, kind="stable")[:batches]
+    in_order = whole[np.argsort(places[begins[whole]])]
+    # Evenly over the epoch, so that a block and the stream are at the same image sequence.
+    steps = (np.arange(batches) + rng.random()) * len(in_order) / batches
+    chosen = in_order[steps.astype(np.int64)]
+    taken = [places[begins[block] : ends[block]] for block in chosen[::-1]]
+    left = np.ones(len(stream), bool)
+    left[np.concatenate(taken)] = False
+    return [stream[block] for block in taken], stream[left]
+
+
+def _split(
+    pool: np.ndarray, sequence: np.ndarray, source: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Splits points into those a batch may hold together (at most `size`) and the rest.
+
+    The first point of a source decides which of its image sequences the batch holds.
+    """
+    if len(pool) == 0:
+        return pool, pool
+    owners, first, inverse = np.unique(source[pool], return_index=True, return_inverse=True)
+    fits = sequence[pool] == sequence[pool[first]][inverse.reshape(-1)]
+    if len(owners) == len(pool) or fits.all():
+        return pool[:size], pool[size:]
+    fits &= np.cumsum(fits) <= size
+    return pool[fits], pool[~fits]
+
+
+def _filled_up(
+    kept: np.ndarray,
+    sequence: np.ndarray,
+    source: np.ndarray,
+    size: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Adds points that may share the batch; returns fewer than `size` when there are not enough."""
+    others = rng.permutation(len(sequence))
+    others = others[~np.isin(others, kept)]
+    # Of a source that the batch does not hold yet, the largest image sequence is taken.
+    counts = np.bincount(sequence)
+    others = others[np.argsort(-counts[sequence[others]], kind="stable")]
+    candidates = np.concatenate([kept, others])
+    fitting, _ = _split(candidates, sequence, source, len(candidates))
+    extra = fitting[len(kept) :]
+    return np.concatenate([kept, rng.permutation(extra)[: size - len(kept)]])
+
+
+@dataclass
+class Sampler:
+    """Draws batches from packed patches.
+
+    Attributes:
+        packed: What to draw from.
+        sequences: S.
+        variants: K.
+        noises: Levels the variants come from; the reference is always among them.
+        state: Where it stands; put a saved state here to go on from it.
+        look_alikes: Share of S that comes from one image sequence, another one each batch.
+
+    Example:
+        >>> sampler = Sampler(packed, 64, 2, ("e", "h"), SamplerState(seed=1))  # doctest: +SKIP
+        >>> next(sampler).shape  # doctest: +SKIP
+        (128, 32, 32)
+    """
+
+    packed: PackedPatches
+    sequences: int
+    variants: int
+    noises: tuple[str, ...]
+    state: SamplerState
+    look_alikes: float = 0.0
+    _order: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        most = largest_batch(self.packed.sequence, self.packed.source)
+        if self.sequences > most:
+            raise _too_large(self.sequences, most, len(self.packed), len(self.packed.sources))
+        largest = int(np.bincount(self.packed.sequence).max())
+        _check_look_alikes(self.sequences, self.look_alikes, largest)
+        pool = variant_pool(self.noises)
+        if self.variants > len(pool):
+            raise UserError(
+                f"variants_per_sequence is {self.variants}, but the noises "
+                f"{'+'.join(self.noises)} and the reference offer only {len(pool)}"
+            )
+        self._pool = pool
+        self._order_of = (-1, -1)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return self
+
+    def __next__(self) -> np.ndarray:
+        """Returns the next batch, uint8 [S*K, 32, 32], the K of a point next to each other."""
+        points, variants = self.draw()
+        return self.packed.take(points, variants)
+
+    def draw(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the next batch's points int32 [S] and variants int32 [S, K]."""
+        state = self.state
+        order = self._epoch(state)
+        if state.position >= len(order):
+            state = SamplerState(state.seed, state.epoch + 1)
+            order = self._epoch(state)
+        rng = np.random.default_rng([state.seed, _VARIANT_STREAM, state.epoch, state.position])
+        points = order[state.position]
+        lots = rng.random((self.sequences, len(self._pool)), dtype=np.float32)
+        variants = self._pool[np.argsort(lots, axis=1)[:, : self.variants]]
+        self.state = replace(state, position=state.position + 1)
+        return points, variants
+
+    def _epoch(self, state: SamplerState) -> np.ndarray:
+        if self._order_of != (state.seed, state.epoch):
+            self._order = epoch_order(
+                self.packed.sequence,
+                self.packed.source,
+                self.sequences,
+                state.seed,
+                state.epoch,
+                round(self.look_alikes * self.sequences),
+            )
+            self._order_of = (state.seed, state.epoch)
+        return self._order

@@ -1,0 +1,116 @@
+"""The manifest that lies beside the shards: what was written, what was left out, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from typing import Any, Literal
+
+import tensorflow as tf
+from pydantic import Field, ValidationError
+
+from trainer.core.errors import UserError
+from trainer.core.files import write_text
+from trainer.core.settings import Settings
+
+FILE_NAME = "manifest.json"
+SPLITS = ("train", "val", "eval")
+SplitName = Literal["train", "val", "eval"]
+
+
+class SequenceEntry(Settings):
+    """One image sequence of a split.
+
+    Attributes:
+        name: Image sequence.
+        source: Photograph or scene.
+        kind: `i`, `v` or `u`.
+        count: Number of patch sequences, 0 or more.
+        shards: File names relative to the manifest's folder, in index order.
+        checksum: sha256 over the serialized records, in order.
+    """
+
+    name: str
+    source: str
+    kind: str
+    count: int = Field(ge=0)
+    shards: tuple[str, ...]
+    checksum: str
+
+
+class SkippedSequence(Settings):
+    """An image sequence that was left out with `--skip-bad-sequences`."""
+
+    name: str
+    reason: str
+
+
+class Manifest(Settings):
+    """The content of `manifest.json`.
+
+    Attributes:
+        splits: Image sequences of each split, sorted by name.
+        skipped: What was left out and why.
+        settings: The data settings the examples were made with (for the report and for
+            the exported model's identity).
+    """
+
+    version: Literal[1] = 1
+    splits: dict[SplitName, tuple[SequenceEntry, ...]]
+    skipped: tuple[SkippedSequence, ...] = ()
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def checksum(self) -> str:
+        """sha256 over the content of every split: equal data, equal checksum."""
+        digest = hashlib.sha256()
+        for split in sorted(self.splits):
+            for entry in self.splits[split]:  # type: ignore[index]
+                digest.update(f"{split}/{entry.name}/{entry.source}/{entry.checksum}\n".encode())
+        return digest.hexdigest()
+
+    def count(self, split: SplitName) -> int:
+        """Number of patch sequences of a split."""
+        return sum(entry.count for entry in self.splits.get(split, ()))
+
+    def shard_paths(self, root: str, split: SplitName) -> list[str]:
+        """Full paths of a split's shards, ordered by (sequence, index)."""
+        return [
+            posixpath.join(root, shard)
+            for entry in self.splits.get(split, ())
+            for shard in entry.shards
+        ]
+
+
+def write(manifest: Manifest, root: str) -> str:
+    """Writes `manifest.json` under `root` (whole or not at all) and returns its path."""
+    path = posixpath.join(root, FILE_NAME)
+    write_text(path, manifest.model_dump_json(indent=1))
+    return path
+
+
+def read(root: str) -> Manifest:
+    """Reads the manifest of an examples folder.
+
+    Raises:
+        UserError: When there is none or it cannot be understood.
+    """
+    path = posixpath.join(root, FILE_NAME)
+    if not tf.io.gfile.exists(path):
+        raise UserError(
+            f"{path}: there is no manifest; expected a folder written by the pipeline's ExampleGen"
+        )
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            text = file.read()
+    except tf.errors.OpError as error:
+        raise UserError(f"{path}: cannot be read ({error.message})") from error
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        where = f"{key}: " if key else ""
+        raise UserError(
+            f"{path}: not a manifest of this version ({where}{problem['msg']})"
+        ) from error

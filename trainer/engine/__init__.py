@@ -1,0 +1,1 @@
+"""The training run: devices, steps, checkpoints, resuming. May import all of `trainer`."""

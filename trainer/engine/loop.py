@@ -1,0 +1,211 @@
+"""A training run from the examples to the SavedModel."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import posixpath
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+import tf_keras
+
+from trainer.core import stale_dirs
+from trainer.core.config import TrainerConfig
+from trainer.core.errors import UserError
+from trainer.core.files import make_writable_folder
+from trainer.curriculum import auto_plan
+from trainer.data import manifest, packing
+from trainer.data.batches import check_stages
+from trainer.data.host_infeed import HostPatches
+from trainer.data.image import Normalisation
+from trainer.data.manifest import Manifest
+from trainer.data.packing import PackedPatches
+from trainer.engine import output_folder, resources, run_identity, strategy
+from trainer.engine.checkpoints import CheckpointStore
+from trainer.engine.learner import Learner
+from trainer.engine.output_folder import Existing
+from trainer.engine.run import Clock, Run
+from trainer.model import export
+from trainer.reporting import result
+from trainer.reporting.result import TrainingResult
+
+_TEMPORARY = "packed-"
+
+_log = logging.getLogger(__name__)
+
+
+def train(
+    config: TrainerConfig,
+    examples_root: str,
+    transform_graph: str | None,
+    output_dir: str,
+    log_dir: str,
+    warm_start: str | None = None,
+    pack_dir: str | None = None,
+    *,
+    checkpoint_dir: str | None = None,
+    keep_checkpoints: bool = False,
+    existing: Existing = "replace",
+) -> TrainingResult:
+    """Trains a descriptor and exports it.
+
+    A run that was killed goes on from its last checkpoint when it is started again with the
+    same data, settings, code and warm start, whose hash names the folder of its checkpoints.
+
+    Args:
+        config: What to do.
+        examples_root: Folder with `manifest.json` and the shards of `train` and `val`.
+        transform_graph: Output of Transform; None resizes the patches directly.
+        output_dir: Gets `Format-Serving/` (the SavedModel), `training_result.json` and
+            `timeline.json`.
+        log_dir: Gets TensorBoard's files.
+        warm_start: SavedModel to start from, or None.
+        pack_dir: Local folder that keeps the packed patches for the next run; None: they lie
+            beside the run's checkpoints and go with them, or in a temporary folder where those
+            are switched off or not on a local disk.
+        checkpoint_dir: Holds the checkpoints, in a folder per run; None: `checkpoints` in
+            `output_dir`.
+        keep_checkpoints: Leave them there at the end, for a caller with more to do before the
+            run is safe (`forget` deletes them).
+        existing: What to do with an earlier run's work (`trainer.engine.output_folder`).
+
+    Raises:
+        Interrupted: After SIGTERM or Ctrl-C while it took steps, which are saved.
+        UserError: When the data cannot fill the batches, a shard or the warm start is broken,
+            the devices asked for are not there, the output folder is another run's, or a folder
+            cannot be written.
+    """
+    clock = Clock()
+    _use_threads(config.threads)
+    _make_deterministic(config)
+    placement = strategy.create(config)
+    examples = manifest.read(examples_root)
+    identity = run_identity.identify(config, examples, transform_graph, warm_start)
+    made_for = None
+    if config.stages == "auto":
+        made_for = resources.measure(config, examples, placement)
+        config = auto_plan.resolve(config, made_for)
+    strategy.check_divisible(config, placement.num_replicas_in_sync)
+    check_stages(config.plan, examples)
+    host_patches = _host_patches(config, examples_root, examples, strategy.hosts(placement))
+    checkpoint_dir = checkpoint_dir or posixpath.join(output_dir, output_folder.CHECKPOINTS)
+    store = CheckpointStore(posixpath.join(checkpoint_dir, identity.hash))
+    if output_folder.is_finished(output_dir, checkpoint_dir, identity, existing):
+        outcome = result.read(output_dir)
+        if not keep_checkpoints:
+            store.clear()  # which a process that was killed behind its result has left
+        return outcome
+    for written in (output_dir, log_dir):
+        make_writable_folder(written)
+    if config.checkpoint_every:
+        make_writable_folder(checkpoint_dir)
+        if "://" not in checkpoint_dir:
+            pack_dir = pack_dir or store.packed
+    with _tidied(store), _folder(pack_dir) as folder:
+        train_set = packing.pack(examples_root, "train", transform_graph, folder)
+        val_set = packing.pack(examples_root, "val", transform_graph, folder)
+        normalisation = _normalisation(config, train_set)
+        learner = Learner(config, placement, normalisation)
+        if warm_start:
+            export.load_weights(learner.model, warm_start)
+        # Deletes earlier work: not before all that was given has been found good.
+        output_folder.claim(output_dir, checkpoint_dir, identity, existing)
+        run = Run(
+            config,
+            learner,
+            train_set,
+            val_set,
+            output_dir,
+            log_dir,
+            store,
+            clock,
+            made_for,
+            host_patches,
+        )
+        state = run.to_the_end(calibrate=not warm_start)
+    itself = export.describe_itself(learner.model, config, normalisation, examples)
+    model_path = posixpath.join(output_dir, export.SERVING_DIR)
+    export.save(learner.model, normalisation, itself, model_path)
+    outcome = run.result(state, identity.hash, model_path)
+    result.write(outcome, output_dir)
+    if not keep_checkpoints:
+        store.clear()
+    return outcome
+
+
+def forget(run: str, checkpoint_dir: str) -> None:
+    """Deletes the checkpoints of a run that nothing can happen to any more.
+
+    Args:
+        run: Its hash (`TrainingResult.run`).
+        checkpoint_dir: As `train` was given it.
+    """
+    CheckpointStore(posixpath.join(checkpoint_dir, run)).clear()
+
+
+def _host_patches(
+    config: TrainerConfig, examples_root: str, examples: Manifest, hosts: int
+) -> HostPatches | None:
+    """Returns the hosts' shares of the training patches where there are several hosts.
+
+    Raises:
+        UserError: When a host's share cannot fill its part of a batch.
+    """
+    if hosts == 1:
+        return None
+    patches = HostPatches(examples_root, examples.splits.get("train", ()), hosts)
+    patches.check(config.plan)
+    return patches
+
+
+def _normalisation(config: TrainerConfig, data: PackedPatches) -> Normalisation:
+    if config.model.normalise == "patch":
+        return Normalisation(kind="patch", floor=config.model.deviation_floor)
+    mean, deviation = data.pixel_statistics()
+    return Normalisation(kind="dataset", mean=mean, deviation=deviation)
+
+
+def _use_threads(threads: int) -> None:
+    if not threads:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError:
+        _log.warning("threads: %d is ignored, TensorFlow is already running", threads)
+
+
+def _make_deterministic(config: TrainerConfig) -> None:
+    """Has TensorFlow compute the same bits every time."""
+    if config.deterministic:
+        tf_keras.utils.set_random_seed(config.seed)
+        tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def _folder(kept: str | None) -> Iterator[str]:
+    """Yields the folder to keep packed patches in, or a temporary one."""
+    if kept is not None:
+        yield kept
+        return
+    # Of processes that were killed, which could not delete theirs.
+    stale_dirs.remove_abandoned(Path(tempfile.gettempdir()), _TEMPORARY)
+    with tempfile.TemporaryDirectory(prefix=f"{_TEMPORARY}{stale_dirs.process()}.") as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def _tidied(store: CheckpointStore) -> Iterator[None]:
+    """Leaves nothing of a run that failed before its first checkpoint, if it can be deleted.
+
+    It can hardly be gone on with: what put it right, a setting or a shard, makes it another run.
+    """
+    try:
+        yield
+    except Exception:
+        with contextlib.suppress(UserError, OSError, tf.errors.OpError):
+            if not len(store):
+                store.clear()
+        raise

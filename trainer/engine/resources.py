@@ -1,0 +1,101 @@
+"""What a run finds: how much data, which devices, how much memory."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+import tensorflow as tf
+
+from trainer.core.config import TrainerConfig
+from trainer.curriculum.auto_plan import Circumstances, DeviceKind
+from trainer.data.batches import most_per_batch
+from trainer.data.image import INPUT_SIZE
+from trainer.data.manifest import Manifest
+from trainer.model import l2net
+
+_log = logging.getLogger(__name__)
+
+# Limits of a container: version 2 of control groups, then version 1.
+_LIMIT_FILES = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
+_ASSUMED = 8 * 2**30  # bytes of an accelerator that does not tell: the smallest in use
+
+
+def measure(
+    config: TrainerConfig, listing: Manifest, placement: tf.distribute.Strategy
+) -> Circumstances:
+    """Returns what a plan has to fit.
+
+    Args:
+        config: Network and data type.
+        listing: The examples.
+        placement: Where the run computes.
+    """
+    kind = device_kind(placement)
+    replicas = placement.num_replicas_in_sync
+    # Logical CPU devices share the host's memory.
+    memory = host_memory() // replicas if kind == "cpu" else accelerator_memory(kind)
+    return Circumstances(
+        points=listing.count("train"),
+        largest_batch=most_per_batch(listing),
+        patch_bytes=patch_bytes(config),
+        memory=memory,
+        device=kind,
+        replicas=replicas,
+    )
+
+
+def patch_bytes(config: TrainerConfig) -> int:
+    """Estimates the memory that a training step takes for each patch of its batch.
+
+    Kept for the backward pass are, of each 3 x 3 convolution, its output (which the batch norm
+    needs) and the output of its ReLU (which the next convolution needs); the gradients on the
+    way back are as large as two of the largest feature maps at a time. The batches themselves
+    lie in memory twice: those in use and those drawn ahead.
+    """
+    sizes = []
+    side = INPUT_SIZE
+    for filters, (_, stride) in zip(
+        l2net.channels(config.model.width), l2net.CONVOLUTIONS, strict=True
+    ):
+        side //= stride
+        sizes.append(filters * side * side)
+    bytes_per_value = 2 if config.bfloat16 else 4
+    pixels = 2 * config.steps_per_loop * INPUT_SIZE**2
+    return bytes_per_value * (2 * sum(sizes) + 2 * max(sizes)) + pixels
+
+
+def device_kind(placement: tf.distribute.Strategy) -> DeviceKind:
+    """Returns what a strategy computes on."""
+    if isinstance(placement, tf.distribute.TPUStrategy):
+        return "tpu"
+    return "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
+
+
+def host_memory() -> int:
+    """Returns the bytes of memory of this machine, or of the container if that has less."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in _LIMIT_FILES:
+        with contextlib.suppress(OSError, ValueError):  # `max` says that there is no limit
+            found.append(int(Path(name).read_text()))
+    return min(found)
+
+
+def accelerator_memory(kind: DeviceKind) -> int:
+    """Returns the bytes of the smallest accelerator, or a small guess when it does not tell."""
+    # Only here does TensorFlow tell the size of a device and not only what is taken of it.
+    from tensorflow.python.client import device_lib
+
+    limits = [
+        int(device.memory_limit)
+        for device in device_lib.list_local_devices()
+        if device.device_type == kind.upper() and device.memory_limit > 0
+    ]
+    if not limits:
+        _log.info("the %s does not tell its memory: %d bytes are assumed", kind, _ASSUMED)
+    return min(limits, default=_ASSUMED)

@@ -1,0 +1,385 @@
+"""The loop of a training run, and what it keeps between two observations."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from typing import Any
+
+import numpy as np
+
+from trainer.core.config import StageConfig, TrainerConfig
+from trainer.core.errors import UserError
+from trainer.core.interruption import Interrupted, StopRequest, stop_requests
+from trainer.core.progress import report
+from trainer.core.variants import NOISES
+from trainer.curriculum import stages
+from trainer.curriculum.auto_plan import Circumstances
+from trainer.curriculum.plan import rate_at
+from trainer.data.batches import Sampler, SamplerState, largest_batch
+from trainer.data.host_infeed import HostInfeed, HostPatches
+from trainer.data.infeed import Infeed
+from trainer.data.packing import PackedPatches
+from trainer.engine.checkpoints import CheckpointStore
+from trainer.engine.learner import Learner
+from trainer.engine.run_state import Best, RunState
+from trainer.reporting.result import TrainingResult
+from trainer.reporting.stage_progress import StageProgress
+from trainer.reporting.tensorboard import Board
+from trainer.reporting.timeline import Timeline
+from trainer.reporting.validation import ValidationSet
+
+_PROBE_EPOCH = 2**30  # an epoch no training reaches: the probe draws batches of its own
+
+# Of healthy observations in a row, the one after any of these is told (`reporting.timeline`).
+_AROUND_GOOD = ("good", "stage", "suspect", "rollback")
+
+_log = logging.getLogger(__name__)
+
+
+class Clock:
+    """Wall and processor time of a run since it was made."""
+
+    def __init__(self) -> None:
+        self._wall = time.perf_counter()
+        self._cpu = time.process_time()
+
+    def add(self, wall: float, cpu: float) -> None:
+        """Counts seconds that an earlier process spent on the run, too."""
+        self._wall -= wall
+        self._cpu -= cpu
+
+    def wall(self) -> float:
+        return time.perf_counter() - self._wall
+
+    def cpu(self) -> float:
+        return time.process_time() - self._cpu
+
+
+class Run:
+    """The loop and what it keeps between two observations."""
+
+    def __init__(
+        self,
+        config: TrainerConfig,
+        learner: Learner,
+        train_set: PackedPatches,
+        val_set: PackedPatches,
+        output_dir: str,
+        log_dir: str,
+        store: CheckpointStore,
+        clock: Clock,
+        made_for: Circumstances | None = None,
+        host_patches: HostPatches | None = None,
+    ) -> None:
+        self._config = config
+        self._learner = learner
+        self._data = train_set
+        self._host_patches = host_patches
+        self._clock = clock
+        self._board = Board(log_dir)
+        self._timeline = Timeline(output_dir, self._board.writer)
+        self._store = store
+        self._validation_set = ValidationSet.of(val_set, config.validation)
+        most = largest_batch(train_set.sequence, train_set.source)
+        self._probe_place = SamplerState(config.seed, _PROBE_EPOCH)
+        probe = min(config.probe.sequences, most), config.probe.variants
+        self._probe_batch = next(Sampler(train_set, *probe, NOISES, self._probe_place))
+        self._next_batch: tuple[StageConfig, np.ndarray] | None = None
+        self._progress = StageProgress()
+        self._made_for = made_for
+
+    def to_the_end(self, calibrate: bool) -> RunState:
+        """Trains until the controller ends the run; the learner then holds the best weights.
+
+        Args:
+            calibrate: Whether the network has no batch norm statistics yet.
+
+        Raises:
+            Interrupted: After a signal, when the steps at hand are done and saved.
+        """
+        state = self._resumed() or self._begun(calibrate)
+        with stop_requests() as request:
+            while not state.controller.ended:
+                entered = state.controller.entered
+                with self._enter(state) as infeed:
+                    while state.controller.entered == entered and not state.controller.ended:
+                        seen = self._advance(state, infeed)
+                        self._progress.tell(state.controller, seen)
+                        decisions = self._observe(state, seen)
+                        self._validate_when_due(state, decisions)
+                        self._show_when_due(state)
+                        self._checkpoint_when_due(state, entered, request)
+                    self._progress.leave(decisions)
+        self._export_best(state)
+        return state
+
+    def result(self, state: RunState, run: str, model_path: str) -> TrainingResult:
+        """Returns how the run went.
+
+        Args:
+            state: At its end.
+            run: Its hash.
+            model_path: The SavedModel.
+        """
+        controller, best = state.controller, state.best
+        stepping = max(state.stepping_seconds, 1e-9)
+        return TrainingResult(
+            run=run,
+            model_path=model_path,
+            ended=controller.ended,
+            gave_up=_gave_up(controller),
+            steps=controller.step,
+            patches=controller.patches,
+            best_step=best.step if best else state.weights_at,
+            validation=best.scores if best else {},
+            rollbacks=controller.rollbacks,
+            traces=self._learner.traces,
+            wall_seconds=self._clock.wall(),
+            cpu_seconds=self._clock.cpu(),
+            patches_per_second=controller.patches / stepping,
+            input_wait=state.waited / stepping,
+            stages=[stage.in_words for stage in controller.plan],
+        )
+
+    def _begun(self, calibrate: bool) -> RunState:
+        """Returns the state before the first step."""
+        learner = self._learner
+        if calibrate:
+            learner.calibrate(self._probe_batch)
+        if self._made_for is not None:
+            reason = "stages is auto: made for the data, the memory and the device"
+            values = dataclasses.asdict(self._made_for)
+            values["plan"] = [stage.in_words for stage in self._config.plan]
+            self._timeline.add("plan", 0, 0, reason, **values)
+        start = learner.probe(self._probe_batch, self._config.probe.variants)
+        self._timeline.add("start", 0, 0, "before the first step", **start.as_dict())
+        controller = stages.ControllerState(
+            self._config.plan,
+            start,
+            healthy_distance=stages.healthy_distance(start, learner.loss.length),
+            multiple=learner.replicas,
+        )
+        # Good before step 1: one step at a high rate can spoil everything.
+        return RunState(controller, SamplerState(self._config.seed), good=learner.snapshot())
+
+    def _resumed(self) -> RunState | None:
+        """Returns the state of the newest whole checkpoint, and puts its weights in place."""
+        checkpoint, damaged = self._store.restore()
+        state = None
+        if checkpoint is not None:
+            state = RunState.of(checkpoint)
+            state.controller = self._on_these_replicas(state.controller)
+            self._learner.restore(checkpoint.snapshots["learner"])
+            self._clock.add(state.wall_seconds, state.cpu_seconds)
+            self._timeline.events = list(checkpoint.state["events"])
+            self._board.take_over(state.log_dir)
+        step, stage = (state.controller.step, state.controller.stage) if state else (0, 0)
+        for problem in damaged:
+            _log.warning("%s; the one before it is taken", problem)
+            self._timeline.add("damaged_checkpoint", step, stage, problem)
+        if state:
+            self._timeline.add("resume", step, stage, f"from {self._store.folder}")
+            report("going on from a checkpoint", step, detail="steps taken before")
+        return state
+
+    def _on_these_replicas(self, controller: stages.ControllerState) -> stages.ControllerState:
+        """Returns the controller of a run that may have begun on another number of replicas.
+
+        Raises:
+            UserError: When a stage of its plan cannot be shared by those of now.
+        """
+        replicas = self._learner.replicas
+        for stage in controller.plan[controller.stage :]:
+            if stage.sequences_per_batch % replicas:
+                raise UserError(
+                    f"{self._store.folder}: the run has a stage of {stage.in_words}, which "
+                    f"{replicas} replicas cannot share evenly; go on with {controller.multiple} "
+                    f"replicas, or begin anew with --overwrite"
+                )
+        return dataclasses.replace(controller, multiple=replicas)
+
+    def _enter(self, state: RunState) -> Infeed | HostInfeed:
+        """Begins a stage, or goes on in the middle of one."""
+        controller = state.controller
+        stage = controller.current
+        self._progress.enter()
+        if controller.stage_step == 0:
+            shape = {"S": stage.sequences_per_batch, "K": stage.variants_per_sequence}
+            rate, place = stage.learning_rate, (controller.step, controller.stage)
+            self._timeline.add("stage", *place, "begins", **shape, rate=rate)
+        block = self._config.steps_per_loop
+        if self._host_patches is not None:
+            placement = self._learner.placement
+            return HostInfeed(placement, self._host_patches, stage, block, state.sampler)
+        return Infeed(_sampler(self._data, stage, state.sampler), block)
+
+    def _advance(self, state: RunState, infeed: Infeed | HostInfeed) -> stages.Observation:
+        """Takes some steps and observes the outcome."""
+        controller, learner = state.controller, self._learner
+        stage = controller.current
+        started = time.perf_counter()
+        steps = stages.steps_until_decision(controller, self._config.steps_per_loop)
+        after = dataclasses.replace(
+            controller, step=controller.step + steps, stage_step=controller.stage_step + steps
+        )
+        ended = after.stage_step >= stage.max_steps
+        ahead = 0 if ended else stages.steps_until_decision(after, self._config.steps_per_loop)
+        places = range(controller.stage_step, after.stage_step)
+        rates = np.array([rate_at(stage, place) for place in places], np.float32)
+        waited = infeed.waited
+        batches = infeed.take(steps, ahead)
+        waited = infeed.waited - waited
+        metrics = learner.train(batches, stage.variants_per_sequence, rates, controller.step)
+        seconds = time.perf_counter() - started
+        state.sampler = infeed.state
+        state.weights_at = after.step
+        state.stepping_seconds += seconds
+        state.waited += waited
+        probe = learner.probe(self._probe_batch, self._config.probe.variants)
+        next_share = None
+        if self._config.controller.enabled and stages.wants_next_probe(controller, steps):
+            next_share = self._share_on(controller.following)
+        speed = {"patches_per_second": steps * stage.batch / seconds}
+        speed |= {"input_wait": waited / seconds, "learning_rate": float(rates[-1])}
+        seen = {**metrics, **speed, "stage": float(controller.stage)}
+        self._board.scalars(after.step, train=seen, probe=probe.as_dict())
+        return stages.Observation(
+            steps=steps,
+            loss=metrics["loss"],
+            share=learner.loss.share(metrics["triplet_loss"]),
+            probe=probe,
+            next_share=next_share,
+            cpu_seconds=self._clock.cpu(),
+        )
+
+    def _observe(self, state: RunState, seen: stages.Observation) -> tuple[stages.Decision, ...]:
+        """Lets the controller decide and does what it says."""
+        entered = state.controller.entered
+        state.controller, decisions = stages.observe(
+            state.controller, seen, self._config.controller
+        )
+        for decision in decisions:
+            if decision.kind == "good":
+                state.good, state.good_at = self._learner.snapshot(), decision.step
+            elif decision.kind in ("rollback", "give_up"):
+                self._learner.restore(state.good)
+                state.weights_at = state.good_at
+            self._record(decision, state.controller)
+        if state.controller.entered != entered:
+            state.sampler = SamplerState(self._config.seed, state.sampler.epoch + 1)
+        return decisions
+
+    def _share_on(self, stage: StageConfig | None) -> float | None:
+        """Returns the loss of the present weights on a batch of another stage's shape."""
+        if stage is None:
+            return None
+        if self._next_batch is None or self._next_batch[0] != stage:
+            self._next_batch = (stage, next(_sampler(self._data, stage, self._probe_place)))
+        batch = self._next_batch[1]
+        return self._learner.share_on(batch, stage.variants_per_sequence)
+
+    def _validate_when_due(self, state: RunState, decisions: tuple[stages.Decision, ...]) -> None:
+        """Scores the weights on `val` and keeps the best."""
+        step, stage = state.controller.step, state.controller.stage
+        left_stage = any(decision.kind in ("promote", "insert") for decision in decisions)
+        due = step - state.validated_at >= self._config.validation.every_steps
+        if not self._validation_set or not (due or left_stage or state.controller.ended):
+            return
+        if step == state.validated_at:
+            return
+        state.validated_at = step
+        descriptors = self._validation_set.described(self._describe)
+        scores = self._validation_set.score(descriptors)
+        self._board.scalars(step, val=scores)
+        self._progress.validated(scores["mean"])
+        # Just after a rollback the weights are older than the step.
+        told = {**scores, "weights_at": state.weights_at}
+        self._timeline.add("validate", step, stage, "matching mAP on val", **told)
+        if state.best is None or scores["mean"] > state.best.scores["mean"]:
+            state.best = Best(state.weights_at, scores, self._learner.snapshot())
+            self._board.projection(self._validation_set, descriptors)
+
+    def _show_when_due(self, state: RunState) -> None:
+        """Draws the probe batch as often as the weights are validated, and at the end."""
+        step = state.controller.step
+        every = self._config.validation.every_steps
+        if state.controller.ended or step - state.shown_at >= every:
+            state.shown_at = step
+            descriptors = self._describe(self._probe_batch)
+            variants = self._config.probe.variants
+            self._board.batch(step, self._probe_batch, descriptors, variants)
+
+    def _describe(self, patches: np.ndarray) -> np.ndarray:
+        return self._learner.forward(patches)[1]
+
+    def _checkpoint_when_due(self, state: RunState, entered: int, request: StopRequest) -> None:
+        """Saves the run now and then, after each stage, at its end and before it stops.
+
+        Args:
+            state: Of the run.
+            entered: Stages entered before the last steps.
+            request: Whether it is to stop.
+
+        Raises:
+            Interrupted: When it is.
+        """
+        controller, every = state.controller, self._config.checkpoint_every
+        due = controller.step - state.checkpointed_at >= every
+        due = due or controller.entered != entered or bool(controller.ended)
+        if every and (due or request.signal):
+            self._save(state)
+        if request.signal:
+            kept = "the same command goes on from there"
+            lost = "nothing was kept, as checkpoint_every is 0"
+            raise Interrupted(
+                f"stopped at step {controller.step}; {kept if every else lost}", request.signal
+            )
+
+    def _save(self, state: RunState) -> None:
+        step = state.controller.step
+        state.checkpointed_at, state.log_dir = step, self._board.folder
+        self._board.flush()  # the curves up to a checkpoint are on disk like it
+        state.wall_seconds, state.cpu_seconds = self._clock.wall(), self._clock.cpu()
+        # The present weights may have been copied already: one copy, one file.
+        present = state.good if state.good_at == state.weights_at else None
+        if state.best and state.best.step == state.weights_at:
+            present = state.best.snapshot
+        present = present or self._learner.snapshot()
+        self._store.save(state.checkpoint(present, self._timeline.events))
+
+    def _export_best(self, state: RunState) -> None:
+        """Puts the weights to export into the learner: the best on `val`, or else it has them."""
+        best = state.best
+        step, reason, scores = state.weights_at, "the last one, as there is no val split", {}
+        if best is not None:
+            self._learner.restore(best.snapshot)
+            step, reason, scores = best.step, "best on val", best.scores
+        elif _gave_up(state.controller):
+            reason = "the last good one, as the run gave up and there is no val split"
+        self._timeline.add("export", step, state.controller.stage, reason, **scores)
+        self._board.flush()
+
+    def _record(self, decision: stages.Decision, state: stages.ControllerState) -> None:
+        if decision.kind == "good" and self._timeline.last_of(*_AROUND_GOOD) == "good":
+            return
+        values: dict[str, Any] = dict(decision.values)
+        if decision.kind in ("rollback", "insert", "shorten"):
+            values["plan"] = [stage.in_words for stage in state.plan[state.stage :]]
+        self._timeline.add(decision.kind, decision.step, decision.stage, decision.reason, **values)
+
+
+def _gave_up(controller: stages.ControllerState) -> bool:
+    return controller.ended.startswith("gave up")
+
+
+def _sampler(data: PackedPatches, stage: StageConfig, state: SamplerState) -> Sampler:
+    return Sampler(
+        data,
+        stage.sequences_per_batch,
+        stage.variants_per_sequence,
+        stage.noises,
+        state,
+        stage.look_alikes,
+    )

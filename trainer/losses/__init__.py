@@ -1,0 +1,1 @@
+"""Distances, mining and losses on batches of descriptors. May import `trainer.model` and below."""

@@ -1,0 +1,68 @@
+"""Batch-hard mining over batches of S patch sequences x K patches.
+
+Hermans, Beyer and Leibe, "In Defense of the Triplet Loss" (2017): each patch is an
+anchor once, with its farthest positive and its nearest negative in the batch. The
+embeddings stay in sampling order, so (S, K) alone says who is who: the positives are the
+K x K blocks on the diagonal, the negatives everything else. Nothing is looked up by label
+and all shapes are static.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from trainer.losses import distances, mining
+from trainer.losses.mining import Triplets
+
+
+def mine(
+    anchors: tf.Tensor, variants: int, candidates: tf.Tensor, offset: tf.Tensor | int
+) -> Triplets:
+    """Finds each anchor's farthest positive and nearest negative.
+
+    Args:
+        anchors: float32 [S_a*K, D], the K patches of a sequence next to each other.
+        variants: K.
+        candidates: float32 [S*K, D], all descriptors that negatives come from, the anchors
+            among them.
+        offset: Row of `candidates` at which the anchors begin.
+
+    Returns:
+        S_a*K triplets.
+    """
+    positive = _farthest_positive(tf.stop_gradient(anchors), variants)
+    negative = _nearest_negative(
+        tf.stop_gradient(anchors), tf.stop_gradient(candidates), variants, offset
+    )
+    return Triplets(
+        anchors,
+        tf.gather(anchors, positive),
+        anchors,
+        mining.rows_of(candidates, negative),
+    )
+
+
+def _farthest_positive(anchors: tf.Tensor, variants: int) -> tf.Tensor:
+    """Returns int32 [A]: rows of `anchors`."""
+    blocks = tf.reshape(anchors, [-1, variants, anchors.shape[-1]])
+    squares = distances.pairwise_squared(blocks, blocks)
+    others = squares - 2 * tf.eye(variants) * (1 + tf.reduce_max(squares))  # not oneself
+    within = tf.argmax(others, axis=-1, output_type=tf.int32)  # [S, K]
+    first = tf.range(tf.shape(blocks)[0])[:, tf.newaxis] * variants
+    return tf.reshape(within + first, [-1])
+
+
+def _nearest_negative(
+    anchors: tf.Tensor, candidates: tf.Tensor, variants: int, offset: tf.Tensor | int
+) -> tf.Tensor:
+    """Returns int32 [A]: rows of `candidates`."""
+    total = candidates.shape[0]
+    point = tf.range(total) // variants
+
+    def choose(rows: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
+        own = (first + tf.range(rows.shape[0])) // variants
+        ranked = distances.ranking(rows, candidates)
+        same = own[:, tf.newaxis] == point[tf.newaxis, :]
+        return tf.argmin(tf.where(same, ranked.dtype.max, ranked), axis=-1, output_type=tf.int32)
+
+    return mining.by_tiles(choose, anchors, total, offset, tf.TensorSpec([], tf.int32))
