@@ -20,7 +20,7 @@ from pipeline.runners import kubeflow
 from tests.pipeline.runners.compiled import IMAGE, compiled, everything
 from trainer.core.errors import UserError
 
-BOTH = [("demo", "kubeflow"), ("demo", "vertex"), ("everything", "vertex")]
+BOTH = [(name, target) for name in ("demo", "everything") for target in ("kubeflow", "vertex")]
 
 
 @pytest.mark.parametrize(("name", "target"), BOTH)
@@ -45,6 +45,8 @@ def test_kfp_loads_the_file_as_it_is(tmp_path, name, target):
     assert set(loaded.component_spec.inputs) == set(declared(spec))
     meant = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
     assert loaded.pipeline_spec == meant
+    policy = loaded.pipeline_spec.root.dag.tasks["Transform"].retry_policy
+    assert (policy.max_retry_count, policy.backoff_duration.seconds) == (2, 60)
 
 
 @pytest.mark.parametrize(("name", "target"), BOTH)
