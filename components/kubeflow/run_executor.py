@@ -12,11 +12,13 @@ Run as `python -m components.kubeflow.run_executor` with the arguments of
 
 from __future__ import annotations
 
+import importlib
 import os
 import runpy
 import sys
 from typing import NoReturn
 
+from components.core.beam_runner import use_direct_runner_by_default
 from components.core.user_errors import find_user_error
 from components.kubeflow import (
     accelerators,
@@ -26,9 +28,13 @@ from components.kubeflow import (
     object_stores,
     time_limit,
 )
+from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
+WITHOUT_CLIENT = "_KFP_RUNTIME"
+"""kfp's own variable: in a task it imports neither its compiler nor its client (seconds)."""
+
 EXIT_USER_ERROR = 2
 MISTAKE = "UserError: "
 """How the line begins that tells a user's mistake."""
@@ -61,6 +67,10 @@ def _run(outputs: list[str]) -> None:
     object_stores.check(outputs)
     accelerators.check(os.environ)
     try:
+        use_direct_runner_by_default()
+        os.environ[WITHOUT_CLIENT] = "true"
+        with importing():
+            importlib.import_module("tfx.components")  # nearly all that the entry point imports
         runpy.run_module(TFX_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if end.code:
