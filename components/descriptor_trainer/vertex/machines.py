@@ -4,8 +4,8 @@ Sources, in Google Cloud's documentation: "Configure compute resources for serve
 and "Training with TPU accelerators" (of Vertex AI, in the edition of 2026 that calls it Agent
 Platform) for the machines; "TPU types and zones" (of Cloud TPU) for the sizes of TPU v2 and v3;
 "TPU regions and zones" (of Cloud TPU; North America as of 2026, the rest of 9 September 2025) for
-the regions: one in which no zone has the TPU cannot offer it on Vertex either. These things change; what is not listed is refused
-with a reference to this table, so that an addition is one line.
+the regions: one in which no zone has the TPU cannot offer it on Vertex either. These things change;
+what is not listed is refused with a reference to this table, so that an addition is one line.
 """
 
 from __future__ import annotations
