@@ -26,7 +26,9 @@ _ENDED = (
 )
 _STARTS = 5
 _GLANCE = 0.02  # seconds between two looks at whether a signal came: a pod has next to none
-_SECONDS_FOR_CANCELLING = 10.0  # of the thirty or so between SIGTERM and SIGKILL
+# Of the thirty or so that Vertex AI leaves after SIGTERM; Kubeflow leaves next to none, and the
+# job ends for want of a lease.
+_SECONDS_FOR_CANCELLING = 10.0
 _LOOK_SECONDS = 10.0  # for one look at a job: a call that hangs hears no signal
 
 

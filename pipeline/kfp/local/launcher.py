@@ -37,6 +37,7 @@ _FROM_OUTSIDE = (
     "CURL_CA_BUNDLE",
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
+    "CLOUDSDK_CONFIG",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CLOUD_PROJECT",
     "GCS_READ_CACHE_BLOCK_SIZE_MB",
@@ -71,6 +72,8 @@ class Pod:
     def environment(self) -> dict[str, str]:
         """Returns all variables of the task but those of its container."""
         given = {name: os.environ[name] for name in _FROM_OUTSIDE if name in os.environ}
+        # A pod is told who it is; here that is who runs this.
+        given.setdefault("CLOUDSDK_CONFIG", str(Path.home() / ".config" / "gcloud"))
         home = str(self._folder)
         return {**given, "HOME": home, "TMPDIR": f"{home}/tmp", "PWD": home}
 
