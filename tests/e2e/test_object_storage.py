@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 
 import pytest
 
+from components.kubeflow.run_executor import TFX_ENTRY_POINT
 from components.production_model import served_model
 from components.pusher import push_log
-from tests.e2e.compiled import Place, Result
+from pipeline.kfp.tasks import read_tasks
+from tests.e2e.compiled import Place, Result, only_tasks
 from tests.e2e.conftest import LENIENT, small_config
 from tests.e2e.killing import Killer, survivors
 from tests.support import cloud_storage
@@ -106,3 +109,34 @@ def test_a_second_submission_finds_production_and_the_same_result(
 def test_no_process_is_left(first: Result, place: Place):
     del first
     assert survivors(place.folder) == []
+
+
+_WITH_MARKERS = (
+    "from components.kubeflow import folder_markers, run_executor;"
+    "folder_markers.remove = lambda folders: 0; run_executor.main()"
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "names", "reason"),
+    [
+        (["-m", TFX_ENTRY_POINT], ["ImportSchemaGen"], r"^ImportSchemaGen: .*system\.Artifact"),
+        (
+            ["-c", _WITH_MARKERS],
+            ["ImportSchemaGen", "PatchExampleGen", "StatisticsGen"],
+            r"^StatisticsGen: the launcher cannot download the input \w+ from gs://b/root",
+        ),
+    ],
+)
+def test_what_a_cluster_would_end_a_run_with_ends_it_here(
+    storage, tmp_path, spec: dict, command, names, reason
+):
+    """Both faults of the compiled file that Kubeflow Pipelines 2.17 found."""
+    del storage
+    planted = copy.deepcopy(only_tasks(spec, *names))
+    for task in read_tasks(planted).values():
+        planted["deploymentSpec"]["executors"][task.component["executorLabel"]]["container"][
+            "command"
+        ] = ["python", *command]
+    with pytest.raises(UserError, match=reason):
+        Place(tmp_path, "gs://b/data", "kfp", "gs://b").run(planted)
