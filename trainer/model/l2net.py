@@ -8,6 +8,7 @@ is followed by a batch norm without scale and shift and a ReLU; strides replace 
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -98,6 +99,10 @@ class SeededDropout(tf_keras.layers.Layer):
         super().__init__(name="dropout", dtype=dtype)
         self._of_thread = threading.local()
         self._rate = rate
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor, as Keras copies layers by them."""
+        return {"rate": self._rate, "dtype": super().get_config()["dtype"]}
 
     @property
     def seed(self) -> tf.Tensor | None:
