@@ -70,7 +70,7 @@ class Training:
         self.learner.calibrate(self._probe)
         start = self.learner.probe(self._probe, variants)
         self.start = stages.ControllerState(
-            config.stages, start, stages.healthy_distance(start, self.learner.loss.length)
+            config.stages, start, stages.healthy_distance(start, self.learner.loss.distance_scale)
         )
         self._sampler: Sampler | None = None
         self._entered = 0
@@ -94,7 +94,7 @@ class Training:
             batch = self._batch(*shape, coming.noises)
             next_share = self.learner.share_on(batch, coming.variants_per_sequence)
         probe = self.learner.probe(self._probe, self._config.probe.variants)
-        share = self.learner.loss.share(metrics["triplet_loss"])
+        share = self.learner.loss.normalized(metrics["triplet_loss"])
         return stages.Observation(steps, metrics["loss"], share, probe, next_share)
 
     def outcome(self) -> dict[str, float]:

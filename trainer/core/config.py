@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from trainer.core import registry
 from trainer.core.settings import Settings
 from trainer.core.variants import TARGETS, VARIANTS
 
@@ -44,14 +45,15 @@ class LossConfig(Settings):
     """The loss, put together (`trainer.losses`).
 
     Attributes:
-        name: Of x = margin + p - n, for the distances p to the hardest positive and n to the
-            hardest negative: `hinge` max(0, x), `squared_hinge` its square or `soft_margin`
-            ln(1 + exp(x)).
+        name: Cost of a triplet (`trainer.core.registry.LOSSES`), as a function of
+            x = margin + p - n for the distances p to the positive and n to the negative:
+            `hinge` max(0, x), `squared_hinge` its square, `soft_margin` ln(1 + exp(x)).
         distance: `euclidean` d, `squared` d^2, or `hybrid` d + alpha d^2 / 2 (HyNet).
         hybrid_alpha: Of the hybrid distance.
         margin: In units of the distance; may be 0 for the soft margin.
-        mining: `batch_hard`: every patch's farthest positive and nearest negative;
-            `hardnet`: one triplet per pair, negatives between anchors and positives only.
+        mining: Miner (`trainer.core.registry.MINERS`). `batch_hard`: farthest positive and
+            nearest negative of every patch; `hardnet`: one triplet per pair, negatives between
+            anchors and positives only.
         anchor_swap: Of `hardnet`: whether the negative may be one near to the positive.
         second_order: Weight of SOSNet's regulariser of distances to neighbours; 0: none.
         second_order_neighbours: Its neighbours of each patch.
@@ -59,11 +61,11 @@ class LossConfig(Settings):
             L2; 0: none.
     """
 
-    name: Literal["hinge", "squared_hinge", "soft_margin"] = "hinge"
+    name: registry.LossName = "hinge"
     distance: Literal["euclidean", "squared", "hybrid"] = "euclidean"
     hybrid_alpha: float = Field(default=2.0, gt=0, le=100)
     margin: float = Field(default=1.0, ge=0, le=100)
-    mining: Literal["batch_hard", "hardnet"] = "batch_hard"
+    mining: registry.MinerName = "batch_hard"
     anchor_swap: bool = True
     second_order: float = Field(default=0.0, ge=0, le=1000)
     second_order_neighbours: int = Field(default=8, ge=1, le=1024)
@@ -72,14 +74,14 @@ class LossConfig(Settings):
     @property
     def of_pairs(self) -> str:
         """The first setting that needs exactly two patches of each point; empty: none does."""
-        if self.mining == "hardnet":
-            return "mining hardnet"
+        if registry.MINERS[self.mining].pairs:
+            return f"mining {self.mining}"
         return "second_order" if self.second_order else "norm_penalty" if self.norm_penalty else ""
 
     @model_validator(mode="after")
     def _hinge_needs_a_margin(self) -> LossConfig:
-        if self.name != "soft_margin" and self.margin == 0:
-            raise ValueError("margin is 0, but a hinge loss without a margin is 0 at collapse")
+        if registry.LOSSES[self.name].needs_margin and self.margin == 0:
+            raise ValueError(f"margin is 0, but {self.name} without a margin is 0 at collapse")
         return self
 
 

@@ -138,7 +138,7 @@ class Learner:
 
     def _share(self, descriptors: np.ndarray, variants: int) -> float:
         triplet_loss = self.loss.mean_triplet(tf.constant(descriptors), variants)
-        return self.loss.share(float(triplet_loss))
+        return self.loss.normalized(float(triplet_loss))
 
     def share_on(self, patches: np.ndarray, variants: int) -> float:
         """Returns the loss on a batch as a share of the collapse point, in inference mode.

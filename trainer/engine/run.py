@@ -158,7 +158,7 @@ class Run:
         controller = stages.ControllerState(
             self._config.plan,
             start,
-            healthy_distance=stages.healthy_distance(start, learner.loss.length),
+            healthy_distance=stages.healthy_distance(start, learner.loss.distance_scale),
             multiple=learner.replicas,
         )
         # Good before step 1: one step at a high rate can spoil everything.
@@ -248,7 +248,7 @@ class Run:
         return stages.Observation(
             steps=steps,
             loss=metrics["loss"],
-            share=learner.loss.share(metrics["triplet_loss"]),
+            share=learner.loss.normalized(metrics["triplet_loss"]),
             probe=probe,
             next_share=next_share,
             cpu_seconds=self._clock.cpu(),
