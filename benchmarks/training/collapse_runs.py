@@ -84,18 +84,16 @@ class Training:
         batches += [np.zeros_like(batches[0])] * (block - steps)
         places = range(state.stage_step, state.stage_step + steps)
         rates = np.array([rate_at(stage, place) for place in places], np.float32)
-        metrics = self.learner.train(
-            np.stack(batches), stage.variants_per_sequence, rates, state.step
-        )
-        next_share = None
+        metrics = self.learner.train(np.stack(batches), stage.patches_per_point, rates, state.step)
+        next_normalized_loss = None
         if stages.wants_next_probe(state, steps) and state.following is not None:
             coming = state.following
-            shape = coming.sequences_per_batch, coming.variants_per_sequence
+            shape = coming.points_per_batch, coming.patches_per_point
             batch = self._batch(*shape, coming.noises)
-            next_share = self.learner.share_on(batch, coming.variants_per_sequence)
+            next_normalized_loss = self.learner.normalized_loss_on(batch, coming.patches_per_point)
         probe = self.learner.probe(self._probe, self._config.probe.variants)
         share = self.learner.loss.normalized(metrics["triplet_loss"])
-        return stages.Observation(steps, metrics["loss"], share, probe, next_share)
+        return stages.Observation(steps, metrics["loss"], share, probe, next_normalized_loss)
 
     def outcome(self) -> dict[str, float]:
         """Returns matching mAP on the held-out photographs and signals relative to the start."""
@@ -105,7 +103,7 @@ class Training:
             "map": round(score, 4),
             "distance": round(relative_distance(self.start, probe), 4),
             "rank": round(probe.effective_rank / self.start.start.effective_rank, 4),
-            "share": round(probe.share, 4),
+            "normalized_loss": round(probe.normalized_loss, 4),
         }
 
     @property
@@ -122,7 +120,7 @@ class Training:
         """Returns the sampler of the present stage; each stage begins an epoch."""
         if self._sampler is None or self._entered != state.entered:
             stage = state.current
-            shape = stage.sequences_per_batch, stage.variants_per_sequence
+            shape = stage.points_per_batch, stage.patches_per_point
             position = SamplerState(self._config.seed, self.epoch + 1)
             self._sampler = Sampler(self._data.train, *shape, stage.noises, position)
             self._entered = state.entered
@@ -142,7 +140,7 @@ def run_pair(cell: Cell, data: Data) -> dict[str, Any]:
     """Trains a cell both ways.
 
     Returns:
-        `plain` and `controller`, each `map`, `distance`, `rank` and `share` of the final
+        `plain` and `controller`, each `map`, `distance`, `rank` and `normalized_loss` of the final
         state, `patches`, and `trace`, the relative probe distance at each observation; of the
         controller also `events` and `attempts` (`_controlled`).
     """
@@ -220,7 +218,7 @@ def _controlled(
 
 def _stage(state: stages.ControllerState) -> list[float]:
     stage = state.current
-    return [stage.sequences_per_batch, stage.variants_per_sequence, stage.learning_rate]
+    return [stage.points_per_batch, stage.patches_per_point, stage.learning_rate]
 
 
 def _listed(decisions: tuple[stages.Decision, ...]) -> list[list[Any]]:

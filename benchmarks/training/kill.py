@@ -128,8 +128,8 @@ def _config(stages: int, steps: int) -> dict:
     """Batches that grow, so that every stage compiles a function of its own."""
     plan = [
         {
-            "sequences_per_batch": 8 + 2 * number,
-            "variants_per_sequence": 2,
+            "points_per_batch": 8 + 2 * number,
+            "patches_per_point": 2,
             "min_steps": steps,
             "max_steps": steps,
             "warm_up_steps": 3,

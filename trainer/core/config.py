@@ -89,27 +89,27 @@ class StageConfig(Settings):
     """One stage of the plan.
 
     Attributes:
-        sequences_per_batch: S, patch sequences in a (global) batch.
-        variants_per_sequence: K, patches drawn of each patch sequence.
+        points_per_batch: S, patch sequences in a (global) batch.
+        patches_per_point: K, patches drawn of each patch sequence.
         learning_rate: Adam's rate at the stage's first step.
         schedule: `constant`, or `linear` from `learning_rate` to 0 at `max_steps`.
         warm_up_steps: Steps over which the rate climbs linearly to its schedule.
         noises: Noise levels the variants come from; the reference is always among them.
-        look_alikes: Share of S that comes from one image sequence (hard look-alikes), another
-            one each batch.
+        same_sequence_fraction: Fraction of a batch's points that come from one image sequence
+            (hard look-alikes), another one each batch.
         min_steps: No promotion before.
         max_steps: Promotion (or the end) at the latest.
         promote_below: Share (L - floor) / (L* - floor) of the smoothed loss under which the
             stage is left; None: only by the probe of the next stage, plateau or `max_steps`.
     """
 
-    sequences_per_batch: int = Field(default=128, ge=2, le=65536)
-    variants_per_sequence: int = Field(default=4, ge=2, le=len(VARIANTS))
+    points_per_batch: int = Field(default=128, ge=2, le=65536)
+    patches_per_point: int = Field(default=4, ge=2, le=len(VARIANTS))
     learning_rate: float = Field(default=1e-2, gt=0, le=10)
     schedule: Literal["constant", "linear"] = "constant"
     warm_up_steps: int = Field(default=0, ge=0)
     noises: tuple[Noise, ...] = Field(default=("e", "h", "t"), min_length=1)
-    look_alikes: float = Field(default=0.0, ge=0, le=1)
+    same_sequence_fraction: float = Field(default=0.0, ge=0, le=1)
     min_steps: int = Field(default=1, ge=1)
     max_steps: int = Field(default=1000, ge=1)
     promote_below: float | None = Field(default=None, gt=0, le=1)
@@ -117,13 +117,13 @@ class StageConfig(Settings):
     @property
     def batch(self) -> int:
         """Patches in a global batch."""
-        return self.sequences_per_batch * self.variants_per_sequence
+        return self.points_per_batch * self.patches_per_point
 
     @property
     def in_words(self) -> str:
         """What matters of it, for people."""
         return (
-            f"S{self.sequences_per_batch} K{self.variants_per_sequence} "
+            f"S{self.points_per_batch} K{self.patches_per_point} "
             f"rate {self.learning_rate:g} steps {self.max_steps}"
         )
 
@@ -132,9 +132,9 @@ class StageConfig(Settings):
         if len(set(self.noises)) != len(self.noises):
             raise ValueError(f"noises {self.noises} name a noise level twice")
         available = 1 + TARGETS * len(self.noises)
-        if self.variants_per_sequence > available:
+        if self.patches_per_point > available:
             raise ValueError(
-                f"variants_per_sequence is {self.variants_per_sequence}, but the noises "
+                f"patches_per_point is {self.patches_per_point}, but the noises "
                 f"{'+'.join(self.noises)} and the reference offer only {available}"
             )
         if self.min_steps > self.max_steps:
@@ -245,8 +245,8 @@ def demo_plan() -> tuple[StageConfig, ...]:
     """
     return (
         StageConfig(
-            sequences_per_batch=256,
-            variants_per_sequence=4,
+            points_per_batch=256,
+            patches_per_point=4,
             learning_rate=2e-2,
             schedule="linear",
             warm_up_steps=20,
@@ -371,10 +371,10 @@ class TrainerConfig(Settings):
         if self.stages == "auto":
             return self  # makes pairs for such a loss
         for number, stage in enumerate(self.stages):
-            if stage.variants_per_sequence != 2:
+            if stage.patches_per_point != 2:
                 raise ValueError(
-                    f"{wanted} stages.{number}.variants_per_sequence is "
-                    f"{stage.variants_per_sequence}; set it to 2"
+                    f"{wanted} stages.{number}.patches_per_point is "
+                    f"{stage.patches_per_point}; set it to 2"
                 )
         return self
 

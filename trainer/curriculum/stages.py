@@ -49,18 +49,19 @@ class Observation:
     Attributes:
         steps: How many steps.
         loss: Their mean loss.
-        share: The same as a share of the collapse point (`Loss.share`).
+        normalized_loss: Mean triplet loss, 0 at its floor and 1 at the collapse point
+            (`Loss.normalized`).
         probe: Signals after them.
-        next_share: Share of the loss on a probe batch of the next stage's shape, or None
+        next_normalized_loss: Normalized loss on a probe batch of the next stage's shape, or None
             when it was not measured (`wants_next_probe`).
         cpu_seconds: Processor time of the run so far, or None.
     """
 
     steps: int
     loss: float
-    share: float
+    normalized_loss: float
     probe: ProbeSignals
-    next_share: float | None = None
+    next_normalized_loss: float | None = None
     cpu_seconds: float | None = None
 
 
@@ -97,12 +98,12 @@ class ControllerState:
         stage: Present stage, from 0.
         step: Steps of the run so far, those before rollbacks included.
         stage_step: Steps of the present stage.
-        smoothed: Running mean of the share.
+        smoothed: Running mean of the normalized loss.
         lowest: Lowest running mean of the stage.
         lowest_at: Stage step of `lowest`.
         suspicious: Observations with the signs of an onset since the last one without, less
             those of a distance that grows again, as in the first steps of healthy runs.
-        next_share: Share on the next stage's probe when it was last measured in the stage.
+        next_normalized_loss: Normalized loss on the next stage's probe when last measured.
         distance: Relative probe distance at the last observation of the stage.
         rollbacks: Rollbacks so far.
         easier: Whether the present stage has been made easier by a rollback.
@@ -125,7 +126,7 @@ class ControllerState:
     lowest_at: int = 0
     suspicious: int = 0
     distance: float = math.inf
-    next_share: float | None = None
+    next_normalized_loss: float | None = None
     rollbacks: int = 0
     easier: bool = False
     inserted: int = 0
@@ -186,7 +187,7 @@ def observe(
         between stages; after `give_up` or `finish` the state has `ended` set.
     """
     if not math.isfinite(seen.loss):
-        state = _advanced(state, replace(seen, share=math.inf), settings)
+        state = _advanced(state, replace(seen, normalized_loss=math.inf), settings)
         return _collapsed(state, settings, "the loss is not finite", {})
     state = _advanced(state, seen, settings)
     if settings.enabled:
@@ -235,8 +236,12 @@ def _advanced(
     """Counts the steps and updates the running mean."""
     kept = settings.smoothing
     smoothed = (
-        seen.share if state.smoothed is None else kept * state.smoothed + (1 - kept) * seen.share
+        seen.normalized_loss
+        if state.smoothed is None
+        else kept * state.smoothed + (1 - kept) * seen.normalized_loss
     )
+    next_loss = seen.next_normalized_loss
+    next_loss = state.next_normalized_loss if next_loss is None else next_loss
     stage_step = state.stage_step + seen.steps
     improved = smoothed < state.lowest * (1 - settings.plateau_improvement)
     return replace(
@@ -246,7 +251,7 @@ def _advanced(
         smoothed=smoothed,
         lowest=smoothed if improved else state.lowest,
         lowest_at=stage_step if improved else state.lowest_at,
-        next_share=state.next_share if seen.next_share is None else seen.next_share,
+        next_normalized_loss=next_loss,
         patches=state.patches + seen.steps * state.current.batch,
     )
 
@@ -258,13 +263,17 @@ def _sign_of_collapse(
     probe = seen.probe
     distance = probe.pair_distance / state.healthy_distance
     rank = probe.effective_rank / state.start.effective_rank
-    values = {"relative_distance": distance, "relative_rank": rank, "share": seen.share}
+    values = {
+        "relative_distance": distance,
+        "relative_rank": rank,
+        "normalized_loss": seen.normalized_loss,
+    }
     values |= {"hardest_positive": probe.hardest_positive}
     values |= {"hardest_negative": probe.hardest_negative}
     finite = math.isfinite(distance) and math.isfinite(rank)
     if not finite or distance < settings.collapsed_distance:
         return "collapse", values
-    near = min(seen.share, probe.share) > settings.collapse_share
+    near = min(seen.normalized_loss, probe.normalized_loss) > settings.collapse_share
     if near and rank < settings.collapsed_rank:
         return "collapse", values
     return ("onset" if near and distance < _onset(state, settings) else ""), values
@@ -279,7 +288,7 @@ def _is_good(state: ControllerState, seen: Observation) -> bool:
     rank = seen.probe.effective_rank / state.start.effective_rank
     if not math.isfinite(relative) or not rank >= _HEALTHY_RANK:
         return False
-    return relative >= _HEALTHY_DISTANCE or seen.share < _LEARNING_SHARE
+    return relative >= _HEALTHY_DISTANCE or seen.normalized_loss < _LEARNING_SHARE
 
 
 def _moved_on(
@@ -295,9 +304,9 @@ def _moved_on(
         return replace(state, ended=decision.reason), [decision]
     if state.stage_step < stage.min_steps or not (settings.enabled or used_up):
         return state, []
-    values = {"smoothed_share": state.smoothed or 0.0}
-    if state.next_share is not None:
-        values["next_share"] = state.next_share
+    values = {"smoothed_normalized_loss": state.smoothed or 0.0}
+    if state.next_normalized_loss is not None:
+        values["next_normalized_loss"] = state.next_normalized_loss
     earned = _earned_promotion(state, seen, settings)
     plateau = state.stage_step - state.lowest_at >= settings.plateau_steps
     if not (earned or plateau or used_up):
@@ -305,7 +314,7 @@ def _moved_on(
     if state.rollbacks and not earned:
         return _lengthened(state, values) if used_up else (state, [])
     if not earned and settings.enabled and state.inserted < settings.max_inserted:
-        too_big = (state.next_share or 0.0) > settings.intermediate_above
+        too_big = (state.next_normalized_loss or 0.0) > settings.intermediate_above
         between = intermediate(stage, following, state.multiple)
         if too_big and between is not None:
             plan = (*state.plan[: state.stage + 1], between, *state.plan[state.stage + 1 :])
@@ -334,7 +343,10 @@ def _earned_promotion(state: ControllerState, seen: Observation, settings: Contr
     below = state.current.promote_below
     if below is not None and state.smoothed is not None and state.smoothed < below:
         return "the smoothed loss is below its share of the collapse point"
-    if seen.next_share is not None and seen.next_share < settings.promote_probe_below:
+    if (
+        seen.next_normalized_loss is not None
+        and seen.next_normalized_loss < settings.promote_probe_below
+    ):
         return "the next stage's probe batch loses less than the collapse point"
     return ""
 
@@ -368,7 +380,7 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         lowest_at=0,
         suspicious=0,
         distance=math.inf,
-        next_share=None,
+        next_normalized_loss=None,
         speed_mark=None,
     )
 
@@ -382,13 +394,13 @@ def _within_budget(
     if state.speed_mark is None:
         return replace(state, speed_mark=(seen.cpu_seconds, state.stage_step)), []
     coming, budget = state.plan[state.stage :], settings.max_cpu_minutes * 60
-    found = shortage(coming, state.stage_step, state.speed_mark, seen.cpu_seconds, budget)
-    if found is None:
+    short = shortage(coming, state.stage_step, state.speed_mark, seen.cpu_seconds, budget)
+    if short is None:
         return state, []
     stage, plan = state.current, list(state.plan)
-    update = {"max_steps": found.steps, "min_steps": min(stage.min_steps, found.steps)}
+    update = {"max_steps": short.steps, "min_steps": min(stage.min_steps, short.steps)}
     plan[state.stage] = stage.model_copy(update=update)
-    values = {"needed_seconds": found.needed, "available_seconds": found.available}
+    values = {"needed_seconds": short.needed, "available_seconds": short.available}
     decision = _decision(state, "shorten", "the processor time will not do for the stage", values)
     return replace(state, plan=tuple(plan)), [decision]
 

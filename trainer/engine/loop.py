@@ -202,7 +202,7 @@ def _folder(kept: str | None) -> Iterator[str]:
         yield kept
         return
     # Of processes that were killed, which could not delete theirs.
-    stale_dirs.remove_abandoned(Path(tempfile.gettempdir()), _TEMPORARY)
+    stale_dirs.remove_stale(Path(tempfile.gettempdir()), _TEMPORARY)
     with tempfile.TemporaryDirectory(prefix=f"{_TEMPORARY}{stale_dirs.process()}.") as temporary:
         yield temporary
 

@@ -24,7 +24,7 @@ class _SmallCell(Cell):
     """A cell of seconds."""
 
     def config(self, *, gentle: bool = False) -> TrainerConfig:
-        stage = {"sequences_per_batch": 16, "variants_per_sequence": 6, "max_steps": 40}
+        stage = {"points_per_batch": 16, "patches_per_point": 6, "max_steps": 40}
         return TrainerConfig.model_validate(
             {
                 "seed": self.seed,

@@ -25,7 +25,7 @@ from trainer.engine.learner import Learner
 
 _CONFIG = TrainerConfig(
     model=ModelConfig(width=0.1, dimension=64),
-    stages=(StageConfig(sequences_per_batch=8, variants_per_sequence=2, max_steps=12),),
+    stages=(StageConfig(points_per_batch=8, patches_per_point=2, max_steps=12),),
     probe=ProbeConfig(sequences=8, variants=2),
     controller=ControllerConfig(promote_probe_below=1e-6),
     strategy="one_device",

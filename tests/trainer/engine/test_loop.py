@@ -30,8 +30,8 @@ from trainer.model import export
 pytestmark = pytest.mark.slow
 
 _STAGES = (
-    StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
-    StageConfig(sequences_per_batch=12, variants_per_sequence=3, max_steps=9, schedule="linear"),
+    StageConfig(points_per_batch=8, patches_per_point=2, min_steps=4, max_steps=8),
+    StageConfig(points_per_batch=12, patches_per_point=3, max_steps=9, schedule="linear"),
 )
 # These textures are learned at once; the stages are to last for their steps all the same.
 _CONTROLLER = ControllerConfig(promote_probe_below=1e-6)
@@ -172,8 +172,8 @@ def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
 
 
 def test_a_plan_that_the_data_cannot_fill_is_refused_before_training(examples, tmp_path):
-    stage = StageConfig(sequences_per_batch=21, variants_per_sequence=2)
-    with pytest.raises(UserError, match=r"sequences_per_batch is 21.*at most 20"):
+    stage = StageConfig(points_per_batch=21, patches_per_point=2)
+    with pytest.raises(UserError, match=r"points_per_batch is 21.*at most 20"):
         _train(examples, tmp_path, _CONFIG.model_copy(update={"stages": (*_STAGES, stage)}))
     assert not (tmp_path / "out").exists()
 

@@ -33,8 +33,8 @@ pytestmark = pytest.mark.slow
 _CONFIG = TrainerConfig(
     model=ModelConfig(width=0.1, dimension=64),
     stages=(
-        StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
-        StageConfig(sequences_per_batch=12, variants_per_sequence=2, max_steps=12),
+        StageConfig(points_per_batch=8, patches_per_point=2, min_steps=4, max_steps=8),
+        StageConfig(points_per_batch=12, patches_per_point=2, max_steps=12),
     ),
     probe=ProbeConfig(sequences=8, variants=2),
     validation=ValidationConfig(every_steps=4, max_points=20),

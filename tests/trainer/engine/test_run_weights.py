@@ -32,7 +32,7 @@ _BROKEN_AT = 8  # steps before the block that fails
 def _config(**settings) -> TrainerConfig:
     return TrainerConfig(
         model=ModelConfig(width=0.1, dimension=64),
-        stages=(StageConfig(sequences_per_batch=8, variants_per_sequence=2, max_steps=16),),
+        stages=(StageConfig(points_per_batch=8, patches_per_point=2, max_steps=16),),
         probe=ProbeConfig(sequences=8, variants=2),
         validation=ValidationConfig(every_steps=12, max_points=20),
         strategy="one_device",

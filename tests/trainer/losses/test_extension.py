@@ -60,7 +60,7 @@ def test_they_train_a_descriptor_to_a_score(registered, tmp_path):
     config = TrainerConfig(
         model=ModelConfig(width=0.1, dimension=64),
         loss=registered,
-        stages=(StageConfig(sequences_per_batch=8, variants_per_sequence=2, max_steps=6),),
+        stages=(StageConfig(points_per_batch=8, patches_per_point=2, max_steps=6),),
         probe=ProbeConfig(sequences=8, variants=2),
         validation=ValidationConfig(every_steps=6, max_points=20),
         steps_per_loop=3,

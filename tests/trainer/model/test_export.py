@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from tests.support.synthetic import patch_sequence
+from tests.support.synthetic import point_patches
 from trainer.core.config import ModelConfig, TrainerConfig
 from trainer.core.errors import UserError
 from trainer.data import image, manifest, records
@@ -56,7 +56,7 @@ def saved(tmp_path_factory) -> str:
 
 
 def _patches(size: int = 65) -> np.ndarray:
-    return patch_sequence("v_a", "a", 0, size)
+    return point_patches("v_a", "a", 0, size)
 
 
 def _direct(network, patches: np.ndarray, normalisation=_PER_PATCH) -> np.ndarray:
@@ -188,9 +188,9 @@ def test_no_patch_at_all_gets_no_descriptor(saved):
 
 def test_records_get_the_same_descriptors_as_their_patches(saved):
     signatures = tf.saved_model.load(saved).signatures
-    sequences = [patch_sequence("v_a", "a", index) for index in range(2)]
+    sequences = [point_patches("v_a", "a", index) for index in range(2)]
     serialized = [
-        records.encode(records.PatchSequence("v_a", "a", "v", index, patches))
+        records.encode(records.PointPatches("v_a", "a", "v", index, patches))
         for index, patches in enumerate(sequences)
     ]
     by_record = signatures["serialized_records"](records=tf.constant(serialized))["descriptors"]
