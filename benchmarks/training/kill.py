@@ -139,7 +139,6 @@ def _config(stages: int, steps: int) -> dict:
     return {
         "model": {"width": 0.125, "dimension": 64, "dropout": 0.1},
         "stages": plan,
-        "probe": {"sequences": 8, "variants": 2},
         "validation": {"every_steps": 25, "max_points": 20},
         "steps_per_loop": 5,
         "checkpoint_every": 10,

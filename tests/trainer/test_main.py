@@ -20,7 +20,6 @@ from trainer.core.progress import Progress
 _CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
     "stages": [{"points_per_batch": 4, "patches_per_point": 2, "max_steps": 4}],
-    "probe": {"sequences": 4, "variants": 2},
     "steps_per_loop": 2,
 }
 

@@ -44,7 +44,6 @@ _SMALL = (
 _TPU_CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
     "stages": [{"points_per_batch": 16, "patches_per_point": 2, "max_steps": 12}],
-    "probe": {"sequences": 8, "variants": 2},
 }
 # Serves both models with the pipeline's TensorFlow: shape and lengths of descriptors.
 _SERVE = """

@@ -29,8 +29,6 @@ class ModelConfig(Settings):
             where replicas are to equal one device.
         normalise: `patch`: each patch by its own mean and deviation; `dataset`: all by the
             mean and deviation of the training pixels.
-        deviation_floor: Least deviation, in grey levels, that a patch is divided by; keeps
-            flat patches from being blown up to noise.
     """
 
     width: float = Field(default=0.25, gt=0, le=8)
@@ -38,7 +36,6 @@ class ModelConfig(Settings):
     final_normalisation: FinalNormalisation = "batch_norm_l2"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     normalise: Literal["patch", "dataset"] = "patch"
-    deviation_floor: float = Field(default=1.0, gt=0, le=64)
 
 
 class LossConfig(Settings):
@@ -148,45 +145,23 @@ class ControllerConfig(Settings):
     Attributes:
         enabled: Off: the plan is run through by its maximum steps alone, nothing is rolled
             back (for comparisons); only a loss that is not finite still ends the run.
-        smoothing: Share of the old value in the running mean of the loss, per observation.
-        promote_probe_below: Share of the collapse point that the loss of a probe batch of the
-            next stage's shape must be under for a promotion.
-        plateau_steps: Promotion when the smoothed loss has not improved over so many steps.
-        plateau_improvement: Relative fall of the loss that counts as improvement.
-        onset_distance: Probe distance, relative to the healthy one (that of the start, or
-            6 margins if that is less), that counts as the onset of a collapse.
-        easier_onset_distance: The same in an easier stage that a rollback has put in, where the
-            distance may fall for a while and grow again.
-        collapsed_distance: Relative probe distance that is a collapse at once.
-        collapsed_rank: Effective rank, relative to the start, that is a collapse at once.
-        collapse_share: Share of the collapse point that the loss must be above for an onset
-            to count.
-        patience: Observations with the signs of an onset that make a collapse.
-        rate_drop: Factor on every later learning rate after a rollback; the run then sees no more
-            patches than planned, and goes on to a harder stage only when the loss allows it.
-        max_rollbacks: Rollbacks after which the run gives up.
-        max_inserted: Intermediate stages that promotion may insert into the plan.
-        intermediate_above: Share of the collapse point on the next stage's probe above which
-            the step to the next stage is called too big, and an intermediate one inserted.
-        max_cpu_minutes: Processor time of the run; where a machine is too slow for the plan,
-            its stages are shortened, each to its share.
+        smoothing: Weight of the old value in the running mean of the loss, per observation.
+        promote_probe_below: Normalized loss on a probe batch of the next stage's shape below
+            which the stage is left.
+        plateau_steps: Steps without improvement of the smoothed loss after which the stage is
+            left.
+        patience: Number of observations with the signs of an onset that make a collapse.
+        max_rollbacks: Number of rollbacks after which the run gives up.
+        max_cpu_minutes: Processor time of the run in minutes; None for no limit. Where a machine
+            is too slow for the plan, its stages are shortened in proportion.
     """
 
     enabled: bool = True
     smoothing: float = Field(default=0.8, ge=0, lt=1)
     promote_probe_below: float = Field(default=0.98, gt=0, le=1)
     plateau_steps: int = Field(default=300, ge=1)
-    plateau_improvement: float = Field(default=0.01, ge=0, lt=1)
-    onset_distance: float = Field(default=0.5, gt=0, lt=1)
-    easier_onset_distance: float = Field(default=0.15, gt=0, lt=1)
-    collapsed_distance: float = Field(default=0.1, gt=0, lt=1)
-    collapsed_rank: float = Field(default=0.1, gt=0, lt=1)
-    collapse_share: float = Field(default=0.98, gt=0)
     patience: int = Field(default=3, ge=1)
-    rate_drop: float = Field(default=0.3, gt=0, lt=1)
     max_rollbacks: int = Field(default=4, ge=0)
-    max_inserted: int = Field(default=2, ge=0)
-    intermediate_above: float = Field(default=1.5, gt=0)
     max_cpu_minutes: float | None = Field(default=None, gt=0)
 
 
@@ -202,18 +177,6 @@ class ValidationConfig(Settings):
     every_steps: int = Field(default=200, ge=1)
     points_per_sequence: int = Field(default=150, ge=2)
     max_points: int = Field(default=600, ge=2)
-
-
-class ProbeConfig(Settings):
-    """The fixed batch that the collapse signals are taken from.
-
-    Attributes:
-        sequences: Patch sequences of the probe batch.
-        variants: Patches of each.
-    """
-
-    sequences: int = Field(default=48, ge=2)
-    variants: int = Field(default=4, ge=2, le=len(VARIANTS))
 
 
 class JitterConfig(Settings):
@@ -322,7 +285,6 @@ class TrainerConfig(Settings):
     allow_shrinking_stages: bool = False
     controller: ControllerConfig = ControllerConfig()
     validation: ValidationConfig = ValidationConfig()
-    probe: ProbeConfig = ProbeConfig()
     augment: bool = True
     jitter: JitterConfig = JitterConfig()
     clip_norm: float | None = Field(default=None, gt=0)

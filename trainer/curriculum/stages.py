@@ -7,10 +7,10 @@ was seen since, and returns the next state and the decisions taken; it reads no 
 file and no network, so that every rule can be tested on an invented trace.
 
 A collapse is detected from the probe batch (`trainer.curriculum.probe`): its random pairs closer
-than `onset_distance` of the start over `patience` observations and not about to recede, with the
-loss nowhere below the collapse point; or at once when they are closer than
-`collapsed_distance`, when the effective rank has fallen below `collapsed_rank` of the start
-with such a loss, or when anything is not finite.
+than half of the start over `patience` observations and not about to recede, with the
+loss nowhere below the collapse point; or at once when they are closer than a tenth, when the
+effective rank has fallen below a tenth of the start with such a loss, or when anything is
+not finite.
 
 A rollback returns to the last good state (that before step 1 if there is none), lowers all
 rates to come and puts an easier stage first, within the patches of the plan. From then on
@@ -34,7 +34,16 @@ _HEALTHY_RANK = 0.2  # effective rank, relative to the start, below which no sta
 _RECOVERY = 1.1  # a probe distance that grows by more since the last observation recovers
 _SURE = 0.8  # of the onset's distance: one that lasts is a collapse only when it went on falling
 _LENGTHS_APART = 6.0  # the most that random pairs need to be apart, in lengths of the loss
-_LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
+_LEARNING_LOSS = 0.9  # a normalized loss below this cannot be that of a collapsed network
+_ONSET_DISTANCE = 0.5  # relative probe distance at the onset of a collapse
+_ONSET_DISTANCE_EASIER = 0.15  # after a rollback, where it may fall for a while and grow again
+_COLLAPSED_DISTANCE = 0.1  # relative probe distance that is a collapse at once
+_COLLAPSED_RANK = 0.1  # effective rank, relative to the start, that is a collapse at once
+_COLLAPSE_LOSS = 0.98  # normalized loss below which there is no onset
+_IMPROVEMENT = 0.01  # relative fall of the smoothed loss that ends a plateau
+_RATE_DROP = 0.3  # factor on every later learning rate after a rollback
+_MAX_INSERTED = 2  # intermediate stages that promotions may insert
+_TOO_BIG_A_STEP = 1.5  # normalized loss on the next stage's probe from which one is inserted
 _NEXT_PROBE_EVERY = 50  # steps
 
 Kind = Literal[
@@ -191,7 +200,7 @@ def observe(
         return _collapsed(state, settings, "the loss is not finite", {})
     state = _advanced(state, seen, settings)
     if settings.enabled:
-        sign, values = _sign_of_collapse(state, seen, settings)
+        sign, values = _sign_of_collapse(state, seen)
         if sign == "collapse":
             return _collapsed(state, settings, "the probe batch has collapsed", values)
         distance = values["relative_distance"]
@@ -199,7 +208,7 @@ def observe(
             recovers = distance > _RECOVERY * state.distance
             suspicious = state.suspicious + (0 if recovers else 1)
             state = replace(state, suspicious=suspicious, distance=distance)
-            if suspicious >= settings.patience and distance < _SURE * _onset(state, settings):
+            if suspicious >= settings.patience and distance < _SURE * _onset(state):
                 return _collapsed(state, settings, "the probe batch is collapsing", values)
             return _suspected(state, seen, settings, values)
         state = replace(state, suspicious=0, distance=distance)
@@ -243,7 +252,7 @@ def _advanced(
     next_loss = seen.next_normalized_loss
     next_loss = state.next_normalized_loss if next_loss is None else next_loss
     stage_step = state.stage_step + seen.steps
-    improved = smoothed < state.lowest * (1 - settings.plateau_improvement)
+    improved = smoothed < state.lowest * (1 - _IMPROVEMENT)
     return replace(
         state,
         step=state.step + seen.steps,
@@ -257,7 +266,7 @@ def _advanced(
 
 
 def _sign_of_collapse(
-    state: ControllerState, seen: Observation, settings: ControllerConfig
+    state: ControllerState, seen: Observation
 ) -> tuple[Literal["collapse", "onset", ""], dict[str, float]]:
     """Judges the probe, relative to what is healthy."""
     probe = seen.probe
@@ -271,16 +280,16 @@ def _sign_of_collapse(
     values |= {"hardest_positive": probe.hardest_positive}
     values |= {"hardest_negative": probe.hardest_negative}
     finite = math.isfinite(distance) and math.isfinite(rank)
-    if not finite or distance < settings.collapsed_distance:
+    if not finite or distance < _COLLAPSED_DISTANCE:
         return "collapse", values
-    near = min(seen.normalized_loss, probe.normalized_loss) > settings.collapse_share
-    if near and rank < settings.collapsed_rank:
+    near = min(seen.normalized_loss, probe.normalized_loss) > _COLLAPSE_LOSS
+    if near and rank < _COLLAPSED_RANK:
         return "collapse", values
-    return ("onset" if near and distance < _onset(state, settings) else ""), values
+    return ("onset" if near and distance < _onset(state) else ""), values
 
 
-def _onset(state: ControllerState, settings: ControllerConfig) -> float:
-    return settings.easier_onset_distance if state.easier else settings.onset_distance
+def _onset(state: ControllerState) -> float:
+    return _ONSET_DISTANCE_EASIER if state.easier else _ONSET_DISTANCE
 
 
 def _is_good(state: ControllerState, seen: Observation) -> bool:
@@ -288,7 +297,7 @@ def _is_good(state: ControllerState, seen: Observation) -> bool:
     rank = seen.probe.effective_rank / state.start.effective_rank
     if not math.isfinite(relative) or not rank >= _HEALTHY_RANK:
         return False
-    return relative >= _HEALTHY_DISTANCE or seen.normalized_loss < _LEARNING_SHARE
+    return relative >= _HEALTHY_DISTANCE or seen.normalized_loss < _LEARNING_LOSS
 
 
 def _moved_on(
@@ -313,8 +322,8 @@ def _moved_on(
         return state, []
     if state.rollbacks and not earned:
         return _lengthened(state, values) if used_up else (state, [])
-    if not earned and settings.enabled and state.inserted < settings.max_inserted:
-        too_big = (state.next_normalized_loss or 0.0) > settings.intermediate_above
+    if not earned and settings.enabled and state.inserted < _MAX_INSERTED:
+        too_big = (state.next_normalized_loss or 0.0) > _TOO_BIG_A_STEP
         between = intermediate(stage, following, state.multiple)
         if too_big and between is not None:
             plan = (*state.plan[: state.stage + 1], between, *state.plan[state.stage + 1 :])
@@ -361,7 +370,7 @@ def _collapsed(
         return replace(state, ended=f"gave up: {decision.reason}"), (decision,)
     decision = _decision(state, "rollback", why, values)
     step = state.stage_step
-    plan = easier_plan(state.plan, state.stage, step, settings.rate_drop, state.multiple)
+    plan = easier_plan(state.plan, state.stage, step, _RATE_DROP, state.multiple)
     easier = state.easier or len(plan) > len(state.plan)
     state = replace(_entered(state, state.stage), plan=plan, rollbacks=state.rollbacks + 1)
     return replace(state, easier=easier), (decision,)

@@ -99,8 +99,8 @@ def _check_same_sequence_fraction(sequences: int, share: float, most: int) -> No
     if wanted > most:
         raise UserError(
             f"same_sequence_fraction is {share:g}, which wants {wanted} of {sequences} patch "
-            f"sequences from one image sequence, but the largest of the training data holds {most}; lower "
-            f"same_sequence_fraction or points_per_batch"
+            f"sequences from one image sequence, but the largest of the training data holds "
+            f"{most}; lower same_sequence_fraction or points_per_batch"
         )
 
 

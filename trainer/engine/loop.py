@@ -174,7 +174,7 @@ def _reference(learner: Learner, data: PackedPatches) -> export.Reference:
 
 def _normalisation(config: TrainerConfig, data: PackedPatches) -> Normalisation:
     if config.model.normalise == "patch":
-        return Normalisation(kind="patch", floor=config.model.deviation_floor)
+        return Normalisation(kind="patch")
     mean, deviation = data.pixel_statistics()
     return Normalisation(kind="dataset", mean=mean, deviation=deviation)
 

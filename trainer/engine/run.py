@@ -30,6 +30,7 @@ from trainer.reporting.tensorboard import TensorBoardWriter
 from trainer.reporting.timeline import Timeline
 from trainer.reporting.validation import ValidationSet
 
+PROBE_POINTS, PROBE_PATCHES = 48, 4  # S and K of the batch that the collapse signals are from
 _PROBE_EPOCH = 2**30  # an epoch no training reaches: the probe draws batches of its own
 
 # Of healthy observations in a row, the one after any of these is told (`reporting.timeline`).
@@ -84,7 +85,7 @@ class Run:
         self._validation_set = ValidationSet.of(val_set, config.validation)
         most = largest_batch(train_set.sequence, train_set.source)
         self._probe_place = SamplerState(config.seed, _PROBE_EPOCH)
-        probe = min(config.probe.sequences, most), config.probe.variants
+        probe = min(PROBE_POINTS, most), PROBE_PATCHES
         self._probe_batch = next(Sampler(train_set, *probe, NOISES, self._probe_place))
         self._next_batch: tuple[StageConfig, np.ndarray] | None = None
         self._progress = StageProgress()
@@ -153,7 +154,7 @@ class Run:
             values = dataclasses.asdict(self._made_for)
             values["plan"] = [stage.in_words for stage in self._config.plan]
             self._timeline.add("plan", 0, 0, reason, **values)
-        start = learner.probe(self._probe_batch, self._config.probe.variants)
+        start = learner.probe(self._probe_batch, PROBE_PATCHES)
         self._timeline.add("start", 0, 0, "before the first step", **start.as_dict())
         controller = stages.ControllerState(
             self._config.plan,
@@ -237,7 +238,7 @@ class Run:
         state.weights_at = after.step
         state.stepping_seconds += seconds
         state.waited += waited
-        probe = learner.probe(self._probe_batch, self._config.probe.variants)
+        probe = learner.probe(self._probe_batch, PROBE_PATCHES)
         next_normalized_loss = None
         if self._config.controller.enabled and stages.wants_next_probe(controller, steps):
             next_normalized_loss = self._normalized_loss_on(controller.following)
@@ -308,7 +309,7 @@ class Run:
         if state.controller.ended or step - state.shown_at >= every:
             state.shown_at = step
             descriptors = self._describe(self._probe_batch)
-            variants = self._config.probe.variants
+            variants = PROBE_PATCHES
             self._tensorboard.batch(step, self._probe_batch, descriptors, variants)
 
     def _describe(self, patches: np.ndarray) -> np.ndarray:

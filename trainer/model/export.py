@@ -106,14 +106,15 @@ def _compare(path: str, reference: Reference) -> None:
     serve = tf.saved_model.load(path).signatures[SERVING_SIGNATURE]
     served = serve(**{PATCHES_INPUT: tf.constant(reference.patches)})[OUTPUT].numpy()
     trained = reference.descriptors.astype(np.float64)
-    norm, difference = np.linalg.norm(trained), np.linalg.norm(served - trained)
+    norm = max(float(np.linalg.norm(trained)), 1e-12)
+    difference = float(np.linalg.norm(served - trained)) / norm
     tolerance = _TOLERANCE_ROUNDED if reference.rounded else _TOLERANCE
     # Not `>`: what is not a number is no agreement, unless the network's is none either.
-    if np.isfinite(trained).all() and not difference <= tolerance * max(norm, 1e-12):
+    if np.isfinite(trained).all() and not difference <= tolerance:
         raise UserError(
             f"{path.removesuffix('.tmp')}: not exported, as the SavedModel describes "
             f"{len(trained)} patches of the data differently from the trained network (relative "
-            f"difference {difference / max(norm, 1e-12):.2g}, expected at most {tolerance:g}); the "
+            f"difference {difference:.2g}, expected at most {tolerance:g}); the "
             f"checkpoints are kept: report this, or export on another device"
         )
 

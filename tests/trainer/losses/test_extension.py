@@ -7,15 +7,9 @@ import pytest
 import tensorflow as tf
 
 from tests.support.synthetic import write_examples
+from tests.support.training import small_config, small_stage
 from trainer.core import registry
-from trainer.core.config import (
-    LossConfig,
-    ModelConfig,
-    ProbeConfig,
-    StageConfig,
-    TrainerConfig,
-    ValidationConfig,
-)
+from trainer.core.config import LossConfig
 from trainer.engine import loop
 from trainer.losses import batch_hard
 from trainer.losses.loss import Loss
@@ -57,14 +51,7 @@ def test_they_train_a_descriptor_to_a_score(registered, tmp_path):
         tmp_path / "data",
         {"train": {"i_a": ("a", 12), "v_b": ("b", 12)}, "val": {"v_c": ("c", 10)}},
     )
-    config = TrainerConfig(
-        model=ModelConfig(width=0.1, dimension=64),
-        loss=registered,
-        stages=(StageConfig(points_per_batch=8, patches_per_point=2, max_steps=6),),
-        probe=ProbeConfig(sequences=8, variants=2),
-        validation=ValidationConfig(every_steps=6, max_points=20),
-        steps_per_loop=3,
-    )
+    config = small_config(small_stage(steps=6), loss=registered)
     result = loop.train(
         config, str(tmp_path / "data"), None, str(tmp_path / "out"), str(tmp_path / "logs")
     )

@@ -25,7 +25,6 @@ _VERSION = re.findall(r"^tensorflow-cpu==(\S+)", _LOCK, re.MULTILINE)[0]
 _CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
     "stages": [{"points_per_batch": 8, "patches_per_point": 2, "max_steps": 12}],
-    "probe": {"sequences": 4, "variants": 2},
     "steps_per_loop": 2,
 }
 _DESCRIBE = """
