@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from trainer.data.records import PatchSequence
+    from trainer.data.records import PointPatches
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class PatchSet:
     def __len__(self) -> int:
         return len(self.patches)
 
-    def records(self) -> Iterator[PatchSequence]:
+    def records(self) -> Iterator[PointPatches]:
         """Yields one record per physical point, in index order."""
-        from trainer.data.records import PatchSequence  # imports TensorFlow
+        from trainer.data.records import PointPatches  # imports TensorFlow
 
         for index in range(len(self.patches)):
-            yield PatchSequence(
+            yield PointPatches(
                 sequence=self.name,
                 source=self.source,
                 kind=self.kind,
