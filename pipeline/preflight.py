@@ -8,7 +8,6 @@ components, which look again, and closer. No TensorFlow is loaded.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,34 +22,6 @@ if TYPE_CHECKING:
     from components.example_gen.formats.patch_set import SequenceInput
 
 _SPLIT_NAMES = ("train", "eval")
-
-
-def check_folder(key: str, path: str) -> None:
-    """Checks that a folder is there or can be made, and that files can be made in it.
-
-    Args:
-        key: Option or key that names it, for the message.
-        path: The folder; remote ones are left alone.
-
-    Raises:
-        UserError: When it cannot be written.
-    """
-    if "://" in path:
-        return
-    folder = Path(path).expanduser().absolute()
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except NotADirectoryError:
-        raise UserError(
-            f"{key}: found the file {there}, expected a folder; choose another"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{key}: cannot write in {there} ({error.strerror}); expected a folder that this user "
-            "may write"
-        ) from None
 
 
 def check_data(config: PipelineConfig, folder: str) -> None:

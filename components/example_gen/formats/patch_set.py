@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from components.core import files
+from trainer.core.errors import UserError
+
 if TYPE_CHECKING:
     from trainer.data.records import PatchSequence
 
@@ -69,6 +72,27 @@ class PatchSet:
                 patches=self.patches[index],
                 position=self.positions[index],
             )
+
+
+def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:
+    """Lists the folders below a data folder, one per image sequence: name -> (folder,).
+
+    Args:
+        root: Data folder.
+        mark: A file that only an image sequence itself holds.
+
+    Raises:
+        UserError: When `root` is such a sequence itself.
+    """
+    names = files.list_folder(root)
+    paths = {name: files.join(root, name) for name in names}
+    folders = {name: (path,) for name, path in paths.items() if files.is_folder(path)}
+    if not folders and mark in names:
+        raise UserError(
+            f"{root}: is itself an image sequence, expected a folder of such folders; "
+            f"give the folder above"
+        )
+    return folders
 
 
 def generator(seed: int, name: str, purpose: str) -> np.random.Generator:

@@ -12,7 +12,12 @@ import numpy as np
 
 from components.core import files
 from components.example_gen.formats import images
-from components.example_gen.formats.patch_set import PatchSet, SequenceInput, generator
+from components.example_gen.formats.patch_set import (
+    PatchSet,
+    SequenceInput,
+    find_folders,
+    generator,
+)
 from components.example_gen.geometry import detection, frames, homography
 from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import DataSettings
@@ -25,7 +30,7 @@ _IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences below a folder: name -> (folder,)."""
-    return files.find_sequences(root, "H_1_2")
+    return find_folders(root, "H_1_2")
 
 
 def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:

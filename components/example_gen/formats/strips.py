@@ -13,7 +13,7 @@ import numpy as np
 
 from components.core import files
 from components.example_gen.formats import images
-from components.example_gen.formats.patch_set import PatchSet, SequenceInput
+from components.example_gen.formats.patch_set import PatchSet, SequenceInput, find_folders
 from trainer.core.errors import UserError
 from trainer.core.variants import PATCH_SIZE, VARIANTS, kind_of
 
@@ -25,7 +25,7 @@ read_strip = images.read_strip
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences of a patch release: name -> (folder,)."""
-    return files.find_sequences(root, f"{VARIANTS[0]}.png")
+    return find_folders(root, f"{VARIANTS[0]}.png")
 
 
 def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.core import files
 from components.example_gen.formats import demo_photographs
 from pipeline import preflight
 from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
@@ -113,7 +114,7 @@ def _checked(config: PipelineConfig) -> str | None:
         UserError: When data or push destination cannot be used.
     """
     if config.push.destination is not None:
-        preflight.check_folder("push.destination", config.push.destination)
+        files.check_folder("push.destination", config.push.destination)
     path = config.data.path
     if path is None:
         if config.data.source != "photos":

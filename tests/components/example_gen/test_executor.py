@@ -136,9 +136,8 @@ def test_a_full_disk_is_told_and_leaves_no_half_shard(release: Path, tmp_path: P
     if mounted.returncode:
         pytest.skip(f"cannot mount a small file system here: {mounted.stderr.decode().strip()}")
     try:
-        with pytest.raises(UserError, match="could not be written") as told:
+        with pytest.raises(UserError, match=r"cannot be written .*space left"):
             _run(release, disk / "out")
-        assert "free some space" in str(told.value)
         assert not list(disk.rglob("_tmp-*"))
         assert not (disk / "out" / manifest.FILE_NAME).exists()
     finally:

@@ -5,7 +5,6 @@ import uuid
 import pytest
 from pydantic import ValidationError
 
-from components.core import file_system
 from pipeline.runs import records
 from tests.pipeline.runs.summaries import summary
 from trainer.core.errors import UserError
@@ -90,12 +89,3 @@ def test_the_modules_load_without_the_heavy_libraries():
     code = f"from pipeline.runs import {names}; import sys; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_writing_is_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "file.json"
-    file_system.write_text(str(path), "old")
-    with pytest.raises(UnicodeEncodeError):
-        file_system.write_text(str(path), "new \ud800")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
