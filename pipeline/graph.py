@@ -92,7 +92,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     """
     example_gen = PatchExampleGen(
         input_base=places.data,
-        source=config.data.source,
+        format=config.data.format,
         pattern=config.data.pattern,
         settings_json=_portable(config.data.settings()).model_dump_json(),
         split_lists=load_split_lists(config.data.split),

@@ -17,7 +17,7 @@ from components.core import executor, files
 from components.core.exec_properties import read_settings
 from components.core.user_errors import user_errors
 from components.example_gen import spans, splits
-from components.example_gen.formats import registry
+from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
 from components.example_gen.shards import ENTRIES, WriteShards
 from trainer.core.errors import UserError
@@ -49,7 +49,7 @@ class Executor(executor.BeamExecutor):
         settings = read_settings(DataSettings, custom[SETTINGS_KEY], "data")
         root = _data_root(execution.properties)
 
-        inputs, skipped = registry.list_sequences(settings.source, root, settings)
+        inputs, skipped = reading.list_sequences(settings.format, root, settings)
         assigned = splits.assign_splits(
             inputs,
             settings,
@@ -106,7 +106,7 @@ def _collect(root: str) -> list[dict[str, Any]]:
 
 def _manifest(
     written: list[dict[str, Any]],
-    skipped: list[registry.Skipped],
+    skipped: list[reading.Skipped],
     settings: DataSettings,
 ) -> manifest.Manifest:
     by_split: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}

@@ -11,8 +11,8 @@ from typing import Any
 import apache_beam as beam
 
 from components.core import files
-from components.example_gen.formats import registry
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats import reading
+from components.example_gen.formats.base import PatchSet
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 from trainer.core.progress import report
@@ -40,7 +40,7 @@ class WriteShards(beam.DoFn):
         self._total = total
         self._done = 0
 
-    def process(self, element: tuple[str, registry.SequenceInput]) -> Iterator[None]:
+    def process(self, element: tuple[str, reading.SequenceInput]) -> Iterator[None]:
         """Handles one image sequence.
 
         Raises:
@@ -49,7 +49,7 @@ class WriteShards(beam.DoFn):
         """
         split, item = element
         try:
-            patch_set = registry.load_sequence(item, self._settings)
+            patch_set = reading.load_sequence(item, self._settings)
             if not len(patch_set):
                 raise UserError(
                     f"{item.name}: no patch could be cut; expected an image with texture whose "

@@ -77,9 +77,9 @@ def test_every_command_is_documented_and_in_the_list_above():
     [
         ["nothing"],
         ["run", "--nothing"],
-        ["run", "--source", "videos"],
-        ["extract", "--source", "strips", "--input", "a", "--output", "b"],
-        ["extract", "--source", "photos", "--input", "a"],
+        ["run", "--format", "videos"],
+        ["extract", "--format", "strips", "--input", "a", "--output", "b"],
+        ["extract", "--format", "photos", "--input", "a"],
         ["evaluate", "--data", "x"],
         ["evaluate", "--data", "x", "--model", "m", "--baseline", "sift"],
         ["evaluate", "--data", "x", "--baseline", "surf"],

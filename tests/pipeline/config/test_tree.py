@@ -29,7 +29,7 @@ def test_every_packaged_configuration_is_valid_and_survives_writing_down(name, t
 def test_the_packaged_configurations_are_what_the_command_line_offers():
     assert {"demo", "photos", "sequences", "strips", "hpatches_a"} <= set(files.packaged_names())
     for source in ("photos", "sequences", "strips"):
-        assert load_config(source).data.source == source
+        assert load_config(source).data.format == source
 
 
 @pytest.mark.parametrize("name", ["photos", "sequences", "strips", "hpatches_a"])
@@ -56,7 +56,7 @@ def test_packaged_pipeline_names_differ_so_that_their_caches_do():
 
 def test_the_benchmark_configuration_is_the_official_split_a():
     config = load_config("hpatches_a")
-    assert (config.data.source, config.data.split.rule, config.data.split.name) == (
+    assert (config.data.format, config.data.split.rule, config.data.split.name) == (
         "strips",
         "official",
         "a",
@@ -131,8 +131,8 @@ def test_a_whole_list_can_be_set():
         ("push: serving\n", 'my.yaml: push: found "serving", expected a block of keys'),
         ("data: {paths: x}\n", "my.yaml: data.paths: unknown key; did you mean 'path'?"),
         (
-            "data: {source: strip}\n",
-            "my.yaml: data.source: found \"strip\", expected 'strips', 'sequences' or 'photos'",
+            "data: {format: strip}\n",
+            "my.yaml: data.format: found \"strip\", expected 'strips', 'sequences' or 'photos'",
         ),
         (
             "data: {split: {rule: official}}\n",

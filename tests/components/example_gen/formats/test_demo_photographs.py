@@ -4,14 +4,14 @@ import sys
 
 import pytest
 
-from components.example_gen.formats import demo_photographs, registry
+from components.example_gen.formats import demo_photographs, reading
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 
 
 def test_the_folder_can_be_listed_and_keeps_the_stereo_pair_together(tmp_path):
     folder = demo_photographs.materialise(tmp_path / "photos")
-    inputs, _ = registry.list_sequences("photos", str(folder), DataSettings())
+    inputs, _ = reading.list_sequences("photos", str(folder), DataSettings())
     assert len(inputs) == 2 * len(demo_photographs.PHOTOGRAPHS)
     assert len({item.source for item in inputs}) == len(demo_photographs.PHOTOGRAPHS) - 1
     pair = [item for item in inputs if "motorcycle" in item.name]

@@ -1,15 +1,16 @@
-"""What readers are given and what they return: one image sequence."""
+"""What a data format is made of, and what its functions are given and return."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.core import files
+from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ class SequenceInput:
         name: Image sequence, e.g. `v_wall`.
         source: Photograph or scene; image sequences of one source show the same points.
         kind: `i`, `v` or `u` (unspecified).
-        source_type: `strips`, `sequences` or `photos`.
+        format: Data format it was found in, e.g. `photos`.
         files: What has to be read, in the order the reader expects.
     """
 
     name: str
     source: str
     kind: str
-    source_type: str
+    format: str
     files: tuple[str, ...]
 
 
@@ -72,6 +73,33 @@ class PatchSet:
                 patches=self.patches[index],
                 position=self.positions[index],
             )
+
+
+@dataclass(frozen=True)
+class Format:
+    """One layout of a data folder; `components.example_gen.registry` lists them.
+
+    Attributes:
+        title: Name in words, e.g. `an HPatches patch release`.
+        expected: What the folder should hold, for the message about one that holds nothing.
+        pattern: File pattern of the data below the folder, in TFX's notation.
+        find: Lists the image sequences of a data folder: name -> what `check` needs to look at.
+        check: Checks the layout of what `find` returned under a name, whose scene is the third
+            argument, and returns the image sequences that are made of it.
+        load: Reads or cuts the patches of an image sequence.
+        read: Reads all files that `load` reads, but cuts nothing; finds damaged ones.
+        count: Counts the patches of an image sequence without reading them whole; None for
+            formats whose patches are cut.
+    """
+
+    title: str
+    expected: str
+    pattern: str
+    find: Callable[[str], dict[str, tuple[str, ...]]]
+    check: Callable[[str, tuple[str, ...], str], list[SequenceInput]]
+    load: Callable[[SequenceInput, DataSettings], PatchSet]
+    read: Callable[[SequenceInput], object]
+    count: Callable[[SequenceInput], int] | None = None
 
 
 def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:
