@@ -33,6 +33,7 @@ from rich.table import Table
 
 from benchmarks.evaluator import evaluation
 from benchmarks.harness import targets
+from components.core.beam_runner import DIRECT_RUNNER
 from components.descriptor_evaluator.descriptors.store import StoredDescriptors
 from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
@@ -160,7 +161,7 @@ def _score_in_beam(folder: str, sequences: int) -> dict[str, dict[str, float]]:
     stored = [(name, f"{folder}/{name}.npy") for name in tasks.names]
     wall, cpu = time.perf_counter(), time.process_time()
     tasks.save(folder, compress=False)
-    with beam.Pipeline() as pipeline:
+    with beam.Pipeline(runner=DIRECT_RUNNER) as pipeline:
         rows = pipeline | beam.Create(stored) | ScoreTasks(tasks, folder)
         _ = rows | WriteRows(f"{folder}/rows.jsonl", tasks)
     found = {

@@ -6,6 +6,7 @@ import math
 import apache_beam as beam
 import pytest
 
+from components.core.beam_runner import DIRECT_RUNNER
 from components.descriptor_evaluator.gate import slicing, thresholds, validation
 from components.descriptor_evaluator.gate.decision import Evidence, judge
 from components.descriptor_evaluator.gate.verdict import Production
@@ -43,7 +44,7 @@ def validate(tmp_path):
             thresholds.metrics_used(settings),
         )
         result = slicing.run_tfma(
-            batch, config, str(tmp_path), lambda: beam.Pipeline(runner="DirectRunner")
+            batch, config, str(tmp_path), lambda: beam.Pipeline(runner=DIRECT_RUNNER)
         )
         return validation.read_validation(result)
 
@@ -194,7 +195,7 @@ def test_sequences_with_unequal_numbers_of_units_keep_the_flat_mean(tmp_path):
         slicing.record_batch(rows, {"sift": rows}, None, thresholds.metrics_used(settings)),
         thresholds.eval_config(settings, ("sift",), False),
         str(tmp_path),
-        lambda: beam.Pipeline(runner="DirectRunner"),
+        lambda: beam.Pipeline(runner=DIRECT_RUNNER),
     )
     assert validation.read_validation(answer).ok
     result = tfma.load_eval_result(str(tmp_path), model_name="candidate")
