@@ -232,16 +232,16 @@ def render(
     centre = np.array([[(reference[0] - 1) / 2, (reference[1] - 1) / 2]])
     magnification = np.linalg.svd(homography.jacobian(matrix, centre)[0], compute_uv=False).max()
     scale = _OVERSAMPLING * max(magnification, 0.1)
-    source_size = [
+    sides = [
         min(full, max(1, round(side * scale)))
         for full, side in zip(photograph.shape[::-1], reference, strict=True)
     ]
-    source = cv2.resize(photograph, source_size, interpolation=cv2.INTER_AREA)
+    shrunk = cv2.resize(photograph, sides, interpolation=cv2.INTER_AREA)
     large = (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING)
-    to_reference = homography.rescaling(np.array(reference) / source_size)
+    to_reference = homography.rescaling(np.array(reference) / sides)
     to_large = homography.rescaling(np.array([_OVERSAMPLING, _OVERSAMPLING], float))
     warped = cv2.warpPerspective(
-        source,
+        shrunk,
         to_large @ matrix @ to_reference,
         large,
         flags=cv2.INTER_LINEAR,

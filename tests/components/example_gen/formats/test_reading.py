@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -143,12 +140,3 @@ def test_remote_folders_are_read_and_written_like_local_ones(tmp_path):
     np.testing.assert_array_equal(reading.load_sequence(inputs[0], STRICT).patches, local.patches)
     with pytest.raises(UserError, match=r"ram://release/v_x/gone\.png: cannot be read"):
         files.read_bytes("ram://release/v_x/gone.png")
-
-
-def test_reading_and_cutting_need_no_tensorflow():
-    modules = "extract, splits, settings, formats.reading, formats.demo_photographs"
-    names = ", ".join(f"components.example_gen.{name}" for name in modules.split(", "))
-    heavy = ("tensorflow", "tfx", "skimage", "sklearn")
-    code = f"import sys, {names};print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -40,8 +40,8 @@ from tests.pipeline.commands.bad_data import (
         ),
         ("push.destination=my.json/models", "push.destination: found the file "),
         ("push.destination=/proc/models", "push.destination: cannot write in /proc (No such file"),
-        ("work_dir=/proc/work", "/proc/work: cannot write here"),
-        ("work_dir=my.json", "my.json: found a file, expected a work folder"),
+        ("work_dir=/proc/work", "work_dir: cannot write in /proc"),
+        ("work_dir=my.json", "my.json, expected a folder"),
         (
             "work_dir=gs://bucket/work",
             "work_dir: found 'gs://bucket/work', expected a local folder",

@@ -246,7 +246,7 @@ def test_a_full_disk_is_one_sentence(install, tmp_path):
         (["--format", "sequences", "--data", "nowhere"], "data.path: found no folder 'nowhere'"),
         (["--config", "dmo"], "configuration 'dmo': did you mean 'demo'?"),
         (["--set", "training.sed=1"], "--set training.sed: unknown key"),
-        (["--work", "/proc/work"], "/proc/work: cannot write here"),
+        (["--work", "/proc/work"], "work_dir: cannot write in /proc"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(
