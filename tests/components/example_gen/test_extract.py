@@ -135,7 +135,7 @@ def test_a_full_disk_is_no_reason_to_skip(tmp_path, photos, monkeypatch):
 
 
 def test_strips_are_not_extracted_again(tmp_path):
-    with pytest.raises(UserError, match="is a patch release already"):
+    with pytest.raises(UserError, match="format 'strips' holds patches already"):
         extract("strips", str(tmp_path), str(tmp_path / "out"), SETTINGS)
 
 

@@ -6,9 +6,8 @@ import click
 import numpy as np
 import pytest
 
-from components.example_gen import extract, registry
+from components.example_gen import registry
 from components.example_gen.formats import reading
-from components.example_gen.settings import DataSettings
 from pipeline import preflight
 from pipeline.config.tree import load_config
 from tests.components.example_gen.executor_runs import run
@@ -50,18 +49,10 @@ def test_a_format_from_outside_becomes_records(archives: Path, tmp_path: Path):
 
 
 def test_the_configuration_takes_it_and_checks_its_data(archives: Path):
-    config = load_config(
-        "strips", ["data.format=npz", "training.stages.0.sequences_per_batch=4096"]
-    )
-    with pytest.raises(
-        UserError, match=r"stages\.0\.sequences_per_batch: found 4096, expected at most"
-    ):
+    stages = "[{sequences_per_batch: 4096, variants_per_sequence: 2}]"
+    config = load_config("strips", ["data.format=npz", f"training.stages={stages}"])
+    with pytest.raises(UserError, match="sequences_per_batch: found 4096, expected at most"):
         preflight.check_data(config, str(archives))
-
-
-def test_what_holds_patches_is_not_extracted(archives: Path, tmp_path: Path):
-    with pytest.raises(UserError, match="format 'npz' holds patches already"):
-        extract.extract("npz", str(archives), str(tmp_path / "out"), DataSettings())
 
 
 def test_the_command_line_offers_every_format():
