@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 RENAMED = {
     "sequences_per_batch": "points_per_batch",
     "variants_per_sequence": "patches_per_point",
+    "source": "format",
     "look_alikes": "same_sequence_fraction",
 }
 """Present names of settings by the names they had; of any class that has the present one."""

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from components.descriptor_evaluator.protocol import matching
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from trainer.core import progress
 from trainer.core.errors import UserError
 

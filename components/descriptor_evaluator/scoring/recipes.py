@@ -11,7 +11,7 @@ from components.descriptor_evaluator.descriptors import handcrafted
 from components.descriptor_evaluator.descriptors.store import read_patches
 from components.descriptor_evaluator.scoring.evaluation_context import Bench
 from components.descriptor_evaluator.scoring.scores_cache import Scored
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from trainer.data.manifest import SequenceEntry
 
 FACT = "recipe"  # name among the facts that are kept with scores

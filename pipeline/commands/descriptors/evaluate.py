@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.core.files import check_writable, write_json
 from pipeline.commands.descriptors import other_data
 from pipeline.commands.options import DISTANCES
-from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
 from pipeline.terminal.work_view import show_progress
@@ -129,5 +129,5 @@ def evaluate(
             which=[task for task in TASKS if not which or task in which],
         )
     if json_file is not None:
-        write_json("--json", json_file, result)
+        write_json(json_file, result)
     print_scores(consoles.output(), result)

@@ -74,7 +74,7 @@ def write_examples(root: Path) -> str:
             "eval": tuple(entries),
         },
         skipped=(manifest.SkippedSequence(name="v_bad", reason="2.ppm is <empty>"),),
-        settings=DataSettings(source="strips", seed=3).model_dump(mode="json"),
+        settings=DataSettings(format="strips", seed=3).model_dump(mode="json"),
     )
     manifest.write(content, str(root))
     return str(root)

@@ -89,7 +89,7 @@ def test_a_training_saves_itself_and_stops_when_nobody_waits_and_goes_on_later(t
     splits = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
     write_examples(tmp_path / "examples", splits)
     config = {
-        "stages": [{"sequences_per_batch": 8, "variants_per_sequence": 2, "max_steps": 100_000}],
+        "stages": [{"points_per_batch": 8, "patches_per_point": 2, "max_steps": 100_000}],
         "checkpoint_every": 1000,
         "strategy": "one_device",
     }

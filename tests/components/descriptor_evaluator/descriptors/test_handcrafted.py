@@ -9,7 +9,7 @@ import pytest
 from components.descriptor_evaluator.descriptors import handcrafted
 from components.descriptor_evaluator.descriptors.handcrafted import RecipeChoices, SiftRecipe
 from components.descriptor_evaluator.protocol import matching
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from trainer.core.errors import UserError
 
 
