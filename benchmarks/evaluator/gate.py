@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.evaluator.gate_scores import LEDGER, SEEDS, TASKS, key_of
 from benchmarks.harness.ledger import Ledger
-from components.descriptor_evaluator.gate.false_rejection import share_refused_if_equal
+from components.descriptor_evaluator.gate.false_rejection import false_rejection_rate
 from components.descriptor_evaluator.gate.non_inferiority import decide, guards
 from components.descriptor_evaluator.settings import GateSettings
 from components.descriptor_evaluator.statistics.intervals import SourceTotals, paired_difference
@@ -129,7 +129,7 @@ def simulate(measured: Measured, case: Case, trials: int, resamples: int = RESAM
             for item in totals
         ]
         refused[trial] = not all(check.passed for check in decide(found, settings))
-        stated[trial] = share_refused_if_equal(totals, deltas, settings)
+        stated[trial] = false_rejection_rate(totals, deltas, settings)
     return Outcome(float(refused.mean()), float(stated.mean()))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from benchmarks.harness.ledger import Ledger
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from pipeline.terminal import consoles, noise
 
 LEDGER = Path(__file__).parents[1] / "results" / "gate.json"
@@ -38,8 +38,8 @@ def key_of(seed: int) -> str:
     return f"seed {seed}"
 
 
-def by_source(rows: Sequence[UnitRow]) -> SourceScores:
-    """Sums the tie-safe precision of unit rows per task, noise level, kind and source."""
+def by_source(rows: Sequence[UnitScore]) -> SourceScores:
+    """Sums the tie-safe precision of unit scores per task, noise level, kind and source."""
     found: SourceScores = {}
     for row in rows:
         total = found.setdefault(f"{row.task}/{row.noise}/{row.kind}/{row.source}", [0.0, 0])

@@ -38,11 +38,15 @@ from components.descriptor_evaluator.gate import (
 from components.descriptor_evaluator.gate.verdict import Production, Verdict
 from components.descriptor_evaluator.protocol.task_tables import Tasks
 from components.descriptor_evaluator.scoring import evaluation_files, model_scores, stored_result
-from components.descriptor_evaluator.scoring.evaluation_context import Bench, Candidate, open_bench
-from components.descriptor_evaluator.scoring.scores_cache import RowsCache, Scored
+from components.descriptor_evaluator.scoring.evaluation_context import (
+    Candidate,
+    EvaluationContext,
+    open_context,
+)
+from components.descriptor_evaluator.scoring.scores_cache import Scored, ScoresCache
 from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.statistics import degeneracy
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core import progress
 from trainer.core.errors import UserError
 
@@ -123,10 +127,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> Verdict:
         folder = self._work_folder(output)
         try:
-            bench = open_bench(
+            context = open_context(
                 artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
                 settings,
-                RowsCache(exec_properties.get(CACHE_FOLDER_KEY) or None),
+                ScoresCache(exec_properties.get(CACHE_FOLDER_KEY) or None),
                 exec_properties.get(CODE_FINGERPRINT_KEY) or "",
                 folder,
                 self._make_beam_pipeline,
@@ -134,39 +138,39 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             production = input_dict.get(BASELINE_MODEL_KEY) or []
             served = production[0].get_string_custom_property("model_path") if production else ""
             destination = posixpath.dirname(served.rstrip("/"))
-            return self._judge(bench, _models(input_dict), destination, output)
+            return self._judge(context, _models(input_dict), destination, output)
         finally:
             if tf.io.gfile.exists(folder):
                 tf.io.gfile.rmtree(folder)
 
     def _judge(
         self,
-        bench: Bench,
+        context: EvaluationContext,
         models: list[Candidate],
         destination: str,
         output: str,
     ) -> Verdict:
         """Scores, writes the rows, and asks TFMA and the gate."""
-        settings = bench.settings
-        tasks = model_scores.make_tasks(bench)
+        settings = context.settings
+        tasks = model_scores.make_tasks(context)
         tf.io.gfile.makedirs(output)
         tasks.save(output)
         state = _production_state(models)
         scored = model_scores.score_all(
-            bench,
+            context,
             tasks,
             models[:1] if state.status == "identical" else models,
             _baselines(settings),
         )
-        evaluation_files.write(output, bench, models[0], scored)
-        tables = {name: UnitTable(item.rows) for name, item in scored.items()}
+        evaluation_files.write(output, context, models[0], scored)
+        tables = {name: ScoreTable(item.rows) for name, item in scored.items()}
         references = [
             Candidate(name, reference.model, "")
             for name, reference in settings.references.items()
             if reference.model and name in tables
         ]
         leaks = [_leak(model, tasks) for model in (*models, *references)]
-        earlier, remarks = _earlier(bench, tasks, models, destination)
+        earlier, remarks = _earlier(context, tasks, models, destination)
         evidence = decision.Evidence(
             candidate=tables[CANDIDATE],
             baselines={name: tables[name] for name in _baselines(settings)},
@@ -190,7 +194,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         return decision.judge(evidence, settings.gate, settings.tasks)
 
     def _validate(
-        self, tables: dict[str, UnitTable], settings: EvaluationSettings, output: str
+        self, tables: dict[str, ScoreTable], settings: EvaluationSettings, output: str
     ) -> validation.Validation:
         """Has TFMA slice the rows and judge them by the same thresholds.
 
@@ -278,11 +282,11 @@ def _production_state(models: list[Candidate]) -> Production:
 
 
 def _earlier(
-    bench: Bench,
+    context: EvaluationContext,
     tasks: Tasks,
     models: list[Candidate],
     destination: str,
-) -> tuple[dict[str, UnitTable], list[str]]:
+) -> tuple[dict[str, ScoreTable], list[str]]:
     """Returns the rows of other models that were pushed, by name, and remarks.
 
     A pushed model was once a candidate, so its rows are in the cache as long as data, tasks,
@@ -294,7 +298,7 @@ def _earlier(
 
     if not destination or _production_state(models).status != "compared":
         return {}, []
-    if not bench.settings.gate.production.best_pushed:
+    if not context.settings.gate.production.best_pushed:
         return {}, []
     pushed = pushed_models.pushed_models(push_log.read(destination))
     for model in models:
@@ -305,14 +309,14 @@ def _earlier(
         model = Candidate(f"version {version}", path, checksum)
         scored = None
         if not _leak(model, tasks):
-            scored = model_scores.known_scores(bench, tasks, checksum)
+            scored = model_scores.known_scores(context, tasks, checksum)
             if scored is None and left and _lies_there(model):
                 left -= 1
-                scored = model_scores.score_earlier(bench, tasks, model)
+                scored = model_scores.score_earlier(context, tasks, model)
         if scored is None:
             unknown += 1
         else:
-            found[model.name] = UnitTable(scored.rows)
+            found[model.name] = ScoreTable(scored.rows)
     remark = (
         f"The candidate was not compared with {unknown} of the models pushed earlier: they have "
         f"no (fair) scores on this data, and cannot be scored (they are gone, cannot be described "

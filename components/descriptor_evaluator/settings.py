@@ -17,8 +17,8 @@ from components.descriptor_evaluator.statistics.degeneracy import DegeneracySett
 from trainer.core.settings import Settings
 
 TaskName = Literal["verification", "matching", "retrieval"]
-HANDMADE = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
-# Of a handmade descriptor or of a reference; which there are, EvaluationSettings checks.
+HANDCRAFTED = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
+# Of a handcrafted descriptor or of a reference; which there are, EvaluationSettings checks.
 BaselineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Noise = Literal["e", "h", "t"]
 Kind = Literal["i", "v"]
@@ -42,7 +42,7 @@ class Floor(Settings):
 
     Attributes:
         task: Task whose rows are averaged.
-        metric: A metric of the task's unit rows, e.g. `success_rate` (matching), `auc`
+        metric: A metric of the task's unit scores, e.g. `success_rate` (matching), `auc`
             (verification), `ap@100` (retrieval); without it, the gate's own `metric`. Where
             that is tie-safe, the tie-safe value of the one named here is taken.
         noise: Only this noise level; without it, all three.
@@ -90,7 +90,7 @@ class BaselineRule(Settings):
     """How far the candidate must be above the better of some other descriptors.
 
     Attributes:
-        names: Handmade descriptors, or `references` of the evaluation; the better one counts,
+        names: Handcrafted descriptors, or `references` of the evaluation; the better one counts,
             on every slice anew.
         tasks: Tasks that are compared.
         margins: Smallest difference that passes: for the `mean` over the noise levels and
@@ -185,7 +185,7 @@ class GateSettings(Settings):
 
     Attributes:
         floors: Absolute thresholds.
-        baseline: Comparison with handmade descriptors; null leaves it out.
+        baseline: Comparison with handcrafted descriptors; null leaves it out.
         production: Comparison with the model in production.
         degeneracy: When descriptors count as collapsed.
         metric: Average precision that is compared: `ap_tie_safe` counts ties against the
@@ -204,7 +204,7 @@ class GateSettings(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
 
     def metric_of(self, floor: Floor) -> str:
-        """Returns the metric of unit rows that a floor looks at.
+        """Returns the metric of unit scores that a floor looks at.
 
         Example:
             >>> floor = Floor(task="retrieval", metric="ap@100", at_least=0.3)
@@ -301,10 +301,10 @@ class EvaluationSettings(Settings):
 
     @model_validator(mode="after")
     def _baselines_are_known(self) -> EvaluationSettings:
-        taken = [name for name in self.references if name in (*HANDMADE, *_ROLES)]
+        taken = [name for name in self.references if name in (*HANDCRAFTED, *_ROLES)]
         if taken:
             raise ValueError(f"references.{taken[0]}: the name is taken; choose another")
-        names = (*HANDMADE, *self.references)
+        names = (*HANDCRAFTED, *self.references)
         for name in self.gate.baseline.compared if self.gate.baseline else ():
             if name not in names:
                 raise ValueError(

@@ -11,7 +11,7 @@ from typing import Any
 from components.core import files
 from components.descriptor_evaluator.gate import verdict
 from components.descriptor_evaluator.gate.verdict import Verdict
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.report_data import exhibits
 from components.descriptor_evaluator.scoring import stored_result
 from components.descriptor_evaluator.scoring.scores_cache import rows_from_lines
@@ -73,8 +73,8 @@ class Material:
         return found
 
     @cached_property
-    def rows(self) -> dict[str, tuple[UnitRow, ...]]:
-        """Unit rows by the name of what was scored; the candidate's first.
+    def rows(self) -> dict[str, tuple[UnitScore, ...]]:
+        """Unit scores by the name of what was scored; the candidate's first.
 
         Raises:
             NotShownError: When nothing was scored.
@@ -125,7 +125,7 @@ class Material:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Sorts what was scored as it is shown: candidate, production, handmade descriptors.
+    """Sorts what was scored as it is shown: candidate, production, handcrafted descriptors.
 
     Example:
         >>> in_order(["rootsift", "production", "candidate"])

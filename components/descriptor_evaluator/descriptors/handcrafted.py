@@ -1,4 +1,4 @@
-"""Handmade descriptors that a learned one has to beat.
+"""Handcrafted descriptors that a learned one has to beat.
 
 * `sift`: Lowe's descriptor at the centre of the patch (OpenCV; keypoint size 65/6, angle 0).
 * `rootsift`: the same, L1-normalised, then the square root (Arandjelovic and Zisserman,
@@ -90,7 +90,7 @@ def describe_sequence(name: str, patches: np.ndarray, recipe: SiftRecipe = SMOOT
 
 
 def recipe_sentences(recipes: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Says which recipe each handmade descriptor was given.
+    """Says which recipe each handcrafted descriptor was given.
 
     Args:
         recipes: Values of a `SiftRecipe` by the descriptor's name.

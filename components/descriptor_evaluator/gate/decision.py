@@ -1,6 +1,6 @@
-"""The gate: from unit rows to checks.
+"""The gate: from unit scores to checks.
 
-Pure functions over unit rows. A check that cannot be made (no rows, a missing metric, NaN,
+Pure functions over unit scores. A check that cannot be made (no rows, a missing metric, NaN,
 other units than the candidate's) fails; nothing passes for want of evidence.
 """
 
@@ -23,7 +23,7 @@ from components.descriptor_evaluator.gate.non_inferiority import (
     best_pushed_checks,
     compare,
     production_checks,
-    stated_share,
+    stated_rejection_rate,
 )
 from components.descriptor_evaluator.gate.validation import Validation
 from components.descriptor_evaluator.gate.verdict import (
@@ -36,7 +36,7 @@ from components.descriptor_evaluator.gate.verdict import (
 from components.descriptor_evaluator.protocol.scores import MAIN_METRIC, Slice
 from components.descriptor_evaluator.settings import ROUNDING, Floor, GateSettings
 from components.descriptor_evaluator.statistics.intervals import BOOTSTRAP_SOURCES, mean_interval
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.variants import NOISE_NAMES, NOISES
 
 
@@ -46,7 +46,7 @@ class Evidence:
 
     Attributes:
         candidate: Rows of the candidate.
-        baselines: Rows of the handmade descriptors, by name.
+        baselines: Rows of the handcrafted descriptors, by name.
         production: Rows of the model in production; None when there is none or it is the
             candidate itself.
         production_state: What stands in production.
@@ -57,11 +57,11 @@ class Evidence:
         notes: Remarks to carry into the verdict.
     """
 
-    candidate: UnitTable
-    baselines: Mapping[str, UnitTable]
-    production: UnitTable | None = None
+    candidate: ScoreTable
+    baselines: Mapping[str, ScoreTable]
+    production: ScoreTable | None = None
     production_state: Production = field(default_factory=Production)
-    earlier: Mapping[str, UnitTable] = field(default_factory=dict)
+    earlier: Mapping[str, ScoreTable] = field(default_factory=dict)
     validation: Validation | None = None
     candidate_checksum: str = ""
     other_checks: tuple[Check, ...] = ()
@@ -90,7 +90,7 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
         checks.append(evidence.validation.as_check(checks))
     production = evidence.production_state
     if evidence.production is not None:
-        share = stated_share(evidence.candidate, evidence.production, settings)
+        share = stated_rejection_rate(evidence.candidate, evidence.production, settings)
         production = replace(production, refused_if_equal=share)
     return Verdict(
         checks=tuple(checks),
@@ -122,7 +122,7 @@ def completeness_checks(evidence: Evidence, metric: str, tasks: Sequence[str]) -
     return checks
 
 
-def floor_check(candidate: UnitTable, floor: Floor, settings: GateSettings) -> Check:
+def floor_check(candidate: ScoreTable, floor: Floor, settings: GateSettings) -> Check:
     """Checks an absolute threshold, on the metric that the settings give it."""
     metric = settings.metric_of(floor)
     part = Slice(floor.task, floor.noise or "", floor.kind or "")

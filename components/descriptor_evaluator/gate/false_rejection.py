@@ -26,7 +26,7 @@ from components.descriptor_evaluator.statistics.intervals import (
 )
 
 
-def share_refused_if_equal(
+def false_rejection_rate(
     differences: Sequence[SourceTotals], deltas: Sequence[float], settings: GateSettings
 ) -> float:
     """Returns the share of equally good models that the comparison with production refuses.

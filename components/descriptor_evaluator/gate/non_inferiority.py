@@ -21,7 +21,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.descriptor_evaluator.gate.false_rejection import share_refused_if_equal
+from components.descriptor_evaluator.gate.false_rejection import false_rejection_rate
 from components.descriptor_evaluator.gate.messages import (
     above_or_below,
     missed_by,
@@ -39,7 +39,7 @@ from components.descriptor_evaluator.statistics.intervals import (
     holm,
     paired_difference,
 )
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def guards(rule: ProductionRule) -> tuple[Guard, ...]:
 
 
 def production_checks(
-    candidate: UnitTable,
-    production: UnitTable | None,
+    candidate: ScoreTable,
+    production: ScoreTable | None,
     state: Production,
     settings: GateSettings,
 ) -> list[Check]:
@@ -111,7 +111,9 @@ def decide(found: Sequence[PairedDifference], settings: GateSettings) -> list[Ch
     return checks + _significance_checks([guard.part for guard in guarded], found, settings)
 
 
-def stated_share(candidate: UnitTable, production: UnitTable, settings: GateSettings) -> float:
+def stated_rejection_rate(
+    candidate: ScoreTable, production: ScoreTable, settings: GateSettings
+) -> float:
     """Returns the share of equally good models that `production_checks` refuses; NaN: unknown."""
     if not production.covers_the_same_units_as(candidate):
         return math.nan
@@ -122,13 +124,13 @@ def stated_share(candidate: UnitTable, production: UnitTable, settings: GateSett
     if any(ours.sources != theirs.sources for ours, theirs in totals):
         return math.nan  # a verification slice without known influences has no sources
     differences = [intervals.difference(ours, theirs) for ours, theirs in totals]
-    return share_refused_if_equal(differences, [guard.delta for guard in guarded], settings)
+    return false_rejection_rate(differences, [guard.delta for guard in guarded], settings)
 
 
 def best_pushed_checks(
-    candidate: UnitTable,
-    production: UnitTable,
-    earlier: Mapping[str, UnitTable],
+    candidate: ScoreTable,
+    production: ScoreTable,
+    earlier: Mapping[str, ScoreTable],
     settings: GateSettings,
 ) -> list[Check]:
     """Checks that the candidate is not below the best model ever pushed.
@@ -142,7 +144,7 @@ def best_pushed_checks(
     """
     guarded, metric = guards(settings.production), settings.metric
 
-    def standing(table: UnitTable) -> float:
+    def standing(table: ScoreTable) -> float:
         return math.fsum(table.mean(guard.part, metric) for guard in guarded) / len(guarded)
 
     standings = {
@@ -168,7 +170,7 @@ def best_pushed_checks(
 
 
 def compare(
-    candidate: UnitTable, production: UnitTable, part: Slice, metric: str, settings: GateSettings
+    candidate: ScoreTable, production: ScoreTable, part: Slice, metric: str, settings: GateSettings
 ) -> PairedDifference:
     """Returns candidate minus production on a slice, paired over sources."""
     mean = candidate.mean(part, metric) - production.mean(part, metric)

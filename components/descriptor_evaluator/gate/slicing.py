@@ -1,4 +1,4 @@
-"""Unit rows through TFMA: sliced means and threshold validation.
+"""Unit scores through TFMA: sliced means and threshold validation.
 
 This is TFMA's model-agnostic path: the "predictions" are metrics that are already there.
 `ExtractEvaluateAndWriteResults` refuses change thresholds without a model, so its three
@@ -24,7 +24,7 @@ from components.descriptor_evaluator.gate.thresholds import (
     WEIGHT,
     over,
 )
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 
 if TYPE_CHECKING:
     import pyarrow
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 
 def record_batch(
-    candidate: UnitTable,
-    baselines: Mapping[str, UnitTable],
-    production: UnitTable | None,
+    candidate: ScoreTable,
+    baselines: Mapping[str, ScoreTable],
+    production: ScoreTable | None,
     metrics: Mapping[str, Sequence[str]],
 ) -> pyarrow.RecordBatch:
-    """Lays unit rows out as TFMA's input, one example per cell and metric.
+    """Lays unit scores out as TFMA's input, one example per cell and metric.
 
     Args:
         candidate: Rows of the candidate.
-        baselines: Rows of the handmade descriptors, by name.
+        baselines: Rows of the handcrafted descriptors, by name.
         production: Rows of the production model, or None.
         metrics: Metrics to take along, by task.
 
@@ -124,7 +124,7 @@ def run_tfma(
     return tfma.load_validation_result(output)
 
 
-def _mean(table: UnitTable, places: Sequence[int], metric: str) -> float:
+def _mean(table: ScoreTable, places: Sequence[int], metric: str) -> float:
     return float(np.mean([table.rows[place].metrics.get(metric, np.nan) for place in places]))
 
 

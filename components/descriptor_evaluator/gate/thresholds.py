@@ -3,13 +3,13 @@
 The units of a sequence at a noise level become one TFMA example per metric with the
 features `task`, `metric`, `noise`, `kind` and `sequence`, their number as weight, and these
 columns as ready-made predictions, one `model_spec` each; the weighted `MeanPrediction` is
-then the mean over the unit rows of a slice:
+then the mean over the unit scores of a slice:
 
 * `candidate`: the metric of the candidate; floors are value thresholds;
 * `production`: of the model in production, TFMA's baseline; "not worse" is a change
   threshold (the comparison of means only: TFMA's intervals would resample rows, which are
   not independent, so bounds are made in `decision`);
-* `over_<name>`: candidate minus a handmade descriptor, so that being above it is a value
+* `over_<name>`: candidate minus a handcrafted descriptor, so that being above it is a value
   threshold. TFMA knows one baseline only, and that is production. Being above the better
   of several is being above each.
 """
@@ -60,7 +60,7 @@ def eval_config(
 
     Args:
         settings: Thresholds.
-        baselines: Handmade descriptors that were scored, at least one (TFMA lays out a
+        baselines: Handcrafted descriptors that were scored, at least one (TFMA lays out a
             single column otherwise); each gets a column.
         with_production: Whether there is a production model other than the candidate.
             Without one there are no change thresholds.

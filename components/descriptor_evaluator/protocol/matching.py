@@ -13,7 +13,7 @@ import numpy as np
 from components.descriptor_evaluator.protocol import distances
 from components.descriptor_evaluator.protocol.average_precision import Ties, average_precision
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitRow
+from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
 TASK = "matching"
@@ -112,7 +112,7 @@ def score_neighbours(found: Neighbours) -> dict[str, float]:
 
 def rows_of_sequence(
     name: str, source: str, kind: str, descriptors: np.ndarray, distance: Distance = "l2"
-) -> list[UnitRow]:
+) -> list[UnitScore]:
     """Scores an image sequence; one row per image pair.
 
     Args:
@@ -123,7 +123,7 @@ def rows_of_sequence(
         distance: What neighbours are near by.
     """
     return [
-        UnitRow(TASK, noise, kind, name, source, str(target), metrics)
+        UnitScore(TASK, noise, kind, name, source, str(target), metrics)
         for noise, target, metrics in match_sequence(descriptors, distance)
     ]
 

@@ -21,7 +21,7 @@ import numpy as np
 from components.descriptor_evaluator.protocol import distances
 from components.descriptor_evaluator.protocol.average_precision import average_precision_of_ranks
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitRow
+from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitScore
 from components.descriptor_evaluator.protocol.tasks import Tasks
 from trainer.core import progress
 from trainer.core.variants import NOISES, TARGETS
@@ -276,7 +276,7 @@ def _recount(
 
 def score(
     descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
-) -> list[UnitRow]:
+) -> list[UnitScore]:
     """Scores all queries; one row per query and noise level.
 
     Args:
@@ -288,7 +288,7 @@ def score(
         return []
     pool = tasks.gather_references(descriptors, tasks.distractors)
     asked = tasks.group_numbers[tasks.queries.sequence]
-    rows: list[UnitRow] = []
+    rows: list[UnitScore] = []
     present = np.unique(asked)
     for number, group in enumerate(present):
         places = np.flatnonzero(asked == group)
@@ -303,7 +303,7 @@ def rows_of_queries(
     places: np.ndarray,
     pool: np.ndarray,
     distance: Distance = "l2",
-) -> list[UnitRow]:
+) -> list[UnitScore]:
     """Scores some queries of one group; one row per query and noise level.
 
     Args:
@@ -322,7 +322,7 @@ def rows_of_queries(
     return _rows(tasks, places, found)
 
 
-def _rows(tasks: Tasks, places: np.ndarray, found: RetrievalScores) -> list[UnitRow]:
+def _rows(tasks: Tasks, places: np.ndarray, found: RetrievalScores) -> list[UnitScore]:
     assert tasks.queries is not None
     # [Q, 3, 2 (1 + K)]: the mean over pool sizes and each of them, both ways.
     both = [[part.mean(axis=-1, keepdims=True), part] for part in (found.reference, found.tie_safe)]
@@ -336,5 +336,5 @@ def _rows(tasks: Tasks, places: np.ndarray, found: RetrievalScores) -> list[Unit
         unit = str(int(tasks.queries.index[place]))
         for level, noise in enumerate(NOISES):
             metrics = dict(zip(names, values[row][level], strict=True))
-            rows.append(UnitRow(TASK, noise, kind, name, source, unit, metrics))
+            rows.append(UnitScore(TASK, noise, kind, name, source, unit, metrics))
     return rows

@@ -249,7 +249,7 @@ def load_official(
         split: Name of the split, e.g. `a`.
         counts: Number of points of each image sequence that is scored.
         which: Tasks whose files are read.
-        sources: Source of each sequence for the unit rows; by default the sequence. It
+        sources: Source of each sequence for the unit scores; by default the sequence. It
             does not change the tasks: only the query's own sequence is left out of a pool.
 
     Raises:

@@ -25,7 +25,7 @@ from components.descriptor_evaluator.protocol.average_precision import (
 )
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.jackknife import precision_without_each
-from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitRow
+from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
 from components.descriptor_evaluator.protocol.tasks import Pairs, Tasks
 from trainer.core import progress
 from trainer.core.variants import NOISES, TARGETS
@@ -102,7 +102,7 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
 
 def score(
     descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
-) -> list[UnitRow]:
+) -> list[UnitScore]:
     """Scores the task; one row per pair set and noise level.
 
     Each row also says what the (imbalanced) precision is `without` each source, from which
@@ -118,7 +118,7 @@ def score(
     sets = [name for name in NEGATIVES if getattr(tasks, name) is not None]
     positive = pair_distances(descriptors, tasks.names, tasks.positives, distance)
     progress.report("scoring verification", 1, 1 + len(sets))
-    rows: list[UnitRow] = []
+    rows: list[UnitScore] = []
     for number, name in enumerate(sets, start=1):
         negative = pair_distances(descriptors, tasks.names, getattr(tasks, name), distance)
         rows += rows_of_pair_set(name, negative, positive, tasks)
@@ -128,7 +128,7 @@ def score(
 
 def rows_of_pair_set(
     name: str, negative: np.ndarray, positive: np.ndarray, tasks: Tasks
-) -> list[UnitRow]:
+) -> list[UnitScore]:
     """Scores a set of negative pairs against the positive ones; one row per noise level.
 
     Args:
@@ -142,7 +142,7 @@ def rows_of_pair_set(
     fifth = _fifth(positive[0])
     touched_by_positive = _touched(tasks.positives, of_sequence)[:, :fifth]
     touched_by_negative = _touched(getattr(tasks, name), of_sequence)
-    rows: list[UnitRow] = []
+    rows: list[UnitScore] = []
     for level, noise in enumerate(NOISES):
         metrics = score_distances(negative[level], positive[level])
         values = precision_without_each(
@@ -153,7 +153,7 @@ def rows_of_pair_set(
             len(sources),
         )
         without = dict(zip(sources.tolist(), values.tolist(), strict=True))
-        rows.append(UnitRow(TASK, noise, "u", "", "", name, metrics, without))
+        rows.append(UnitScore(TASK, noise, "u", "", "", name, metrics, without))
     return rows
 
 

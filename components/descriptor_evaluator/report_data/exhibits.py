@@ -17,7 +17,7 @@ import numpy as np
 from components.core import files
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.tasks import Tasks
 from components.descriptor_evaluator.report_data import curves, descriptor_map, worst_cases
 from trainer.core import progress
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 def choose(
     descriptors: Mapping[str, np.ndarray],
     tasks: Tasks,
-    rows: Sequence[UnitRow],
+    rows: Sequence[UnitScore],
     curves_only: bool = False,
     distance: Distance = "l2",
 ) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def choose(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: What was compared.
         rows: What it scored; exhibits of tasks without rows are not made.
-        curves_only: Leave out what needs patches to be shown: for handmade descriptors and
+        curves_only: Leave out what needs patches to be shown: for handcrafted descriptors and
             references, which stand beside the model as curves alone.
         distance: What patches are near by.
 

@@ -1,6 +1,6 @@
 """The three tasks as Beam transforms over the descriptors of each image sequence.
 
-Every transform takes pairs (name of an image sequence, its descriptors) and gives unit rows,
+Every transform takes pairs (name of an image sequence, its descriptors) and gives unit scores,
 the same ones bit for bit as the array functions. The descriptors are float32 [16, N, D], or
 the path of the npy file that holds them: then only names travel between workers, which must
 see the same file system.
@@ -23,7 +23,7 @@ import numpy as np
 from components.descriptor_evaluator.descriptors.store import read_array, write_text
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.task_tables import Tasks
 from components.descriptor_evaluator.protocol.tasks import TASK_NAMES
 from components.descriptor_evaluator.scoring import scores_cache
@@ -35,7 +35,7 @@ _POSITIVES = "positives"
 
 
 class ScoreTasks(beam.PTransform):
-    """Scores several tasks: (name, descriptors) per image sequence -> `UnitRow`.
+    """Scores several tasks: (name, descriptors) per image sequence -> `UnitScore`.
 
     Args:
         tasks: What is compared.
@@ -85,7 +85,7 @@ class ScoreMatching(beam.PTransform):
         self._tasks = _without_tables(tasks)
 
     def expand(self, descriptors: beam.PCollection) -> beam.PCollection:
-        """(name, descriptors) -> `UnitRow`, one per image pair."""
+        """(name, descriptors) -> `UnitScore`, one per image pair."""
         return descriptors | "MatchImages" >> beam.ParDo(
             _MatchSequence(self._tasks, self._distance)
         )
@@ -107,7 +107,7 @@ class ScoreRetrieval(beam.PTransform):
         )
 
     def expand(self, descriptors: beam.PCollection) -> beam.PCollection:
-        """(name, descriptors) -> `UnitRow`, one per query and noise level."""
+        """(name, descriptors) -> `UnitScore`, one per query and noise level."""
         if self._tasks.queries is None or self._tasks.distractors is None:
             return descriptors.pipeline | beam.Create([])
         pool = (
@@ -144,7 +144,7 @@ class ScoreVerification(beam.PTransform):
         self._folder = folder
 
     def expand(self, descriptors: beam.PCollection) -> beam.PCollection:
-        """(name, descriptors) -> `UnitRow`, one per pair set and noise level."""
+        """(name, descriptors) -> `UnitScore`, one per pair set and noise level."""
         if _POSITIVES not in self._sets:
             return descriptors.pipeline | beam.Create([])
         shares = [(name, number) for name in self._sets for number in range(self._sequences)]
@@ -171,7 +171,7 @@ class ScoreVerification(beam.PTransform):
 
 
 class WriteRows(beam.PTransform):
-    """Writes `UnitRow`s as JSON lines, in the order of `evaluate.score`.
+    """Writes `UnitScore`s as JSON lines, in the order of `evaluate.score`.
 
     Args:
         path: File, local or remote; written whole.
@@ -184,16 +184,16 @@ class WriteRows(beam.PTransform):
         self._tasks = replace(_without_tables(tasks), queries=tasks.queries)
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
-        """`UnitRow` -> nothing."""
+        """`UnitScore` -> nothing."""
         path, tasks = self._path, self._tasks
 
-        def write(found: list[UnitRow]) -> None:
+        def write(found: list[UnitScore]) -> None:
             write_text(path, scores_cache.rows_to_lines(in_order(found, tasks)))
 
         return rows | beam.combiners.ToList() | "WriteLines" >> beam.Map(write)
 
 
-def in_order(rows: Iterable[UnitRow], tasks: Tasks) -> list[UnitRow]:
+def in_order(rows: Iterable[UnitScore], tasks: Tasks) -> list[UnitScore]:
     """Sorts rows, which Beam gives in any order, into the order of `evaluate.score`."""
     number = {name: place for place, name in enumerate(tasks.names)}
     group = dict(zip(tasks.names, tasks.group_numbers.tolist(), strict=True))
@@ -203,7 +203,7 @@ def in_order(rows: Iterable[UnitRow], tasks: Tasks) -> list[UnitRow]:
         for place, (sequence, index) in enumerate(points):
             queries.setdefault((tasks.names[sequence], str(index)), place)
 
-    def key(row: UnitRow) -> tuple[Any, ...]:
+    def key(row: UnitScore) -> tuple[Any, ...]:
         task, noise = TASK_NAMES.index(row.task), NOISES.index(row.noise)
         if row.task == matching.TASK:
             return task, number[row.sequence], noise, row.unit
@@ -251,7 +251,7 @@ class _MatchSequence(beam.DoFn):
         self._distance = distance
         self._done = 0
 
-    def process(self, item: tuple[str, Descriptors]) -> Iterator[UnitRow]:
+    def process(self, item: tuple[str, Descriptors]) -> Iterator[UnitScore]:
         """(name, descriptors) -> 15 rows."""
         name = item[0]
         values = _Opened(self._tasks, dict([item]))[name]
@@ -285,7 +285,7 @@ class _ScoreQueries(beam.DoFn):
         self._distance = distance
         self._done = 0
 
-    def process(self, item: tuple[str, Descriptors], pool: np.ndarray) -> Iterator[UnitRow]:
+    def process(self, item: tuple[str, Descriptors], pool: np.ndarray) -> Iterator[UnitScore]:
         """(name, descriptors) and the pool float32 [M, D] -> rows."""
         tasks = self._tasks
         assert tasks.queries is not None and tasks.distractors is not None
@@ -339,7 +339,7 @@ class _ScorePairSet(beam.DoFn):
         self._folder = folder
         self._tasks: Tasks | None = None
 
-    def process(self, item: tuple[str, np.ndarray], positive: np.ndarray) -> Iterator[UnitRow]:
+    def process(self, item: tuple[str, np.ndarray], positive: np.ndarray) -> Iterator[UnitScore]:
         """(set, distances float32 [3, n]) and those of the positives -> 3 rows."""
         tasks = self._tasks = self._tasks or Tasks.load(self._folder)
         yield from verification.rows_of_pair_set(*item, positive, tasks)

@@ -16,7 +16,7 @@ from components.descriptor_evaluator.descriptors import csv_tree, handcrafted
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.tasks import (
     TASK_NAMES,
     SequenceInfo,
@@ -47,7 +47,7 @@ def score(
     tasks: Tasks,
     which: Sequence[str] = TASK_NAMES,
     distance: Distance = "l2",
-) -> list[UnitRow]:
+) -> list[UnitScore]:
     """Scores descriptors.
 
     Args:
@@ -70,7 +70,7 @@ def score(
         shape = descriptors[name].shape if name in descriptors else None
         if shape is None or shape[:2] != (16, count):
             raise ValueError(f"descriptors of {name} have shape {shape}, expected (16, {count}, D)")
-    rows: list[UnitRow] = []
+    rows: list[UnitScore] = []
     if "verification" in which:
         rows += verification.score(descriptors, tasks, distance)
     if "matching" in which:
@@ -90,7 +90,7 @@ class Subject:
     Attributes:
         model: SavedModel with our serving signature.
         descriptors: CSV tree.
-        baseline: Name of a handmade descriptor.
+        baseline: Name of a handcrafted descriptor.
     """
 
     model: str | None = None
@@ -121,7 +121,7 @@ class ReleaseScores:
         tasks: What was compared.
     """
 
-    rows: tuple[list[UnitRow], ...]
+    rows: tuple[list[UnitScore], ...]
     degeneracy: tuple[dict[str, Any], ...]
     tasks: Tasks
 
@@ -184,7 +184,7 @@ def evaluate_release(
         data: Patch release.
         model: SavedModel with our serving signature.
         descriptors: CSV tree.
-        baseline: Name of a handmade descriptor. Exactly one of these three is given.
+        baseline: Name of a handcrafted descriptor. Exactly one of these three is given.
         which: Tasks to score.
         rows_folder: New folder for the rows of all units (`stored_result`); None writes none.
         distance: What patches are near by.
@@ -241,7 +241,7 @@ def evaluate_release(
 
 
 def recipe_notes(subjects: Sequence[Subject]) -> list[str]:
-    """Says of handmade descriptors whose recipe a run chooses on data which one was taken."""
+    """Says of handcrafted descriptors whose recipe a run chooses on data which one was taken."""
     how = handcrafted.in_words(handcrafted.SMOOTHED)
     return [
         f"{subject.baseline}: {how}; `hpatches run` chooses them on validation sequences"

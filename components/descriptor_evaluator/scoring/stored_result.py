@@ -1,6 +1,6 @@
 """The result of an evaluation in a folder, so that it can be compared with another one.
 
-The folder holds `unit_rows/candidate.jsonl`, the tasks (`tasks.npz`) and `about.json`: the
+The folder holds `scores/candidate.jsonl`, the tasks (`tasks.npz`) and `about.json`: the
 evaluation artifact of a pipeline run is such a folder, and `hpatches evaluate --rows DIR`
 writes one.
 """
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from components.core import files
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.task_tables import Tasks
 from components.descriptor_evaluator.scoring.scores_cache import rows_from_lines, rows_to_lines
 from components.descriptor_evaluator.statistics import degeneracy
 from trainer.core.errors import UserError
 
-ROWS_FOLDER = "unit_rows"
+ROWS_FOLDER = "scores"
 CANDIDATE = "candidate"
 ABOUT_FILE = "about.json"
 
@@ -41,7 +41,7 @@ class StoredResult:
             the measures were not written down.
     """
 
-    rows: tuple[UnitRow, ...]
+    rows: tuple[UnitScore, ...]
     tasks: Tasks
     about: dict[str, Any]
     problems: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ def is_stored(folder: str) -> bool:
     return files.exists(_rows_path(folder, CANDIDATE))
 
 
-def write(folder: str, rows: Sequence[UnitRow], tasks: Tasks, about: dict[str, Any]) -> None:
+def write(folder: str, rows: Sequence[UnitScore], tasks: Tasks, about: dict[str, Any]) -> None:
     """Writes a result into a new folder, whole or not at all.
 
     Raises:

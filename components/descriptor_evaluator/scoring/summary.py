@@ -1,4 +1,4 @@
-"""Unit rows condensed into the result that `hpatches evaluate --json` writes."""
+"""Unit scores condensed into the result that `hpatches evaluate --json` writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitRow
+from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitScore
 from trainer.core.variants import KINDS, NOISES
 
 PAIR_SETS = ("inter", "intra")
@@ -16,8 +16,8 @@ PAIR_SETS = ("inter", "intra")
 Value = float | None  # None where there is nothing to average, or NaN within
 
 
-def summarise(rows: Iterable[UnitRow]) -> dict[str, Any]:
-    """Averages unit rows as HPatches reports them.
+def summarise(rows: Iterable[UnitScore]) -> dict[str, Any]:
+    """Averages unit scores as HPatches reports them.
 
     Verification: `mean` is over the imbalanced precisions of all pair sets and noise levels.
     Matching: flat means over image pairs per noise level, then their mean. Retrieval: means
@@ -39,10 +39,10 @@ def summarise(rows: Iterable[UnitRow]) -> dict[str, Any]:
         kinds that have rows.
         Fractions; None in the place of NaN and of an absent pair set.
     """
-    by_task: dict[str, list[UnitRow]] = {}
+    by_task: dict[str, list[UnitScore]] = {}
     for row in rows:
         by_task.setdefault(row.task, []).append(row)
-    makers: dict[str, Callable[[list[UnitRow]], dict[str, Any]]] = {
+    makers: dict[str, Callable[[list[UnitScore]], dict[str, Any]]] = {
         "verification": _verification,
         "matching": _matching,
         "retrieval": _retrieval,
@@ -55,7 +55,7 @@ def headline(summary: dict[str, Any], task: str) -> Value:
     return summary[task]["mean"] if task in summary else None
 
 
-def _verification(rows: Sequence[UnitRow]) -> dict[str, Any]:
+def _verification(rows: Sequence[UnitScore]) -> dict[str, Any]:
     def by_set(metric: str) -> dict[str, Any]:
         found = {name: [row for row in rows if row.unit == name] for name in PAIR_SETS}
         return {
@@ -73,7 +73,7 @@ def _verification(rows: Sequence[UnitRow]) -> dict[str, Any]:
     return part("") | {"tie_safe": part(TIE_SAFE)}
 
 
-def _matching(rows: Sequence[UnitRow]) -> dict[str, Any]:
+def _matching(rows: Sequence[UnitScore]) -> dict[str, Any]:
     def part(suffix: str) -> dict[str, Any]:
         return _by_noise(rows, f"ap{suffix}") | {
             "success_rate": _by_noise(rows, f"success_rate{suffix}"),
@@ -83,7 +83,7 @@ def _matching(rows: Sequence[UnitRow]) -> dict[str, Any]:
     return part("") | {"tie_safe": part(TIE_SAFE)}
 
 
-def _retrieval(rows: Sequence[UnitRow]) -> dict[str, Any]:
+def _retrieval(rows: Sequence[UnitScore]) -> dict[str, Any]:
     by_pool = _by_pool(rows, "")
     safe = _by_noise(rows, f"ap{TIE_SAFE}") | {
         "by_pool": _by_pool(rows, TIE_SAFE),
@@ -97,7 +97,7 @@ def _retrieval(rows: Sequence[UnitRow]) -> dict[str, Any]:
     }
 
 
-def _by_pool(rows: Sequence[UnitRow], suffix: str) -> dict[str, dict[str, Value]]:
+def _by_pool(rows: Sequence[UnitScore], suffix: str) -> dict[str, dict[str, Value]]:
     """Returns means per noise level and pool size, of metrics that end in `suffix`."""
     sizes = [
         name.removeprefix(POOL)
@@ -113,12 +113,12 @@ def _by_pool(rows: Sequence[UnitRow], suffix: str) -> dict[str, dict[str, Value]
     return result
 
 
-def _by_kind(rows: Sequence[UnitRow], metric: str) -> dict[str, dict[str, Value]]:
+def _by_kind(rows: Sequence[UnitScore], metric: str) -> dict[str, dict[str, Value]]:
     kinds = {kind: [row for row in rows if row.kind == kind] for kind in KINDS}
     return {kind: _by_noise(chosen, metric) for kind, chosen in kinds.items() if chosen}
 
 
-def _by_noise(rows: Sequence[UnitRow], metric: str, mean: bool = True) -> dict[str, Value]:
+def _by_noise(rows: Sequence[UnitScore], metric: str, mean: bool = True) -> dict[str, Value]:
     values: dict[str, Value] = {
         noise: _mean(row.metrics[metric] for row in rows if row.noise == noise) for noise in NOISES
     }

@@ -17,13 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from components.descriptor_evaluator.protocol.scores import Slice, UnitRow
+from components.descriptor_evaluator.protocol.scores import Slice, UnitScore
 from components.descriptor_evaluator.statistics.intervals import (
     BOOTSTRAP_SOURCES,
     holm,
     paired_difference,
 )
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.errors import UserError
 from trainer.core.variants import NOISES
 
@@ -130,8 +130,8 @@ _NUMBERS = ("first", "second", "difference", "low", "high", "p")
 
 
 def compare(
-    first: Sequence[UnitRow],
-    second: Sequence[UnitRow],
+    first: Sequence[UnitScore],
+    second: Sequence[UnitScore],
     names: tuple[str, str] = ("the first", "the second"),
     *,
     problems: tuple[Sequence[str], Sequence[str]] = ((), ()),
@@ -171,9 +171,9 @@ def compare(
     )
 
 
-def _table(rows: Sequence[UnitRow], name: str) -> UnitTable:
+def _table(rows: Sequence[UnitScore], name: str) -> ScoreTable:
     try:
-        return UnitTable(rows)
+        return ScoreTable(rows)
     except ValueError as error:
         raise UserError(
             f"{name}: {error}, expected every unit once; evaluate again with tasks that ask "
@@ -181,7 +181,7 @@ def _table(rows: Sequence[UnitRow], name: str) -> UnitTable:
         ) from error
 
 
-def _slices(table: UnitTable) -> list[Slice]:
+def _slices(table: ScoreTable) -> list[Slice]:
     """Returns the slices that have rows: all levels, each level, and by kind."""
     tasks = [
         name
@@ -198,7 +198,7 @@ def _slices(table: UnitTable) -> list[Slice]:
 
 
 def _difference(
-    left: UnitTable, right: UnitTable, part: Slice, resamples: int, seed: int
+    left: ScoreTable, right: ScoreTable, part: Slice, resamples: int, seed: int
 ) -> tuple[float, float, float, int]:
     """Returns (low, high, two-sided p, sources) of a slice's difference."""
     ours, theirs = left.totals(part, METRIC), right.totals(part, METRIC)
@@ -211,8 +211,8 @@ def _difference(
 
 def _found(
     parts: Sequence[Slice],
-    left: UnitTable,
-    right: UnitTable,
+    left: ScoreTable,
+    right: ScoreTable,
     differences: Sequence[tuple[float, float, float, int]],
 ) -> tuple[ComparedSlice, ...]:
     """Adds the means, and what can be said after the correction for many slices."""
@@ -237,7 +237,7 @@ def _found(
     return tuple(slices)
 
 
-def _sequences(left: UnitTable, right: UnitTable) -> tuple[ChangedSequence, ...]:
+def _sequences(left: ScoreTable, right: ScoreTable) -> tuple[ChangedSequence, ...]:
     by_sequence: dict[str, list[list[float]]] = {}
     for side, table in enumerate((left, right)):
         for row in table.rows:

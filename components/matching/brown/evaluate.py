@@ -32,7 +32,7 @@ def evaluate_brown(
         data: Folder of a PhotoTour set.
         pairs_file: File of pairs; by default the only one in the folder.
         model: SavedModel to describe with.
-        baseline: Handmade descriptor to describe with.
+        baseline: Handcrafted descriptor to describe with.
 
     Returns:
         `descriptors` (name, `descriptor_id`, `fpr95`), `data` and `versions`; all of it JSON.

@@ -65,7 +65,7 @@ def evaluate_pairs(
     Args:
         data: Folder of image sequences (1..6 and H_1_2..H_1_6 each).
         model: SavedModel to describe with.
-        baseline: Handmade descriptor to describe with.
+        baseline: Handcrafted descriptor to describe with.
         settings: How they are matched.
 
     Returns:

@@ -49,9 +49,9 @@ def compare(
 
     RUN_OR_MODEL is a work folder (its newest run; WORK@RUN for another one), a result of
     `hpatches evaluate --rows`, a SavedModel, a folder of descriptors (CSV), or the name of a
-    handmade descriptor. Without --data both must be results on the same data. Precisions
+    handcrafted descriptor. Without --data both must be results on the same data. Precisions
     count ties against a descriptor, so that a collapsed one gains nothing. The smoothed
-    handmade ones take the recipe that a run takes without validation data: blur 3 px, size
+    handcrafted ones take the recipe that a run takes without validation data: blur 3 px, size
     1/6 of the patch, no border.
     """
     if data is None and (split or tasks_folder or distance):

@@ -1,6 +1,6 @@
 """What the arguments of `hpatches compare` mean.
 
-A name of a handmade descriptor, a SavedModel, a CSV tree of descriptors, a stored result, or a
+A name of a handcrafted descriptor, a SavedModel, a CSV tree of descriptors, a stored result, or a
 work folder: its newest run that was evaluated, or the one named behind an `@`.
 """
 
@@ -21,7 +21,7 @@ _MODEL_FILE = "saved_model.pb"
 _SERVING = "Format-Serving"
 _EXPECTED = (
     "expected a SavedModel, a folder of descriptors (CSV), a result of `hpatches evaluate --rows`, "
-    "a work folder (or WORK@RUN), or the name of a handmade descriptor"
+    "a work folder (or WORK@RUN), or the name of a handcrafted descriptor"
 )
 
 

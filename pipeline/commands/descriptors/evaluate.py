@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from components.descriptor_evaluator.protocol.distances import Distance
 
 TASKS = ("verification", "matching", "retrieval")
-# As `settings.HANDMADE` of the evaluator, whose import takes half a second of every command.
+# As `settings.HANDCRAFTED` of the evaluator, whose import takes half a second of every command.
 BASELINES = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
 
 
@@ -27,7 +27,7 @@ BASELINES = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
 @click.option(
     "--baseline",
     type=click.Choice(BASELINES),
-    help="Score a handmade descriptor (the smoothed ones: blur 3 px, size 1/6, no border).",
+    help="Score a handcrafted descriptor (the smoothed ones: blur 3 px, size 1/6, no border).",
 )
 @click.option(
     "--data",

@@ -25,7 +25,7 @@ def evaluate(
     pairs_file: str | None,
     json_file: str | None,
 ) -> None:
-    """Scores a model, a handmade descriptor or both, prints a table and writes the JSON."""
+    """Scores a model, a handcrafted descriptor or both, prints a table and writes the JSON."""
     from components.matching.brown.evaluate import evaluate_brown  # they import OpenCV and SciPy
     from components.matching.pairs.evaluate import evaluate_pairs
 

@@ -184,7 +184,7 @@ def assert_blessing(blessing, blessed: bool):
 
 
 def descriptor_files_of(name: str, folder: Path) -> Path:
-    """Writes a handmade descriptor of the held-out sequences as a CSV tree."""
+    """Writes a handcrafted descriptor of the held-out sequences as a CSV tree."""
     for number, (sequence, _) in enumerate(SEQUENCES):
         described = handcrafted.describe_sequence(name, make_patches(number))
         csv_tree.write_sequence(str(folder), sequence, described)

@@ -49,7 +49,7 @@ def test_a_good_first_model_is_blessed_with_everything_written(run):
     assert all(0.0 < value <= 1.0 for value in row.baselines.values())
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["matching"]["mean"] == pytest.approx(row.candidate)
-    rows = (folder / "unit_rows" / "candidate.jsonl").read_text().splitlines()
+    rows = (folder / "scores" / "candidate.jsonl").read_text().splitlines()
     assert sum('"task": "matching"' in line for line in rows) == 4 * len(NOISES) * TARGETS
     assert (folder / "tasks.npz").exists()
     about = json.loads((folder / "about.json").read_text())

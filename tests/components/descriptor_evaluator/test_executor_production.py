@@ -41,7 +41,7 @@ def test_the_identical_model_passes_as_such(run):
     found, blessing, folder = run("good", production="good")
     assert_blessing(blessing, True)
     assert found.production.status == "identical"
-    assert not (folder / "unit_rows" / "production.jsonl").exists()
+    assert not (folder / "scores" / "production.jsonl").exists()
 
 
 @pytest.mark.usefixtures("without_tfma")

@@ -33,7 +33,7 @@ def test_the_users_own_descriptors_are_baselines_of_the_gate(run, models, tmp_pa
     assert row.baselines["strong"] > row.candidate
     below = [check for check in found.checks if check.name == "baseline" and not check.passed]
     assert below and all("strong" in check.sentence for check in below)
-    assert (folder / "unit_rows" / "weak.jsonl").exists()
+    assert (folder / "scores" / "weak.jsonl").exists()
 
 
 @pytest.mark.usefixtures("without_tfma")

@@ -1,4 +1,4 @@
-"""Handmade descriptors: recipes, shapes, and the choice of the recipe."""
+"""Handcrafted descriptors: recipes, shapes, and the choice of the recipe."""
 
 from dataclasses import replace
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator.gate.false_rejection import share_refused_if_equal
+from components.descriptor_evaluator.gate.false_rejection import false_rejection_rate
 from components.descriptor_evaluator.settings import GateSettings
 from components.descriptor_evaluator.statistics.intervals import source_totals
 
@@ -19,7 +19,7 @@ def differences(deviation, sources=40, seed=0, mean=0.0):
 
 
 def share(found, mode="point", delta=0.01, **rule):
-    return share_refused_if_equal(found, [delta] * len(found), settings(mode, **rule))
+    return false_rejection_rate(found, [delta] * len(found), settings(mode, **rule))
 
 
 def test_with_little_scatter_only_the_level_of_the_test_is_left():

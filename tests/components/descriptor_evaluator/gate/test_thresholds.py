@@ -12,7 +12,7 @@ from components.descriptor_evaluator.gate.verdict import Production
 from components.descriptor_evaluator.protocol.scores import Slice
 from components.descriptor_evaluator.scoring import model_scores
 from components.descriptor_evaluator.settings import GateSettings
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from tests.components.descriptor_evaluator.gate.score_samples import level, retrieval_rows, table
 
 pytestmark = pytest.mark.slow
@@ -188,7 +188,7 @@ def test_sequences_with_unequal_numbers_of_units_keep_the_flat_mean(tmp_path):
         for value, queries in ((0.2, 1), (0.8, 7))
     )
     many = [dataclasses.replace(row, source="other", sequence=f"{row.sequence}x") for row in many]
-    rows = UnitTable(few + many)
+    rows = ScoreTable(few + many)
     settings = GateSettings.model_validate({"floors": [{"task": "retrieval", "at_least": 0.5}]})
     answer = slicing.run_tfma(
         slicing.record_batch(rows, {"sift": rows}, None, thresholds.metrics_used(settings)),

@@ -26,7 +26,7 @@ def test_only_what_was_scored_is_shown():
     assert found["problems"] == {}
 
 
-def test_handmade_descriptors_have_curves_alone():
+def test_handcrafted_descriptors_have_curves_alone():
     found = exhibits.choose(VALUES, tasks(), rows(), curves_only=True)
     assert set(found) == {"matching", "problems"}
 

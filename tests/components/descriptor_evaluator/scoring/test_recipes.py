@@ -1,18 +1,18 @@
 from components.descriptor_evaluator.descriptors import handcrafted
 from components.descriptor_evaluator.scoring import recipes
-from tests.components.descriptor_evaluator.scoring.evaluation_contexts import bench, entry
+from tests.components.descriptor_evaluator.scoring.evaluation_contexts import context, entry
 
 ONE = {"smoothing_sigmas": [2.25], "sift_sizes": [0.2], "sift_paddings": [0.0]}
 
 
-def recipe(bench):
-    return recipes.sift_recipe(bench, "rootsift-smoothed")
+def recipe(context):
+    return recipes.sift_recipe(context, "rootsift-smoothed")
 
 
 def test_without_validation_data_the_usual_recipe_is_taken(tmp_path):
-    assert recipe(bench(tmp_path)) == handcrafted.SMOOTHED
+    assert recipe(context(tmp_path)) == handcrafted.SMOOTHED
     for val in ((entry("v_v"),), ()):
-        one = bench(tmp_path, val=val, **ONE)
+        one = context(tmp_path, val=val, **ONE)
         assert recipe(one) == handcrafted.SiftRecipe(2.25, 0.2, 0.0)
 
 
@@ -27,11 +27,11 @@ def test_the_recipe_is_chosen_on_validation_data_once_per_content(tmp_path, monk
     monkeypatch.setattr(recipes, "read_patches", lambda *args: [0, 0])
     val = (entry("v_v"), entry("v_w"))
     for _ in range(2):
-        assert recipe(bench(tmp_path, val)) == handcrafted.SiftRecipe(3.0)
+        assert recipe(context(tmp_path, val)) == handcrafted.SiftRecipe(3.0)
     assert asked == [("rootsift-smoothed", ["v_v", "v_w"])]
-    recipe(bench(tmp_path, (entry("v_v", "changed"),)))
-    recipe(bench(tmp_path, val, code="changed"))
-    recipe(bench(tmp_path, val, smoothing_sigmas=[1.0, 2.0]))
-    recipe(bench(tmp_path, val, sift_sizes=[0.2, 0.3]))
-    recipes.sift_recipe(bench(tmp_path, val), "sift-smoothed")
+    recipe(context(tmp_path, (entry("v_v", "changed"),)))
+    recipe(context(tmp_path, val, code="changed"))
+    recipe(context(tmp_path, val, smoothing_sigmas=[1.0, 2.0]))
+    recipe(context(tmp_path, val, sift_sizes=[0.2, 0.3]))
+    recipes.sift_recipe(context(tmp_path, val), "sift-smoothed")
     assert len(asked) == 6

@@ -149,5 +149,5 @@ def test_a_level_that_is_nowhere_finite_is_told_and_leaves_the_rest():
 
 def test_a_unit_twice_is_refused_by_the_name_of_its_result():
     twice = rows(0.5)
-    with pytest.raises(UserError, match="old: two unit rows have the same key"):
+    with pytest.raises(UserError, match="old: two unit scores have the same key"):
         compare(twice, [*twice, twice[0]], ("new", "old"))

@@ -23,7 +23,7 @@ def release(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(release, tmp_path_factory):
-    """Stored results of two handmade descriptors, and one of other tasks."""
+    """Stored results of two handcrafted descriptors, and one of other tasks."""
     root = tmp_path_factory.mktemp("results")
     for name in ("pixels", "rootsift"):
         arguments = ("--data", release, "--rows", root / name)

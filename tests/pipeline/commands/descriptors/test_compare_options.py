@@ -43,7 +43,7 @@ def record(work: Path, number: int, *, evaluated: bool = True, model: bool = Tru
     records.record_run(str(work), summary(number, **{"components": tuple(components), **changes}))
 
 
-def test_a_handmade_descriptor_goes_by_its_name():
+def test_a_handcrafted_descriptor_goes_by_its_name():
     assert compare_options.resolve("rootsift") == compare_options.Compared(
         "rootsift", Subject(baseline="rootsift")
     )

@@ -9,8 +9,8 @@ from pipeline.commands.descriptors.evaluate import BASELINES
 from pipeline.commands.options import DISTANCES
 
 
-def test_every_handmade_descriptor_can_be_scored():
-    assert BASELINES == settings.HANDMADE == handcrafted.NAMES
+def test_every_handcrafted_descriptor_can_be_scored():
+    assert BASELINES == settings.HANDCRAFTED == handcrafted.NAMES
 
 
 def test_every_distance_can_be_chosen():
