@@ -110,9 +110,7 @@ def simulate(measured: Measured, case: Case, trials: int, resamples: int = RESAM
         trials: Pairs to draw; the same ones for every mode and difference.
         resamples: Bootstrap resamples of each comparison.
     """
-    settings = GateSettings.model_validate(
-        {"production": {"mode": case.mode, "tasks": TASKS}, "resamples": resamples}
-    )
+    settings = GateSettings.model_validate({"production": {"mode": case.mode, "tasks": TASKS}})
     deltas = [guard.delta for guard in guards(settings.production)]
     rng = np.random.default_rng([case.sources, 7])
     refused, stated = np.zeros(trials, bool), np.zeros(trials)
@@ -122,14 +120,13 @@ def simulate(measured: Measured, case: Case, trials: int, resamples: int = RESAM
             paired_difference(
                 item,
                 SourceTotals(item.sources, np.zeros_like(item.sums), item.counts),
-                settings.production.confidence,
-                resamples,
+                resamples=resamples,
                 seed=trial,
             )
             for item in totals
         ]
         refused[trial] = not all(check.passed for check in decide(found, settings))
-        stated[trial] = false_rejection_rate(totals, deltas, settings)
+        stated[trial] = false_rejection_rate(totals, deltas, case.mode, resamples)
     return Outcome(float(refused.mean()), float(stated.mean()))
 
 

@@ -59,7 +59,7 @@ def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:
         contrast,
         draw,
     )
-    from components.descriptor_evaluator.scoring import evaluate
+    from components.descriptor_evaluator.scoring.score import score
     from trainer.core.config import TrainerConfig
     from trainer.data import manifest
     from trainer.engine.loop import train
@@ -76,7 +76,7 @@ def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:
         result = train(config, examples, None, f"{folder}/out", f"{folder}/log", pack_dir=pack_dir)
         model = saved_model.load_model(result.model_path)
         described = {name: saved_model.describe_patches(model, p) for name, p in patches.items()}
-    rows = evaluate.score(described, draw(infos, TaskSettings()), TASKS)
+    rows = score(described, draw(infos, TaskSettings()), TASKS)
     return {
         "cpu_seconds": round(result.cpu_seconds, 1),
         "patches": result.patches,

@@ -49,7 +49,7 @@ def load_model(path: str) -> Descriptor:
 
 
 def baseline(name: str) -> Descriptor:
-    """Returns a handcrafted descriptor, one of `handcrafted.NAMES`."""
+    """Returns a handcrafted descriptor, one of `handcrafted.BASELINES`."""
     return Descriptor(name, None, lambda patches: handcrafted.describe(name, patches))
 
 

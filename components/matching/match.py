@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.scoring.evaluate import versions
+from components.descriptor_evaluator.scoring.provenance import versions
 from components.example_gen.geometry import homography
 from components.example_gen.settings import ExtractionSettings
 from components.matching import descriptors, mutual, photograph, points, ransac

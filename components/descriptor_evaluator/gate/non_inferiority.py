@@ -31,10 +31,16 @@ from components.descriptor_evaluator.gate.messages import (
 )
 from components.descriptor_evaluator.gate.verdict import Check, Production
 from components.descriptor_evaluator.protocol.scores import Slice
-from components.descriptor_evaluator.settings import ROUNDING, GateSettings, ProductionRule
+from components.descriptor_evaluator.settings import (
+    MIN_SOURCES,
+    ROUNDING,
+    GateSettings,
+    ProductionRule,
+)
 from components.descriptor_evaluator.statistics import intervals
 from components.descriptor_evaluator.statistics.intervals import (
     BOOTSTRAP_SOURCES,
+    CONFIDENCE,
     PairedDifference,
     holm,
     paired_difference,
@@ -89,10 +95,7 @@ def production_checks(
     if production is None or not production.covers_the_same_units_as(candidate):
         sentence = "The production model was not scored on the candidate's units."
         return [Check("production", False, sentence)]
-    found = [
-        compare(candidate, production, guard.part, settings.metric, settings)
-        for guard in guards(rule)
-    ]
+    found = [compare(candidate, production, guard.part, settings.metric) for guard in guards(rule)]
     return decide(found, settings)
 
 
@@ -124,7 +127,9 @@ def stated_rejection_rate(
     if any(ours.sources != theirs.sources for ours, theirs in totals):
         return math.nan  # a verification slice without known influences has no sources
     differences = [intervals.difference(ours, theirs) for ours, theirs in totals]
-    return false_rejection_rate(differences, [guard.delta for guard in guarded], settings)
+    return false_rejection_rate(
+        differences, [guard.delta for guard in guarded], settings.production.mode
+    )
 
 
 def best_pushed_checks(
@@ -170,7 +175,7 @@ def best_pushed_checks(
 
 
 def compare(
-    candidate: ScoreTable, production: ScoreTable, part: Slice, metric: str, settings: GateSettings
+    candidate: ScoreTable, production: ScoreTable, part: Slice, metric: str
 ) -> PairedDifference:
     """Returns candidate minus production on a slice, paired over sources."""
     mean = candidate.mean(part, metric) - production.mean(part, metric)
@@ -178,13 +183,7 @@ def compare(
     if not ours.sources or not theirs.sources:
         nan = math.nan
         return PairedDifference(mean, nan, nan, nan, nan, nan, 0, "none")
-    return paired_difference(
-        ours,
-        theirs,
-        confidence=settings.production.confidence,
-        resamples=settings.resamples,
-        seed=settings.seed,
-    )
+    return paired_difference(ours, theirs)
 
 
 def _point_check(
@@ -206,18 +205,18 @@ def _point_check(
 
 
 def _bound_check(guard: Guard, found: PairedDifference, settings: GateSettings) -> Check:
-    rule, part = settings.production, guard.part
+    part = guard.part
     words = name_slice(part, settings.metric)
-    if found.sources < rule.min_sources:
+    if found.sources < MIN_SOURCES:
         sentence = (
             f"{words}: {found.sources} sources are too few for a lower bound (at least "
-            f"{rule.min_sources}); evaluate on more sources or set "
+            f"{MIN_SOURCES}); evaluate on more sources or set "
             f"gate.production.mode to point."
         )
         return Check("production", False, sentence, part, settings.metric, threshold=-guard.delta)
     passed = found.lower > -guard.delta
     sentence = (
-        f"{words}: the {100 * rule.confidence:g} % lower bound of the difference to production "
+        f"{words}: the {100 * CONFIDENCE:g} % lower bound of the difference to production "
         f"is {signed(found.lower)} over {found.sources} sources; it must be above "
         f"{signed(-guard.delta)}."
     )
@@ -228,7 +227,7 @@ def _significance_checks(
     parts: Sequence[Slice], found: Sequence[PairedDifference], settings: GateSettings
 ) -> list[Check]:
     """Tests "significantly worse" on all guarded slices together; the value is Holm's p."""
-    level = 1.0 - settings.production.confidence
+    level = 1.0 - CONFIDENCE
     tested = [place for place, item in enumerate(found) if item.sources >= BOOTSTRAP_SOURCES]
     adjusted = dict(zip(tested, holm([found[place].p_worse for place in tested]), strict=True))
     checks = []

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from components.core import files
+from components.descriptor_evaluator.descriptors.describer import is_machinery
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.scores import UnitScore
@@ -96,8 +97,6 @@ def choose(
             chosen[name] = made
         except Exception as error:
             _log.exception("the exhibit %s cannot be made", name)
-            from components.descriptor_evaluator.descriptors.store import is_machinery  # Beam
-
             problems[name] = f"{type(error).__name__}: {error}"
             if is_machinery(error):
                 transient.append(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.descriptor_evaluator.scoring import evaluate
+from components.descriptor_evaluator.scoring import provenance
 from components.descriptor_evaluator.scoring.scores_cache import ScoresCache, entry_key
 from components.descriptor_evaluator.settings import EvaluationSettings
 from trainer.core.errors import UserError
@@ -73,7 +73,7 @@ class EvaluationContext:
         """
         return entry_key(
             descriptor,
-            parameters | {"versions": evaluate.versions()},
+            parameters | {"versions": provenance.versions()},
             data_checksum(entries),
             tasks_checksum,
             self.code_fingerprint,

@@ -18,28 +18,33 @@ import apache_beam as beam
 import numpy as np
 
 from components.core.user_errors import find_user_error
-from components.descriptor_evaluator.descriptors import csv_tree, saved_model
-from components.descriptor_evaluator.descriptors import handcrafted as baseline_descriptors
-from components.descriptor_evaluator.descriptors.store import (
+from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model
+from components.descriptor_evaluator.descriptors.describer import (
     Describer,
-    DescribeSequence,
     ModelError,
-    ReferenceContrast,
-    StoredDescriptors,
-    check_dimensions,
-    described_paths,
     is_machinery,
     machinery_errors,
-    read_array,
     reference_error,
 )
+from components.descriptor_evaluator.descriptors.store import (
+    DescribeSequence,
+    ReferenceContrast,
+    check_dimensions,
+    open_described,
+    read_array,
+)
 from components.descriptor_evaluator.protocol import tasks as task_drawing
-from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.task_tables import Tasks
 from components.descriptor_evaluator.report_data import exhibits
-from components.descriptor_evaluator.scoring import recipes
-from components.descriptor_evaluator.scoring.evaluation_context import Candidate, EvaluationContext
-from components.descriptor_evaluator.scoring.scores_cache import Scored, rows_from_lines
+from components.descriptor_evaluator.scoring import provenance, recipes
+from components.descriptor_evaluator.scoring.beam_scoring import score_in_beam
+from components.descriptor_evaluator.scoring.evaluation_context import (
+    Candidate,
+    EvaluationContext,
+    data_checksum,
+)
+from components.descriptor_evaluator.scoring.scores_cache import Scored
+from components.descriptor_evaluator.statistics import degeneracy
 from trainer.core.errors import UserError
 from trainer.data.manifest import SequenceEntry
 
@@ -121,6 +126,19 @@ def score_all(
     return {name: scored for name, scored in found.items() if scored is not None}
 
 
+def about(context: EvaluationContext, candidate: Candidate, scored: Scored) -> dict[str, Any]:
+    """Returns what a candidate's result is about, as `result_files` keeps it; JSON."""
+    return {
+        "data_checksum": data_checksum(context.entries("eval")),
+        "scored": {"model": candidate.path, "checksum": candidate.checksum},
+        "distance": context.settings.distance,
+        "degeneracy": scored.facts["degeneracy"],
+        "settings": context.settings.model_dump(mode="json"),
+        **provenance.stamp(),
+        "code_fingerprint": context.code_fingerprint,
+    }
+
+
 def known_scores(context: EvaluationContext, tasks: Tasks, checksum: str) -> Scored | None:
     """Returns what an earlier run made of a model on the same data and tasks, if it is kept."""
     return context.cache.get(_key(context, tasks, checksum, _JUDGED))
@@ -170,7 +188,7 @@ def _baseline(context: EvaluationContext, name: str) -> tuple[Describer, str]:
     reference = context.settings.references.get(name)
     if reference is None:
         recipe: tuple[tuple[str, float], ...] = ()
-        if name in baseline_descriptors.CHOSEN:
+        if handcrafted.get(name).tuned:
             recipe = tuple(asdict(recipes.sift_recipe(context, name)).items())
         return Describer(name, baseline=name, recipe=recipe, judged=False), name
     try:
@@ -228,52 +246,30 @@ def _score(
         ModelError: When it could not be described or scored.
         UserError: When it is a reference that cannot be scored.
     """
-    from components.descriptor_evaluator.statistics import degeneracy
-
     name = describer.name
-    reference = name in context.settings.references
-    folder, entries = posixpath.join(context.folder, "descriptors"), context.entries("eval")
-    stored = described_paths(folder, name, entries)  # also tells when a sequence failed
-    descriptors = StoredDescriptors(posixpath.join(folder, name), [entry.name for entry in entries])
+    settings, reference = context.settings, name in context.settings.references
+    folder = posixpath.join(context.folder, "descriptors")
+    descriptors = open_described(folder, name, context.entries("eval"))
     if reference:
         check_dimensions(name, descriptors)
     with _failing_as_model(name, reference):
         report = degeneracy.measure(descriptors)
-        rows = _score_stored(context, tasks, stored, posixpath.join(folder, f"{name}.jsonl"))
+        rows = score_in_beam(
+            descriptors,
+            tasks,
+            settings.tasks,
+            settings.distance,
+            make_pipeline=context.make_pipeline,
+            folder=descriptors.folder,
+        )
     facts: dict[str, Any] = {"degeneracy": report}
     if describer.recipe:
         facts[recipes.FACT] = dict(describer.recipe)
-    if context.settings.exhibits:
+    if settings.exhibits:
         facts[exhibits.FACT] = exhibits.choose(
-            descriptors, tasks, rows, curves_only, context.settings.distance
+            descriptors, tasks, rows, curves_only, settings.distance
         )
     return Scored(rows, facts)
-
-
-def _score_stored(
-    context: EvaluationContext, tasks: Tasks, stored: Sequence[tuple[str, str]], target: str
-) -> tuple[UnitScore, ...]:
-    """Scores stored descriptors in Beam, whose workers write the rows to `target`."""
-    import tensorflow as tf
-
-    from components.descriptor_evaluator.scoring.beam_tasks import ScoreTasks, WriteRows
-
-    tasks.save(posixpath.dirname(target), compress=False)
-    with context.make_pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Descriptors" >> beam.Create(list(stored))
-            | "Score"
-            >> ScoreTasks(
-                tasks,
-                posixpath.dirname(target),
-                context.settings.tasks,
-                context.settings.distance,
-            )
-            | "Write" >> WriteRows(target, tasks)
-        )
-    with tf.io.gfile.GFile(target, "r") as file:
-        return rows_from_lines(file.read())
 
 
 @contextlib.contextmanager

@@ -46,9 +46,9 @@ def entry_key(
         descriptor: Checksum of a model, or the name of a baseline.
         parameters: Everything else that changes the result, e.g. the recipe and the versions of
             libraries; JSON values.
-        data_checksum: Of the evaluation data.
-        tasks_checksum: Of the tasks and of which of them are scored.
-        code_fingerprint: Of the code that describes and scores.
+        data_checksum: Checksum of the evaluation data.
+        tasks_checksum: Checksum of the tasks.
+        code_fingerprint: Fingerprint of the code that describes and scores.
     """
     content = json.dumps(
         [_FORMAT, descriptor, dict(parameters), data_checksum, tasks_checksum, code_fingerprint],

@@ -20,6 +20,7 @@ import numpy as np
 from components.descriptor_evaluator.protocol.scores import Slice, UnitScore
 from components.descriptor_evaluator.statistics.intervals import (
     BOOTSTRAP_SOURCES,
+    CONFIDENCE,
     holm,
     paired_difference,
 )
@@ -28,7 +29,6 @@ from trainer.core.errors import UserError
 from trainer.core.variants import NOISES
 
 METRIC = "ap_tie_safe"
-CONFIDENCE = 0.95
 _KINDS = ("", "i", "v")
 
 Finding = Literal["better", "worse", "no difference shown", "too few sources", "not finite"]
@@ -136,8 +136,6 @@ def compare(
     *,
     problems: tuple[Sequence[str], Sequence[str]] = ((), ()),
     notes: Sequence[str] = (),
-    resamples: int = 4000,
-    seed: int = 0,
 ) -> Comparison:
     """Compares the rows of two descriptors.
 
@@ -147,8 +145,6 @@ def compare(
         names: What they are called in the summary.
         problems: What is degenerate about each, as `degeneracy.problems` says it.
         notes: Remarks to hand on; one that is given twice is kept once.
-        resamples: Bootstrap resamples of the intervals.
-        seed: Seed of the resampling.
 
     Raises:
         UserError: When they were not scored on the same units, or one holds a unit twice.
@@ -160,7 +156,7 @@ def compare(
             "the same; score both on the same data with --data"
         )
     parts = _slices(left)
-    differences = [_difference(left, right, part, resamples, seed) for part in parts]
+    differences = [_difference(left, right, part) for part in parts]
     slices = _found(parts, left, right, differences)
     return Comparison(
         slices,
@@ -198,13 +194,13 @@ def _slices(table: ScoreTable) -> list[Slice]:
 
 
 def _difference(
-    left: ScoreTable, right: ScoreTable, part: Slice, resamples: int, seed: int
+    left: ScoreTable, right: ScoreTable, part: Slice
 ) -> tuple[float, float, float, int]:
     """Returns (low, high, two-sided p, sources) of a slice's difference."""
     ours, theirs = left.totals(part, METRIC), right.totals(part, METRIC)
     if len(ours.sources) < 2 or ours.sources != theirs.sources:
         return math.nan, math.nan, math.nan, len(ours.sources)
-    found = paired_difference(ours, theirs, CONFIDENCE, resamples, seed)
+    found = paired_difference(ours, theirs)
     two_sided = min(1.0, 2 * min(found.p_worse, found.p_better))
     return found.low, found.high, two_sided, found.sources
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.protocol import distances
-from components.descriptor_evaluator.scoring.evaluate import versions
+from components.descriptor_evaluator.scoring.provenance import versions
 from components.matching import descriptors
 from components.matching.brown import photo_tour
 from components.matching.brown.false_positives import false_positive_rate

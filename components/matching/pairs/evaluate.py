@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.descriptors import saved_model
-from components.descriptor_evaluator.scoring.evaluate import versions
+from components.descriptor_evaluator.scoring.provenance import versions
 from components.example_gen.formats import registry
 from components.example_gen.formats.patch_set import SequenceInput
 from components.example_gen.formats.sequences import IMAGES

@@ -11,8 +11,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components.descriptor_evaluator import executor
 from components.descriptor_evaluator.descriptors import csv_tree, handcrafted
-from components.descriptor_evaluator.gate import verdict
-from components.descriptor_evaluator.gate.validation import Validation
+from components.descriptor_evaluator.gate import slicing, verdict
 from components.descriptor_evaluator.settings import EvaluationSettings
 from trainer.core.variants import PATCH_SIZE, TARGETS
 from trainer.data import manifest, records
@@ -26,7 +25,6 @@ FLOORS = {
         {"task": "retrieval", "noise": "e", "at_least": 0.5},
     ],
     "production": {"mode": "point"},
-    "resamples": 200,
 }
 
 
@@ -128,7 +126,7 @@ def cache(tmp_path_factory):
 @pytest.fixture
 def without_tfma(monkeypatch):
     """TFMA takes seconds and has tests of its own."""
-    monkeypatch.setattr(executor.Executor, "_validate", lambda *args: Validation(ok=True))
+    monkeypatch.setattr(slicing, "run_tfma", lambda *args: None)
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ REFERENCE = {  # a gate on the reference's own average precision, which collapse
     "baseline": None,
     "floors": [{"task": "retrieval", "at_least": 0.0}],
     "production": {"mode": "point"},
-    "resamples": 200,
 }
 
 
@@ -141,8 +140,7 @@ def test_a_model_that_gains_on_average_but_loses_on_tough_viewpoint_is_refused_w
     gains = {row.task: row.change.mean for row in found.table if row.noise == "mean"}
     assert gains["matching"] > 0.1 and gains["retrieval"] > 0.01
     if guarded:
-        first, second, tfma = found.reasons
+        first, second = found.reasons
         assert first.startswith("matching mAP (tough, viewpoint) is ")
         assert second.startswith("retrieval mAP (tough, viewpoint) is ")
         assert "below production; allowed: at most 1.00 below, missed by " in first
-        assert tfma == "TFMA's validation refuses the same slices."

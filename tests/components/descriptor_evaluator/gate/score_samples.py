@@ -104,7 +104,7 @@ def level(base: float, spread: float = 0.05, seed: int = 0, wobble: float = 0.0)
 
 def gate(**changes: Any) -> GateSettings:
     """Settings with one floor."""
-    base: dict[str, Any] = {"floors": [{"task": "matching", "at_least": 0.3}], "resamples": 400}
+    base: dict[str, Any] = {"floors": [{"task": "matching", "at_least": 0.3}]}
     return GateSettings.model_validate(base | changes)
 
 

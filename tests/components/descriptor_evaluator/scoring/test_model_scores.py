@@ -2,8 +2,8 @@ import types
 
 import pytest
 
-from components.descriptor_evaluator.descriptors.store import ModelError
-from components.descriptor_evaluator.scoring import evaluate, model_scores
+from components.descriptor_evaluator.descriptors.describer import ModelError
+from components.descriptor_evaluator.scoring import model_scores, provenance
 from components.descriptor_evaluator.scoring.model_scores import RunError
 from components.descriptor_evaluator.scoring.scores_cache import Scored
 from tests.components.descriptor_evaluator.scoring.evaluation_contexts import context
@@ -17,7 +17,7 @@ def test_keys_tell_roles_distances_and_versions_of_libraries_apart(tmp_path, mon
     assert model_scores._key(given, tasks, "model", model_scores._JUDGED) == judged
     by_l1 = context(tmp_path, distance="l1")
     assert model_scores._key(by_l1, tasks, "model", model_scores._JUDGED) != judged
-    monkeypatch.setattr(evaluate, "versions", lambda: {"numpy": "0"})
+    monkeypatch.setattr(provenance, "versions", lambda: {"numpy": "0"})
     assert model_scores._key(given, tasks, "model", model_scores._JUDGED) != judged
 
 
