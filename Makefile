@@ -15,21 +15,24 @@ STAMP := $(VENV)/.set-up-$(shell cat $(LOCKED) | sha256sum | cut -c1-16)
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.set-up
 BENCH_PYTHON ?= python3.11
-TF219_VENV := .venv-tf219
-TF219_STAMP := $(TF219_VENV)/.set-up-$(shell sha256sum requirements/tf219.txt | cut -c1-16)
+TRAINER_VENV := .venv-trainer-cpu
+TRAINER_STAMP := $(TRAINER_VENV)/.set-up-$(shell sha256sum requirements/trainer-cpu.txt | cut -c1-16)
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
 CHECKED := $(PACKAGES) tests tools $(wildcard benchmarks) setup.py
-UV_SYNC := $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes
-UV_COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url
+UV_SYNC := $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode
+UPGRADE ?= --upgrade
+UV_COMPILE = $(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
+    --excludes requirements/excludes.txt
 # TFX, the least glibc of its wheels
 TFX_OF_py310 := 116 2_28
 TFX_OF_py311 := 116 2_28
 TFX_OF_py312 := 121 2_39
 TFX_OF_py313 := 121 2_39
 
-.PHONY: help setup demo test test-fast test-kubeflow lint format bench bench-collapse bench-quality bench-env lock \
-	tf219-env test-tf219 image image-check clean
+.PHONY: help setup demo test test-fast test-kubeflow test-other-stack lint format bench \
+	bench-collapse bench-quality bench-env lock trainer-cpu-env test-trainer-cpu image image-check \
+	clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +63,9 @@ test-kubeflow: setup  ## Run the compiled pipeline task by task, as both backend
 	    tests/pipeline/commands/runs/test_compile.py tests/pipeline/commands/runs/test_run_spec.py \
 	    tests/e2e/test_compiled_runs.py
 
+test-other-stack:  ## Run demo and suite on the stack that this machine does not have (Debian, root).
+	tools/other-stack
+
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
@@ -88,12 +94,12 @@ $(BENCH_STAMP): requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolve the requirements anew.
+lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolve the requirements anew (UPGRADE= keeps the versions).
 	for name in bootstrap build; do \
 	    $(UV_COMPILE) --python-version 3.10 requirements/$$name.in -o requirements/$$name.txt; \
 	done
-	for name in tpu tf219; do \
-	    $(UV_COMPILE) --python-version 3.10 --override requirements/tpu-overrides.txt \
+	for name in tpu trainer-cpu; do \
+	    $(UV_COMPILE) --python-version 3.10 --universal --excludes requirements/trainer-excludes.txt \
 	        requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
@@ -103,15 +109,15 @@ lock-py%: setup
 	    && $$compile requirements/tfx$(word 1,$(TFX_OF_py$*)).in -o requirements/py$*/pipeline.txt \
 	    && $$compile -c requirements/py$*/pipeline.txt requirements/dev.in -o requirements/py$*/dev.txt
 
-tf219-env: $(TF219_STAMP)  ## Make .venv-tf219: the trainer with TensorFlow 2.19, no TFX.
+trainer-cpu-env: $(TRAINER_STAMP)  ## Make .venv-trainer-cpu: the TPU image's packages for a processor.
 
-$(TF219_STAMP): | setup
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TF219_VENV)
-	@$(BIN)/uv pip sync --quiet --python $(TF219_VENV)/bin/python --require-hashes requirements/tf219.txt
+$(TRAINER_STAMP): | setup
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TRAINER_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(TRAINER_VENV)/bin/python --require-hashes requirements/trainer-cpu.txt
 	@touch $@
 
-test-tf219: tf219-env  ## Test that a model of the TPU image's TensorFlow is served by ours.
-	$(BIN)/python -m pytest tests/trainer/model/test_tensorflow_219.py
+test-trainer-cpu: trainer-cpu-env  ## Test that a model of the TPU image's TensorFlow is served by ours.
+	$(BIN)/python -m pytest tests/trainer/model/test_trainer_cpu.py
 
 image:  ## Build both images with Docker (or DOCKER=podman); IMAGE_OPTIONS are passed on.
 	for target in pipeline trainer-tpu; do \

@@ -4,8 +4,9 @@
 #   docker build --file docker/beam-worker.Dockerfile --build-arg PIPELINE_IMAGE=IMAGE docker
 #
 # A file of its own, so that the other images are built without Beam's. BEAM_IMAGE has the
-# version of apache-beam in requirements/pipeline.txt; nothing but the program is taken from it.
-ARG BEAM_IMAGE=apache/beam_python3.10_sdk:2.59.0
+# Python and the
+# apache-beam of requirements/py313/pipeline.txt; nothing but the program is taken from it.
+ARG BEAM_IMAGE=apache/beam_python3.13_sdk:2.77.0
 ARG PIPELINE_IMAGE=hpatches-pipeline
 
 FROM ${BEAM_IMAGE} AS beam

@@ -2,3 +2,5 @@
 
 May import `components` and `trainer`.
 """
+
+import trainer  # noqa: F401 (before TensorFlow: it chooses its kernels)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import trainer  # noqa: F401 (before TensorFlow: it chooses its kernels)
+
 _SHARED = Path(os.environ.get("HPATCHES_SHARED", Path(__file__).parents[2] / "shared"))
 
 

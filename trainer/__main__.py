@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 from trainer.core.progress import Progress
 
@@ -75,7 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = _config(options.config, options.tpu)
         from trainer.core import progress
-        from trainer.engine.loop import train
+
+        with importing():
+            from trainer.engine.loop import train
 
         with _LiveLine() as line, progress.listen(line):
             result = train(

@@ -33,6 +33,7 @@ from rich.table import Table
 
 from benchmarks.evaluator import evaluation
 from benchmarks.harness import targets
+from components.core.beam_runner import DIRECT_RUNNER
 from components.core.names import TASK_NAMES
 from components.descriptor_evaluator.descriptors.store import StoredDescriptors
 from components.descriptor_evaluator.protocol import tasks as task_sources
@@ -160,7 +161,10 @@ def _score_in_beam(folder: str, sequences: int) -> dict[str, dict[str, float]]:
     tasks = _tasks(sequences)
     wall, cpu = time.perf_counter(), time.process_time()
     score_in_beam(
-        StoredDescriptors(folder, tasks.names), tasks, make_pipeline=beam.Pipeline, folder=folder
+        StoredDescriptors(folder, tasks.names),
+        tasks,
+        make_pipeline=lambda: beam.Pipeline(runner=DIRECT_RUNNER),
+        folder=folder,
     )
     found = {
         "wall": time.perf_counter() - wall,

@@ -97,7 +97,7 @@ class Worker:
     ) -> None:
         self._module = module
         # A file, not a pipe: nobody reads along, and a full pipe would stop the worker.
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [python, "-m", module, str(threads)],
             stdin=subprocess.PIPE,
@@ -124,6 +124,11 @@ class Worker:
         """Times a block of steps."""
         return Timing(**self._ask({"take": part, "steps": steps}))
 
+    def log(self) -> str:
+        """Returns what the worker has printed so far."""
+        descriptor = self._log.fileno()  # the worker writes where this file's position is
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
     def _ask(self, request: dict[str, Any]) -> Any:
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
@@ -133,8 +138,7 @@ class Worker:
         except BrokenPipeError:
             answer = ""
         if not answer:
-            self._log.seek(0)
-            raise RuntimeError(f"{self._module} ended: {self._log.read()[-2000:]}")
+            raise RuntimeError(f"{self._module} ended: {self.log()[-2000:]}")
         return json.loads(answer)
 
 

@@ -7,6 +7,10 @@ returning them to the system at every step (`MALLOC_*`, 1.3-1.5 times as fast), 
 that sleep while they wait (`OMP_WAIT_POLICY`; spinning costs several times that where other
 processes want the processor). Ours runs as users get it.
 
+A third process trains as ours with oneDNN's kernels off, which is what TensorFlow itself would
+do on a processor without AVX-512 VNNI (`trainer.core.cpu_kernels`). `ONEDNN_MAX_CPU_ISA=AVX2` makes
+a processor with AVX-512 one without, for all of them.
+
 PyTorch is needed for this alone: `make bench-env` installs it apart.
 """
 
@@ -16,6 +20,7 @@ import contextlib
 import itertools
 import json
 import math
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,12 +34,13 @@ from rich.table import Table
 
 from benchmarks.harness.timing import ROOT, Job, Spread, Timing, Worker, ratios
 from benchmarks.training import training_data
+from trainer.core import cpu_kernels
 from trainer.core.config import ModelConfig, StageConfig, TrainerConfig
 from trainer.data.image import INPUT_SIZE
 from trainer.model.l2net import CONVOLUTIONS, channels
 
 WIDTHS, BATCHES, VARIANTS = (0.25, 0.5, 1.0), (256, 512, 1024), 4
-BATCH_ON_TWO_THREADS = 512
+BATCH_ON_TWO_THREADS = BATCH_BESIDE_EIGEN = 512
 ROUNDS = 5
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 _BLOCK_PATCHES = {0.25: 3072, 0.5: 1024, 1.0: 512}  # about a second, by width
@@ -43,15 +49,20 @@ _BEST_FOR_TORCH = {
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+_OURS = "benchmarks.training.training_speed_ours"
 _SAME_STEPS = 3
 _LOSS_REPEATS = 20
+_VERSION = re.compile(r"info,oneDNN (v[\d.]+)")
+_ISA = re.compile(r"info,cpu,isa:(.+)")
+_CONVOLUTION = re.compile(r"exec,cpu,convolution,([^,]+),")
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The two worker processes; without PyTorch there is but one."""
+    """The worker processes; `torch` is None without PyTorch."""
 
     ours: Worker
+    eigen: Worker
     torch: Worker | None
 
 
@@ -65,6 +76,7 @@ class Measured:
         patches: In a block of steps.
         ours: The blocks of our step.
         torch: The blocks of PyTorch's, in turn with ours; empty without it.
+        eigen: The blocks of ours without oneDNN, in turn too; empty where not measured.
         without_loss: The blocks of forward, backward and update alone, in turn too.
         loss: Mining, loss and its gradient alone: share of the CPU time of our step.
         kinds: Share of each kind of operation in our step; empty where not profiled.
@@ -75,6 +87,7 @@ class Measured:
     patches: int
     ours: list[Timing]
     torch: list[Timing]
+    eigen: list[Timing]
     without_loss: list[Timing]
     loss: float | None
     kinds: dict[str, float]
@@ -85,7 +98,7 @@ def run(work: str) -> Table:
     found: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
         with _sides(1) as sides:
-            same = _same_losses(sides, folder)
+            notes = [onednn_kernels(_log_of_a_step(folder)), _same_losses(sides, folder)]
             for width, batch in itertools.product(WIDTHS, BATCHES):
                 found.append(_measure(sides, 1, _job(folder, width, batch)))
             peak = _peak(sides.ours)
@@ -93,7 +106,7 @@ def run(work: str) -> Table:
             for width in WIDTHS:
                 found.append(_measure(sides, 2, _job(folder, width, BATCH_ON_TWO_THREADS)))
     loop = _loop(training_data.demo_examples(work))
-    return _table(found, peak, [same, *_shares(found), loop])
+    return _table(found, peak, [*notes, *_shares(found), loop])
 
 
 def training_operations(width: float) -> float:
@@ -119,15 +132,17 @@ def block_steps(width: float, batch: int) -> int:
 @contextlib.contextmanager
 def _sides(threads: int) -> Iterator[Sides]:
     with contextlib.ExitStack() as stack:
-        ours = Worker(sys.executable, "benchmarks.training.training_speed_ours", threads, {})
+        ours = Worker(sys.executable, _OURS, threads, {})
+        eigen = Worker(sys.executable, _OURS, threads, {cpu_kernels.VARIABLE: "0"})
         torch = None
         stack.enter_context(ours)
+        stack.enter_context(eigen)
         if PYTHON.exists():
             torch = Worker(
                 str(PYTHON), "benchmarks.training.training_speed_torch", threads, _BEST_FOR_TORCH
             )
             stack.enter_context(torch)
-        yield Sides(ours, torch)
+        yield Sides(ours, eigen, torch)
 
 
 def _job(folder: str, width: float, batch: int, augment: bool = True, steps: int = 0) -> Job:
@@ -142,6 +157,28 @@ def _open(sides: Sides, job: Job) -> None:
     sides.ours.open(job)  # first: it writes the weights
     if sides.torch:
         sides.torch.open(job)
+
+
+def _log_of_a_step(folder: str) -> str:
+    """Returns what oneDNN tells of the primitives that a step of ours computes with."""
+    with Worker(sys.executable, _OURS, 1, {"ONEDNN_VERBOSE": "1"}) as worker:
+        worker.open(_job(folder, 0.25, 256, steps=1))
+        worker.take("step", 1)
+        return worker.log()
+
+
+def onednn_kernels(log: str) -> str:
+    """Says which kernels convolve, as oneDNN itself tells.
+
+    Args:
+        log: What was printed with `ONEDNN_VERBOSE=1`.
+    """
+    found = sorted(set(_CONVOLUTION.findall(log)))
+    if not found:
+        return "Kernels: Eigen's; oneDNN's are off."
+    version, isa = (pattern.search(log) for pattern in (_VERSION, _ISA))
+    assert version and isa, "told before anything else"
+    return f"Kernels: oneDNN {version[1]} for {isa[1]}, convolutions by {', '.join(found)}."
 
 
 def _same_losses(sides: Sides, folder: str) -> str:
@@ -159,15 +196,25 @@ def _same_losses(sides: Sides, folder: str) -> str:
 
 
 def _measure(sides: Sides, threads: int, job: Job) -> Measured:
-    """Lets both sides take turns."""
+    """Lets the sides take turns."""
     _open(sides, job)
+    beside_eigen = threads == 1 and job.batch == BATCH_BESIDE_EIGEN
+    if beside_eigen:
+        sides.eigen.open(job)
     steps = block_steps(job.width, job.batch)
     alone = threads == 1 and job.batch == max(BATCHES)
-    blocks: dict[str, list[Timing]] = {"ours": [], "torch": [], "without_loss": []}
+    blocks: dict[str, list[Timing]] = {
+        "ours": [],
+        "torch": [],
+        "eigen": [],
+        "without_loss": [],
+    }
     for number in range(1 + ROUNDS):
         taken = {"ours": sides.ours.take("step", steps)}
         if sides.torch:
             taken["torch"] = sides.torch.take("step", steps)
+        if beside_eigen:
+            taken["eigen"] = sides.eigen.take("step", steps)
         if alone:
             taken["without_loss"] = sides.ours.take("without_loss", steps)
         if number:  # the first is for warming up
@@ -195,6 +242,7 @@ def _table(found: list[Measured], peak: float, notes: list[str]) -> Table:
         caption_justify="left",
     )
     names = ("threads", "width", "batch", "ours", "PyTorch", "ratio, CPU", "ratio, wall")
+    names += ("times oneDNN off",)
     for name in names:
         table.add_column(name, justify="right")
     table.add_column("what takes the time of ours")
@@ -203,15 +251,18 @@ def _table(found: list[Measured], peak: float, notes: list[str]) -> Table:
             f"{one.patches / Spread.of(timing.cpu for timing in side).median:,.0f}" if side else "-"
             for side in (one.ours, one.torch)
         ]
-        both = [str(_ratio(one, clock)) if one.torch else "-" for clock in ("cpu", "wall")]
+        both = [_ratio(one.ours, one.torch, clock) for clock in ("cpu", "wall")]
+        both.append(_ratio(one.ours, one.eigen, "cpu"))
         size = (str(one.threads), f"{one.job.width:g}", str(one.job.batch))
         table.add_row(*size, *per_second, *both, _bound(one, peak))
     return table
 
 
-def _ratio(one: Measured, clock: str) -> Spread:
-    ours, torch = ([getattr(t, clock) for t in side] for side in (one.ours, one.torch))
-    return ratios(ours, torch)
+def _ratio(ours: list[Timing], theirs: list[Timing], clock: str) -> str:
+    """Says how many times faster ours is, or `-` where theirs was not measured."""
+    if not theirs:
+        return "-"
+    return str(ratios(*([getattr(timing, clock) for timing in side] for side in (ours, theirs))))
 
 
 def _bound(one: Measured, peak: float) -> str:

@@ -13,17 +13,22 @@ Run as `python -m components.kubeflow.run_executor` with the arguments of
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import runpy
 import sys
 from collections.abc import Sequence
 
+from components.core.beam_runner import use_direct_runner_by_default
 from components.core.user_errors import find_user_error
 from components.kubeflow import accelerators
+from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
+WITHOUT_CLIENT = "_KFP_RUNTIME"
+"""kfp's own variable: in a task it imports neither its compiler nor its client (seconds)."""
 INVOCATION = "--json_serialized_invocation_args"
 INPUTS_SPEC = "--json_serialized_inputs_spec_args"
 EXIT_USER_ERROR = 2
@@ -68,6 +73,10 @@ def main() -> None:
     sys.argv[1:] = with_artifact_types(sys.argv[1:])
     try:
         accelerators.check(os.environ)
+        use_direct_runner_by_default()
+        os.environ[WITHOUT_CLIENT] = "true"
+        with importing():
+            importlib.import_module("tfx.components")  # nearly all that the entry point imports
         runpy.run_module(TFX_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except Interrupted as stop:
         print(f"Stopped: the training {stop}", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import Any
 from tfx.orchestration import data_types
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
+from components.core import beam_runner
 from pipeline.config.tree import PipelineConfig
 from pipeline.graph import Places, VertexPlaces, create_pipeline
 from pipeline.kfp import adapt, baked_in
@@ -56,7 +57,7 @@ def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[st
         UserError: When it would hold what belongs to a run, or names unknown components.
     """
     _refuse_references(config)
-    beam = adapt.in_beam_options(config.beam, RUN_PARAMETERS)
+    beam = adapt.in_beam_options(beam_runner.with_full_name(config.beam), RUN_PARAMETERS)
     pipeline = create_pipeline(
         _without_places(config), _run_parameters(config), beam_pipeline_args=list(beam) or None
     )

@@ -19,6 +19,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
 from tfx.proto.orchestration import pipeline_pb2
 
+from components.core import beam_runner
 from components.core.user_errors import user_errors
 from components.production_model import served_model
 from components.pusher import push_log
@@ -172,6 +173,7 @@ def run(
         UserError: When the data or the configuration cannot be used.
     """
     beam_options.check(config.beam)
+    beam_runner.use_direct_runner_by_default()
     work = Path(config.work_dir).expanduser().absolute()
     assert config.data.path is not None, "the command fills in data.path"
     data = _absolute(config.data.path)
@@ -194,7 +196,7 @@ def run(
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(work / "metadata.db")
         ),
-        beam_pipeline_args=list(config.beam) or None,
+        beam_pipeline_args=beam_runner.with_full_name(config.beam) or None,
     )
     return LocalRunner(on_event).run(pipeline)
 

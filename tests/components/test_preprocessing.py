@@ -11,6 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.public import tfxio
 
+from components.core.beam_runner import DIRECT_RUNNER
 from components.preprocessing import preprocessing_fn
 from trainer.data import image, records, resizing
 
@@ -44,7 +45,7 @@ def transform_graph(some_records, tmp_path_factory) -> str:
     schema = text_format.Parse(SCHEMA.read_text(), schema_pb2.Schema())
     reader = tfxio.TFExampleRecord(shard, schema=schema)
     with (
-        beam.Pipeline() as pipeline,
+        beam.Pipeline(runner=DIRECT_RUNNER) as pipeline,
         tft_beam.Context(temp_dir=str(folder / "tmp"), force_tf_compat_v1=False),
     ):
         raw = pipeline | reader.BeamSource()

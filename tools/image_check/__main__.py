@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _check(folder: Path, base: str | None, until: str, say: checks.Say) -> None:
     if base is None:
         base = f"localhost/hpatches-base:{_TAG}"
-        say("making a base image: Debian and this machine's CPython 3.10")
+        say("making a base image: Debian 13")
         _make_base(folder, base)
     canary = secrets.token_hex(16)
     given = _secrets(folder, canary)
@@ -109,18 +109,8 @@ def _requirements(folder: Path, say: checks.Say) -> None:
 
 
 def _make_base(folder: Path, name: str) -> None:
-    found = subprocess.run(
-        [ROOT / "requirements" / "find-python"], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if found.returncode:
-        raise CheckError("no Python 3.10 was found to copy into the base image")
-    command = [
-        str(Path(__file__).with_name("make-base")),
-        found.stdout.strip(),
-        str(folder / "base"),
-        name,
-    ]
-    _command(command, "making the base image")
+    script = Path(__file__).with_name("make-base")
+    _command([str(script), str(folder / "base"), name], "making the base image")
     shutil.rmtree(folder / "base")
 
 

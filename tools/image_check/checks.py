@@ -21,8 +21,8 @@ Say = Callable[[str], None]
 
 USER = 10001
 PACKAGES = {
-    "pipeline": "opt/hpatches/lib/python3.10/site-packages",
-    "trainer-tpu": "opt/trainer/lib/python3.10/site-packages",
+    "pipeline": "opt/hpatches/lib/python3.13/site-packages",
+    "trainer-tpu": "opt/trainer/lib/python3.13/site-packages",
 }
 LABELS = ("title", "description", "version", "revision")
 # Where our own files are, and those that a build may leave behind.
@@ -43,7 +43,7 @@ _TPU_CONFIG = {
     "stages": [{"sequences_per_batch": 16, "variants_per_sequence": 2, "max_steps": 12}],
     "probe": {"sequences": 8, "variants": 2},
 }
-# Serves both models in one process of TensorFlow 2.16: shape and lengths of descriptors.
+# Serves both models with the pipeline's TensorFlow: shape and lengths of descriptors.
 _SERVE = """
 import sys
 import numpy as np

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +20,8 @@ from tools.set_up.problem import SetUpError
 from tools.set_up.pythons import fetch_python, found_pythons
 
 _REQUIREMENTS = Path(__file__).parents[2] / "requirements"
-# Locked versions that come as C++ sources, to whichever Python they do.
-_COMPILED = ("pyfarmhash==0.3.2", "crcmod==1.7")
+# The locked package that comes to a Python as C++ sources.
+_COMPILED = {(3, 10): "pyfarmhash"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +48,7 @@ def _set_up(folder: Path, scratch: Path) -> Path:
     choice = _choice(uv, glibc, about)
     print(choice, file=sys.stderr)
     locks = _REQUIREMENTS / choice.locks
-    _need_compiler(choice, locks / "pipeline.txt", about)
+    _need_compiler(choice.python, about)
     _run([str(uv), "venv", "--quiet", "--clear", "--python", str(choice.python.path), str(folder)])
     shutil.copy2(uv, folder / "bin" / "uv")
     return locks
@@ -68,25 +67,23 @@ def _choice(uv: Path, glibc: tuple[int, int], about: dict[str, str]) -> stacks.C
     return choice
 
 
-def _need_compiler(choice: stacks.Choice, lock: Path, about: dict[str, str]) -> None:
+def _need_compiler(python: stacks.Interpreter, about: dict[str, str]) -> None:
     """Checks for g++ and Python's header files where a locked package needs them.
 
     Raises:
         SetUpError: When one of them is missing.
     """
-    pins = re.findall(r"^[\w.-]+==[\w.]+", lock.read_text(encoding="utf-8"), re.MULTILINE)
-    compiled = [pin for pin in _COMPILED if pin in pins]
-    if not compiled:
+    package = _COMPILED.get(python.version)
+    if package is None:
         return
     ask = "import os, sysconfig; print(os.path.join(sysconfig.get_path('include'), 'Python.h'))"
-    header = subprocess.check_output([str(choice.python.path), "-c", ask], text=True)
+    header = subprocess.check_output([str(python.path), "-c", ask], text=True).strip()
     missing = [] if shutil.which("g++") else ["g++"]
-    missing += [] if Path(header.strip()).exists() else [header.strip()]
+    missing += [] if Path(header).exists() else [header]
     if missing:
         raise SetUpError(
-            f"no {' and no '.join(missing)}, which {' and '.join(compiled)} for Python "
-            f"{stacks.dotted(choice.python.version)} is compiled with: "
-            f"{system.install_compiler(choice.python.version, about)}"
+            f"found no {' and no '.join(missing)}, with which {package} is compiled for Python "
+            f"{stacks.dotted(python.version)}: {system.install_compiler(python.version, about)}"
         )
 
 

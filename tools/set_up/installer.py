@@ -40,7 +40,8 @@ def get_uv(folder: Path, lock: Path, about: dict[str, str]) -> Path:
             f"uv: {install_pip(about)}"
         )
     target = folder / "uv"
-    command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--target", str(target)]
+    # Errors alone: pip warns of each index in its settings that lacks uv.
+    command = [*pip, "install", "-qq", "--disable-pip-version-check", "--target", str(target)]
     done = subprocess.run(
         [*command, "--require-hashes", "--requirement", str(lock)],
         # PIP_USER does not go with --target.

@@ -9,6 +9,7 @@ from pipeline.commands.output_files import check_writable
 from pipeline.config.platform import TARGETS
 from pipeline.config.tree import load_config
 from pipeline.terminal import consoles
+from trainer.core.importing import importing
 
 
 @click.command("compile")
@@ -59,7 +60,8 @@ def compile_command(
     console = consoles.output()
     with console.status("compiling: loading TFX"):
         beam_options.check(config.beam)
-        from pipeline.runners import kubeflow  # ten seconds of imports: once all else is checked
+        with importing():  # ten seconds: once all else is checked
+            from pipeline.runners import kubeflow
 
         assert image is not None, "checked above"
         spec = kubeflow.compile_pipeline(config, target, image)

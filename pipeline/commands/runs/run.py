@@ -21,6 +21,7 @@ from pipeline.terminal.run_view import RunView
 from pipeline.terminal.user_errors import find_user_error
 from trainer.core import progress
 from trainer.core.errors import UserError
+from trainer.core.importing import importing
 
 if TYPE_CHECKING:
     from pipeline.runners import local
@@ -70,9 +71,10 @@ def run(
 
 def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report:
     view.say("loading TensorFlow")
-    from components.descriptor_evaluator.gate import verdict
-    from pipeline.runners import local  # seconds of imports: only once all else is checked
-    from trainer.data import manifest
+    with importing():  # seconds: only once all else is checked
+        from components.descriptor_evaluator.gate import verdict
+        from pipeline.runners import local
+        from trainer.data import manifest
 
     def on_event(event: local.RunEvent) -> None:
         recorder.on_event(event)

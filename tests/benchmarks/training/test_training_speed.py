@@ -1,6 +1,7 @@
 """The comparison with PyTorch compares the same training."""
 
 import json
+import os
 import subprocess
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from benchmarks.harness.timing import ROOT
 from benchmarks.training import training_speed, training_speed_ours
+from trainer.core import cpu_kernels
 from trainer.core.config import ModelConfig
 from trainer.model import l2net
 
@@ -87,3 +89,31 @@ def test_both_sides_train_alike(tmp_path):
         theirs = sides.torch.take("step", 3).value
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
     assert ours[2] != pytest.approx(ours[0], abs=1e-2)  # it does learn, on the same side
+
+
+_LOG = """onednn_verbose,info,oneDNN v3.3.4 (commit N/A)
+onednn_verbose,info,cpu,isa:Intel AVX2
+onednn_verbose,primitive,exec,cpu,convolution,brgconv:avx2,forward_training,src_f32,9.1
+onednn_verbose,primitive,exec,cpu,convolution,jit:avx2,backward_weights,src_f32,9.1
+onednn_verbose,primitive,exec,cpu,convolution,jit:avx2,backward_data,src_f32,9.1
+"""
+
+
+def test_the_kernels_are_told():
+    said = training_speed.onednn_kernels(_LOG)
+    assert said == "Kernels: oneDNN v3.3.4 for Intel AVX2, convolutions by brgconv:avx2, jit:avx2."
+
+
+def test_without_convolutions_of_onednn_they_are_eigens():
+    products = "onednn_verbose,info,cpu,isa:Intel AVX2\nonednn_verbose,exec,cpu,gemm_api,,undef,9\n"
+    assert "Eigen" in training_speed.onednn_kernels(products)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("avx2" not in cpu_kernels.cpu_flags(), reason="this processor has no AVX2")
+def test_a_step_is_computed_by_onednn(tmp_path, monkeypatch):
+    monkeypatch.delenv(cpu_kernels.VARIABLE, raising=False)
+    cpu_kernels.choose(os.environ)
+    assert "oneDNN v" in training_speed.onednn_kernels(training_speed._log_of_a_step(str(tmp_path)))
+    monkeypatch.setenv(cpu_kernels.VARIABLE, "0")
+    assert "Eigen" in training_speed.onednn_kernels(training_speed._log_of_a_step(str(tmp_path)))

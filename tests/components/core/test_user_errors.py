@@ -1,6 +1,7 @@
 import apache_beam as beam
 import pytest
 
+from components.core.beam_runner import DIRECT_RUNNER
 from components.core.user_errors import find_user_error, user_errors
 from trainer.core.errors import UserError
 
@@ -14,7 +15,7 @@ def test_a_sentence_raised_in_a_beam_worker_comes_back_whole():
     with (
         pytest.raises(UserError, match=r"^e1\.png: width is 64, expected 65$"),
         user_errors(),
-        beam.Pipeline() as pipeline,
+        beam.Pipeline(runner=DIRECT_RUNNER) as pipeline,
     ):
         _ = pipeline | beam.Create(["e1.png"]) | beam.ParDo(Refuse())
 

@@ -74,7 +74,7 @@ def test_a_python_with_ensurepip_makes_an_environment_for_pip(tmp_path, has, fak
 def test_debians_python_gets_pip_from_a_package_that_is_not_installed(tmp_path, has, apt):
     has()
     uv = installer.get_uv(tmp_path / "scratch", tmp_path / "bootstrap.txt", _DEBIAN)
-    assert uv.read_text().startswith("install --quiet")
+    assert uv.read_text().startswith("install -qq")
     update, download = apt.read_text().splitlines()
     assert update.endswith("update")
     assert download.endswith("download python3-pip-whl")

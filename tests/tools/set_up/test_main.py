@@ -11,9 +11,9 @@ from tools.set_up import system
 
 @pytest.fixture
 def machine(tmp_path, fake, monkeypatch):
-    """Returns what sets up a machine: its glibc, the version of its Python and a lock."""
+    """Returns what sets up a machine: its glibc and the version of its Python."""
 
-    def make(glibc: tuple[int, int], minor: int, lock: str = "tfx==1\n") -> Path:
+    def make(glibc: tuple[int, int], minor: int) -> Path:
         python = fake(f"python3.{minor}", f"echo {tmp_path}/include/Python.h")
         parts = {"major": 3, "minor": minor, "patch": 1}
         kind = {"implementation": "cpython", "arch": "x86_64", "variant": "default"}
@@ -29,9 +29,6 @@ def machine(tmp_path, fake, monkeypatch):
                 echo "$@" > "$folder/log" ;;
             esac""",
         )
-        for name in ("py310", "py311", "py312", "py313"):
-            (tmp_path / "requirements" / name).mkdir(parents=True)
-            (tmp_path / "requirements" / name / "pipeline.txt").write_text(lock)
         monkeypatch.setattr(command, "get_uv", lambda *_: uv)
         monkeypatch.setattr(command, "_REQUIREMENTS", tmp_path / "requirements")
         monkeypatch.setattr(system, "glibc", lambda: glibc)
@@ -72,10 +69,10 @@ def test_a_named_python_of_another_version_is_refused(tmp_path, machine, capfd, 
 
 
 @pytest.mark.parametrize("headers", [False, True])
-def test_a_compiler_is_asked_for_by_the_packages_that_need_it(
+def test_a_compiler_is_asked_for_by_the_package_that_needs_it(
     tmp_path, machine, capfd, monkeypatch, headers
 ):
-    machine((2, 36), 10, "click==8\npyfarmhash==0.3.2 \\\n    --hash=sha256:0\n")
+    machine((2, 36), 10)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # no g++
     if headers:
         (tmp_path / "include").mkdir()
@@ -84,12 +81,15 @@ def test_a_compiler_is_asked_for_by_the_packages_that_need_it(
     error = capfd.readouterr().err.splitlines()[-1]
     files = "no g++" if headers else f"no g++ and no {tmp_path}/include/Python.h"
     assert error == (
-        f"error: {files}, which pyfarmhash==0.3.2 for Python 3.10 is compiled with: "
+        f"error: found {files}, with which pyfarmhash is compiled for Python 3.10: "
         "apt-get install g++ python3.10-dev"
     )
 
 
-def test_no_compiler_is_asked_for_where_every_package_is_built(tmp_path, machine, monkeypatch):
-    machine((2, 36), 11, "click==8\npyfarmhash==0.5.1\n")
+@pytest.mark.parametrize(("glibc", "minor"), [((2, 36), 11), ((2, 41), 12), ((2, 41), 13)])
+def test_no_compiler_is_asked_for_where_every_package_is_built(
+    tmp_path, machine, monkeypatch, glibc, minor
+):
+    machine(glibc, minor)
     monkeypatch.setattr(command.shutil, "which", lambda name: None)
     assert command.main([str(tmp_path / "venv")]) == 0

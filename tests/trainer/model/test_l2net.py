@@ -111,3 +111,10 @@ def test_the_descriptors_before_l2_have_the_direction_of_those_after(final):
     np.testing.assert_allclose(l2net.l2_normalise(before), descriptors, atol=1e-6)
     same = np.allclose(before, embedding)
     assert same == (final == "l2")  # a batch norm lies in between
+
+
+def test_the_last_convolution_is_a_convolution():
+    layer = l2net.build(_SMALL, 1).get_layer("conv7")
+    features = np.random.default_rng(0).normal(size=(16, 8, 8, 16)).astype(np.float32)
+    expected = tf.nn.conv2d(features, layer.kernel, 1, "VALID")
+    np.testing.assert_allclose(layer(features), expected, atol=1e-4)

@@ -5,6 +5,7 @@ import dataclasses
 import apache_beam as beam
 import pytest
 
+from components.core.beam_runner import DIRECT_RUNNER
 from components.descriptor_evaluator.descriptors.describer import is_machinery
 from components.descriptor_evaluator.gate import slicing
 from components.descriptor_evaluator.protocol.scores import Slice
@@ -31,7 +32,7 @@ def sliced(tmp_path):
             slicing.record_batch(candidate, baselines, production, slicing.metrics_used(gate())),
             slicing.eval_config(list(baselines), production is not None),
             str(tmp_path),
-            lambda: beam.Pipeline(runner="DirectRunner"),
+            lambda: beam.Pipeline(runner=DIRECT_RUNNER),
         )
         result = tfma.load_eval_result(str(tmp_path), model_name=column)
         return {
