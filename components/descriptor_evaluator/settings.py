@@ -258,7 +258,7 @@ class EvaluationSettings(Settings):
         gate: When the model is blessed.
     """
 
-    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES  # type: ignore[assignment]
     distance: Distance = "l2"
     drawing: TaskSettings = TaskSettings()
     official_tasks: str | None = None

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 from components.evaluation_report.material import CANDIDATE, PRODUCTION
 
 _INK = "#123456"  # stands for the page's colour until the figure is SVG
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "font.size": 9.0,

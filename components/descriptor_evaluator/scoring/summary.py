@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from components.descriptor_evaluator.protocol.metrics import METRICS
 from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitScore
 from trainer.core.variants import KINDS, NOISES
 
@@ -37,6 +38,7 @@ def summarise(rows: Iterable[UnitScore]) -> dict[str, Any]:
         "by_noise": {"e", "h", "t", "mean"}, "by_kind", "tie_safe": {"e", "h", "t", "mean",
         "by_pool": {"e": {"100": ..., ...}, "h", "t"}, "by_kind"}}}` with only the tasks and
         kinds that have rows.
+        Metrics beyond these stand beside `success_rate` or `imbalanced` under their own names.
         Fractions; None in the place of NaN and of an absent pair set.
     """
     by_task: dict[str, list[UnitScore]] = {}
@@ -50,25 +52,23 @@ def summarise(rows: Iterable[UnitScore]) -> dict[str, Any]:
     return {task: make(by_task[task]) for task, make in makers.items() if task in by_task}
 
 
-def headline(summary: dict[str, Any], task: str) -> Value:
-    """Returns the one number of a task that is compared; None without the task."""
-    return summary[task]["mean"] if task in summary else None
-
-
 def _verification(rows: Sequence[UnitScore]) -> dict[str, Any]:
     def by_set(metric: str) -> dict[str, Any]:
-        found = {name: [row for row in rows if row.unit == name] for name in PAIR_SETS}
+        sets = {name: [row for row in rows if row.unit == name] for name in PAIR_SETS}
         return {
             name: _by_noise(chosen, metric, mean=False) if chosen else None
-            for name, chosen in found.items()
+            for name, chosen in sets.items()
         }
 
     def part(suffix: str) -> dict[str, Any]:
         imbalanced = by_set(f"ap{suffix}")
         values = [value for part in imbalanced.values() if part for value in part.values()]
         return {
-            "balanced": by_set(f"auc{suffix}"), "imbalanced": imbalanced, "mean": _mean(values),
-        }  # fmt: skip
+            "balanced": by_set(f"auc{suffix}"),
+            "imbalanced": imbalanced,
+            **{name: by_set(f"{name}{suffix}") for name in other_metrics("verification")},
+            "mean": _mean(values),
+        }
 
     return part("") | {"tie_safe": part(TIE_SAFE)}
 
@@ -77,6 +77,7 @@ def _matching(rows: Sequence[UnitScore]) -> dict[str, Any]:
     def part(suffix: str) -> dict[str, Any]:
         return _by_noise(rows, f"ap{suffix}") | {
             "success_rate": _by_noise(rows, f"success_rate{suffix}"),
+            **{name: _by_noise(rows, f"{name}{suffix}") for name in other_metrics("matching")},
             "by_kind": _by_kind(rows, f"ap{suffix}"),
         }
 
@@ -85,16 +86,24 @@ def _matching(rows: Sequence[UnitScore]) -> dict[str, Any]:
 
 def _retrieval(rows: Sequence[UnitScore]) -> dict[str, Any]:
     by_pool = _by_pool(rows, "")
+    others = other_metrics("retrieval")
     safe = _by_noise(rows, f"ap{TIE_SAFE}") | {
         "by_pool": _by_pool(rows, TIE_SAFE),
         "by_kind": _by_kind(rows, f"ap{TIE_SAFE}"),
+        **{name: _by_noise(rows, f"{name}{TIE_SAFE}") for name in others},
     }
     return by_pool | {
         "mean": _mean(value for noise in NOISES for value in by_pool[noise].values()),
         "by_noise": _by_noise(rows, "ap"),
         "by_kind": _by_kind(rows, "ap"),
+        **{name: _by_noise(rows, name) for name in others},
         "tie_safe": safe,
     }
+
+
+def other_metrics(task: str) -> list[str]:
+    """Returns the metrics that were added to HPatches' own, which go by their own names."""
+    return [name for name in METRICS[task] if name not in ("ap", "auc", "success_rate")]
 
 
 def _by_pool(rows: Sequence[UnitScore], suffix: str) -> dict[str, dict[str, Value]]:

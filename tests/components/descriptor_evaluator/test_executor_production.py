@@ -7,17 +7,7 @@ import pytest
 
 from components.production_model import served_model
 from components.pusher import push_log
-from tests.components.descriptor_evaluator.executor_runs import (
-    FLOORS,
-    assert_blessing,
-    cache,
-    examples,
-    models,
-    run,
-    without_tfma,
-)
-
-__all__ = ["cache", "examples", "models", "run", "without_tfma"]  # fixtures
+from tests.support.evaluator_runs import FLOORS, assert_blessing
 
 pytestmark = pytest.mark.slow
 

@@ -4,19 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.descriptor_evaluator.executor_runs import (
-    FLOORS,
-    assert_blessing,
-    cache,
-    descriptor_files_of,
-    examples,
-    models,
-    run,
-    without_tfma,
-)
+from tests.support.evaluator_runs import FLOORS, assert_blessing, descriptor_files_of
 from trainer.core.errors import UserError
-
-__all__ = ["cache", "examples", "models", "run", "without_tfma"]  # fixtures
 
 pytestmark = pytest.mark.slow
 

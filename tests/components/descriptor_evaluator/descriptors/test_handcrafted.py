@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator.descriptors import handcrafted
+from components.descriptor_evaluator.descriptors import handcrafted, sift
 from components.descriptor_evaluator.descriptors.sift import SiftRecipe
 from trainer.core.errors import UserError
 
@@ -70,7 +70,7 @@ def test_pixels_are_area_means_brought_to_mean_zero_and_deviation_one(patches):
 
 def test_chunks_and_threads_do_not_change_the_result(patches, monkeypatch):
     whole = handcrafted.describe("rootsift", patches)
-    monkeypatch.setattr(handcrafted, "_CHUNK", 3)
+    monkeypatch.setattr(sift, "_CHUNK", 3)
     np.testing.assert_array_equal(handcrafted.describe("rootsift", patches), whole)
 
 
