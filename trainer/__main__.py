@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import posixpath
 import shutil
 import sys
 import time
 import warnings
-from collections.abc import Mapping
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -117,7 +114,7 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.core.config import TrainerConfig
+    from trainer.core.config import TrainerConfig, first_problem
     from trainer.core.errors import UserError
 
     try:
@@ -134,25 +131,7 @@ def _config(path: str | None, tpu: str | None):
         return TrainerConfig.model_validate(values)
     except ValidationError as error:
         where = "" if path is None else f"{path}: "
-        raise UserError(where + _in_words(error.errors()[0])) from error
-
-
-def _in_words(problem: Mapping[str, Any]) -> str:
-    """Returns what pydantic has found as a sentence, with the key and the value found there."""
-    from trainer.core.config import key_path
-
-    said = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return said  # settings that do not fit together, which it names itself
-    return f"{key_path(problem['loc'])}: {said} (found {_shown(problem.get('input'))})"
-
-
-def _shown(value: object) -> str:
-    """Returns the beginning of a value, as JSON where that can tell it."""
-    try:
-        return json.dumps(value, default=str)[:60]
-    except (TypeError, ValueError):  # YAML knows keys that are no text, and lists of themselves
-        return repr(value)[:60]
+        raise UserError(where + first_problem(error)) from error
 
 
 def _read(path: str) -> str:

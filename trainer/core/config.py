@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from trainer.core import registry
-from trainer.core.settings import Settings
+from trainer.core.settings import RENAMED, Settings
+from trainer.core.validation_messages import message
 from trainer.core.variants import TARGETS, VARIANTS
 
 Noise = Literal["e", "h", "t"]
@@ -244,6 +245,15 @@ def key_path(location: Sequence[str | int]) -> str:
         location: pydantic's, which also names the branch of a union.
     """
     return ".".join(str(part) for part in location if part != _PLAN)
+
+
+def first_problem(error: ValidationError) -> str:
+    """Returns the first problem of a configuration as a sentence that begins with its key."""
+    details = error.errors(include_url=False)[0]
+    key, renamed = key_path(details["loc"]), RENAMED.get(str((details["loc"] or ("",))[-1]))
+    if renamed and details["type"] == "extra_forbidden":
+        return f"{key}: the key is called {renamed} now; rename it"
+    return f"{key}: {message([details])}" if key else message([details])
 
 
 class TrainerConfig(Settings):

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from trainer.core.errors import UserError
 from trainer.core.files import write_text
 from trainer.core.settings import Settings
+from trainer.core.validation_messages import first_problem
 
 FILE_NAME = "manifest.json"
 SPLITS = ("train", "val", "eval")
@@ -108,9 +109,6 @@ def read(root: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        where = f"{key}: " if key else ""
         raise UserError(
-            f"{path}: not a manifest of this version ({where}{problem['msg']})"
+            f"{path}: not a manifest of this version ({first_problem(error)})"
         ) from error
