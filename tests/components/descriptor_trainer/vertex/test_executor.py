@@ -168,6 +168,26 @@ def test_an_earlier_jobs_failure_is_not_told_for_this_one(root, vertex):
         execute(root)
 
 
+def test_a_job_finds_the_lease_of_who_waits_for_it_and_afterwards_none(root, vertex):
+    found: list[list[Path]] = []
+
+    def look(job):
+        del job
+        found.append(_leases(root))
+
+    vertex.on_create = look
+    vertex.job_states = [JobState.JOB_STATE_FAILED]
+    with pytest.raises(UserError):
+        execute(root)
+    ((lease,),) = found
+    assert not lease.exists() and _leases(root) == []
+
+
+def _leases(root: Path) -> list[Path]:
+    found = root.glob("staging/descriptor-trainer/*/leases/*")
+    return [path for path in found if path.name != "looked-at"]
+
+
 def test_a_job_that_ends_well_without_a_model_is_told(root, vertex):
     vertex.job_states = [JobState.JOB_STATE_SUCCEEDED]
     with pytest.raises(UserError, match=r"there is no model although the job ended well.*image"):
