@@ -52,8 +52,8 @@ def test_it_trains_and_prints_its_progress(tmp_path, capsys):
         ("stages: {2020-01-01: 3}", "found {datetime.date(2020, 1, 1): 3}, expected a list"),
         ("stages: &a [*a]", "found [[...]], expected"),
         (
-            "stages: [{same_sequence_fraction: 1}]",
-            "same_sequence_fraction: the key is called same_sequence_fraction now",
+            "stages: [{look_alikes: 1}]",
+            "look_alikes: the key is called same_sequence_fraction now",
         ),
         ("seed: 2020-13-45", "cannot be read as YAML"),
     ],
