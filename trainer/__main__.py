@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--lease-dir",
-        help="where those that wait for the run say so (trainer/core/lease.py); the run is saved "
+        help="where those that wait for the run say so (trainer/engine/lease.py); the run is saved "
         "and stops when nobody does",
     )
     parser.add_argument("--warm-start", help="SavedModel to start from")
@@ -73,8 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
     # one when it looks for a TPU.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
-    from trainer.core import failure_file, lease
+    from trainer.core import failure_file
     from trainer.core.errors import UserError
+    from trainer.engine import lease
 
     failure_file.remove(options.failure_file)
     try:

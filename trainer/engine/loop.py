@@ -13,12 +13,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from trainer.core import stale_dirs
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.core.files import make_writable_folder
 from trainer.curriculum import auto_plan
-from trainer.data import manifest, packing
+from trainer.data import manifest, packing, stale_dirs
 from trainer.data.batches import check_stages
 from trainer.data.host_infeed import HostPatches
 from trainer.data.image import Normalisation

@@ -12,14 +12,13 @@ import tensorflow as tf
 
 from tests.support.synthetic import write_examples
 from tests.support.training import small_config, small_stage
-from trainer.core import stale_dirs
 from trainer.core.config import (
     StageConfig,
     TrainerConfig,
 )
 from trainer.core.errors import UserError
 from trainer.core.progress import Progress, listen
-from trainer.data import packing
+from trainer.data import packing, stale_dirs
 from trainer.engine import loop
 from trainer.engine.learner import Learner
 from trainer.model import export
