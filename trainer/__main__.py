@@ -27,6 +27,61 @@ def main(arguments: list[str] | None = None) -> int:
 
     2: the user can put it right; 130 and 143: Ctrl-C and SIGTERM, the run can go on.
     """
+    options = _parser().parse_args(arguments)
+    # On Python 3.10 each of Google's libraries says that it will end support; TensorFlow imports
+    # one when it looks for a TPU.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
+
+    from trainer.core import failure_file
+    from trainer.core.errors import UserError
+    from trainer.engine import lease
+
+    failure_file.remove(options.failure_file)
+    try:
+        config = _config(options.config, options.tpu)
+        from trainer.core import progress
+
+        with importing():
+            from trainer.engine.loop import Folders, train
+
+        with (
+            _LiveLine() as line,
+            progress.listen(line),
+            lease.watched(options.lease_dir, _nobody_waits),
+        ):
+            result = train(
+                config,
+                options.data,
+                options.transform_graph,
+                Folders(
+                    options.output,
+                    options.log_dir or posixpath.join(options.output, "logs"),
+                    checkpoints=options.checkpoint_dir,
+                    packed=options.pack_dir,
+                ),
+                options.warm_start,
+                existing=options.existing,
+            )
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        failure_file.write(options.failure_file, 2, str(error))
+        return 2
+    except Interrupted as stop:
+        print(f"{stop.signal.name}: {stop}", file=sys.stderr)
+        failure_file.write(options.failure_file, stop.exit_status, str(stop))
+        return stop.exit_status
+    except KeyboardInterrupt:
+        print("interrupted: no model was written", file=sys.stderr)
+        return 130
+    except Exception as error:
+        failure_file.write(options.failure_file, 1, f"{type(error).__name__}: {error}")
+        raise
+    score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
+    print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     parser.add_argument("--config", help="TrainerConfig as YAML or JSON (default: the demo)")
     parser.add_argument("--data", required=True, help="folder with manifest.json and shards")
@@ -68,56 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="name of a TPU, `local` on a TPU VM, `environment` where TPU_NAME or TPU_CONFIG "
         "names it",
     )
-    options = parser.parse_args(arguments)
-    # On Python 3.10 each of Google's libraries says that it will end support; TensorFlow imports
-    # one when it looks for a TPU.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
-
-    from trainer.core import failure_file
-    from trainer.core.errors import UserError
-    from trainer.engine import lease
-
-    failure_file.remove(options.failure_file)
-    try:
-        config = _config(options.config, options.tpu)
-        from trainer.core import progress
-
-        with importing():
-            from trainer.engine.loop import train
-
-        with (
-            _LiveLine() as line,
-            progress.listen(line),
-            lease.watched(options.lease_dir, _nobody_waits),
-        ):
-            result = train(
-                config,
-                options.data,
-                options.transform_graph,
-                options.output,
-                options.log_dir or posixpath.join(options.output, "logs"),
-                warm_start=options.warm_start,
-                pack_dir=options.pack_dir,
-                checkpoint_dir=options.checkpoint_dir,
-                existing=options.existing,
-            )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        failure_file.write(options.failure_file, 2, str(error))
-        return 2
-    except Interrupted as stop:
-        print(f"{stop.signal.name}: {stop}", file=sys.stderr)
-        failure_file.write(options.failure_file, stop.exit_status, str(stop))
-        return stop.exit_status
-    except KeyboardInterrupt:
-        print("interrupted: no model was written", file=sys.stderr)
-        return 130
-    except Exception as error:
-        failure_file.write(options.failure_file, 1, f"{type(error).__name__}: {error}")
-        raise
-    score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
-    print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
-    return 0
+    return parser
 
 
 def _nobody_waits() -> None:
