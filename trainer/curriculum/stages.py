@@ -56,11 +56,11 @@ class Observation:
     """What was seen over the last steps.
 
     Attributes:
-        steps: How many steps.
-        loss: Their mean loss.
+        steps: Number of steps since the last observation.
+        loss: Mean loss over these steps.
         normalized_loss: Mean triplet loss, 0 at its floor and 1 at the collapse point
             (`Loss.normalized`).
-        probe: Signals after them.
+        probe: Signals of the probe batch after these steps.
         next_normalized_loss: Normalized loss on a probe batch of the next stage's shape, or None
             when it was not measured (`wants_next_probe`).
         cpu_seconds: Processor time of the run so far, or None.
@@ -79,12 +79,12 @@ class Decision:
     """One decision, as it goes to the timeline.
 
     Attributes:
-        kind: What was decided. `good` calls the present state good (take a snapshot of it);
+        kind: Kind of decision. `good` calls the present state good (take a snapshot of it);
             `rollback` asks for the last good state back.
         step: Steps of the run so far.
         stage: Stage it concerns, from 0.
-        reason: Why, in words.
-        values: The numbers it rests on.
+        reason: Reason for people to read.
+        values: Numbers that the decision rests on.
     """
 
     kind: Kind
@@ -120,7 +120,7 @@ class ControllerState:
         patches: Patches seen so far.
         speed_mark: (processor seconds, stage step) at the first observation of the stage.
         entered: Stages entered so far; tells whether an observation led into another one.
-        ended: Why the run is over; empty while it is not.
+        ended: Reason for the end of the run; empty while it goes on.
     """
 
     plan: tuple[StageConfig, ...]

@@ -25,7 +25,7 @@ class SequenceEntry(Settings):
     Attributes:
         name: Image sequence.
         source: Photograph or scene.
-        kind: `i`, `v` or `u`.
+        kind: `i` (illumination), `v` (viewpoint) or `u` (unspecified).
         count: Number of patch sequences, 0 or more.
         shards: File names relative to the manifest's folder, in index order.
         checksum: sha256 over the serialized records, in order.
@@ -51,7 +51,7 @@ class Manifest(Settings):
 
     Attributes:
         splits: Image sequences of each split, sorted by name.
-        skipped: What was left out and why.
+        skipped: Image sequences that were left out, with the reason.
         settings: The data settings the examples were made with (for the report and for
             the exported model's identity).
     """

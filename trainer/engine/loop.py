@@ -77,14 +77,14 @@ def train(
     same data, settings, code and warm start, whose hash names the folder of its checkpoints.
 
     Args:
-        config: What to do.
+        config: Settings of the run.
         examples_root: Folder with `manifest.json` and the shards of `train` and `val`.
         transform_graph: Output of Transform; None resizes the patches directly.
         folders: Folders to write.
         warm_start: SavedModel to start from, or None.
         keep_checkpoints: Leave them there at the end, for a caller with more to do before the
             run is safe (`forget` deletes them).
-        existing: What to do with an earlier run's work (`trainer.engine.output_folder`).
+        existing: Treatment of an earlier run's work (`trainer.engine.output_folder.Existing`).
 
     Raises:
         Interrupted: After SIGTERM or Ctrl-C while it took steps, which are saved.
@@ -155,7 +155,7 @@ def forget(run: str, checkpoint_dir: str) -> None:
     """Deletes the checkpoints of a run that nothing can happen to any more.
 
     Args:
-        run: Its hash (`TrainingResult.run`).
+        run: Hash of the run (`TrainingResult.run`).
         checkpoint_dir: As `train` was given it.
     """
     CheckpointStore(posixpath.join(checkpoint_dir, run)).clear()

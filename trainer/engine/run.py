@@ -68,7 +68,7 @@ class Run:
         timeline: Where decisions go.
         store: Checkpoints of the run.
         clock: Times since the run began.
-        made_for: What `stages: auto` was resolved for; None for a given plan.
+        made_for: Data and machine that `stages: auto` was resolved for; None for a given plan.
         host_patches: Training patches of several hosts; None with one host.
     """
 
@@ -329,7 +329,7 @@ class Run:
         """Saves the run now and then, after each stage, at its end and before it stops.
 
         Args:
-            state: Of the run.
+            state: Present state of the run.
             entered: Stages entered before the last steps.
             request: Whether it is to stop.
 
