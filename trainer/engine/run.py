@@ -14,7 +14,7 @@ from trainer.core.errors import UserError
 from trainer.core.interruption import Interrupted, StopRequest, stop_requests
 from trainer.core.progress import report
 from trainer.core.variants import NOISES
-from trainer.curriculum import stages
+from trainer.curriculum import collapse, stages
 from trainer.curriculum.auto_plan import Resources
 from trainer.curriculum.plan import rate_at
 from trainer.data.batches import Sampler, SamplerState, largest_batch
@@ -169,7 +169,7 @@ class Run:
         controller = stages.ControllerState(
             self._config.plan,
             start,
-            healthy_distance=stages.healthy_distance(start, learner.loss.distance_scale),
+            healthy_distance=collapse.healthy_distance(start, learner.loss.distance_scale),
             multiple=learner.replicas,
         )
         # Good before step 1: one step at a high rate can spoil everything.
