@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from components.example_gen.formats import strips
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from pipeline import cli
 from tests.e2e.conftest import _SMALL, LENIENT
 from trainer.core.variants import VARIANTS
@@ -92,7 +92,7 @@ def test_require_blessing_exits_with_3(tmp_path: Path):
 
 def test_the_six_real_sequences_run(shared: Path, tmp_path: Path):
     done = _hpatches(
-        *("run", "--source", "sequences", "--data", str(shared / "sequences")),
+        *("run", "--format", "sequences", "--data", str(shared / "sequences")),
         *("--work", str(tmp_path / "work")),
         *_settings(),
     )

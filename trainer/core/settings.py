@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 RENAMED = {
     "sequences_per_batch": "points_per_batch",
     "variants_per_sequence": "patches_per_point",
+    "source": "format",
     "look_alikes": "same_sequence_fraction",
 }
 """Present names of settings by the names they had."""

@@ -60,7 +60,7 @@ def test_run_refuses_a_guard_on_sequences_that_are_not_there_before_it_starts(tm
     release(tmp_path)  # v_ sequences alone
     small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
     guard = "evaluation.gate.production.slices=[{}, {noise: t, kind: i}]"
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
     sentence = "evaluation.gate.production.slices.1.kind: asks for illumination (i_ sequences), of"
     assert_refused(tmp_path, sentence, "run", *arguments, "--set", small, "--set", guard)
 
@@ -76,7 +76,7 @@ def test_run_refuses_a_guard_on_sequences_that_are_not_there_before_it_starts(tm
 def test_run_refuses_a_reference_that_is_not_there_before_it_starts(tmp_path, reference, sentence):
     release(tmp_path)
     small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
     given = f"evaluation.references={{v1: {reference}}}"
     assert_refused(tmp_path, sentence, "run", *arguments, "--set", small, "--set", given)
 
@@ -99,6 +99,6 @@ def test_run_refuses_descriptors_of_other_data_before_it_starts(tmp_path, points
         "evaluation.references={v1: {descriptors: csv}}",
     )
     given = [part for setting in small for part in ("--set", setting)]
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
     told = assert_refused(tmp_path, sentence, "run", *arguments, *given)
     assert "evaluation.references.v1: csv/v_" in told

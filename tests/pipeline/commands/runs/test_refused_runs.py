@@ -40,8 +40,8 @@ from tests.pipeline.commands.bad_data import (
         ),
         ("push.destination=my.json/models", "push.destination: found the file "),
         ("push.destination=/proc/models", "push.destination: cannot write in /proc (No such file"),
-        ("work_dir=/proc/work", "/proc/work: cannot write here"),
-        ("work_dir=my.json", "my.json: found a file, expected a work folder"),
+        ("work_dir=/proc/work", "work_dir: cannot write in /proc"),
+        ("work_dir=my.json", "my.json, expected a folder"),
         (
             "work_dir=gs://bucket/work",
             "work_dir: found 'gs://bucket/work', expected a local folder",
@@ -53,7 +53,7 @@ def test_run_refuses_an_impossible_configuration_before_it_starts(tmp_path, over
     release(tmp_path)
     (tmp_path / "my.json").write_text(json.dumps({"train": ["v_a", "v_b"], "test": ["v_nowhere"]}))
     small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
-    arguments = ("--source", "strips", "--data", "data", "--set", "work_dir=work", "--set", small)
+    arguments = ("--format", "strips", "--data", "data", "--set", "work_dir=work", "--set", small)
     assert_refused(tmp_path, sentence, "run", *arguments, *MATCHING_ALONE, "--set", override)
 
 
@@ -61,7 +61,7 @@ def test_run_refuses_an_impossible_configuration_before_it_starts(tmp_path, over
 def test_a_gate_that_could_bless_no_model_is_refused_before_training(tmp_path):
     release(tmp_path)
     small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", "--set", small)
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", "--set", small)
     sentence = "evaluation.gate.baseline.tasks: asks for retrieval, whose distractors come from"
     told = assert_refused(tmp_path, sentence, "run", *arguments)
     assert "holds out 1 source, expected at least 2; raise data.split.eval_share" in told
@@ -71,7 +71,7 @@ def test_a_gate_that_could_bless_no_model_is_refused_before_training(tmp_path):
 def test_a_bound_on_too_few_sources_is_refused_once_there_is_a_model_to_compare_with(tmp_path):
     release(tmp_path)
     small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", "--set", small)
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", "--set", small)
     config = load_config("strips", [small, *MATCHING_ALONE[1::2]], {})
     preflight.check_data(config, "data")  # the first model has nothing to be compared with
     (tmp_path / "served" / "3").mkdir(parents=True)
@@ -96,7 +96,7 @@ def test_a_bound_on_too_few_sources_is_refused_once_there_is_a_model_to_compare_
 def test_more_patch_sequences_per_batch_than_photographs_can_give_are_refused(tmp_path):
     photographs(tmp_path)  # of four sources, two train, each with an i_ and a v_ sequence
     stages = "training.stages=[{points_per_batch: 11, patches_per_point: 2}]"
-    arguments = ("--source", "photos", "--data", "data", "--work", "work", *SMALL, "--set", stages)
+    arguments = ("--format", "photos", "--data", "data", "--work", "work", *SMALL, "--set", stages)
     sentence = "training.stages.0.points_per_batch: found 11, expected at most 10, the patch"
     assert_refused(tmp_path, sentence, "run", *arguments)
 
@@ -114,7 +114,7 @@ def test_more_patch_sequences_per_batch_than_the_demo_can_give_are_refused(tmp_p
 def test_too_few_patch_sequences_for_any_plan_are_refused(tmp_path):
     photographs(tmp_path)
     few = ("--set", "data.max_points=3", "--set", "training.stages=auto")
-    arguments = ("--source", "photos", "--data", "data", "--work", "work", *SMALL, *few)
+    arguments = ("--format", "photos", "--data", "data", "--work", "work", *SMALL, *few)
     sentence = "stages is auto, but the training data fill batches of at most 6 patch sequences"
     assert_refused(tmp_path, sentence, "run", *arguments)
 
@@ -132,21 +132,21 @@ def test_published_tasks_of_other_data_are_refused_before_training(tmp_path):
     )
     arguments = [part for setting in settings for part in ("--set", setting)]
     sentence = "tasks/retr_queries_split-a.csv, line 2: s is 'v_bird', expected one of the image"
-    data = ("--source", "strips", "--data", "data", "--work", "work")
+    data = ("--format", "strips", "--data", "data", "--work", "work")
     assert_refused(tmp_path, sentence, "run", *data, *arguments)
 
 
 def test_published_tasks_are_refused_for_what_is_no_patch_release():
     result = hpatches("config", "check", "--set", "evaluation.official_tasks=tasks")
     assert result.exit_code == 2
-    assert "but data.source is 'photos'; published tasks name the patches" in result.stderr
+    assert "but data.format is 'photos'; published tasks name the patches" in result.stderr
 
 
 @pytest.mark.usefixtures("no_runner")
 def test_a_work_folder_that_another_run_holds_is_refused(tmp_path):
     release(tmp_path)
     small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", "--set", small)
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", "--set", small)
     with work_lock.hold(tmp_path / "work"):
         sentence = f"work: process {os.getpid()} on "
         told = assert_refused(tmp_path, sentence, "run", *arguments, *MATCHING_ALONE)
