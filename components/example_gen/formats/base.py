@@ -113,8 +113,9 @@ def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:
         UserError: When `root` is such a sequence itself.
     """
     names = files.list_folder(root)
-    paths = {name: files.join(root, name) for name in names}
-    folders = {name: (path,) for name, path in paths.items() if files.is_folder(path)}
+    folders: dict[str, tuple[str, ...]] = {
+        name: (files.join(root, name),) for name in names if files.is_folder(files.join(root, name))
+    }
     if not folders and mark in names:
         raise UserError(
             f"{root}: is itself an image sequence, expected a folder of such folders; "
