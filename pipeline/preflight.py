@@ -121,9 +121,9 @@ def _check_batches(
         auto_plan.check_size(limit)
         return
     for number, stage in enumerate(training.stages):
-        if stage.sequences_per_batch > limit:
+        if stage.points_per_batch > limit:
             raise UserError(
-                f"training.stages.{number}.sequences_per_batch: found {stage.sequences_per_batch}, "
+                f"training.stages.{number}.points_per_batch: found {stage.points_per_batch}, "
                 f"expected at most {limit}, the patch sequences that the training sources "
                 f"({len(largest)}) can offer, as a batch holds one image sequence of each; lower "
                 "it or add data"

@@ -46,21 +46,15 @@ class Executor(executor.ExecuteMixin, stock.Executor):
             return
         model_path = self.GetModelPath(execution.inputs)
         if production and served_model.checksum(model_path) == production.checksum:
-            reason = f"production (version {production.version}) is this very model"
-            self._leave(pushed_model, production, reason)
-            return
-
-        pushed = push_destinations.place(model_path, destination)
-        replaced = production.version if production else None
-        push_log.append(
-            destination,
-            push_log.PushEntry(
-                action="push",
-                version=pushed.version,
-                checksum=pushed.checksum,
-                replaced_version=replaced,
-            ),
-        )
+            if not push_log.is_unfinished(destination, production.version, pushed_model.uri):
+                reason = f"production (version {production.version}) is this very model"
+                self._leave(pushed_model, production, reason)
+                return
+            logging.info("Finishing a push that was interrupted: version %s", production.version)
+            pushed = production
+        else:
+            pushed = push_destinations.place(model_path, destination)
+        _note(destination, pushed, pushed_model.uri)
         io_utils.copy_dir(model_path, pushed_model.uri)
         self._MarkPushed(
             pushed_model, pushed_destination=pushed.path, pushed_version=str(pushed.version)
@@ -77,6 +71,23 @@ class Executor(executor.ExecuteMixin, stock.Executor):
         self._MarkNotPushed(pushed_model)
         _describe(pushed_model, production, reason)
         logging.info("Nothing pushed: %s.", reason)
+
+
+def _note(destination: str, pushed: served_model.ServedModel, pushed_by: str) -> None:
+    """Adds a push to the log, unless an attempt before this one did."""
+    if any(entry.version == pushed.version for entry in push_log.read(destination)):
+        return
+    earlier = [n for n in served_model.versions(destination) if n < pushed.version]
+    push_log.append(
+        destination,
+        push_log.PushEntry(
+            action="push",
+            version=pushed.version,
+            checksum=pushed.checksum,
+            replaced_version=max(earlier, default=None),
+            pushed_by=pushed_by,
+        ),
+    )
 
 
 def _describe(

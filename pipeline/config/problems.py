@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config.layers import Layer, Override
-from pipeline.config.renamed import new_name
 from trainer.core.errors import UserError
 from trainer.core.validation_messages import key_path, message
 
@@ -70,9 +69,6 @@ def sentences(
 def unknown_key(origin: str, location: Sequence[str | int], model: type[BaseModel]) -> str:
     """Says that a key does not exist and which one may have been meant."""
     where = _where(origin, location)
-    renamed = new_name(location)
-    if renamed is not None:
-        return f"{where}: the key is called {renamed} now; rename it"
     *parents, key = location
     owner = _model_at(model, parents)
     known = list(owner.model_fields) if owner is not None else []

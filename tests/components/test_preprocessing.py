@@ -19,11 +19,11 @@ SCHEMA = Path(__file__).parents[2] / "components" / "schema" / "schema.pbtxt"
 
 
 @pytest.fixture(scope="module")
-def some_records() -> list[records.PatchSequence]:
+def some_records() -> list[records.PointPatches]:
     random = np.random.default_rng(5)
     names = [("v_wall", "wall"), ("i_wall", "wall"), ("v_bark", "bark")]
     return [
-        records.PatchSequence(
+        records.PointPatches(
             sequence=name,
             source=source,
             kind=name[0],

@@ -106,7 +106,7 @@ def test_more_patch_sequences_asked_than_there_are(tmp_path: Path):
     data = _release(tmp_path / "release", NAMES)
     done = _hpatches(
         *("run", "--config", "strips", "--data", str(data), "--work", str(tmp_path / "work")),
-        *_settings("training.stages.1.sequences_per_batch=5000"),
+        *_settings("training.stages.1.points_per_batch=5000"),
     )
     assert done.exit_code == 2
     assert "5000" in done.stderr and "Traceback" not in done.stderr

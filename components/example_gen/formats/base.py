@@ -14,7 +14,7 @@ from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 
 if TYPE_CHECKING:
-    from trainer.data.records import PatchSequence
+    from trainer.data.records import PointPatches
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class PatchSet:
     def __len__(self) -> int:
         return len(self.patches)
 
-    def records(self) -> Iterator[PatchSequence]:
+    def records(self) -> Iterator[PointPatches]:
         """Yields one record per physical point, in index order."""
-        from trainer.data.records import PatchSequence  # imports TensorFlow
+        from trainer.data.records import PointPatches  # imports TensorFlow
 
         for index in range(len(self.patches)):
-            yield PatchSequence(
+            yield PointPatches(
                 sequence=self.name,
                 source=self.source,
                 kind=self.kind,

@@ -51,7 +51,7 @@ def write_examples(root: Path) -> str:
         (root / f"Split-{split}").mkdir(parents=True, exist_ok=True)
         with tf.io.TFRecordWriter(str(root / shard)) as writer:
             for index, patches in enumerate(make_patches(number)):
-                record = records.PatchSequence(name, source, name[0], index, patches)
+                record = records.PointPatches(name, source, name[0], index, patches)
                 writer.write(records.encode(record))
         splits[split].append(
             manifest.SequenceEntry(

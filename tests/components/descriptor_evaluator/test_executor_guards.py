@@ -81,7 +81,7 @@ def inverted_examples(tmp_path_factory):
         (root / "Split-eval").mkdir(exist_ok=True)
         with tf.io.TFRecordWriter(str(root / shard)) as writer:
             for index, patches in enumerate(noisy_patches(number, inverted=name[0] == "v")):
-                record = records.PatchSequence(name, source, name[0], index, patches)
+                record = records.PointPatches(name, source, name[0], index, patches)
                 writer.write(records.encode(record))
         entries.append(
             manifest.SequenceEntry(

@@ -49,9 +49,9 @@ def test_a_format_from_outside_becomes_records(archives: Path, tmp_path: Path):
 
 
 def test_the_configuration_takes_it_and_checks_its_data(archives: Path):
-    stages = "[{sequences_per_batch: 4096, variants_per_sequence: 2}]"
+    stages = "[{points_per_batch: 4096, patches_per_point: 2}]"
     config = load_config("strips", ["data.format=npz", f"training.stages={stages}"])
-    with pytest.raises(UserError, match="sequences_per_batch: found 4096, expected at most"):
+    with pytest.raises(UserError, match="points_per_batch: found 4096, expected at most"):
         preflight.check_data(config, str(archives))
 
 

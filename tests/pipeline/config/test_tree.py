@@ -117,12 +117,12 @@ def test_a_whole_list_can_be_set():
     [
         ("trainin: {}\n", "my.yaml: trainin: unknown key; did you mean 'training'?"),
         (
-            "training: {stages: [{variants_per_sequence: 17}]}\n",
-            "my.yaml: training.stages.0.variants_per_sequence: found 17, expected at most 16",
+            "training: {stages: [{patches_per_point: 17}]}\n",
+            "my.yaml: training.stages.0.patches_per_point: found 17, expected at most 16",
         ),
         (
-            "training: {stages: [{sequences_per_batch: many}]}\n",
-            'my.yaml: training.stages.0.sequences_per_batch: found "many", expected an integer',
+            "training: {stages: [{points_per_batch: many}]}\n",
+            'my.yaml: training.stages.0.points_per_batch: found "many", expected an integer',
         ),
         ("warm_start: 1\n", "my.yaml: warm_start: found 1, expected true or false"),
         ("beam: --direct\n", 'my.yaml: beam: found "--direct", expected a list'),

@@ -21,11 +21,11 @@ from tests.pipeline.commands.bad_data import (
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("training.stages.0.variants_per_sequence=17", ": found 17, expected at most 16"),
+        ("training.stages.0.patches_per_point=17", ": found 17, expected at most 16"),
         ("trainin.seed=1", "trainin: unknown key; did you mean 'training'?"),
         ("training.seed=one", 'training.seed: found "one", expected an integer'),
         ("warm_start=1", "warm_start: found 1, expected true or false"),
-        ("training.stages.0.sequences_per_batch=17", ": found 17, expected at most 8, the patch"),
+        ("training.stages.0.points_per_batch=17", ": found 17, expected at most 8, the patch"),
         ("data.split.rule=official", "data.split: rule 'official' needs a name"),
         ("data.split={rule: official, name: a}", "split 'a': names i_ajuntament, i_autannes, "),
         (
@@ -52,7 +52,7 @@ from tests.pipeline.commands.bad_data import (
 def test_run_refuses_an_impossible_configuration_before_it_starts(tmp_path, override, sentence):
     release(tmp_path)
     (tmp_path / "my.json").write_text(json.dumps({"train": ["v_a", "v_b"], "test": ["v_nowhere"]}))
-    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
+    small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
     arguments = ("--format", "strips", "--data", "data", "--set", "work_dir=work", "--set", small)
     assert_refused(tmp_path, sentence, "run", *arguments, *MATCHING_ALONE, "--set", override)
 
@@ -60,7 +60,7 @@ def test_run_refuses_an_impossible_configuration_before_it_starts(tmp_path, over
 @pytest.mark.usefixtures("no_runner")
 def test_a_gate_that_could_bless_no_model_is_refused_before_training(tmp_path):
     release(tmp_path)
-    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
+    small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
     arguments = ("--format", "strips", "--data", "data", "--work", "work", "--set", small)
     sentence = "evaluation.gate.baseline.tasks: asks for retrieval, whose distractors come from"
     told = assert_refused(tmp_path, sentence, "run", *arguments)
@@ -70,7 +70,7 @@ def test_a_gate_that_could_bless_no_model_is_refused_before_training(tmp_path):
 @pytest.mark.usefixtures("no_runner")
 def test_a_bound_on_too_few_sources_is_refused_once_there_is_a_model_to_compare_with(tmp_path):
     release(tmp_path)
-    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
+    small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
     arguments = ("--format", "strips", "--data", "data", "--work", "work", "--set", small)
     config = load_config("strips", [small, *MATCHING_ALONE[1::2]], {})
     preflight.check_data(config, "data")  # the first model has nothing to be compared with
@@ -95,18 +95,18 @@ def test_a_bound_on_too_few_sources_is_refused_once_there_is_a_model_to_compare_
 @pytest.mark.usefixtures("no_runner")
 def test_more_patch_sequences_per_batch_than_photographs_can_give_are_refused(tmp_path):
     photographs(tmp_path)  # of four sources, two train, each with an i_ and a v_ sequence
-    stages = "training.stages=[{sequences_per_batch: 11, variants_per_sequence: 2}]"
+    stages = "training.stages=[{points_per_batch: 11, patches_per_point: 2}]"
     arguments = ("--format", "photos", "--data", "data", "--work", "work", *SMALL, "--set", stages)
-    sentence = "training.stages.0.sequences_per_batch: found 11, expected at most 10, the patch"
+    sentence = "training.stages.0.points_per_batch: found 11, expected at most 10, the patch"
     assert_refused(tmp_path, sentence, "run", *arguments)
 
 
 @pytest.mark.usefixtures("no_runner")
 def test_more_patch_sequences_per_batch_than_the_demo_can_give_are_refused(tmp_path):
-    stages = "training.stages=[{sequences_per_batch: 9000, variants_per_sequence: 2}]"
+    stages = "training.stages=[{points_per_batch: 9000, patches_per_point: 2}]"
     result = hpatches("run", "--work", "work", "--set", stages)
     assert result.exit_code == 2
-    assert "training.stages.0.sequences_per_batch: found 9000, expected at most" in result.stderr
+    assert "training.stages.0.points_per_batch: found 9000, expected at most" in result.stderr
     assert not (tmp_path / "work" / "metadata.db").exists()
 
 
@@ -126,7 +126,7 @@ def test_published_tasks_of_other_data_are_refused_before_training(tmp_path):
     for name in ("retr_queries", "retr_distractors"):
         (tmp_path / "tasks" / f"{name}_split-a.csv").write_text("s,idx\nv_bird,3\n")
     settings = (
-        "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]",
+        "training.stages=[{points_per_batch: 8, patches_per_point: 2}]",
         "evaluation.official_tasks=tasks",
         "evaluation.tasks=[matching, retrieval]",
     )
@@ -145,7 +145,7 @@ def test_published_tasks_are_refused_for_what_is_no_patch_release():
 @pytest.mark.usefixtures("no_runner")
 def test_a_work_folder_that_another_run_holds_is_refused(tmp_path):
     release(tmp_path)
-    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
+    small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
     arguments = ("--format", "strips", "--data", "data", "--work", "work", "--set", small)
     with work_lock.hold(tmp_path / "work"):
         sentence = f"work: process {os.getpid()} on "
