@@ -13,7 +13,7 @@ from tfx.proto import transform_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.descriptor_evaluator.component import DescriptorEvaluator
-from components.descriptor_evaluator.scoring.evaluate import code_fingerprint
+from components.descriptor_evaluator.scoring.provenance import code_fingerprint
 from components.descriptor_trainer.component import DescriptorTrainer
 from components.evaluation_report.component import EvaluationReport, templates_fingerprint
 from components.example_gen.component import PatchExampleGen

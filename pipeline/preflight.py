@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.descriptor_evaluator.settings import MIN_SOURCES
 from pipeline import gate_slices
 from pipeline.config.tree import PipelineConfig
 from trainer.core.config import TrainerConfig
@@ -163,11 +164,11 @@ def _check_lower_bound(config: PipelineConfig, sources: int) -> None:
         sources: Number of held-out sources.
     """
     rule, destination = config.evaluation.gate.production, config.push_destination
-    if rule.mode != "lower_bound" or sources >= rule.min_sources or "://" in destination:
+    if rule.mode != "lower_bound" or sources >= MIN_SOURCES or "://" in destination:
         return
     if any(Path(destination).expanduser().glob("[0-9]*/saved_model.pb")):
         raise UserError(
-            f"evaluation.gate.production.mode: is lower_bound, which needs {rule.min_sources} "
+            f"evaluation.gate.production.mode: is lower_bound, which needs {MIN_SOURCES} "
             f"held-out sources to compare a model with the one in production ({destination}), but "
             f"the split holds out {sources}; set it to point, raise data.split.eval_share or add "
             f"data"

@@ -20,7 +20,8 @@ from rich.table import Table
 from benchmarks.harness import targets
 from benchmarks.harness.timing import Spread
 from components.descriptor_evaluator.descriptors import saved_model
-from components.descriptor_evaluator.descriptors.store import Describer, DescribeSequence
+from components.descriptor_evaluator.descriptors.describer import Describer
+from components.descriptor_evaluator.descriptors.store import DescribeSequence
 from trainer.core.errors import UserError
 from trainer.data import records
 from trainer.data.manifest import SequenceEntry

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.evaluator.gate_scores import LEDGER, SEEDS, TASKS, key_of
 from benchmarks.harness.ledger import Ledger
-from components.descriptor_evaluator.gate.false_rejection import share_refused_if_equal
+from components.descriptor_evaluator.gate.false_rejection import false_rejection_rate
 from components.descriptor_evaluator.gate.non_inferiority import decide, guards
 from components.descriptor_evaluator.settings import GateSettings
 from components.descriptor_evaluator.statistics.intervals import SourceTotals, paired_difference
@@ -110,9 +110,7 @@ def simulate(measured: Measured, case: Case, trials: int, resamples: int = RESAM
         trials: Pairs to draw; the same ones for every mode and difference.
         resamples: Bootstrap resamples of each comparison.
     """
-    settings = GateSettings.model_validate(
-        {"production": {"mode": case.mode, "tasks": TASKS}, "resamples": resamples}
-    )
+    settings = GateSettings.model_validate({"production": {"mode": case.mode, "tasks": TASKS}})
     deltas = [guard.delta for guard in guards(settings.production)]
     rng = np.random.default_rng([case.sources, 7])
     refused, stated = np.zeros(trials, bool), np.zeros(trials)
@@ -122,14 +120,13 @@ def simulate(measured: Measured, case: Case, trials: int, resamples: int = RESAM
             paired_difference(
                 item,
                 SourceTotals(item.sources, np.zeros_like(item.sums), item.counts),
-                settings.production.confidence,
-                resamples,
+                resamples=resamples,
                 seed=trial,
             )
             for item in totals
         ]
         refused[trial] = not all(check.passed for check in decide(found, settings))
-        stated[trial] = share_refused_if_equal(totals, deltas, settings)
+        stated[trial] = false_rejection_rate(totals, deltas, case.mode, resamples)
     return Outcome(float(refused.mean()), float(stated.mean()))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from benchmarks.harness.ledger import Ledger
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from pipeline.terminal import consoles, noise
 
 LEDGER = Path(__file__).parents[1] / "results" / "gate.json"
@@ -38,8 +38,8 @@ def key_of(seed: int) -> str:
     return f"seed {seed}"
 
 
-def by_source(rows: Sequence[UnitRow]) -> SourceScores:
-    """Sums the tie-safe precision of unit rows per task, noise level, kind and source."""
+def by_source(rows: Sequence[UnitScore]) -> SourceScores:
+    """Sums the tie-safe precision of unit scores per task, noise level, kind and source."""
     found: SourceScores = {}
     for row in rows:
         total = found.setdefault(f"{row.task}/{row.noise}/{row.kind}/{row.source}", [0.0, 0])
@@ -59,7 +59,7 @@ def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:
         contrast,
         draw,
     )
-    from components.descriptor_evaluator.scoring import evaluate
+    from components.descriptor_evaluator.scoring.score import score
     from trainer.core.config import TrainerConfig
     from trainer.data import manifest
     from trainer.engine.loop import train
@@ -76,7 +76,7 @@ def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:
         result = train(config, examples, None, f"{folder}/out", f"{folder}/log", pack_dir=pack_dir)
         model = saved_model.load_model(result.model_path)
         described = {name: saved_model.describe_patches(model, p) for name, p in patches.items()}
-    rows = evaluate.score(described, draw(infos, TaskSettings()), TASKS)
+    rows = score(described, draw(infos, TaskSettings()), TASKS)
     return {
         "cpu_seconds": round(result.cpu_seconds, 1),
         "patches": result.patches,

@@ -26,11 +26,6 @@ _SMALL = (
     "training.stages.1.min_steps=10",
     "training.stages.1.max_steps=30",
     "training.validation.points_per_sequence=20",
-    "evaluation.smoothing_sigmas=[3.0]",
-    "evaluation.sift_sizes=[0.2]",
-    "evaluation.sift_paddings=[0]",
-    "evaluation.smoothing_points=20",
-    "evaluation.gate.resamples=200",
 )
 # A network after 50 small steps is no match for RootSIFT; that it is a descriptor at all shows.
 LENIENT = (

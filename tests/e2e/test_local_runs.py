@@ -77,7 +77,7 @@ def test_the_first_run_blesses_and_pushes(first: local.RunResult, work: Path):
 def test_the_report_names_the_run_and_shows_how_it_was_configured(first: local.RunResult):
     text = Path(first.uri("EvaluationReport", "report"), "report.html").read_text(encoding="utf-8")
     assert f"run {first.run_id}" in text and "Report of the evaluation of 20" in text
-    assert "Recipes of the handmade descriptors" in text
+    assert "Recipes of the handcrafted descriptors" in text
     assert "&#34;warm_start&#34;: false" in text and "&#34;destination&#34;" in text
 
 

@@ -35,9 +35,6 @@ _SMALL = (
     "data.max_points=40",
     f"training.stages={_STAGE}",
     "training.validation.points_per_sequence=20",
-    "evaluation.smoothing_sigmas=[3.0]",
-    "evaluation.smoothing_points=20",
-    "evaluation.gate.resamples=200",
     "evaluation.gate.baseline=null",
     "evaluation.gate.floors=[{task: matching, at_least: 0.02}]",
 )

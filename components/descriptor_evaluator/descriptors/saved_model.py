@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from components.core import files
+from components.core.names import SAVED_MODEL_FILE
 from components.descriptor_evaluator.descriptors import csv_tree
 from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
@@ -89,7 +90,7 @@ def check_folder(path: str) -> None:
     Raises:
         UserError: When there is none.
     """
-    if not files.exists(files.join(path, "saved_model.pb")):
+    if not files.exists(files.join(path, SAVED_MODEL_FILE)):
         raise UserError(f"{path}: holds no saved_model.pb, expected the folder of a SavedModel")
 
 

@@ -17,50 +17,55 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from components.descriptor_evaluator.settings import GateSettings
+from components.descriptor_evaluator.settings import MIN_SOURCES
 from components.descriptor_evaluator.statistics.intervals import (
     BOOTSTRAP_SOURCES,
+    CONFIDENCE,
+    RESAMPLES,
     SourceTotals,
     known_errors,
     resampled_errors,
 )
 
 
-def share_refused_if_equal(
-    differences: Sequence[SourceTotals], deltas: Sequence[float], settings: GateSettings
+def false_rejection_rate(
+    differences: Sequence[SourceTotals],
+    deltas: Sequence[float],
+    mode: str,
+    resamples: int = RESAMPLES,
 ) -> float:
     """Returns the share of equally good models that the comparison with production refuses.
 
     Args:
         differences: Candidate - production per guarded slice, over the same sources.
         deltas: Loss that is still called "not worse", per slice.
-        settings: Thresholds.
+        mode: `lower_bound` or `point`, as in `ProductionRule`.
+        resamples: Bootstrap resamples.
 
     Returns:
         A share of all such models; NaN when there are too few sources to say, or slices have
         different ones.
     """
-    rule = settings.production
     sources = {item.sources for item in differences}
     size = len(next(iter(sources), ()))
     if len(sources) != 1 or size < BOOTSTRAP_SOURCES:
         return float("nan")
     if not all(np.isfinite(item.sums).all() for item in differences):
         return float("nan")
-    drawn = [resampled_errors(item, settings.resamples, settings.seed) for item in differences]
+    drawn = [resampled_errors(item, resamples) for item in differences]
     shifts, errors = np.stack(drawn, axis=1)  # [slices, resamples] each
     usable = known_errors(errors, np.sqrt((shifts**2).mean(axis=1, keepdims=True)))
     pivots = np.divide(shifts, errors, out=np.zeros_like(shifts), where=usable)
     limits = -np.asarray(deltas, np.float64)[:, None]
     refused = (shifts < limits).any(axis=0)
-    if rule.mode == "lower_bound":
-        if size < rule.min_sources:
+    if mode == "lower_bound":
+        if size < MIN_SOURCES:
             return 1.0
-        reach = np.quantile(pivots, rule.confidence, axis=1, keepdims=True)
-        reach = np.maximum(reach, stats.t.ppf(rule.confidence, size - 1))
+        reach = np.quantile(pivots, CONFIDENCE, axis=1, keepdims=True)
+        reach = np.maximum(reach, stats.t.ppf(CONFIDENCE, size - 1))
         refused |= (shifts - reach * errors <= limits).any(axis=0)
     # Holm refuses something if and only if the smallest p-value passes its first step.
-    level = (1.0 - rule.confidence) / len(differences)
+    level = (1.0 - CONFIDENCE) / len(differences)
     worst = np.quantile(pivots, level, axis=1, keepdims=True)
     refused |= ((pivots < worst) & usable).any(axis=0)
     return float(refused.mean())

@@ -11,7 +11,7 @@ TIE_SAFE = "_tie_safe"  # ends the names of metrics that count ties against the 
 
 
 @dataclass(frozen=True)
-class UnitRow:
+class UnitScore:
     """What one unit scored; the unit is what the headline mean averages over.
 
     Attributes:
@@ -43,7 +43,7 @@ class UnitRow:
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the unit rows; an empty string means all.
+    """A part of the unit scores; an empty string means all.
 
     Attributes:
         task: `verification`, `matching` or `retrieval`.

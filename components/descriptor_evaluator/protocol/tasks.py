@@ -13,18 +13,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from components.core.names import TASK_NAMES
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
 from trainer.core.errors import UserError
 from trainer.core.settings import Settings
 from trainer.core.variants import TARGETS, kind_of
 
-TASK_NAMES = ("verification", "matching", "retrieval")
 POOL_SIZES = (100, 500, 1000, 5000, 10_000, 15_000, 20_000)
 _PAIR_COLUMNS = ("s1", "t1", "idx1", "s2", "t2", "idx2")
 _POINT_COLUMNS = ("s", "idx")
 _DRAWN_IMAGES = TARGETS  # the published generator draws images 0..4: image 5 never occurs
-
-__all__ = ["Pairs", "Points", "SequenceInfo", "TaskSettings", "Tasks", "draw", "load_official"]
 
 
 class TaskSettings(Settings):
@@ -249,7 +247,7 @@ def load_official(
         split: Name of the split, e.g. `a`.
         counts: Number of points of each image sequence that is scored.
         which: Tasks whose files are read.
-        sources: Source of each sequence for the unit rows; by default the sequence. It
+        sources: Source of each sequence for the unit scores; by default the sequence. It
             does not change the tasks: only the query's own sequence is left out of a pool.
 
     Raises:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from components.core import files
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, contrast
 from components.example_gen import splits
@@ -90,3 +92,13 @@ def describe_sequences(root: str, names: Sequence[str], with_contrast: bool) -> 
         count = strips.count_patches(folder) if values is None else len(values)
         infos.append(SequenceInfo(name, table.get(name, name), kind_of(name), count, values))
     return infos
+
+
+def read_patches(root: str, info: SequenceInfo) -> np.ndarray:
+    """Reads the patches of an image sequence, uint8 [N, 16, 65, 65].
+
+    Raises:
+        UserError: When a strip is missing or cannot be read.
+    """
+    item = strips.check(info.name, (files.join(root, info.name),), info.source)[0]
+    return strips.load(item).patches

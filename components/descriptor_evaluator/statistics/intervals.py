@@ -25,7 +25,8 @@ import numpy as np
 from scipy import stats
 
 BOOTSTRAP_SOURCES = 8
-COVERAGE = 0.95  # of two-sided intervals
+CONFIDENCE = 0.95  # coverage of two-sided intervals, and level of one-sided bounds
+RESAMPLES = 4000  # bootstrap resamples
 _EXACT = 1e-12  # a standard error below this is rounding: all sources agree
 _KNOWN = 1e-6  # so small a part of the standard error is what rounding leaves of 0
 
@@ -122,7 +123,7 @@ def source_totals(sources: Sequence[str], values: Sequence[float] | np.ndarray) 
 
 
 def mean_interval(
-    totals: SourceTotals, confidence: float = COVERAGE, resamples: int = 4000, seed: int = 0
+    totals: SourceTotals, confidence: float = CONFIDENCE, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
     """Returns the flat mean with a two-sided interval over sources.
 
@@ -166,8 +167,8 @@ def difference(candidate: SourceTotals, reference: SourceTotals) -> SourceTotals
 def paired_difference(
     candidate: SourceTotals,
     reference: SourceTotals,
-    confidence: float = 0.95,
-    resamples: int = 4000,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairedDifference:
     """Compares two models on the same units, paired by source.
@@ -176,7 +177,7 @@ def paired_difference(
         candidate: Totals of the candidate.
         reference: Totals of the reference over the same units.
         confidence: Confidence of the one-sided bound. The two-sided interval, which is shown
-            and decides nothing, covers `COVERAGE` in any case.
+            and decides nothing, covers `CONFIDENCE` in any case.
         resamples: Bootstrap resamples.
         seed: Seed of the resampling.
 
@@ -185,7 +186,7 @@ def paired_difference(
     """
     totals = difference(candidate, reference)
     pivot = _Pivot.of(totals, resamples, seed)
-    tail = (1.0 - COVERAGE) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     return PairedDifference(
         mean=totals.mean,
         lower=pivot.end(confidence),
@@ -301,7 +302,7 @@ def known_errors(of_draw: np.ndarray, error: float | np.ndarray) -> np.ndarray:
 
 
 def resampled_errors(
-    totals: SourceTotals, resamples: int, seed: int
+    totals: SourceTotals, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Resamples sources: by how much the mean is off, and its standard error, each time.
 

@@ -1,4 +1,4 @@
-"""Unit rows as columns: slicing, totals per source, pairing of two models."""
+"""Unit scores as columns: slicing, totals per source, pairing of two models."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.protocol.jackknife import influence_values
-from components.descriptor_evaluator.protocol.scores import MAIN_METRIC, TIE_SAFE, Slice, UnitRow
+from components.descriptor_evaluator.protocol.scores import MAIN_METRIC, TIE_SAFE, Slice, UnitScore
 from components.descriptor_evaluator.statistics.intervals import SourceTotals, source_totals
 
 _KEY = ("task", "noise", "kind", "sequence", "source", "unit")
 
 
-class UnitTable:
-    """The unit rows of one model, ordered by their key.
+class ScoreTable:
+    """The unit scores of one model, ordered by their key.
 
     Attributes:
         keys: (task, noise, kind, sequence, source, unit) of each row, sorted.
@@ -24,20 +24,20 @@ class UnitTable:
         ValueError: When two rows have the same key.
 
     Example:
-        >>> row = UnitRow("matching", "e", "v", "v_wall", "wall", "1", {"ap": 0.5})
-        >>> UnitTable([row]).mean(Slice("matching"), "ap")
+        >>> row = UnitScore("matching", "e", "v", "v_wall", "wall", "1", {"ap": 0.5})
+        >>> ScoreTable([row]).mean(Slice("matching"), "ap")
         0.5
     """
 
-    def __init__(self, rows: Sequence[UnitRow]):
-        def key(row: UnitRow) -> tuple[Any, ...]:
+    def __init__(self, rows: Sequence[UnitScore]):
+        def key(row: UnitScore) -> tuple[Any, ...]:
             return tuple(getattr(row, name) for name in _KEY)
 
         ordered = sorted(rows, key=key)
         self.keys = [key(row) for row in ordered]
         for first, second in zip(self.keys, self.keys[1:], strict=False):
             if first == second:
-                raise ValueError(f"two unit rows have the same key {first}")
+                raise ValueError(f"two unit scores have the same key {first}")
         self._columns = {
             name: np.array([str(getattr(row, name)) for row in ordered], dtype=str) for name in _KEY
         }
@@ -47,11 +47,11 @@ class UnitTable:
         return len(self._rows)
 
     @property
-    def rows(self) -> list[UnitRow]:
+    def rows(self) -> list[UnitScore]:
         """The rows in key order."""
         return self._rows
 
-    def covers_the_same_units_as(self, other: UnitTable) -> bool:
+    def covers_the_same_units_as(self, other: ScoreTable) -> bool:
         """Tells whether the rows of two models can be paired one to one."""
         return self.keys == other.keys
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from components.core import files
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.evaluation_report import patch_album
 from components.evaluation_report.material import CANDIDATE, Material, NotShownError
 from components.example_gen.formats import photographs, reading, sequences
@@ -55,7 +55,7 @@ def section(material: Material) -> dict[str, Any]:
     return {"panels": panels, "sequence": name, "target": target}
 
 
-def middle_pair(rows: Sequence[UnitRow]) -> tuple[str, int]:
+def middle_pair(rows: Sequence[UnitScore]) -> tuple[str, int]:
     """Chooses the image pair of the median precision.
 
     Among hard pairs of viewpoint sequences; without those, among all hard pairs. Of an even

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
-from components.descriptor_evaluator.descriptors import handcrafted
+from components.descriptor_evaluator.descriptors.sift import SiftRecipe, in_words
 from components.evaluation_report.material import Material
 from trainer.core.variants import KINDS
 from trainer.data.manifest import SPLITS, SequenceEntry
@@ -81,7 +81,7 @@ def versions_section(material: Material) -> dict[str, Any]:
         "checksums": [(name, value) for name, value in checksums if value],
         "seeds": seeds(trees),
         "recipes": [
-            (name, handcrafted.in_words(handcrafted.SiftRecipe(**recipe)))
+            (name, in_words(SiftRecipe(**recipe)))
             for name, recipe in about.get("recipes", {}).items()
         ],
         "made_with": sorted(made_with.items()),

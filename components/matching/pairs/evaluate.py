@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.descriptors import saved_model
-from components.descriptor_evaluator.scoring.evaluate import versions
+from components.descriptor_evaluator.scoring.provenance import versions
 from components.example_gen.formats import reading
 from components.example_gen.formats.base import SequenceInput
 from components.example_gen.formats.sequences import IMAGES
@@ -65,7 +65,7 @@ def evaluate_pairs(
     Args:
         data: Folder of image sequences (1..6 and H_1_2..H_1_6 each).
         model: SavedModel to describe with.
-        baseline: Handmade descriptor to describe with.
+        baseline: Handcrafted descriptor to describe with.
         settings: How they are matched.
 
     Returns:

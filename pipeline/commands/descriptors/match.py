@@ -31,7 +31,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
 @click.option(
     "--baseline",
     type=click.Choice(BASELINES),
-    help="Describe with a handmade descriptor; with --model, both are drawn side by side.",
+    help="Describe with a handcrafted descriptor; with --model, both are drawn side by side.",
 )
 @click.option(
     "--output",

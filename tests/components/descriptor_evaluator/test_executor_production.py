@@ -7,17 +7,7 @@ import pytest
 
 from components.production_model import served_model
 from components.pusher import push_log
-from tests.components.descriptor_evaluator.executor_runs import (
-    FLOORS,
-    assert_blessing,
-    cache,
-    examples,
-    models,
-    run,
-    without_tfma,
-)
-
-__all__ = ["cache", "examples", "models", "run", "without_tfma"]  # fixtures
+from tests.support.evaluator_runs import FLOORS, assert_blessing
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +31,7 @@ def test_the_identical_model_passes_as_such(run):
     found, blessing, folder = run("good", production="good")
     assert_blessing(blessing, True)
     assert found.production.status == "identical"
-    assert not (folder / "unit_rows" / "production.jsonl").exists()
+    assert not (folder / "scores" / "production.jsonl").exists()
 
 
 @pytest.mark.usefixtures("without_tfma")

@@ -9,8 +9,9 @@ import tensorflow as tf
 from components.descriptor_evaluator.gate import verdict
 from components.descriptor_evaluator.protocol import tasks as task_drawing
 from components.descriptor_evaluator.report_data import exhibits
-from components.descriptor_evaluator.scoring import evaluate, stored_result
-from components.descriptor_evaluator.scoring.scores_cache import rows_to_lines
+from components.descriptor_evaluator.scoring import result_files
+from components.descriptor_evaluator.scoring.score import score
+from components.descriptor_evaluator.scoring.scores_cache import Scored
 from components.evaluation_report.material import Material
 from components.example_gen.settings import DataSettings
 from tests.components.descriptor_evaluator.scoring.releases import patches_of
@@ -87,14 +88,13 @@ def write_evaluation(root: Path, blessed: bool = True) -> str:
         for name, source in EVAL
     ]
     tasks = task_drawing.draw(infos, task_drawing.TaskSettings())
-    (root / stored_result.ROWS_FOLDER).mkdir(parents=True)
-    chosen = {}
+    root.mkdir(parents=True)
+    scored = {}
     for name, noise in DESCRIBED.items():
         descriptors = _descriptors(noise)
-        rows = evaluate.score(descriptors, tasks)
-        (root / stored_result.ROWS_FOLDER / f"{name}.jsonl").write_text(rows_to_lines(rows))
-        chosen[name] = exhibits.choose(descriptors, tasks, rows, curves_only=name == "rootsift")
-    exhibits.write(str(root), chosen)
+        rows = tuple(score(descriptors, tasks))
+        shown = exhibits.choose(descriptors, tasks, rows, curves_only=name == "rootsift")
+        scored[name] = Scored(rows, {exhibits.FACT: shown})
     about = {
         "data_checksum": "d" * 64,
         "scored": {"model": "m", "checksum": "c" * 64},
@@ -103,7 +103,7 @@ def write_evaluation(root: Path, blessed: bool = True) -> str:
         "versions": {"numpy": "1.2.3"},
         "evaluated": "2025-06-01T14:30:00+02:00",
     }
-    stored_result.write_about(str(root), about)
+    result_files.write(str(root), scored, about)
     verdict.write(made_up_verdict(blessed), str(root))
     return str(root)
 

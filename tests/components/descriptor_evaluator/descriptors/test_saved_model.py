@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from components.descriptor_evaluator.descriptors import csv_tree, saved_model
+from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.scoring.evaluate import evaluate_release
 from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release, patches_of
 from trainer.core.errors import UserError
@@ -182,8 +183,8 @@ def test_a_release_becomes_the_benchmarks_tree(model, tmp_path):
     np.testing.assert_array_equal(tree["v_three"], direct)
     identity = saved_model.read_identity_of_descriptors(str(tmp_path / "out"))
     assert identity["descriptor_id"] == "rows"
-    stored = evaluate_release(root, descriptors=str(tmp_path / "out"))
-    scored = evaluate_release(root, model=model)
+    stored = evaluate_release(root, Describer("stored", descriptors=str(tmp_path / "out")))
+    scored = evaluate_release(root, Describer("model", model=model))
     for task in ("verification", "matching", "retrieval"):
         assert stored[task] == scored[task]
 
@@ -228,4 +229,4 @@ def test_evaluation_refuses_a_model_that_was_trained_on_the_test_scenes(tmp_path
     root = make_release(tmp_path / "release")
     model = save(tmp_path / "model", identity={"sequences": {"train": ["i_two"]}, "sources": {}})
     with pytest.raises(UserError, match="trained on i_two"):
-        evaluate_release(root, model=model)
+        evaluate_release(root, Describer("model", model=model))

@@ -1,4 +1,4 @@
-"""Unit rows made up for the tests of the gate, and what it is asked about them."""
+"""Unit scores made up for the tests of the gate, and what it is asked about them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 
 from components.descriptor_evaluator.gate.decision import Evidence
 from components.descriptor_evaluator.gate.verdict import Check, Production, Verdict
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.settings import GateSettings
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.variants import NOISES
 
 Score = Callable[[str, str, str, int], float]
@@ -17,10 +17,10 @@ TASKS = ("verification", "matching", "retrieval")
 COMPARED = Production("compared", "abc")
 
 
-def matching_rows(score: Score, sources: int = 12, targets: int = 2) -> list[UnitRow]:
+def matching_rows(score: Score, sources: int = 12, targets: int = 2) -> list[UnitScore]:
     """One `i_` and one `v_` sequence per source; `score(task, noise, kind, source)`."""
     return [
-        UnitRow(
+        UnitScore(
             "matching",
             noise,
             kind,
@@ -36,10 +36,10 @@ def matching_rows(score: Score, sources: int = 12, targets: int = 2) -> list[Uni
     ]
 
 
-def retrieval_rows(score: Score, sources: int = 12, queries: int = 3) -> list[UnitRow]:
+def retrieval_rows(score: Score, sources: int = 12, queries: int = 3) -> list[UnitScore]:
     """As `matching_rows`, with queries for targets."""
     return [
-        UnitRow(
+        UnitScore(
             "retrieval",
             noise,
             kind,
@@ -55,7 +55,7 @@ def retrieval_rows(score: Score, sources: int = 12, queries: int = 3) -> list[Un
     ]
 
 
-def verification_rows(score: Score, sources: int = 12) -> list[UnitRow]:
+def verification_rows(score: Score, sources: int = 12) -> list[UnitScore]:
     """The six pair sets, each the mean of what `score` gives its sources."""
     rows = []
     for noise in NOISES:
@@ -64,7 +64,7 @@ def verification_rows(score: Score, sources: int = 12) -> list[UnitRow]:
         names = [f"photo{source:02d}" for source in range(sources)]
         metrics = _metrics(float(values.mean()), auc=0.9)
         rows += [
-            UnitRow(
+            UnitScore(
                 "verification",
                 noise,
                 "u",
@@ -79,10 +79,10 @@ def verification_rows(score: Score, sources: int = 12) -> list[UnitRow]:
     return rows
 
 
-def table(score: Score | float, sources: int = 12) -> UnitTable:
+def table(score: Score | float, sources: int = 12) -> ScoreTable:
     """All three tasks."""
     given = score if callable(score) else (lambda task, noise, kind, source: score)
-    return UnitTable(
+    return ScoreTable(
         matching_rows(given, sources)
         + retrieval_rows(given, sources)
         + verification_rows(given, sources)
@@ -104,7 +104,7 @@ def level(base: float, spread: float = 0.05, seed: int = 0, wobble: float = 0.0)
 
 def gate(**changes: Any) -> GateSettings:
     """Settings with one floor."""
-    base: dict[str, Any] = {"floors": [{"task": "matching", "at_least": 0.3}], "resamples": 400}
+    base: dict[str, Any] = {"floors": [{"task": "matching", "at_least": 0.3}]}
     return GateSettings.model_validate(base | changes)
 
 

@@ -9,7 +9,7 @@ import pytest
 from components.descriptor_evaluator.gate.decision import Evidence, judge
 from components.descriptor_evaluator.gate.verdict import Check
 from components.descriptor_evaluator.protocol.scores import Slice
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from tests.components.descriptor_evaluator.gate.score_samples import (
     TASKS,
     evidence,
@@ -68,7 +68,7 @@ def with_ties(reference, tie_safe):
         )
         for row in table(0.9).rows
     ]
-    return dataclasses.replace(evidence(0.9), candidate=UnitTable(rows))
+    return dataclasses.replace(evidence(0.9), candidate=ScoreTable(rows))
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_a_single_nan_refuses(part):
 
 def test_a_missing_task_noise_or_metric_refuses():
     rows = table(0.9).rows
-    without_task = UnitTable([row for row in rows if row.task != "retrieval"])
-    without_noise = UnitTable([row for row in rows if (row.task, row.noise) != ("matching", "h")])
-    without_metric = UnitTable([dataclasses.replace(row, metrics={"ap": 0.9}) for row in rows])
+    without_task = ScoreTable([row for row in rows if row.task != "retrieval"])
+    without_noise = ScoreTable([row for row in rows if (row.task, row.noise) != ("matching", "h")])
+    without_metric = ScoreTable([dataclasses.replace(row, metrics={"ap": 0.9}) for row in rows])
     for candidate in (without_task, without_noise, without_metric):
         found = dataclasses.replace(evidence(0.9), candidate=candidate)
         assert failed(judge(found, gate(), TASKS), "evaluation")
@@ -201,7 +201,7 @@ def test_the_table_has_every_task_and_noise_with_intervals_and_the_others():
 
 def test_verification_without_known_influences_has_no_interval_but_is_judged():
     rows = [dataclasses.replace(row, without={}) for row in table(level(0.6)).rows]
-    found = dataclasses.replace(evidence(level(0.6)), candidate=UnitTable(rows))
+    found = dataclasses.replace(evidence(level(0.6)), candidate=ScoreTable(rows))
     verdict = judge(found, gate(), TASKS)
     (row,) = [row for row in verdict.table if (row.task, row.noise) == ("verification", "mean")]
     assert row.sources == 0 and math.isnan(row.low)
@@ -227,7 +227,7 @@ def test_the_refusal_says_by_how_much_a_threshold_is_missed():
 def test_mean_of_the_table_is_the_flat_mean_over_units():
     rows = matching_rows(lambda task, noise, kind, source: 0.1 * source, sources=2)
     rows += matching_rows(lambda task, noise, kind, source: 0.7, sources=3, targets=5)[-30:]
-    found = Evidence(UnitTable(rows), {}, candidate_checksum="c")
+    found = Evidence(ScoreTable(rows), {}, candidate_checksum="c")
     verdict = judge(found, gate(baseline=None), ("matching",))
     expected = np.mean([row.metrics["ap"] for row in rows])
     assert verdict.table[-1].candidate == pytest.approx(expected)

@@ -8,6 +8,7 @@ from components.descriptor_evaluator.protocol.jackknife import (
     precision_without_each,
 )
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, TaskSettings, draw
+from components.descriptor_evaluator.scoring.score import score
 from components.descriptor_evaluator.statistics.intervals import mean_interval, source_totals
 
 
@@ -107,7 +108,7 @@ def test_verification_rows_say_what_they_are_without_each_source():
     }
     infos = [SequenceInfo(name, scene, name[0], 9) for name, scene in scenes.items()]
     tasks = draw(infos, TaskSettings(pairs_per_point=30))
-    rows = {(row.unit, row.noise): row for row in verification.score(values, tasks)}
+    rows = {(row.unit, row.noise): row for row in score(values, tasks, ["verification"])}
     assert set(rows["inter", "e"].without) == {"a", "b", "c"}
     # Leaving out a: the first fifth of the positives and all negatives, less those that touch a.
     owner = np.array([scenes[name] for name in tasks.names])
@@ -115,8 +116,8 @@ def test_verification_rows_say_what_they_are_without_each_source():
     for unit, negatives in (("inter", tasks.inter), ("intra", tasks.intra)):
         kept = (owner[negatives.sequence1] != "a") & (owner[negatives.sequence2] != "a")
         kept_positive = owner[tasks.positives.sequence1[:fifth]] != "a"
-        far = verification.pair_distances(values, tasks.names, negatives)[1][kept]
-        near = verification.pair_distances(values, tasks.names, tasks.positives)[1][:fifth]
+        far = verification.pair_distances(values, tasks.names, negatives, "h")[kept]
+        near = verification.pair_distances(values, tasks.names, tasks.positives, "h")[:fifth]
         near = near[kept_positive]
         expected = average_precision(
             -np.concatenate([far, near]), np.repeat([0, 1], [len(far), len(near)])
@@ -127,5 +128,5 @@ def test_verification_rows_say_what_they_are_without_each_source():
 def test_two_sources_leave_no_negatives_between_sources():
     values = {name: np.zeros((16, 4, 2), np.float32) for name in ("v_a", "v_b")}
     tasks = draw([SequenceInfo(name, name, "v", 4) for name in values], TaskSettings())
-    for row in verification.score(values, tasks):
+    for row in score(values, tasks, ["verification"]):
         assert np.isnan(list(row.without.values())).all() == (row.unit == "inter")

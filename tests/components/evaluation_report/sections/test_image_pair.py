@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.evaluation_report.material import Material, NotShownError
 from components.evaluation_report.sections import image_pair
 from components.example_gen.formats import images, reading
@@ -14,7 +14,7 @@ from trainer.data.manifest import Manifest, SequenceEntry
 
 
 def row(sequence, unit, ap, noise="h", kind="v", task="matching"):
-    return UnitRow(task, noise, kind, sequence, "a", unit, {"ap": ap})
+    return UnitScore(task, noise, kind, sequence, "a", unit, {"ap": ap})
 
 
 def test_the_pair_in_the_middle_is_taken():

@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.gate.decision import Evidence, result_table
-from components.descriptor_evaluator.settings import GateSettings
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from tests.components.descriptor_evaluator.gate.score_samples import level, matching_rows, table
 
 TASKS = ("verification", "matching", "retrieval")
-SETTINGS = GateSettings(resamples=400)
 
 
 def cells(candidate, **baselines):
-    found = result_table(Evidence(candidate, baselines), SETTINGS, TASKS)
+    found = result_table(Evidence(candidate, baselines), TASKS)
     return {(row.task, row.noise): row for row in found}
 
 
@@ -38,7 +36,7 @@ def test_the_interval_over_three_sources_is_students():
     theirs = {0: 0.4, 1: 0.4, 2: 0.4}
 
     def rows(values):
-        return UnitTable(matching_rows(lambda task, noise, kind, source: values[source], 3))
+        return ScoreTable(matching_rows(lambda task, noise, kind, source: values[source], 3))
 
     row = cells(rows(ours), other=rows(theirs))["matching", "mean"]
     change = row.over_baselines["other"]
