@@ -57,7 +57,7 @@ def patience(seconds: float = _PATIENCE, stopped: Callable[[], bool] | None = No
 
 
 @contextlib.contextmanager
-def told_in_words(doing: str, place: str) -> Iterator[None]:
+def translate_errors(doing: str, place: str) -> Iterator[None]:
     """Turns what a service or the way to it answers into one sentence.
 
     Args:

@@ -113,12 +113,12 @@ def list_runs(work_dir: str) -> list[RunSummary]:
             `clean` would then delete what that run uses.
     """
     folder = posixpath.join(work_dir, FOLDER)
-    found = [
+    summaries = [
         _read(posixpath.join(folder, name))
         for name in files.names(folder)
         if name.endswith(".json")
     ]
-    return sorted(found, key=_age, reverse=True)
+    return sorted(summaries, key=_age, reverse=True)
 
 
 def _age(summary: RunSummary) -> tuple[datetime, str]:

@@ -71,12 +71,12 @@ LIGHT = {
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the photographs of a folder by stem: stem -> files of that stem."""
-    found: dict[str, list[str]] = {}
+    by_stem: dict[str, list[str]] = {}
     for name in files.list_folder(root):
         path = PurePosixPath(name)
         if path.suffix.lower() in images.PHOTOGRAPH_SUFFIXES:
-            found.setdefault(path.stem, []).append(files.join(root, name))
-    return {stem: tuple(paths) for stem, paths in sorted(found.items())}
+            by_stem.setdefault(path.stem, []).append(files.join(root, name))
+    return {stem: tuple(paths) for stem, paths in sorted(by_stem.items())}
 
 
 def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:

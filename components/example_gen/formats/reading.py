@@ -48,13 +48,13 @@ def list_sequences(
             are not skipped.
     """
     layout = get(format)
-    found = layout.find(root)
-    if not found:
+    candidates = layout.find(root)
+    if not candidates:
         raise UserError(f"{root}: found nothing to read, expected {layout.expected}")
     table = scene_table.read(root)
     inputs: list[SequenceInput] = []
     skipped: list[Skipped] = []
-    for name, paths in sorted(found.items()):
+    for name, paths in sorted(candidates.items()):
         try:
             items = layout.check(name, paths, table.get(name, name))
             if settings.skip_bad_sequences:

@@ -35,8 +35,8 @@ def read(folder: str) -> dict[str, str]:
         return {}
     rows = [row for row in csv.reader(io.StringIO(files.read_text(path))) if row]
     if not rows or [cell.strip() for cell in rows[0]] != _COLUMNS:
-        found = ",".join(rows[0]) if rows else "nothing"
-        raise UserError(f"{path}: the first line is '{found}', expected 'name,scene'")
+        first_line = ",".join(rows[0]) if rows else "nothing"
+        raise UserError(f"{path}: the first line is '{first_line}', expected 'name,scene'")
     table: dict[str, str] = {}
     for number, row in enumerate(rows[1:], start=2):
         cells = [cell.strip() for cell in row]

@@ -57,9 +57,9 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
         if match:
             by_number.setdefault(int(match[1]), []).append(file)
     if sorted(by_number) != list(range(1, IMAGES + 1)):
-        found = ", ".join(file for number in sorted(by_number) for file in by_number[number])
+        names = ", ".join(file for number in sorted(by_number) for file in by_number[number])
         raise UserError(
-            f"{folder}: holds {len(by_number)} images ({found or 'none'}), expected the "
+            f"{folder}: holds {len(by_number)} images ({names or 'none'}), expected the "
             f"{IMAGES} images 1..{IMAGES} (ppm, pgm, png or jpg)"
         )
     for number, versions in by_number.items():
@@ -160,14 +160,16 @@ def _regions(
     """Detects, thins out, orients: positions float32 [N, 3] and frames float64 [N, 3, 3]."""
     rules = settings.extraction
     height, width = reference.shape
-    found = detection.detect(reference, rules)
-    found = found[frames.discs_inside(found, rules.half_width, width, height)]  # most, early
+    detections = detection.detect(reference, rules)
+    detections = detections[
+        frames.discs_inside(detections, rules.half_width, width, height)
+    ]  # most, early
     rng = generator(settings.seed, name, "cluster")
-    positions = found[frames.distinct(found, rules.max_overlap, rng)]
+    positions = detections[frames.distinct(detections, rules.max_overlap, rng)]
     angles = detection.orientations(reference, positions)
     squares = frames.from_detections(positions, angles, rules.half_width)
     whole = frames.inside(squares, width, height)
-    counts = {"detections": float(len(found)), "distinct": float(len(positions))}
+    counts = {"detections": float(len(detections)), "distinct": float(len(positions))}
     return positions[whole], squares[whole], counts
 
 

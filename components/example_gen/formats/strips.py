@@ -131,10 +131,10 @@ def write_release(patch_set: PatchSet, output_dir: str) -> str:
     return target
 
 
-def _check_length(path: str, found: int, expected: int) -> None:
-    if found != expected:
+def _check_length(path: str, count: int, expected: int) -> None:
+    if count != expected:
         raise UserError(
-            f"{path}: holds {found} patches, expected {expected} as in {VARIANTS[0]}.png beside it"
+            f"{path}: holds {count} patches, expected {expected} as in {VARIANTS[0]}.png beside it"
         )
 
 
