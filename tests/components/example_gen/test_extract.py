@@ -8,7 +8,7 @@ from components.example_gen import extract as extraction
 from components.example_gen.extract import extract
 from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
-from tests.components.example_gen.pictures import texture, write_sequence
+from tests.support.pictures import texture, write_sequence
 from trainer.core.errors import UserError
 from trainer.core.progress import listen
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipeline.kfp import files
-from tests.pipeline.kfp.small_pipeline import small_spec
+from tests.support.small_spec import small_spec
 from trainer.core.errors import UserError
 
 

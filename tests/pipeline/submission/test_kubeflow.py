@@ -8,7 +8,7 @@ from urllib3.exceptions import MaxRetryError, SSLError
 
 from pipeline.submission import following, kubeflow, kubeflow_errors, places, request
 from pipeline.submission.places import Cluster
-from tests.pipeline.submission.small_pipeline import DATA, PUSH, ROOT, spec, write
+from tests.support.submitted_spec import DATA, PUSH, ROOT, spec, write
 from trainer.core.errors import UserError
 
 _HEALTH = "GET /apis/v2beta1/healthz"

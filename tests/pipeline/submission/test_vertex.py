@@ -9,7 +9,7 @@ from google.rpc import code_pb2, status_pb2
 
 from pipeline.submission import following, request, vertex
 from pipeline.submission.places import Region, region
-from tests.pipeline.submission.small_pipeline import DATA, PUSH, ROOT, spec, write
+from tests.support.submitted_spec import DATA, PUSH, ROOT, spec, write
 from trainer.core.errors import UserError
 
 _REGION = Region("my-project", "us-west4")

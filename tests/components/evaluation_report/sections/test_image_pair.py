@@ -9,7 +9,7 @@ from components.evaluation_report.sections import image_pair
 from components.example_gen.formats import images, reading
 from components.example_gen.settings import DataSettings
 from components.matching import descriptors
-from tests.components.example_gen.pictures import texture, write_sequence
+from tests.support.pictures import texture, write_sequence
 from trainer.data.manifest import Manifest, SequenceEntry
 
 

@@ -8,7 +8,7 @@ from scipy.integrate import trapezoid
 from components.example_gen.formats import demo_photographs, images, photographs
 from components.example_gen.geometry import homography
 from components.example_gen.settings import DataSettings, PhotographSettings
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 from trainer.core.errors import UserError
 
 CLEAR = photographs.Light((0, 0), (0, 0), 0, 0, 0, shading=0, jpeg=(100, 100))

@@ -5,7 +5,7 @@ import pytest
 from components.example_gen.formats import reading
 from components.example_gen.registry import FORMATS
 from components.example_gen.settings import DataSettings
-from tests.components.example_gen.pictures import texture, write_sequence, write_strips
+from tests.support.pictures import texture, write_sequence, write_strips
 from trainer.core.errors import UserError
 
 STRICT = DataSettings()

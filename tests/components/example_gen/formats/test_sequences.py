@@ -7,7 +7,7 @@ from components.example_gen.formats.base import SequenceInput
 from components.example_gen.geometry import detection, frames
 from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import DataSettings, ExtractionSettings, JitterSettings
-from tests.components.example_gen.pictures import SHIFT, texture, write_sequence
+from tests.support.pictures import SHIFT, texture, write_sequence
 from trainer.core.errors import UserError
 
 STILL = JitterSettings(easy=0, hard=0, tough=0)

@@ -4,7 +4,7 @@ from PIL import Image
 
 from components.example_gen.formats import strips
 from components.example_gen.formats.base import PatchSet
-from tests.components.example_gen.pictures import write_strips
+from tests.support.pictures import write_strips
 from trainer.core.errors import UserError
 from trainer.core.variants import VARIANTS
 

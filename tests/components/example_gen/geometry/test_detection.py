@@ -5,7 +5,7 @@ from scipy.stats import norm
 
 from components.example_gen.geometry import detection
 from components.example_gen.settings import ExtractionSettings
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 
 
 def blob(sigma, x=70, y=50, height=120, width=150):

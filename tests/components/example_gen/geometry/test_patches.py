@@ -4,7 +4,7 @@ import pytest
 
 from components.example_gen.geometry import frames, homography
 from components.example_gen.geometry.patches import ImageSampler
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 
 
 def square(x, y, half_width, angle=0.0):

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pipeline.cli import cli
 from pipeline.kfp import files
 from pipeline.runs import work_lock
-from tests.pipeline.kfp.small_pipeline import PROCESSES, journal, small_parameters, small_spec
+from tests.support.small_spec import PROCESSES, journal, small_parameters, small_spec
 
 pytestmark = pytest.mark.slow
 
