@@ -51,7 +51,7 @@ def describe(split: str, anomalies: anomalies_pb2.Anomalies) -> list[dict[str, s
 
     Args:
         split: Name of the split the statistics came from.
-        anomalies: What TFDV found there.
+        anomalies: Anomalies of the split, as TFDV found them.
     """
     problems = [
         {

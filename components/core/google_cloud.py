@@ -61,7 +61,7 @@ def translate_errors(doing: str, place: str) -> Iterator[None]:
     """Turns what a service or the way to it answers into one sentence.
 
     Args:
-        doing: What was being done, e.g. `starting the training job`.
+        doing: Action in progress, e.g. `starting the training job`.
         place: Where, e.g. `project p, us-central1`.
 
     Raises:
@@ -96,7 +96,7 @@ def _in_words(error: Exception) -> str:
         )
     if isinstance(error, exceptions.ResourceExhausted):
         return (
-            f"no quota or capacity ({said}); ask for quota, choose another region or a smaller "
+            f"insufficient quota or capacity ({said}); ask for quota, choose another region or a smaller "
             f"machine, or wait"
         )
     if isinstance(error, exceptions.NotFound):

@@ -74,7 +74,7 @@ class ExtractionSettings(Settings):
     """How points are found and patches cut.
 
     Attributes:
-        detectors: Which kinds of points are looked for.
+        detectors: Kinds of points that are detected.
         min_sigma: Smallest detection scale in pixels; the smallest region is 10 times that.
         hessian_threshold: Least scale-normalised determinant of the Hessian, grey in 0..1.
         harris_threshold: Least det/trace of the scale-normalised second-moment matrix.
@@ -125,7 +125,7 @@ class DataSettings(Settings):
     """Everything that decides what the examples are.
 
     Attributes:
-        format: What lies in the data folder, a name in `components.example_gen.registry`: an
+        format: Data format, a name in `components.example_gen.registry`: an
             HPatches patch release, image sequences with homographies, or photographs.
         split: Division into train, val and eval.
         seed: Seed of every random choice; same seed and data give the same bytes.

@@ -61,7 +61,7 @@ def read_split_file(path: str, name: str | None = None) -> SplitLists:
     Args:
         path: JSON, `{"<name>": {"train": [...], "test": [...]}, ...}` as HPatches' own, or
             one split `{"train": [...], "test": [...]}`.
-        name: Which split; may be None when the file holds one.
+        name: Name of the split; may be None when the file holds one.
 
     Raises:
         UserError: When it is no such file or does not hold the split.
@@ -86,7 +86,7 @@ def assign_splits(
     Args:
         inputs: The image sequences there are.
         settings: Split rule and seed.
-        lists: What `load_split_lists` returned; resolved here when None.
+        lists: Result of `load_split_lists`; resolved here when None.
         skipped: Names that were there but are left out as bad; a split may name them.
 
     Returns:

@@ -42,8 +42,8 @@ def sentences(
     """Turns pydantic's errors into sentences that name file, key, found and expected.
 
     Args:
-        error: What pydantic found.
-        tree: What it was given.
+        error: Error of the validation.
+        tree: Tree that was validated.
         model: Class of the whole tree.
         layers: The files, lowest first.
         overrides: Values of the command line, in order.

@@ -54,7 +54,7 @@ def plan(work_dir: str, keep: int = 3) -> Plan:
 
     Args:
         work_dir: Work folder of the pipeline; local or `gs://`.
-        keep: How many runs to keep, at least 1.
+        keep: Number of runs to keep, at least 1.
 
     Returns:
         The folders, by path.

@@ -99,7 +99,7 @@ def submit(
         place: The cluster.
         experiment: That the run belongs to; it is made when there is none. None: one that is
             named like the pipeline.
-        service_account: Of Kubernetes, that the tasks run as; None: the cluster's default.
+        service_account: Kubernetes account that the tasks run as; None: the cluster's default.
 
     Raises:
         UserError: When Kubeflow refuses it, or does not answer.

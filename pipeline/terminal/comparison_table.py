@@ -23,9 +23,9 @@ def print_comparison(console: Console, found: Comparison, names: tuple[str, str]
     """Prints what was compared, in per cent, what is degenerate about either, and the notes.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         found: The comparison.
-        names: What the two are called.
+        names: Names of the two descriptors.
     """
     console.print(_slices(found, names))
     if found.sequences:

@@ -25,7 +25,7 @@ class Report:
     """What is left to tell when the pipeline has come to its end.
 
     Attributes:
-        verdict: Of the gate.
+        verdict: Verdict of the gate.
         skipped: Name and reason of each image sequence that was left out.
         pushed: Whether the model stands at the push destination because of this verdict.
         not_pushed_reason: Why the Pusher left the destination as it was, else "".

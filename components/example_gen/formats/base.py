@@ -26,7 +26,7 @@ class SequenceInput:
         scene: Scene; image sequences of one scene show the same points.
         kind: `i`, `v` or `u` (unspecified).
         format: Data format it was found in, e.g. `photos`.
-        files: What has to be read, in the order the reader expects.
+        files: Files to read, in the order the reader expects.
     """
 
     name: str
@@ -47,7 +47,7 @@ class PatchSet:
         patches: uint8 [N, 16, 65, 65], variants in the order of `trainer.core.variants.VARIANTS`.
         positions: float32 [N, 3]: x, y and sigma in the reference image in pixels; zeros
             when unknown.
-        statistics: What extraction counted and measured; empty for patches that were read.
+        statistics: Counts and measurements of the extraction; empty for patches that were read.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Format:
 
     Attributes:
         title: Name in words, e.g. `an HPatches patch release`.
-        expected: What the folder should hold, for the message about one that holds nothing.
+        expected: Expected content of the folder, for the message about one that holds nothing.
         pattern: File pattern of the data below the folder, in TFX's notation.
         find: Lists the image sequences of a data folder: name -> what `check` needs to look at.
         check: Checks the layout of what `find` returned under a name, whose scene is the third

@@ -84,7 +84,7 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
 
     Args:
         name: The photograph's stem.
-        paths: Its files; more than one is an error.
+        paths: Files of that stem; more than one is an error.
         scene: Scene it shows.
 
     Returns:

@@ -39,7 +39,7 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
 
     Args:
         name: Image sequence.
-        paths: Its folder.
+        paths: Folder of the image sequence.
         scene: Scene it shows.
 
     Returns:

@@ -35,7 +35,7 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
 
     Args:
         name: Image sequence.
-        paths: Its folder.
+        paths: Folder of the image sequence.
         scene: Scene it shows.
 
     Returns:
@@ -114,7 +114,7 @@ def write_release(patch_set: PatchSet, output_dir: str) -> str:
     Remote file systems rename no folders; there, `positions.csv` is written last.
 
     Args:
-        patch_set: What to write.
+        patch_set: Patches to write.
         output_dir: Folder of the patch release.
 
     Returns:

@@ -37,10 +37,10 @@ class Run:
     """One execution of a spec.
 
     Attributes:
-        name: Of the run.
+        name: Name of the run.
         asked: Checksum of everything it was asked for (spec, parameters, mode).
         done: Whether it came to its end.
-        outcomes: Of the tasks that are over, by name.
+        outcomes: Outcomes of the tasks that are over, by name.
     """
 
     name: str

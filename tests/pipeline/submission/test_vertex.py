@@ -141,7 +141,7 @@ def test_a_region_that_does_not_exist_is_told(google, wanted):
         (
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "Quota exceeded for concurrent pipeline jobs",
-            "no quota or capacity .*concurrent.*ask for quota",
+            "insufficient quota or capacity .*concurrent.*ask for quota",
         ),
         (grpc.StatusCode.NOT_FOUND, "project gone", "not found .project gone.*API switched on"),
         (grpc.StatusCode.UNAUTHENTICATED, "no token", "credentials are missing or not accepted"),
