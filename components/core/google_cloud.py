@@ -96,8 +96,8 @@ def _in_words(error: Exception) -> str:
         )
     if isinstance(error, exceptions.ResourceExhausted):
         return (
-            f"insufficient quota or capacity ({said}); ask for quota, choose another region or a smaller "
-            f"machine, or wait"
+            f"insufficient quota or capacity ({said}); ask for quota, choose another region or a "
+            f"smaller machine, or wait"
         )
     if isinstance(error, exceptions.NotFound):
         return (

@@ -16,7 +16,7 @@ def test_the_data_by_hand(run):
     assert scored["kinds"] == "1 illumination, 2 viewpoint"
     assert (scored["points"], scored["patches"]) == (3 * POINTS, 3 * POINTS * 16)
     assert found["skipped"] == [{"name": "v_bad", "reason": "2.ppm is <empty>"}]
-    assert found["scene"] == "an HPatches patch release"
+    assert found["format"] == "an HPatches patch release"
     assert found["checksum"] == run.manifest.checksum
 
 
@@ -41,7 +41,7 @@ def test_a_model_that_says_nothing_leaves_the_datas_own_settings(run):
     found = provenance.versions_section(dataclasses.replace(run, model=""))
     settings = {name: json.loads(text) for name, text in found["settings"]}
     assert set(settings) == {"data", "evaluation and gate", "pipeline"}
-    assert settings["data"]["scene"] == "strips"
+    assert settings["data"]["format"] == "strips"
 
 
 def test_the_filters_are_read_and_stretched_each_by_itself(run):
