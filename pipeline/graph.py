@@ -26,6 +26,7 @@ from components.serving_validator.component import ServingValidator
 from pipeline.config.tree import PipelineConfig
 from trainer.core.code_fingerprint import fingerprint
 
+_CORE = "components.core"
 _RECORDS = ("trainer.data.records", "trainer.data.manifest", "trainer.core.variants")
 Text: TypeAlias = str | data_types.RuntimeParameter
 """A text that is known now, or a parameter that a compiled pipeline is given when it runs."""
@@ -91,12 +92,12 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     """
     example_gen = PatchExampleGen(
         input_base=places.data,
-        source=config.data.source,
+        format=config.data.format,
         pattern=config.data.pattern,
         settings_json=_portable(config.data.settings()).model_dump_json(),
         split_lists=load_split_lists(config.data.split),
         data_fingerprint=places.data_fingerprint,
-        code_fingerprint=fingerprint("components.example_gen", "components.core.files", *_RECORDS),
+        code_fingerprint=fingerprint("components.example_gen", _CORE, *_RECORDS),
     )
     examples = example_gen.outputs["examples"]
 
@@ -109,7 +110,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     anomaly_gate = AnomalyGate(
         anomalies=example_validator.outputs["anomalies"],
         report_folder=places.reports,
-        code_fingerprint=fingerprint("components.anomaly_gate"),
+        code_fingerprint=fingerprint("components.anomaly_gate", _CORE),
     )
     transform = Transform(
         examples=examples,
@@ -120,7 +121,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         disable_statistics=True,
         custom_config={
             "code_fingerprint": fingerprint(
-                "components.preprocessing", "trainer.data.image", *_RECORDS
+                "components.preprocessing", "trainer.data.image", "trainer.data.resizing", *_RECORDS
             )
         },
     )
@@ -129,7 +130,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     production = ProductionModel(
         push_destination=places.serving,
         production_checksum=places.production_checksum,
-        code_fingerprint=fingerprint("components.production_model", "trainer.model.export"),
+        code_fingerprint=fingerprint("components.production_model", _CORE, "trainer.model.export"),
     )
     trainer = DescriptorTrainer(
         examples=examples,
@@ -162,14 +163,14 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
             "components.evaluation_report",
             "components.matching",
             "components.example_gen",
-            "components.core.files",
+            _CORE,
         )
         + templates_fingerprint(),
     )
     validator = ServingValidator(
         model=trainer.outputs["model"],
         examples=examples,
-        code_fingerprint=fingerprint("components.serving_validator", *_RECORDS),
+        code_fingerprint=fingerprint("components.serving_validator", _CORE, *_RECORDS),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
@@ -178,7 +179,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         push_destination=places.serving,
         destination_state=places.destination_state,
         code_fingerprint=fingerprint(
-            "components.pusher", "components.production_model", "trainer.model.export"
+            "components.pusher", "components.production_model", _CORE, "trainer.model.export"
         ),
     )
     return tfx_pipeline.Pipeline(

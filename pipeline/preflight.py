@@ -8,7 +8,6 @@ components, which look again, and closer. No TensorFlow is loaded.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,37 +20,9 @@ from trainer.core.errors import UserError
 from trainer.curriculum import auto_plan
 
 if TYPE_CHECKING:
-    from components.example_gen.formats.patch_set import SequenceInput
+    from components.example_gen.formats.base import SequenceInput
 
 _SPLIT_NAMES = ("train", "eval")
-
-
-def check_folder(key: str, path: str) -> None:
-    """Checks that a folder is there or can be made, and that files can be made in it.
-
-    Args:
-        key: Option or key that names it, for the message.
-        path: The folder; remote ones are left alone.
-
-    Raises:
-        UserError: When it cannot be written.
-    """
-    if "://" in path:
-        return
-    folder = Path(path).expanduser().absolute()
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except NotADirectoryError:
-        raise UserError(
-            f"{key}: found the file {there}, expected a folder; choose another"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{key}: cannot write in {there} ({error.strerror}); expected a folder that this user "
-            "may write"
-        ) from None
 
 
 def check_data(config: PipelineConfig, folder: str) -> None:
@@ -69,23 +40,22 @@ def check_data(config: PipelineConfig, folder: str) -> None:
     """
     # Imported here: they load OpenCV and SciPy, for which no `--help` should wait.
     from components.example_gen import splits
-    from components.example_gen.formats import registry, strips
+    from components.example_gen.formats import reading
 
     settings = config.data.settings()
     lists = splits.load_split_lists(settings.split)
     _check_references(config)
     if "://" in folder or config.data.pattern is not None or settings.skip_bad_sequences:
         return
-    inputs, _ = registry.list_sequences(settings.source, folder, settings)
+    inputs, _ = reading.list_sequences(settings.format, folder, settings)
     assigned = splits.assign_splits(inputs, settings, lists)
     train, test = (
         [item for item in inputs if assigned.get(item.name) == name] for name in _SPLIT_NAMES
     )
     most: int | None = None
-    if settings.source == "strips":
-        counts = {
-            item.name: strips.count_patches(str(Path(item.files[0]).parent)) for item in inputs
-        }
+    count = reading.get(settings.format).count
+    if count is not None:
+        counts = {item.name: count(item) for item in inputs}
         _check_batches(config.training, train, counts)
         _check_tasks(config, {item.name: counts[item.name] for item in test})
         _check_descriptors(config, {item.name: counts[item.name] for item in test})
@@ -152,9 +122,9 @@ def _check_batches(
         auto_plan.check_size(limit)
         return
     for number, stage in enumerate(training.stages):
-        if stage.sequences_per_batch > limit:
+        if stage.points_per_batch > limit:
             raise UserError(
-                f"training.stages.{number}.sequences_per_batch: found {stage.sequences_per_batch}, "
+                f"training.stages.{number}.points_per_batch: found {stage.points_per_batch}, "
                 f"expected at most {limit}, the patch sequences that the training sources "
                 f"({len(largest)}) can offer, as a batch holds one image sequence of each; lower "
                 "it or add data"

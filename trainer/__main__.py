@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import posixpath
 import shutil
+import signal
 import sys
 import time
 import warnings
@@ -41,6 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--failure-file", help="gets the reason, as JSON, of a run that fails (local or remote)"
     )
+    parser.add_argument(
+        "--lease-dir",
+        help="where those that wait for the run say so (trainer/core/lease.py); the run is saved "
+        "and stops when nobody does",
+    )
     parser.add_argument("--warm-start", help="SavedModel to start from")
     work = parser.add_mutually_exclusive_group()
     work.add_argument(
@@ -69,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     # one when it looks for a TPU.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
-    from trainer.core import failure_file
+    from trainer.core import failure_file, lease
     from trainer.core.errors import UserError
 
     failure_file.remove(options.failure_file)
@@ -80,7 +87,11 @@ def main(arguments: list[str] | None = None) -> int:
         with importing():
             from trainer.engine.loop import train
 
-        with _LiveLine() as line, progress.listen(line):
+        with (
+            _LiveLine() as line,
+            progress.listen(line),
+            lease.watched(options.lease_dir, _nobody_waits),
+        ):
             result = train(
                 config,
                 options.data,
@@ -109,6 +120,12 @@ def main(arguments: list[str] | None = None) -> int:
     score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
     print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
     return 0
+
+
+def _nobody_waits() -> None:
+    """Stops the run as whoever takes the machine back would."""
+    print("nobody waits for this run any more, so it stops", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _config(path: str | None, tpu: str | None):

@@ -18,7 +18,7 @@ from components.descriptor_evaluator.descriptors.sift import SiftRecipe
 from components.descriptor_evaluator.descriptors.store import read_patches
 from components.descriptor_evaluator.protocol import matching
 from components.descriptor_evaluator.scoring import recipes
-from components.example_gen.formats import demo_photographs, registry
+from components.example_gen.formats import demo_photographs, reading
 from components.example_gen.settings import DataSettings
 from pipeline.config.tree import load_config
 from pipeline.runners import local
@@ -41,11 +41,11 @@ def run(work: str) -> Table:
         str(Path(result.uri("DescriptorTrainer", "model")) / "Format-Serving")
     )
     recipe = _recipe(result.uri("PatchExampleGen", "examples"))
-    settings = DataSettings(source="sequences", max_points=POINTS)
-    inputs, _ = registry.list_sequences("sequences", str(root), settings)
+    settings = DataSettings(format="sequences", max_points=POINTS)
+    inputs, _ = reading.list_sequences("sequences", str(root), settings)
     scores: dict[str, dict[str, dict[str, float]]] = {}
     for item in inputs:
-        patches = registry.load_sequence(item, settings).patches
+        patches = reading.load_sequence(item, settings).patches
         described = {
             "rootsift": handcrafted.describe_sequence("rootsift", patches),
             _named(recipe): handcrafted.describe_sequence("rootsift-smoothed", patches, recipe),

@@ -123,7 +123,7 @@ def _write_records(patches: np.ndarray, folder: str) -> SequenceEntry:
 
     with tf.io.TFRecordWriter(posixpath.join(folder, _SHARD)) as writer:
         for index, item in enumerate(patches):
-            record = records.PatchSequence("v_made_up", "made_up", "v", index, item)
+            record = records.PointPatches("v_made_up", "made_up", "v", index, item)
             writer.write(records.encode(record))
     return SequenceEntry(
         name="v_made_up", source="made_up", kind="v", count=len(patches), shards=(_SHARD,),

@@ -109,7 +109,7 @@ def _write_sequence(root: Path, split: str, number: int, count: int) -> manifest
     with tf.io.TFRecordWriter(str(root / shard)) as writer:
         for index in range(count):
             patches = noise[index : index + records.PATCH_BYTES].reshape(records.PATCH_SHAPE)
-            record = records.encode(records.PatchSequence(name, source, "v", index, patches))
+            record = records.encode(records.PointPatches(name, source, "v", index, patches))
             digest.update(record)
             writer.write(record)
     return manifest.SequenceEntry(
@@ -125,8 +125,8 @@ def _write_sequence(root: Path, split: str, number: int, count: int) -> manifest
 def _train(folder: str, seen: int) -> dict[str, int]:
     """Trains in this process and returns its peaks."""
     stage = StageConfig(
-        sequences_per_batch=_BATCH,
-        variants_per_sequence=2,
+        points_per_batch=_BATCH,
+        patches_per_point=2,
         learning_rate=1e-3,
         max_steps=-(-seen // _BATCH),
     )

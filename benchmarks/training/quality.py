@@ -60,8 +60,8 @@ class Run:
 def staged(budget: float) -> tuple[StageConfig, ...]:
     """An easy start of 150 steps at S 128 K 2, then S 128 K 4: 2e-2 falling to 0."""
     easy = StageConfig(
-        sequences_per_batch=128,
-        variants_per_sequence=2,
+        points_per_batch=128,
+        patches_per_point=2,
         learning_rate=1e-2,
         warm_up_steps=20,
         min_steps=50,
@@ -74,8 +74,8 @@ def staged(budget: float) -> tuple[StageConfig, ...]:
 
 def _hard(sequences: int, variants: int, rate: float, patches: float) -> StageConfig:
     return StageConfig(
-        sequences_per_batch=sequences,
-        variants_per_sequence=variants,
+        points_per_batch=sequences,
+        patches_per_point=variants,
         learning_rate=rate,
         schedule="linear",
         warm_up_steps=20,

@@ -74,10 +74,12 @@ def sampler_rates(work: str, sizes: tuple[int, ...] = SIZES) -> dict[tuple[int, 
     return {key: float(np.median(rates)) for key, rates in found.items()}
 
 
-def _drawn(packed: PackedPatches, sequences: int, variants: int, look_alikes: float) -> float:
+def _drawn(
+    packed: PackedPatches, sequences: int, variants: int, same_sequence_fraction: float
+) -> float:
     """Returns patches per CPU-second over whole epochs."""
     state = SamplerState(seed=1)
-    sampler = Sampler(packed, sequences, variants, NOISES, state, look_alikes)
+    sampler = Sampler(packed, sequences, variants, NOISES, state, same_sequence_fraction)
     epochs = -(-_BATCHES * sequences // len(packed))
     batches = epochs * -(-len(packed) // sequences)
     seconds = _cpu_seconds(lambda: [next(sampler) for _ in range(batches)] and None)
@@ -86,16 +88,16 @@ def _drawn(packed: PackedPatches, sequences: int, variants: int, look_alikes: fl
 
 def step_demand() -> float:
     """Returns the patches that training takes in a second on all cores, at most."""
-    stage = StageConfig(sequences_per_batch=128, variants_per_sequence=4)
+    stage = StageConfig(points_per_batch=128, patches_per_point=4)
     config = TrainerConfig(stages=(stage,), steps_per_loop=_STEPS)
     learner = Learner(config, tf.distribute.OneDeviceStrategy("/cpu:0"), Normalisation())
     batches = np.random.default_rng(0).integers(
         0, 256, (_STEPS, stage.batch, *PACKED_SHAPE[1:]), dtype=np.uint8
     )
     rates = np.full(_STEPS, 1e-3, np.float32)
-    learner.train(batches, stage.variants_per_sequence, rates[:1], 0)  # traced
+    learner.train(batches, stage.patches_per_point, rates[:1], 0)  # traced
     seconds = _cpu_seconds(
-        lambda: learner.train(batches, stage.variants_per_sequence, rates, 1) and None
+        lambda: learner.train(batches, stage.patches_per_point, rates, 1) and None
     )
     return _STEPS * stage.batch / seconds * _cores()
 

@@ -20,7 +20,7 @@ _PASSING = (
 )
 _MOST_CHARACTERS = 500
 _PATIENCE = 900.0  # seconds
-_BETWEEN_LOOKS = 5.0  # of the thirty or so between SIGTERM and SIGKILL
+_BETWEEN_LOOKS = 5.0  # of the thirty or so that Vertex AI leaves after SIGTERM
 CALL_SECONDS = 60.0
 """What a single call may take."""
 

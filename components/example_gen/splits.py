@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from components.core import files
-from components.example_gen.formats.patch_set import SequenceInput, generator
+from components.example_gen.formats.base import SequenceInput, generator
 from components.example_gen.settings import DataSettings, SplitSettings
 from trainer.core.errors import UserError
 from trainer.core.variants import KINDS

@@ -1,11 +1,10 @@
-"""What a task of a compiled pipeline starts: TFX's own entry point, and three things it lacks.
+"""What a task of a compiled pipeline starts: TFX's own entry point, and what it lacks.
 
-The driver of open-source Kubeflow Pipelines leaves the types of input artifacts out
-(`instanceSchema` is empty; its source says "figure out how to get schema"), and TFX's entry
-point cannot do without them (https://github.com/tensorflow/tfx/issues/7768). The types stand
-in the task's own arguments, from where they are filled in. A task that was given an accelerator
-does not run without it. And a user's mistake ends in one sentence, the last line of the task's
-log, not in a traceback.
+What Kubeflow hands to a task is put right (`invocation`) and what its launcher cannot carry is
+taken out of the task's outputs (`folder_markers`). A task that was given an accelerator does not
+run without it, and none runs on an object store that TensorFlow cannot read. A user's mistake
+ends in one sentence, the last line that the task writes and its pod's last words
+(`last_words`), not in a traceback.
 
 Run as `python -m components.kubeflow.run_executor` with the arguments of
 `tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor`.
@@ -14,79 +13,71 @@ Run as `python -m components.kubeflow.run_executor` with the arguments of
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import runpy
 import sys
-from collections.abc import Sequence
+from typing import NoReturn
 
 from components.core.beam_runner import use_direct_runner_by_default
 from components.core.user_errors import find_user_error
-from components.kubeflow import accelerators
+from components.kubeflow import (
+    accelerators,
+    folder_markers,
+    invocation,
+    last_words,
+    object_stores,
+    time_limit,
+)
 from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
-WITHOUT_CLIENT = "_KFP_RUNTIME"
-"""kfp's own variable: in a task it imports neither its compiler nor its client (seconds)."""
-INVOCATION = "--json_serialized_invocation_args"
-INPUTS_SPEC = "--json_serialized_inputs_spec_args"
 EXIT_USER_ERROR = 2
 MISTAKE = "UserError: "
 """How the line begins that tells a user's mistake."""
 
 
-def with_artifact_types(arguments: Sequence[str]) -> list[str]:
-    """Fills in the types of input artifacts that the backend left out.
-
-    Args:
-        arguments: Of the task, with the ExecutorInput as JSON after `INVOCATION` and the
-            component's input definitions as JSON after `INPUTS_SPEC`.
-
-    Returns:
-        The arguments, the first JSON completed.
-
-    Example:
-        >>> typed = with_artifact_types([
-        ...     INVOCATION, '{"inputs": {"artifacts": {"a": {"artifacts": [{"uri": "x"}]}}}}',
-        ...     INPUTS_SPEC, '{"artifacts": {"a": {"artifactType": {"schemaTitle": "T"}}}}',
-        ... ])
-        >>> json.loads(typed[1])["inputs"]["artifacts"]["a"]["artifacts"]
-        [{'uri': 'x', 'type': {'schemaTitle': 'T'}}]
-    """
-    completed = list(arguments)
-    if INVOCATION not in completed or INPUTS_SPEC not in completed:
-        return completed
-    place = completed.index(INVOCATION) + 1
-    invocation = json.loads(completed[place])
-    defined = json.loads(completed[completed.index(INPUTS_SPEC) + 1]).get("artifacts", {})
-    for key, listed in invocation.get("inputs", {}).get("artifacts", {}).items():
-        for artifact in listed.get("artifacts", ()):
-            if not any(artifact.get("type", {}).values()) and key in defined:
-                artifact["type"] = defined[key]["artifactType"]
-    completed[place] = json.dumps(invocation)
-    return completed
-
-
-def main() -> None:
+def main() -> NoReturn:
     """Runs the executor that the command line names."""
-    sys.argv[1:] = with_artifact_types(sys.argv[1:])
+    sys.argv[1:] = invocation.completed(sys.argv[1:])
+    with time_limit.kept(os.environ) as limit:
+        try:
+            _run(invocation.output_folders(sys.argv[1:]))
+        except Interrupted as stop:
+            late = f"{MISTAKE}{limit.sentence}" if limit.sentence else ""
+            _end(late or f"Stopped: the training {stop}", stop.exit_status)
+        except Exception as error:
+            mistake = find_user_error(error)
+            if mistake is None:
+                last_words.leave(f"{type(error).__name__}: {error}")
+                raise
+            _end(f"{MISTAKE}{mistake}", EXIT_USER_ERROR)
+    # The interpreter's own end takes seconds and has been seen to crash in the destructors of
+    # C++ libraries, when everything is written long since.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _run(outputs: list[str]) -> None:
+    """Runs the executor, and leaves no marker of a folder whoever wrote it and when."""
+    object_stores.check(outputs)
+    accelerators.check(os.environ)
     try:
-        accelerators.check(os.environ)
         use_direct_runner_by_default()
-        os.environ[WITHOUT_CLIENT] = "true"
         with importing():
             importlib.import_module("tfx.components")  # nearly all that the entry point imports
         runpy.run_module(TFX_ENTRY_POINT, run_name="__main__", alter_sys=True)
-    except Interrupted as stop:
-        print(f"Stopped: the training {stop}", file=sys.stderr)
-        sys.exit(stop.exit_status)
-    except Exception as error:
-        mistake = find_user_error(error)
-        if mistake is None:
+    except SystemExit as end:
+        if end.code:
             raise
-        print(f"{MISTAKE}{mistake}", file=sys.stderr)
-        sys.exit(EXIT_USER_ERROR)
+    folder_markers.remove(outputs)
+
+
+def _end(sentence: str, status: int) -> NoReturn:
+    last_words.leave(sentence.removeprefix(MISTAKE))
+    print(sentence, file=sys.stderr)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

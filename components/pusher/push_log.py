@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from components.core import files
 from components.production_model import served_model
+from trainer.core.errors import UserError
 from trainer.core.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class PushEntry(Settings):
         checksum: Of its SavedModel.
         from_version: For a rollback, the version that is served again.
         replaced_version: The version that was in production before.
+        pushed_by: Folder of the execution's output; tells an execution that is tried again.
         time: When, in UTC.
     """
 
@@ -36,6 +38,7 @@ class PushEntry(Settings):
     checksum: str
     from_version: int | None = None
     replaced_version: int | None = None
+    pushed_by: str | None = None
     time: datetime = Field(default_factory=lambda: datetime.now(timezone.utc))
 
 
@@ -61,14 +64,10 @@ def append(destination: str, entry: PushEntry) -> None:
     The model is already served by then, so a log that cannot be written is a warning and
     no failure.
     """
-    import tensorflow as tf
-
-    path = log_path(destination)
     try:
-        with tf.io.gfile.GFile(path, "a") as file:
-            file.write(entry.model_dump_json() + "\n")
-    except tf.errors.OpError as error:
-        _log.warning("%s: the push could not be noted (%s)", path, error.message)
+        files.append_text(log_path(destination), entry.model_dump_json() + "\n")
+    except UserError as error:
+        _log.warning("the push could not be noted: %s", error)
 
 
 def read(destination: str) -> list[PushEntry]:
@@ -95,6 +94,21 @@ def origin(destination: str, version: int) -> int:
     while (earlier := came_from.get(version)) is not None and earlier < version:
         version = earlier
     return version
+
+
+def is_unfinished(destination: str, version: int, pushed_by: str) -> bool:
+    """Tells whether a push was killed before it was told of.
+
+    Args:
+        destination: Where it pushed.
+        version: That it made.
+        pushed_by: Output folder of the execution that asks.
+
+    Returns:
+        True when nobody noted the version, or this very execution did.
+    """
+    noted = [entry for entry in read(destination) if entry.version == version]
+    return not noted or noted[-1].pushed_by == pushed_by
 
 
 def destination_state(destination: str) -> str:

@@ -20,14 +20,14 @@ def config_group() -> None:
 @config_options
 def show(
     name_or_file: str | None,
-    source: str | None,
+    format: str | None,
     data: str | None,
     work: str | None,
     skip_bad_sequences: bool,
     overrides: tuple[str, ...],
 ) -> None:
     """Print the resolved configuration as YAML, every default filled in."""
-    config = resolve(name_or_file, source, data, work, skip_bad_sequences, overrides)
+    config = resolve(name_or_file, format, data, work, skip_bad_sequences, overrides)
     click.echo(
         yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         nl=False,
@@ -38,7 +38,7 @@ def show(
 @config_options
 def check(
     name_or_file: str | None,
-    source: str | None,
+    format: str | None,
     data: str | None,
     work: str | None,
     skip_bad_sequences: bool,
@@ -46,11 +46,11 @@ def check(
 ) -> None:
     """Say what is wrong with a configuration: one sentence per problem, exit 2."""
     try:
-        resolve(name_or_file, source, data, work, skip_bad_sequences, overrides)
+        resolve(name_or_file, format, data, work, skip_bad_sequences, overrides)
     except ConfigError as error:
         for problem in error.problems:
             consoles.tell_problem(problem)
         click.get_current_context().exit(2)
-    name = name_or_file or source or DEFAULT_CONFIG
+    name = name_or_file or format or DEFAULT_CONFIG
     packaged = " (packaged)" if name in files.packaged_names() else ""
     click.echo(f"{name}{packaged}: nothing wrong with it.")

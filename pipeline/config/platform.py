@@ -17,6 +17,9 @@ from trainer.core.settings import Settings
 TARGETS = ("kubeflow", "vertex")
 """Platforms that a pipeline is compiled for."""
 
+TIMEOUT_HOURS = 24.0
+"""What an attempt at a task may take unless the configuration says otherwise."""
+
 
 class ResourceRequest(Settings):
     """What the container of a component gets.
@@ -27,12 +30,15 @@ class ResourceRequest(Settings):
         accelerator: Kind of accelerator: on Vertex AI its own name, e.g. `NVIDIA_TESLA_T4`, on
             Kubeflow the name of the cluster's resource, e.g. `nvidia.com/gpu`.
         accelerator_count: How many.
+        timeout_hours: What one attempt may take; None: a day, for DescriptorTrainer with
+            `platform.training` a day more than its job.
     """
 
     cpu: float | None = Field(default=None, gt=0)
     memory: float | None = Field(default=None, gt=0)
     accelerator: str | None = Field(default=None, min_length=1)
     accelerator_count: int = Field(default=1, ge=1)
+    timeout_hours: float | None = Field(default=None, gt=0, le=720)
 
 
 class PlatformSettings(Settings):
@@ -49,6 +55,15 @@ class PlatformSettings(Settings):
         default_factory=dict
     )
     training: VertexTrainingSettings | None = None
+
+    @property
+    def timeouts(self) -> dict[str, float]:
+        """Hours that an attempt may take, by component, where it is not `TIMEOUT_HOURS`."""
+        waits = {}
+        if self.training is not None:  # in the queue, too
+            waits["DescriptorTrainer"] = self.training.timeout_hours + TIMEOUT_HOURS
+        given = {name: request.timeout_hours for name, request in self.resources.items()}
+        return waits | {name: hours for name, hours in given.items() if hours is not None}
 
     @model_validator(mode="after")
     def _one_place_to_train(self) -> PlatformSettings:

@@ -1,7 +1,7 @@
 """What TFX's compiler cannot say: done to the compiled spec, as plain trees.
 
-Caching per task, requests for machines, defaults and descriptions of parameters, and
-parameters inside the options of Beam.
+Caching per task, retries and timeouts, requests for machines, defaults and descriptions of
+parameters, and parameters inside the options of Beam.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from components.kubeflow import time_limit
 from components.kubeflow.accelerators import REQUESTED
 from pipeline.config.platform import ResourceRequest
 from pipeline.kfp import placeholders
@@ -19,6 +20,12 @@ from pipeline.kfp.tasks import read_tasks
 from trainer.core.errors import UserError
 
 _INPUTS_SPEC = "--json_serialized_inputs_spec_args"
+_RETRIES = {
+    "maxRetryCount": 2,
+    "backoffDuration": "60s",
+    "backoffFactor": 2.0,
+    "backoffMaxDuration": "3600s",
+}
 _INPUT_PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
 
 
@@ -27,6 +34,39 @@ def without_caching(spec: Mapping[str, Any], names: Iterable[str]) -> dict[str, 
     changed = copy.deepcopy(dict(spec))
     for name in names:
         changed["root"]["dag"]["tasks"][name]["cachingOptions"] = {}
+    return changed
+
+
+def with_retries(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Has every task with a container tried again, so that a pod that is lost ends no run.
+
+    All of them may be: each writes to folders of its own, a training goes on from its
+    checkpoints, and the Pusher finishes a push that was interrupted instead of making another.
+    """
+    changed = copy.deepcopy(dict(spec))
+    for name, task in read_tasks(changed).items():
+        if "container" in task.executor:
+            changed["root"]["dag"]["tasks"][name]["retryPolicy"] = dict(_RETRIES)
+    return changed
+
+
+def with_timeouts(
+    spec: Mapping[str, Any], hours: Mapping[str, float], otherwise: float
+) -> dict[str, Any]:
+    """Gives every task the time that it may take (`components.kubeflow.time_limit`).
+
+    Args:
+        spec: KFP PipelineSpec.
+        hours: By task, per attempt.
+        otherwise: Of all other tasks.
+    """
+    changed = copy.deepcopy(dict(spec))
+    for name, task in read_tasks(changed).items():
+        label = task.component["executorLabel"]
+        container = changed["deploymentSpec"]["executors"][label].get("container")
+        if container is not None:
+            variable = {"name": time_limit.HOURS, "value": f"{hours.get(name, otherwise):g}"}
+            container["env"] = [*container.get("env", ()), variable]
     return changed
 
 

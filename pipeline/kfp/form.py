@@ -6,6 +6,7 @@ that it "expected string or bytes-like object", and not where.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ _INTEGERS = (
     FieldDescriptor.CPPTYPE_UINT64,
 )
 _NUMBERS = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
+_DURATION = re.compile(r"\d+(\.\d{1,9})?s")
 _MOST_CHARACTERS = 60
 
 
@@ -31,6 +33,10 @@ def problems(tree: Any, definition: Descriptor, where: str) -> Iterator[str]:
     """
     if definition.full_name in ("google.protobuf.Value", "google.protobuf.ListValue"):
         return  # whatever it is, it was JSON
+    if definition.full_name == "google.protobuf.Duration":
+        if not isinstance(tree, str) or not _DURATION.fullmatch(tree):
+            yield _found(where, tree, "seconds as a text, e.g. 60s")
+        return
     if not isinstance(tree, Mapping):
         yield _found(where, tree, "a mapping")
         return

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from components.descriptor_trainer.vertex import check as vertex_check
+from components.kubeflow import object_stores
 from pipeline.config.platform import ResourceRequest
 from pipeline.config.tree import PipelineConfig
 from pipeline.kfp.check import check_image
@@ -54,6 +55,7 @@ def check_platform(config: PipelineConfig, target: str, image: str | None) -> No
         UserError: With the key, what was found and what was expected.
     """
     check_image("platform.image", image)
+    _check_places(config)
     for name, request in config.platform.resources.items():
         _check_accelerator(f"platform.resources.{name}", request, target)
     if config.platform.training is not None:
@@ -61,6 +63,18 @@ def check_platform(config: PipelineConfig, target: str, image: str | None) -> No
     else:
         _check_replicas(config)
     _check_beam(config.beam, image)
+
+
+def _check_places(config: PipelineConfig) -> None:
+    """Refuses places that are no part of the compiled file, but that no task could read."""
+    places = {
+        "data.path": config.data.path,
+        "push.destination": config.push.destination,
+        "evaluation.official_tasks": config.evaluation.official_tasks,
+    }
+    for key, place in places.items():
+        if place and "://" in place and not place.startswith(object_stores.STORE):
+            raise UserError(f"{key}: found {place}, but {object_stores.reason(place)}")
 
 
 def _check_accelerator(where: str, request: ResourceRequest, target: str) -> None:
@@ -86,10 +100,10 @@ def _check_replicas(config: PipelineConfig) -> None:
         return
     replicas = request.accelerator_count
     for number, stage in enumerate(training.stages if training.stages != "auto" else ()):
-        if stage.sequences_per_batch % replicas:
+        if stage.points_per_batch % replicas:
             raise UserError(
-                f"training.stages.{number}.sequences_per_batch: found "
-                f"{stage.sequences_per_batch}, which the {replicas} accelerators of "
+                f"training.stages.{number}.points_per_batch: found "
+                f"{stage.points_per_batch}, which the {replicas} accelerators of "
                 f"platform.resources.{_TRAINER} cannot share evenly; expected a multiple of "
                 f"{replicas}"
             )

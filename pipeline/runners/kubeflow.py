@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tfx.orchestration import data_types
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from components.core import beam_runner
+from pipeline.config.platform import TIMEOUT_HOURS
 from pipeline.config.tree import PipelineConfig
 from pipeline.graph import Places, VertexPlaces, create_pipeline
 from pipeline.kfp import adapt, baked_in
@@ -21,7 +23,8 @@ from trainer.core.errors import UserError
 ENTRY_POINT = ("python", "-m", "components.kubeflow.run_executor")
 DESCRIPTIONS = {
     "data_path": "Folder of the data.",
-    "data_fingerprint": "Anything that changes with the data, so that no old result stands for it.",
+    "data_fingerprint": "Anything that changes with the data, so that no old result stands for "
+    "it; Kubeflow takes the patches from its cache only with one.",
     "push_destination": "Folder that receives blessed models and holds the one in production.",
     "tasks_path": "Folder with the published task files of HPatches.",
     "project": "Google Cloud project of the jobs that tasks start.",
@@ -29,14 +32,10 @@ DESCRIPTIONS = {
     "staging": "Folder in a bucket for their files while they run.",
 }
 DEFAULTS = {"data_fingerprint": ""}
-# Production changes without any input of the pipeline telling so. Of the data the same holds
-# where no driver looks at them. The evaluator reads the task files and the log of pushes, of
-# which it is told only the paths (or nothing); it is left out with and without task files,
-# since the log is read in either case.
-_NEVER_CACHED = {
-    "vertex": ("ProductionModel", "DescriptorEvaluator"),
-    "kubeflow": ("PatchExampleGen", "ProductionModel", "DescriptorEvaluator"),
-}
+# Production changes without any input of the pipeline telling so. The evaluator reads the task
+# files and the log of pushes, of which it is told only the paths (or nothing); it is left out
+# with and without task files, since the log is read in either case.
+_NEVER_CACHED = ("ProductionModel", "DescriptorEvaluator")
 
 
 def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[str, Any]:
@@ -69,9 +68,15 @@ def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[st
         )
     )
     spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    uncached: Iterable[str] = _NEVER_CACHED
     if target == "kubeflow":
         spec = adapt.without_drivers(spec)
-    spec = adapt.without_caching(spec, _NEVER_CACHED[target])
+        # Its driver does not look whether the files of a result are still there, and nothing
+        # tells it of the data (`pipeline.kfp.caching`).
+        uncached = spec["root"]["dag"]["tasks"]
+    spec = adapt.without_caching(spec, uncached)
+    spec = adapt.with_retries(spec)
+    spec = adapt.with_timeouts(spec, config.platform.timeouts, TIMEOUT_HOURS)
     spec = adapt.with_resources(spec, config.platform.resources)
     spec = adapt.with_parameters_of_commands(spec)
     spec = adapt.with_descriptions(spec, DESCRIPTIONS, DEFAULTS)

@@ -58,11 +58,13 @@ class Started:
         name: What the platform calls it.
         address: Its page.
         look: Asks the platform how far it is.
+        again: What to do on its page to go on with it.
     """
 
     name: str
     address: str
     look: Callable[[], RunState]
+    again: str = "submit it again: tasks that were finished are taken from the cache"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,11 +135,11 @@ def conclude(ended: RunState, started: Started) -> None:
     """
     if ended.outcome == "succeeded":
         return
-    again = "submit it again: tasks that were finished are taken from the cache"
+    page, again = started.address, started.again
     if ended.outcome == "cancelled":
         said = f" ({ended.message})" if ended.message else ""
         raise UserError(
-            f"the run {started.name} was cancelled{said}; to go on, {again}; see {started.address}"
+            f"the run {started.name} was cancelled{said}; see {page}; to go on, {again}"
         )
     failed = [task for task in ended.tasks if task.kind == "failed"]
     where = f" in {', '.join(task.name for task in failed)}" if failed else ""
@@ -146,11 +148,11 @@ def conclude(ended: RunState, started: Started) -> None:
     if ended.without_capacity or any(task.without_capacity for task in failed):
         raise UserError(
             f"the run {started.name} failed{where} for want of quota or capacity{said}; ask for "
-            f"quota, choose a smaller machine or another region, or wait, and {again}; see "
-            f"{started.address}"
+            f"quota, choose a smaller machine or another region, or wait; see {page} and {again}"
         )
-    reason = "the last line of that task's log says why" if failed else "its page says why"
+    reason = "the task's log says more" if message else "the last lines of its log say why"
+    if not failed:
+        reason = "its page says why"
     raise UserError(
-        f"the run {started.name} failed{where}{said}; {reason}: {started.address}; put that right "
-        f"and {again}"
+        f"the run {started.name} failed{where}{said}; {reason}: {page}; put that right and {again}"
     )

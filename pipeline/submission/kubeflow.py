@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import io
 import json
@@ -10,7 +11,7 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import kfp_server_api
@@ -18,7 +19,7 @@ from kfp.client import Client
 from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
 
 from pipeline.kfp import files
-from pipeline.submission import kubeflow_errors
+from pipeline.submission import kubeflow_errors, kubeflow_pods
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
 from pipeline.submission.kubeflow_errors import told_in_words
 from pipeline.submission.places import Cluster
@@ -26,6 +27,7 @@ from pipeline.submission.request import RunRequest
 from trainer.core.errors import UserError
 
 UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"  # kfp's own
+_AGAIN = "press Retry there, which keeps the tasks that were finished, or submit it again"
 _CALL_SECONDS = 60.0
 _ATTEMPTS = 5
 _EQUALS = 1  # in the API's filter.proto
@@ -111,7 +113,8 @@ def submit(
         run = _create(client, request, found.experiment_id, service_account)
         _check_answer(place, run.run_id)
     page = f"{os.environ.get(UI_VARIABLE, place.host).rstrip('/')}/#/runs/details/{run.run_id}"
-    return Started(request.name, page, functools.partial(_look, client, place, run.run_id))
+    look = functools.partial(_look, client, place, run.run_id, frozenset(request.tasks))
+    return Started(request.name, page, look, _AGAIN)
 
 
 def _create(
@@ -161,10 +164,29 @@ def _check_answer(place: Cluster, answer: str | None) -> None:
         )
 
 
-def _look(client: Client, place: Cluster, run_id: str) -> RunState:
+def _look(client: Client, place: Cluster, run_id: str, names: Collection[str]) -> RunState:
     with told_in_words(f"watching the run {run_id}, which goes on", place.host):
         get = kubeflow_errors.patience()(_call(client.runs, "run_service", "get_run"))
-        return run_state(get(run_id=run_id, _request_timeout=_CALL_SECONDS))
+        run = get(run_id=run_id, _request_timeout=_CALL_SECONDS)
+    state = run_state(run)
+    # Kubeflow counts what tasks are inside of, and what runs for them, as tasks, too.
+    tasks = tuple(task for task in state.tasks if task.name in names)
+    state = dataclasses.replace(state, tasks=tasks)
+    return _with_reasons(state, client, place, run) if state.outcome == "failed" else state
+
+
+def _with_reasons(state: RunState, client: Client, place: Cluster, run: V2beta1Run) -> RunState:
+    """Returns a run that failed with what the pods of its tasks say, where its API does not."""
+    namespace = place.namespace or client.get_user_namespace()
+    details = (run.run_details and run.run_details.task_details) or []
+
+    def told(task: TaskState) -> TaskState:
+        if task.kind != "failed" or task.message:
+            return task
+        said = kubeflow_pods.why(client.runs.api_client, namespace, task.name, details)
+        return dataclasses.replace(task, message=said)
+
+    return dataclasses.replace(state, tasks=tuple(told(task) for task in state.tasks))
 
 
 def run_state(run: V2beta1Run) -> RunState:

@@ -12,15 +12,14 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.kfp import files, parameters
+from components.kubeflow import object_stores
+from components.kubeflow.object_stores import STORE
+from pipeline.kfp import caching, files, parameters
 from pipeline.kfp.check import check_spec
 from pipeline.kfp.tasks import in_order, read_tasks
 from pipeline.submission import training_job
 from pipeline.submission.training_job import JobTerms
 from trainer.core.errors import UserError
-
-STORE = "gs://"
-"""How the folders of a run begin: the one object store that the pipeline's image can read."""
 
 PARAMETERS = {
     "--data": "data_path",
@@ -101,6 +100,8 @@ def prepare(
     values = parameters.check_parameters(spec, values)
     _check_places({"--pipeline-root": root} | {name: values.get(name, "") for name in _PLACES})
     training_job.check(spec, values)
+    if target == "kubeflow":
+        spec, values = caching.for_run(spec, values)
     pipeline = spec["pipelineInfo"]["name"]
     return RunRequest(_name(pipeline), pipeline, spec, values, root)
 
@@ -147,6 +148,8 @@ def _check_places(places: Mapping[str, str]) -> None:
     """Refuses folders that are not in an object store: tasks run on other machines."""
     for name, place in places.items():
         bucket = place.removeprefix(STORE).partition("/")[0]
+        if "://" in place and not place.startswith(STORE):
+            raise UserError(f"{name}: found {place}, but {object_stores.reason(place)}")
         if place and not (place.startswith(STORE) and bucket):
             raise UserError(
                 f"{name}: found {place}, which the machines of the platform cannot read or write; "

@@ -53,16 +53,23 @@ class Place:
         folder: For everything that is written.
         data: Folder of the data.
         mode: Of the harness.
+        bucket: For artifacts and models, `gs://NAME`; None keeps them in `folder`.
     """
 
     folder: Path
-    data: Path
+    data: Path | str
     mode: execution.Mode
+    bucket: str | None = None
 
     @property
     def serving(self) -> str:
         """The push destination."""
-        return str(self.folder / "serving")
+        return f"{self.bucket}/models" if self.bucket else str(self.folder / "serving")
+
+    @property
+    def root(self) -> str | None:
+        """The pipeline root; None: where the harness puts it."""
+        return f"{self.bucket}/root" if self.bucket else None
 
     def compile(self, config: PipelineConfig) -> dict[str, Any]:
         """Compiles a configuration, writes the spec and reads it again."""
@@ -81,6 +88,7 @@ class Place:
             {name: parameters[name] for name in parameters if name in _declared(spec)},
             work,
             self.mode,
+            pipeline_root=self.root,
             only_from=only_from,
             on_event=lambda event: states.update({event.component: event.kind}),
         )

@@ -61,7 +61,7 @@ def write_examples(root: Path, patches_of: Callable[[int, str], np.ndarray] | No
         given = patches_of(number, name) if patches_of else make_patches(number)
         with tf.io.TFRecordWriter(str(root / shard)) as writer:
             for index, patches in enumerate(given):
-                record = records.PatchSequence(name, source, name[0], index, patches)
+                record = records.PointPatches(name, source, name[0], index, patches)
                 writer.write(records.encode(record))
         splits[split].append(
             manifest.SequenceEntry(

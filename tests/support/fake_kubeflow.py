@@ -53,6 +53,7 @@ class FakeKubeflow:
         states: What a run is at one look after the other; the last one stays.
         tasks: Its task details at one look after the other; the last ones stay.
         error: Of a run that failed.
+        pods: State of a pod by namespace and name, as the web page beside the API tells it.
         experiments: By id.
         runs: By id, as they were created.
     """
@@ -69,6 +70,7 @@ class FakeKubeflow:
         self.states = ["SUCCEEDED"]
         self.tasks: list[list[dict[str, Any]]] = [[]]
         self.error: dict[str, Any] = {}
+        self.pods: dict[tuple[str, str], dict[str, Any]] = {}
         self.experiments: dict[str, dict[str, Any]] = {}
         self.runs: dict[str, dict[str, Any]] = {}
         self._looks: dict[str, int] = defaultdict(int)
@@ -108,10 +110,19 @@ class FakeKubeflow:
             "GET /apis/v2beta1/runs": lambda: self._list_runs(query),
             "POST /apis/v2beta1/runs": lambda: self._create_run(body),
             "GET /apis/v2beta1/runs/ID": lambda: self._get_run(path.rpartition("/")[2]),
+            "GET /k8s/pod": lambda: self._get_pod(query),
         }
         if call not in known:
             raise RefusedError(404, "Not Found")
         return known[call]()
+
+    def _get_pod(self, query: dict[str, str]) -> dict[str, Any]:
+        _only(query, "podname", "podnamespace")
+        if not query.get("podname") or not query.get("podnamespace"):
+            raise RefusedError(422, "podname and podnamespace arguments are required")
+        if (query["podnamespace"], query["podname"]) not in self.pods:
+            raise RefusedError(500, "Could not get pod")
+        return self.pods[query["podnamespace"], query["podname"]]
 
     def _list_experiments(self, query: dict[str, str]) -> dict[str, Any]:
         _only(query, "page_token", "page_size", "sort_by", "filter", "namespace")

@@ -18,7 +18,7 @@ START = SamplerState(seed=1)
 _BLUR, _NOISE = 6.0, 12.0  # blobs a network can tell apart, disturbed a little more per noise
 
 
-def patch_sequence(sequence: str, source: str, index: int, size: int = 65) -> np.ndarray:
+def point_patches(sequence: str, source: str, index: int, size: int = 65) -> np.ndarray:
     """Returns uint8 [16, 65, 65]: one random texture with growing noise."""
     seed = int.from_bytes(hashlib.sha256(f"{source}/{index}".encode()).digest()[:4], "big")
     texture = np.random.default_rng(seed).normal(size=(size, size))
@@ -57,8 +57,8 @@ def _write_sequence(
     digest = hashlib.sha256()
     with tf.io.TFRecordWriter(str(root / shard)) as writer:
         for index in range(count):
-            patches = patch_sequence(name, source, index)
-            record = records.PatchSequence(name, source, kind_of(name), index, patches)
+            patches = point_patches(name, source, index)
+            record = records.PointPatches(name, source, kind_of(name), index, patches)
             serialized = records.encode(record)
             digest.update(serialized)
             writer.write(serialized)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from trainer.core import registry
 from trainer.core.settings import Settings
 from trainer.core.variants import TARGETS, VARIANTS
 
@@ -28,8 +29,6 @@ class ModelConfig(Settings):
             where replicas are to equal one device.
         normalise: `patch`: each patch by its own mean and deviation; `dataset`: all by the
             mean and deviation of the training pixels.
-        deviation_floor: Least deviation, in grey levels, that a patch is divided by; keeps
-            flat patches from being blown up to noise.
     """
 
     width: float = Field(default=0.25, gt=0, le=8)
@@ -37,21 +36,21 @@ class ModelConfig(Settings):
     final_normalisation: FinalNormalisation = "batch_norm_l2"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     normalise: Literal["patch", "dataset"] = "patch"
-    deviation_floor: float = Field(default=1.0, gt=0, le=64)
 
 
 class LossConfig(Settings):
     """The loss, put together (`trainer.losses`).
 
     Attributes:
-        name: Of x = margin + p - n, for the distances p to the hardest positive and n to the
-            hardest negative: `hinge` max(0, x), `squared_hinge` its square or `soft_margin`
-            ln(1 + exp(x)).
+        name: Cost of a triplet (`trainer.core.registry.LOSSES`), as a function of
+            x = margin + p - n for the distances p to the positive and n to the negative:
+            `hinge` max(0, x), `squared_hinge` its square, `soft_margin` ln(1 + exp(x)).
         distance: `euclidean` d, `squared` d^2, or `hybrid` d + alpha d^2 / 2 (HyNet).
         hybrid_alpha: Of the hybrid distance.
         margin: In units of the distance; may be 0 for the soft margin.
-        mining: `batch_hard`: every patch's farthest positive and nearest negative;
-            `hardnet`: one triplet per pair, negatives between anchors and positives only.
+        mining: Miner (`trainer.core.registry.MINERS`). `batch_hard`: farthest positive and
+            nearest negative of every patch; `hardnet`: one triplet per pair, negatives between
+            anchors and positives only.
         anchor_swap: Of `hardnet`: whether the negative may be one near to the positive.
         second_order: Weight of SOSNet's regulariser of distances to neighbours; 0: none.
         second_order_neighbours: Its neighbours of each patch.
@@ -59,11 +58,11 @@ class LossConfig(Settings):
             L2; 0: none.
     """
 
-    name: Literal["hinge", "squared_hinge", "soft_margin"] = "hinge"
+    name: registry.LossName = "hinge"
     distance: Literal["euclidean", "squared", "hybrid"] = "euclidean"
     hybrid_alpha: float = Field(default=2.0, gt=0, le=100)
     margin: float = Field(default=1.0, ge=0, le=100)
-    mining: Literal["batch_hard", "hardnet"] = "batch_hard"
+    mining: registry.MinerName = "batch_hard"
     anchor_swap: bool = True
     second_order: float = Field(default=0.0, ge=0, le=1000)
     second_order_neighbours: int = Field(default=8, ge=1, le=1024)
@@ -72,14 +71,14 @@ class LossConfig(Settings):
     @property
     def of_pairs(self) -> str:
         """The first setting that needs exactly two patches of each point; empty: none does."""
-        if self.mining == "hardnet":
-            return "mining hardnet"
+        if registry.MINERS[self.mining].pairs:
+            return f"mining {self.mining}"
         return "second_order" if self.second_order else "norm_penalty" if self.norm_penalty else ""
 
     @model_validator(mode="after")
     def _hinge_needs_a_margin(self) -> LossConfig:
-        if self.name != "soft_margin" and self.margin == 0:
-            raise ValueError("margin is 0, but a hinge loss without a margin is 0 at collapse")
+        if registry.LOSSES[self.name].needs_margin and self.margin == 0:
+            raise ValueError(f"margin is 0, but {self.name} without a margin is 0 at collapse")
         return self
 
 
@@ -87,27 +86,27 @@ class StageConfig(Settings):
     """One stage of the plan.
 
     Attributes:
-        sequences_per_batch: S, patch sequences in a (global) batch.
-        variants_per_sequence: K, patches drawn of each patch sequence.
+        points_per_batch: S, patch sequences in a (global) batch.
+        patches_per_point: K, patches drawn of each patch sequence.
         learning_rate: Adam's rate at the stage's first step.
         schedule: `constant`, or `linear` from `learning_rate` to 0 at `max_steps`.
         warm_up_steps: Steps over which the rate climbs linearly to its schedule.
         noises: Noise levels the variants come from; the reference is always among them.
-        look_alikes: Share of S that comes from one image sequence (hard look-alikes), another
-            one each batch.
+        same_sequence_fraction: Fraction of a batch's points that come from one image sequence
+            (hard look-alikes), another one each batch.
         min_steps: No promotion before.
         max_steps: Promotion (or the end) at the latest.
         promote_below: Share (L - floor) / (L* - floor) of the smoothed loss under which the
             stage is left; None: only by the probe of the next stage, plateau or `max_steps`.
     """
 
-    sequences_per_batch: int = Field(default=128, ge=2, le=65536)
-    variants_per_sequence: int = Field(default=4, ge=2, le=len(VARIANTS))
+    points_per_batch: int = Field(default=128, ge=2, le=65536)
+    patches_per_point: int = Field(default=4, ge=2, le=len(VARIANTS))
     learning_rate: float = Field(default=1e-2, gt=0, le=10)
     schedule: Literal["constant", "linear"] = "constant"
     warm_up_steps: int = Field(default=0, ge=0)
     noises: tuple[Noise, ...] = Field(default=("e", "h", "t"), min_length=1)
-    look_alikes: float = Field(default=0.0, ge=0, le=1)
+    same_sequence_fraction: float = Field(default=0.0, ge=0, le=1)
     min_steps: int = Field(default=1, ge=1)
     max_steps: int = Field(default=1000, ge=1)
     promote_below: float | None = Field(default=None, gt=0, le=1)
@@ -115,13 +114,13 @@ class StageConfig(Settings):
     @property
     def batch(self) -> int:
         """Patches in a global batch."""
-        return self.sequences_per_batch * self.variants_per_sequence
+        return self.points_per_batch * self.patches_per_point
 
     @property
     def in_words(self) -> str:
         """What matters of it, for people."""
         return (
-            f"S{self.sequences_per_batch} K{self.variants_per_sequence} "
+            f"S{self.points_per_batch} K{self.patches_per_point} "
             f"rate {self.learning_rate:g} steps {self.max_steps}"
         )
 
@@ -130,9 +129,9 @@ class StageConfig(Settings):
         if len(set(self.noises)) != len(self.noises):
             raise ValueError(f"noises {self.noises} name a noise level twice")
         available = 1 + TARGETS * len(self.noises)
-        if self.variants_per_sequence > available:
+        if self.patches_per_point > available:
             raise ValueError(
-                f"variants_per_sequence is {self.variants_per_sequence}, but the noises "
+                f"patches_per_point is {self.patches_per_point}, but the noises "
                 f"{'+'.join(self.noises)} and the reference offer only {available}"
             )
         if self.min_steps > self.max_steps:
@@ -146,45 +145,23 @@ class ControllerConfig(Settings):
     Attributes:
         enabled: Off: the plan is run through by its maximum steps alone, nothing is rolled
             back (for comparisons); only a loss that is not finite still ends the run.
-        smoothing: Share of the old value in the running mean of the loss, per observation.
-        promote_probe_below: Share of the collapse point that the loss of a probe batch of the
-            next stage's shape must be under for a promotion.
-        plateau_steps: Promotion when the smoothed loss has not improved over so many steps.
-        plateau_improvement: Relative fall of the loss that counts as improvement.
-        onset_distance: Probe distance, relative to the healthy one (that of the start, or
-            6 margins if that is less), that counts as the onset of a collapse.
-        easier_onset_distance: The same in an easier stage that a rollback has put in, where the
-            distance may fall for a while and grow again.
-        collapsed_distance: Relative probe distance that is a collapse at once.
-        collapsed_rank: Effective rank, relative to the start, that is a collapse at once.
-        collapse_share: Share of the collapse point that the loss must be above for an onset
-            to count.
-        patience: Observations with the signs of an onset that make a collapse.
-        rate_drop: Factor on every later learning rate after a rollback; the run then sees no more
-            patches than planned, and goes on to a harder stage only when the loss allows it.
-        max_rollbacks: Rollbacks after which the run gives up.
-        max_inserted: Intermediate stages that promotion may insert into the plan.
-        intermediate_above: Share of the collapse point on the next stage's probe above which
-            the step to the next stage is called too big, and an intermediate one inserted.
-        max_cpu_minutes: Processor time of the run; where a machine is too slow for the plan,
-            its stages are shortened, each to its share.
+        smoothing: Weight of the old value in the running mean of the loss, per observation.
+        promote_probe_below: Normalized loss on a probe batch of the next stage's shape below
+            which the stage is left.
+        plateau_steps: Steps without improvement of the smoothed loss after which the stage is
+            left.
+        patience: Number of observations with the signs of an onset that make a collapse.
+        max_rollbacks: Number of rollbacks after which the run gives up.
+        max_cpu_minutes: Processor time of the run in minutes; None for no limit. Where a machine
+            is too slow for the plan, its stages are shortened in proportion.
     """
 
     enabled: bool = True
     smoothing: float = Field(default=0.8, ge=0, lt=1)
     promote_probe_below: float = Field(default=0.98, gt=0, le=1)
     plateau_steps: int = Field(default=300, ge=1)
-    plateau_improvement: float = Field(default=0.01, ge=0, lt=1)
-    onset_distance: float = Field(default=0.5, gt=0, lt=1)
-    easier_onset_distance: float = Field(default=0.15, gt=0, lt=1)
-    collapsed_distance: float = Field(default=0.1, gt=0, lt=1)
-    collapsed_rank: float = Field(default=0.1, gt=0, lt=1)
-    collapse_share: float = Field(default=0.98, gt=0)
     patience: int = Field(default=3, ge=1)
-    rate_drop: float = Field(default=0.3, gt=0, lt=1)
     max_rollbacks: int = Field(default=4, ge=0)
-    max_inserted: int = Field(default=2, ge=0)
-    intermediate_above: float = Field(default=1.5, gt=0)
     max_cpu_minutes: float | None = Field(default=None, gt=0)
 
 
@@ -200,18 +177,6 @@ class ValidationConfig(Settings):
     every_steps: int = Field(default=200, ge=1)
     points_per_sequence: int = Field(default=150, ge=2)
     max_points: int = Field(default=600, ge=2)
-
-
-class ProbeConfig(Settings):
-    """The fixed batch that the collapse signals are taken from.
-
-    Attributes:
-        sequences: Patch sequences of the probe batch.
-        variants: Patches of each.
-    """
-
-    sequences: int = Field(default=48, ge=2)
-    variants: int = Field(default=4, ge=2, le=len(VARIANTS))
 
 
 class JitterConfig(Settings):
@@ -243,8 +208,8 @@ def demo_plan() -> tuple[StageConfig, ...]:
     """
     return (
         StageConfig(
-            sequences_per_batch=256,
-            variants_per_sequence=4,
+            points_per_batch=256,
+            patches_per_point=4,
             learning_rate=2e-2,
             schedule="linear",
             warm_up_steps=20,
@@ -320,7 +285,6 @@ class TrainerConfig(Settings):
     allow_shrinking_stages: bool = False
     controller: ControllerConfig = ControllerConfig()
     validation: ValidationConfig = ValidationConfig()
-    probe: ProbeConfig = ProbeConfig()
     augment: bool = True
     jitter: JitterConfig = JitterConfig()
     clip_norm: float | None = Field(default=None, gt=0)
@@ -369,10 +333,10 @@ class TrainerConfig(Settings):
         if self.stages == "auto":
             return self  # makes pairs for such a loss
         for number, stage in enumerate(self.stages):
-            if stage.variants_per_sequence != 2:
+            if stage.patches_per_point != 2:
                 raise ValueError(
-                    f"{wanted} stages.{number}.variants_per_sequence is "
-                    f"{stage.variants_per_sequence}; set it to 2"
+                    f"{wanted} stages.{number}.patches_per_point is "
+                    f"{stage.patches_per_point}; set it to 2"
                 )
         return self
 

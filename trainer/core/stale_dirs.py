@@ -14,7 +14,7 @@ def process() -> str:
     return f"{platform.node()}-{os.getpid()}"
 
 
-def remove_abandoned(folder: Path, prefix: str) -> None:
+def remove_stale(folder: Path, prefix: str) -> None:
     """Deletes folders whose process on this machine lives no more, so far as that is permitted.
 
     Args:

@@ -62,7 +62,7 @@ _SCALES: dict[DeviceKind, _Scale] = {
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class Resources:
     """What a plan is made for.
 
     Attributes:
@@ -82,7 +82,7 @@ class Circumstances:
     replicas: int = 1
 
 
-def resolve(config: TrainerConfig, found: Circumstances) -> TrainerConfig:
+def resolve(config: TrainerConfig, resources: Resources) -> TrainerConfig:
     """Returns the configuration with a plan in place of `auto`; one with a plan as it is.
 
     Raises:
@@ -91,16 +91,16 @@ def resolve(config: TrainerConfig, found: Circumstances) -> TrainerConfig:
     if config.stages != "auto":
         return config
     variants = PAIR if config.loss.of_pairs else _VARIANTS
-    return config.model_copy(update={"stages": plan(found, variants=variants)})
+    return config.model_copy(update={"stages": plan(resources, variants=variants)})
 
 
 def plan(
-    found: Circumstances, noises: tuple[Noise, ...] = _NOISES, variants: int = _VARIANTS
+    resources: Resources, noises: tuple[Noise, ...] = _NOISES, variants: int = _VARIANTS
 ) -> tuple[StageConfig, ...]:
     """Makes a plan: the main stage, after easier ones where its batch is large.
 
     Args:
-        found: Data, memory and device.
+        resources: Data, memory and device.
         noises: Levels the patches come from.
         variants: K of the main stage; 2 for losses of pairs.
 
@@ -108,24 +108,24 @@ def plan(
         UserError: When the data, or the memory, do not suffice for the smallest batch.
 
     Example:
-        >>> found = Circumstances(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
-        >>> [(s.sequences_per_batch, s.variants_per_sequence, s.max_steps) for s in plan(found)]
+        >>> resources = Resources(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
+        >>> [(s.points_per_batch, s.patches_per_point, s.max_steps) for s in plan(resources)]
         [(256, 4, 650)]
     """
-    scale = _SCALES[found.device]
-    patches = min(scale.looks * found.points, scale.patches)
+    scale = _SCALES[resources.device]
+    patches = min(scale.looks * resources.points, scale.patches)
     worth = max(_FULL, patches // _AIMED_STEPS)
-    most = _largest(found, scale, variants)
-    main = _rounded(min(most, min(worth, scale.batch) // variants), found.replicas)
+    most = _largest(resources, scale, variants)
+    main = _rounded(min(most, min(worth, scale.batch) // variants), resources.replicas)
     steps = _within(_STEPS, _round_steps(patches / (main * variants)))
     before = _within(_EASY_STEPS, _round_steps(steps * _EASY_SHARE))
     stages = []
     if main * variants > _TUNED:
-        easy = _rounded(min(main, _EASY_MOST), found.replicas)
+        easy = _rounded(min(main, _EASY_MOST), resources.replicas)
         if (easy, _EASY_VARIANTS) != (main, variants):
             stages.append(_easy(easy, before, noises))
         if main > _GROWTH * easy:
-            between = _rounded(main // _GROWTH, found.replicas)
+            between = _rounded(main // _GROWTH, resources.replicas)
             stages.append(_growing(between, variants, before, noises))
     stages.append(_main(main, variants, steps, noises))
     return tuple(stages)
@@ -150,19 +150,19 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
         )
 
 
-def _largest(found: Circumstances, scale: _Scale, variants: int) -> int:
+def _largest(resources: Resources, scale: _Scale, variants: int) -> int:
     """Returns the largest S that data and memory allow."""
-    check_size(found.largest_batch, found.replicas)
-    least = _least(found.replicas)
-    room = int(scale.memory * found.memory) * found.replicas
-    by_memory = room // (found.patch_bytes * variants)
+    check_size(resources.largest_batch, resources.replicas)
+    least = _least(resources.replicas)
+    room = int(scale.memory * resources.memory) * resources.replicas
+    by_memory = room // (resources.patch_bytes * variants)
     if by_memory < least:
         raise UserError(
-            f"stages is auto, but {found.memory / 2**20:,.0f} MiB of memory hold a batch of "
+            f"stages is auto, but {resources.memory / 2**20:,.0f} MiB of memory hold a batch of "
             f"{by_memory} patch sequences, expected at least {least}; lower model.width or give "
             f"the run more memory"
         )
-    return max(least, min(by_memory, int(_DATA_SHARE * found.largest_batch)))
+    return max(least, min(by_memory, int(_DATA_SHARE * resources.largest_batch)))
 
 
 def _least(replicas: int) -> int:
@@ -189,8 +189,8 @@ def _within(bounds: tuple[int, int], value: int) -> int:
 
 def _easy(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
     return StageConfig(
-        sequences_per_batch=sequences,
-        variants_per_sequence=_EASY_VARIANTS,
+        points_per_batch=sequences,
+        patches_per_point=_EASY_VARIANTS,
         learning_rate=_EASY_RATE,
         warm_up_steps=min(20, steps // 5),
         noises=noises,
@@ -202,8 +202,8 @@ def _easy(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
 
 def _growing(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
     return StageConfig(
-        sequences_per_batch=sequences,
-        variants_per_sequence=variants,
+        points_per_batch=sequences,
+        patches_per_point=variants,
         learning_rate=_EASY_RATE,
         warm_up_steps=min(20, steps // 5),
         noises=noises,
@@ -214,8 +214,8 @@ def _growing(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...
 
 def _main(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
     return StageConfig(
-        sequences_per_batch=sequences,
-        variants_per_sequence=variants,
+        points_per_batch=sequences,
+        patches_per_point=variants,
         learning_rate=_RATE,
         schedule="linear",
         warm_up_steps=min(20, steps // 5),

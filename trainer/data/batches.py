@@ -87,26 +87,28 @@ def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
     largest = _largest_of_sources(listing)
     most = sum(largest.values())
     for stage in plan:
-        if stage.sequences_per_batch > most:
-            raise _too_large(stage.sequences_per_batch, most, listing.count("train"), len(largest))
-        _check_look_alikes(stage.sequences_per_batch, stage.look_alikes, max(largest.values()))
+        if stage.points_per_batch > most:
+            raise _too_large(stage.points_per_batch, most, listing.count("train"), len(largest))
+        _check_same_sequence_fraction(
+            stage.points_per_batch, stage.same_sequence_fraction, max(largest.values())
+        )
 
 
-def _check_look_alikes(sequences: int, share: float, most: int) -> None:
+def _check_same_sequence_fraction(sequences: int, share: float, most: int) -> None:
     wanted = round(share * sequences)
     if wanted > most:
         raise UserError(
-            f"look_alikes is {share:g}, which wants {wanted} of {sequences} patch sequences from "
-            f"one image sequence, but the largest of the training data holds {most}; lower "
-            f"look_alikes or sequences_per_batch"
+            f"same_sequence_fraction is {share:g}, which wants {wanted} of {sequences} patch "
+            f"sequences from one image sequence, but the largest of the training data holds "
+            f"{most}; lower same_sequence_fraction or points_per_batch"
         )
 
 
 def _too_large(sequences: int, most: int, points: int, sources: int) -> UserError:
     return UserError(
-        f"sequences_per_batch is {sequences}, but the training data fills batches of at most "
+        f"points_per_batch is {sequences}, but the training data fills batches of at most "
         f"{most} ({points} patch sequences of {sources} sources, one image sequence of a source "
-        f"per batch); lower sequences_per_batch"
+        f"per batch); lower points_per_batch"
     )
 
 
@@ -116,7 +118,7 @@ def epoch_order(
     size: int,
     seed: int,
     epoch: int,
-    look_alikes: int = 0,
+    same_sequence: int = 0,
 ) -> np.ndarray:
     """Lays out an epoch.
 
@@ -135,7 +137,7 @@ def epoch_order(
         size: S.
         seed: Of the sampler.
         epoch: Its number.
-        look_alikes: Points of a batch that come from one image sequence; 0: no such rule.
+        same_sequence: Points of a batch that come from one image sequence; 0: no such rule.
 
     Returns:
         int32 [batches, S], points without repetition within a batch. Points that no batch can
@@ -144,8 +146,8 @@ def epoch_order(
     rng = np.random.default_rng([seed, _EPOCH_STREAM, epoch])
     stream = _stream(sequence, source, rng)
     blocks: list[np.ndarray] = []
-    if look_alikes:
-        blocks, stream = _blocks(stream, sequence, size, look_alikes, rng)
+    if same_sequence:
+        blocks, stream = _blocks(stream, sequence, size, same_sequence, rng)
     put_off = np.zeros(0, np.int64)
     start = 0
     rows = []
@@ -262,7 +264,7 @@ class Sampler:
         variants: K.
         noises: Levels the variants come from; the reference is always among them.
         state: Where it stands; put a saved state here to go on from it.
-        look_alikes: Share of S that comes from one image sequence, another one each batch.
+        same_sequence_fraction: Fraction of S from one image sequence, another one each batch.
 
     Example:
         >>> sampler = Sampler(packed, 64, 2, ("e", "h"), SamplerState(seed=1))  # doctest: +SKIP
@@ -275,7 +277,7 @@ class Sampler:
     variants: int
     noises: tuple[str, ...]
     state: SamplerState
-    look_alikes: float = 0.0
+    same_sequence_fraction: float = 0.0
     _order: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -283,11 +285,11 @@ class Sampler:
         if self.sequences > most:
             raise _too_large(self.sequences, most, len(self.packed), len(self.packed.sources))
         largest = int(np.bincount(self.packed.sequence).max())
-        _check_look_alikes(self.sequences, self.look_alikes, largest)
+        _check_same_sequence_fraction(self.sequences, self.same_sequence_fraction, largest)
         pool = variant_pool(self.noises)
         if self.variants > len(pool):
             raise UserError(
-                f"variants_per_sequence is {self.variants}, but the noises "
+                f"patches_per_point is {self.variants}, but the noises "
                 f"{'+'.join(self.noises)} and the reference offer only {len(pool)}"
             )
         self._pool = pool
@@ -323,7 +325,7 @@ class Sampler:
                 self.sequences,
                 state.seed,
                 state.epoch,
-                round(self.look_alikes * self.sequences),
+                round(self.same_sequence_fraction * self.sequences),
             )
             self._order_of = (state.seed, state.epoch)
         return self._order

@@ -102,11 +102,11 @@ class HostPatches:
         """Returns what draws a host's part of a stage's batches."""
         return Sampler(
             self.shares[host],
-            stage.sequences_per_batch // self.hosts,
-            stage.variants_per_sequence,
+            stage.points_per_batch // self.hosts,
+            stage.patches_per_point,
             stage.noises,
             state,
-            stage.look_alikes,
+            stage.same_sequence_fraction,
         )
 
     def pixels(self, host: int) -> tf.Tensor:

@@ -143,7 +143,7 @@ def pack(
     key = _key(listing, split, transform_graph)
     folder = Path(cache_dir) / f"{split}-{key[:24]}"
     unfinished = f"{folder.name}.tmp-"
-    stale_dirs.remove_abandoned(folder.parent, unfinished)
+    stale_dirs.remove_stale(folder.parent, unfinished)
     packed = _open(folder, listing, split)
     if packed is None:
         resize = resizing.resizer(transform_graph)

@@ -33,7 +33,7 @@ PATCH_BYTES = int(np.prod(PATCH_SHAPE))
 
 
 @dataclass(frozen=True)
-class PatchSequence:
+class PointPatches:
     """The 16 patches of one physical point.
 
     Attributes:
@@ -72,7 +72,7 @@ def feature_spec() -> dict[str, tf.io.FixedLenFeature]:
     return spec
 
 
-def encode(record: PatchSequence) -> bytes:
+def encode(record: PointPatches) -> bytes:
     """Serializes a record as a `tf.train.Example`.
 
     Raises:
@@ -103,7 +103,7 @@ def encode(record: PatchSequence) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def decode(serialized: bytes) -> PatchSequence:
+def decode(serialized: bytes) -> PointPatches:
     """Reads a record back.
 
     Raises:
@@ -117,7 +117,7 @@ def decode(serialized: bytes) -> PatchSequence:
                 f"{len(pixels)} bytes are {len(pixels) / PATCH_SIZE**2:g} patches of "
                 f"{PATCH_SIZE} x {PATCH_SIZE}, expected {len(VARIANTS)}"
             )
-        return PatchSequence(
+        return PointPatches(
             sequence=values[SEQUENCE].bytes_list.value[0].decode(),
             source=values[SOURCE].bytes_list.value[0].decode(),
             kind=values[KIND].bytes_list.value[0].decode(),
@@ -129,7 +129,7 @@ def decode(serialized: bytes) -> PatchSequence:
         raise ValueError(f"not a patch sequence record: {error}") from error
 
 
-def read_shard(path: str) -> Iterator[PatchSequence]:
+def read_shard(path: str) -> Iterator[PointPatches]:
     """Yields the records of one TFRecord shard in order.
 
     Raises:

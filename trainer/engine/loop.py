@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -33,6 +34,7 @@ from trainer.reporting import result
 from trainer.reporting.result import TrainingResult
 
 _TEMPORARY = "packed-"
+_COMPARED_POINTS = 16  # 256 patches, on which an export is compared with the trained network
 
 _log = logging.getLogger(__name__)
 
@@ -126,9 +128,10 @@ def train(
             host_patches,
         )
         state = run.to_the_end(calibrate=not warm_start)
+        reference = _reference(learner, val_set if len(val_set) else train_set)
     itself = export.describe_itself(learner.model, config, normalisation, examples)
     model_path = posixpath.join(output_dir, export.SERVING_DIR)
-    export.save(learner.model, normalisation, itself, model_path)
+    export.save(learner.model, normalisation, itself, model_path, reference)
     outcome = run.result(state, identity.hash, model_path)
     result.write(outcome, output_dir)
     if not keep_checkpoints:
@@ -161,9 +164,17 @@ def _host_patches(
     return patches
 
 
+def _reference(learner: Learner, data: PackedPatches) -> export.Reference:
+    """Returns the trained network's descriptors of evenly spread points."""
+    points = np.unique(np.linspace(0, len(data) - 1, _COMPARED_POINTS).astype(int))
+    patches = data.take_all(points).reshape(-1, *data.patches.shape[2:])
+    rounded = learner.config.bfloat16 or resources.device_kind(learner.placement) != "cpu"
+    return export.Reference(patches, learner.forward(patches)[1], rounded)
+
+
 def _normalisation(config: TrainerConfig, data: PackedPatches) -> Normalisation:
     if config.model.normalise == "patch":
-        return Normalisation(kind="patch", floor=config.model.deviation_floor)
+        return Normalisation(kind="patch")
     mean, deviation = data.pixel_statistics()
     return Normalisation(kind="dataset", mean=mean, deviation=deviation)
 
@@ -191,7 +202,7 @@ def _folder(kept: str | None) -> Iterator[str]:
         yield kept
         return
     # Of processes that were killed, which could not delete theirs.
-    stale_dirs.remove_abandoned(Path(tempfile.gettempdir()), _TEMPORARY)
+    stale_dirs.remove_stale(Path(tempfile.gettempdir()), _TEMPORARY)
     with tempfile.TemporaryDirectory(prefix=f"{_TEMPORARY}{stale_dirs.process()}.") as temporary:
         yield temporary
 

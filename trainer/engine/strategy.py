@@ -108,9 +108,9 @@ def check_divisible(config: TrainerConfig, replicas: int) -> None:
         UserError: When a stage's S is not a multiple of the replicas.
     """
     for number, stage in enumerate(config.plan, start=1):
-        if stage.sequences_per_batch % replicas:
+        if stage.points_per_batch % replicas:
             raise UserError(
-                f"stages.{number - 1}.sequences_per_batch is {stage.sequences_per_batch}, which "
+                f"stages.{number - 1}.points_per_batch is {stage.points_per_batch}, which "
                 f"{replicas} replicas cannot share evenly; make it a multiple of {replicas}"
             )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -121,6 +122,10 @@ class SeededDropout(tf_keras.layers.Layer):
         super().__init__(name="dropout", dtype=dtype)
         self._of_thread = threading.local()
         self._rate = rate
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor, as Keras copies layers by them."""
+        return {"rate": self._rate, "dtype": super().get_config()["dtype"]}
 
     @property
     def seed(self) -> tf.Tensor | None:

@@ -20,7 +20,7 @@ _EVENT_FILE = re.compile(r"\.tfevents\.")
 _log = logging.getLogger(__name__)
 
 
-class Board:
+class TensorBoardWriter:
     """TensorBoard's files of a run.
 
     Args:

@@ -17,7 +17,7 @@ import numpy as np
 from components.core import files
 from components.core.names import SAVED_MODEL_FILE
 from components.descriptor_evaluator.descriptors import csv_tree
-from components.example_gen.formats import registry
+from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
 from trainer.core import progress
 from trainer.core.errors import UserError
@@ -153,13 +153,13 @@ def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
             is left at `output`.
     """
     target = output.rstrip("/")
-    settings = DataSettings(source="strips")
+    settings = DataSettings(format="strips")
     patches = dimension = 0
     with files.new_folder(target) as folder:
-        inputs, _ = registry.list_sequences("strips", data, settings)
+        inputs, _ = reading.list_sequences("strips", data, settings)
         model = load_model(model_path)
         for number, item in enumerate(inputs):
-            found = describe_patches(model, registry.load_sequence(item, settings).patches)
+            found = describe_patches(model, reading.load_sequence(item, settings).patches)
             csv_tree.write_sequence(folder, item.name, found)
             patches, dimension = patches + found.shape[0] * found.shape[1], found.shape[2]
             progress.report("describing patches", number + 1, len(inputs), item.name)

@@ -381,6 +381,6 @@ def _check(path: str, table: Any, name: str, good: np.ndarray, expected: str) ->
     sequence = table.iloc[row]["s" + name[3:]] if name.startswith("idx") else ""
     where = f" of {sequence}" if sequence else ""
     raise UserError(
-        f"{path}, line {_line(path, row)}: {name} is {table.iloc[row][name]!r}{where}, "
+        f"{path}, line {_line(path, row)}: {name} is {table[name].tolist()[row]!r}{where}, "
         f"expected {expected}; the task file does not belong to this data"
     )

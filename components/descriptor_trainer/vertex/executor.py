@@ -28,7 +28,7 @@ from components.descriptor_trainer.vertex import check, job, job_service
 from components.descriptor_trainer.vertex.job import Places
 from components.descriptor_trainer.vertex.job_service import Address
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from trainer.core import failure_file, files
+from trainer.core import failure_file, files, lease
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.core.interruption import stop_requests
@@ -62,7 +62,8 @@ class Executor(base_executor.BaseExecutor):
         Inputs and outputs are those of the local executor.
 
         Raises:
-            Interrupted: On SIGTERM or Ctrl-C; the job is cancelled.
+            Interrupted: On SIGTERM or Ctrl-C; the job is cancelled, unless another execution
+                waits for it. Where there is no time for that, it ends for want of a lease.
             UserError: When the job cannot be, or did not end well; the sentence says why.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -149,11 +150,18 @@ def _train(settings: VertexTrainingSettings, places: Places, address: Address, k
     """
     client = job_service.connect(address)
     watch = _Watch(places)
-    with stop_requests() as request:
+    # The lease comes first: a job that finds none stops again.
+    with stop_requests() as request, lease.held(places.leases) as held:
         wanted = job.custom_job(settings, places, key)
         started = job_service.start_or_join(client, address, wanted, request)
         ended = job_service.wait(
-            client, address, started.name, settings.poll_seconds, request, watch
+            client,
+            address,
+            started.name,
+            settings.poll_seconds,
+            request,
+            watch,
+            is_needed=lambda: held.is_shared,
         )
     if ended.state != JobState.JOB_STATE_SUCCEEDED:
         raise UserError(_why(ended, places, address))

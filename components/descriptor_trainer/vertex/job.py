@@ -64,6 +64,11 @@ class Places:
         """Why the trainer failed, when it did."""
         return posixpath.join(self.base, "failure.json")
 
+    @property
+    def leases(self) -> str:
+        """Who waits for the job (`trainer.core.lease`)."""
+        return posixpath.join(self.base, "leases")
+
 
 def trainer_config(settings: VertexTrainingSettings, training: TrainerConfig) -> TrainerConfig:
     """Returns what the trainer is told on the job's machine.
@@ -96,6 +101,7 @@ def trainer_command(places: Places) -> list[str]:
         "--log-dir": places.logs,
         "--checkpoint-dir": places.checkpoints,
         "--failure-file": places.failure,
+        "--lease-dir": places.leases,
         "--warm-start": places.warm_start,
     }
     for option, value in options.items():

@@ -3,9 +3,9 @@
 Sources, in Google Cloud's documentation: "Configure compute resources for serverless training"
 and "Training with TPU accelerators" (of Vertex AI, in the edition of 2026 that calls it Agent
 Platform) for the machines; "TPU types and zones" (of Cloud TPU) for the sizes of TPU v2 and v3;
-"TPU regions and zones" (of Cloud TPU, 9 September 2025) for the regions: one in which no zone
-has the TPU cannot offer it on Vertex either. These things change; what is not listed is refused
-with a reference to this table, so that an addition is one line.
+"TPU regions and zones" (of Cloud TPU; North America as of 2026, the rest of 9 September 2025) for
+the regions: one in which no zone has the TPU cannot offer it on Vertex either. These things change;
+what is not listed is refused with a reference to this table, so that an addition is one line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-REGIONS_AS_OF = "September 2025"
+REGIONS_AS_OF = "2026 in North America, September 2025 elsewhere"
 MACHINES_AS_OF = "2026"
 
 Kind = Literal["cpu", "gpu", "tpu_v2", "tpu_v3", "tpu_v5e"]
@@ -60,7 +60,6 @@ REGIONS: dict[Kind, frozenset[str]] = {
             "us-south1",
             "us-west1",
             "us-west4",
-            "us-east5",
             "europe-west4",
             "asia-southeast1",
         }

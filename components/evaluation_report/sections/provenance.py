@@ -39,7 +39,7 @@ def data_section(material: Material) -> dict[str, Any]:
             "photos": "photographs, made into image sequences",
             "sequences": "image sequences with homographies",
             "strips": "an HPatches patch release",
-        }.get(settings.get("source", ""), "not known"),
+        }.get(settings.get("format", ""), "not known"),
         "checksum": manifest.checksum,
     }
 

@@ -12,7 +12,13 @@ import numpy as np
 
 from components.core import files
 from components.example_gen.formats import images
-from components.example_gen.formats.patch_set import PatchSet, SequenceInput, generator
+from components.example_gen.formats.base import (
+    Format,
+    PatchSet,
+    SequenceInput,
+    find_folders,
+    generator,
+)
 from components.example_gen.geometry import detection, frames, homography
 from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import DataSettings
@@ -25,7 +31,7 @@ _IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences below a folder: name -> (folder,)."""
-    return files.find_sequences(root, "H_1_2")
+    return find_folders(root, "H_1_2")
 
 
 def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
@@ -172,7 +178,7 @@ def _jitters(name: str, count: int, settings: DataSettings) -> np.ndarray:
     for noise in NOISES:
         label = NOISE_NAMES[noise]
         rng = generator(settings.seed, name, f"jitter {label}")
-        each = frames.jitter(count * TARGETS, getattr(rules, label), rules, rng)
+        each = frames.jitter(count * TARGETS, getattr(rules, label), rng)
         drawn.append(each.reshape(count, TARGETS, 3, 3))
     return np.stack(drawn, axis=1)
 
@@ -192,3 +198,14 @@ def _jitter_statistics(
         statistics[f"nearer_to_another_{NOISE_NAMES[noise]}"] = float(by_noise[n])
     statistics["nearer_to_another"] = float(by_noise.mean())
     return statistics
+
+
+FORMAT = Format(
+    title="image sequences with homographies",
+    expected="a folder per image sequence with images 1..6 and homographies H_1_2..H_1_6",
+    pattern="*/*",
+    find=find,
+    check=check,
+    load=load,
+    read=read_images,
+)

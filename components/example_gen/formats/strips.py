@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+import posixpath
 
 import numpy as np
 
 from components.core import files
 from components.example_gen.formats import images
-from components.example_gen.formats.patch_set import PatchSet, SequenceInput
+from components.example_gen.formats.base import Format, PatchSet, SequenceInput, find_folders
+from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 from trainer.core.variants import PATCH_SIZE, VARIANTS, kind_of
 
@@ -25,7 +27,7 @@ read_strip = images.read_strip
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences of a patch release: name -> (folder,)."""
-    return files.find_sequences(root, f"{VARIANTS[0]}.png")
+    return find_folders(root, f"{VARIANTS[0]}.png")
 
 
 def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
@@ -86,7 +88,7 @@ def count_patches(folder: str) -> int:
     return count
 
 
-def load(item: SequenceInput) -> PatchSet:
+def load(item: SequenceInput, settings: DataSettings | None = None) -> PatchSet:
     """Reads the strips of one image sequence.
 
     Raises:
@@ -158,3 +160,15 @@ def _read_positions(path: str, count: int) -> np.ndarray:
     if len(positions) != count:
         raise UserError(f"{path}: holds {len(positions)} rows, expected {count}, one per patch")
     return positions
+
+
+FORMAT = Format(
+    title="an HPatches patch release",
+    expected="a folder per image sequence with 16 PNG strips (HPatches patch release)",
+    pattern="*/*",
+    find=find,
+    check=check,
+    load=load,
+    read=load,
+    count=lambda item: count_patches(posixpath.dirname(item.files[0])),
+)

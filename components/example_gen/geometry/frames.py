@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from components.example_gen.settings import JitterSettings
-
 _CORNERS = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]], np.float64).T
 _DISC_POINTS = 2048
+_TRANSLATION, _ROTATION, _LOG_SCALE, _LOG_ANISOTROPY = 0.10, 9.0, 0.12, 0.12
 
 
 def from_detections(positions: np.ndarray, angles: np.ndarray, half_width: float) -> np.ndarray:
@@ -36,30 +35,31 @@ def from_detections(positions: np.ndarray, angles: np.ndarray, half_width: float
     return frames
 
 
-def jitter(
-    count: int, strength: float, settings: JitterSettings, rng: np.random.Generator
-) -> np.ndarray:
+def jitter(count: int, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Draws disturbances in half-width coordinates.
 
+    At strength t: translation sigma 0.10 t per axis in half-widths, rotation sigma 9 t degrees,
+    logarithm of the scale sigma 0.12 t, logarithm of the stretch along a random axis (and of
+    the shrinkage across it) sigma 0.12 t.
+
     Args:
-        count: How many.
-        strength: The t of `JitterSettings`.
-        settings: Sizes of the disturbances at strength 1.
+        count: Number of disturbances.
+        strength: Strength t, see `JitterSettings`.
         rng: Source of randomness.
 
     Returns:
         float64 [count, 3, 3], affine; a disturbed frame is `frame @ jitter`.
     """
     normal = rng.standard_normal((5, count)) * strength
-    angle = np.deg2rad(settings.rotation) * normal[0]
-    scale = np.exp(settings.log_scale * normal[1])
-    stretch = np.exp(settings.log_anisotropy * normal[2])
+    angle = np.deg2rad(_ROTATION) * normal[0]
+    scale = np.exp(_LOG_SCALE * normal[1])
+    stretch = np.exp(_LOG_ANISOTROPY * normal[2])
     axis = _rotations(rng.uniform(0, np.pi, count))
     diagonal = np.zeros((count, 2, 2))
     diagonal[:, 0, 0], diagonal[:, 1, 1] = scale * stretch, scale / stretch
     result = np.zeros((count, 3, 3))
     result[:, :2, :2] = _rotations(angle) @ axis @ diagonal @ np.swapaxes(axis, 1, 2)
-    result[:, :2, 2] = settings.translation * normal[3:].T
+    result[:, :2, 2] = _TRANSLATION * normal[3:].T
     result[:, 2, 2] = 1
     return result
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from components.descriptor_evaluator.descriptors import saved_model
 from components.descriptor_evaluator.scoring.provenance import versions
-from components.example_gen.formats import registry
-from components.example_gen.formats.patch_set import SequenceInput
+from components.example_gen.formats import reading
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.formats.sequences import IMAGES
 from components.example_gen.geometry import homography
 from components.example_gen.settings import DataSettings, ExtractionSettings
@@ -77,7 +77,7 @@ def evaluate_pairs(
     """
     if model is None and baseline is None:
         raise UserError("nothing to describe with, expected a model, a baseline or both")
-    inputs, _ = registry.list_sequences("sequences", data, DataSettings(source="sequences"))
+    inputs, _ = reading.list_sequences("sequences", data, DataSettings(format="sequences"))
     rules, notes = descriptors.extraction_for(model)
     chosen: list[Descriptor] = []
     if model is not None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.core.files import check_writable, write_json
 from pipeline.commands.options import DISTANCES
-from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.comparison_table import print_comparison
 from pipeline.terminal.work_view import show_progress
@@ -69,7 +69,7 @@ def compare(
         else:
             comparison = _on_data(sides, data, split, tasks_folder, distance or "l2")
     if json_file is not None:
-        write_json("--json", json_file, {"first": first, "second": second, **comparison.as_json()})
+        write_json(json_file, {"first": first, "second": second, **comparison.as_json()})
     print_comparison(consoles.output(), comparison, (first, second))
 
 

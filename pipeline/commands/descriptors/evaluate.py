@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.core.files import check_writable, write_json
 from components.core.names import TASK_NAMES
 from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
 from pipeline.commands.descriptors import other_data
 from pipeline.commands.options import DISTANCES
-from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
 from pipeline.terminal.work_view import show_progress
@@ -126,5 +126,5 @@ def evaluate(
     with show_progress():
         result = evaluate_release(data, describer, options, rows_folder=rows_folder)
     if json_file is not None:
-        write_json("--json", json_file, result)
+        write_json(json_file, result)
     print_scores(consoles.output(), result)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.commands.output_files import write_json
+from components.core.files import write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.pairs_table import print_pairs
 from pipeline.terminal.tables import make_table
@@ -35,7 +35,7 @@ def evaluate(
         else:
             result = evaluate_pairs(data, model=model, baseline=baseline)
     if json_file is not None:
-        write_json("--json", json_file, {"task": task, **result})
+        write_json(json_file, {"task": task, **result})
     if task == "brown":
         _print_brown(result)
     else:

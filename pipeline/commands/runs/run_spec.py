@@ -40,8 +40,14 @@ _MODES = ("kfp", "vertex")
 @click.option(
     "--mode",
     type=click.Choice(_MODES),
-    help="Backend to stand in for: vertex runs ExampleGen's driver, kfp does not [default: the "
-    "one that the file was compiled for].",
+    help="Backend to stand in for: vertex runs ExampleGen's driver, kfp downloads, uploads and "
+    "ends tasks as Kubeflow's launcher does [default: the one that the file was compiled for].",
+)
+@click.option(
+    "--pipeline-root",
+    "root",
+    metavar="FOLDER",
+    help="Folder for artifacts, e.g. in a bucket [default: below --work].",
 )
 @click.option(
     "--from",
@@ -52,7 +58,12 @@ _MODES = ("kfp", "vertex")
     "runs; repeatable.",
 )
 def run_spec(
-    file: str, texts: tuple[str, ...], work: str, mode: str | None, only_from: tuple[str, ...]
+    file: str,
+    texts: tuple[str, ...],
+    work: str,
+    mode: str | None,
+    root: str | None,
+    only_from: tuple[str, ...],
 ) -> None:
     """Run a compiled pipeline here, without containers.
 
@@ -61,7 +72,7 @@ def run_spec(
     with a compiled file, or with an image's code, before it costs a cluster's time. A run that
     was stopped or failed goes on with the task at hand.
     """
-    from pipeline.kfp import files, parameters
+    from pipeline.kfp import caching, files, parameters
     from pipeline.kfp.check import check_spec
     from pipeline.kfp.local import execution
 
@@ -70,17 +81,30 @@ def run_spec(
     values = parameters.check_parameters(spec, parameters.parse(spec, texts))
     values = parameters.with_absolute_folders(values)
     chosen = next((known for known in execution.MODES if known == mode), execution.mode_of(spec))
+    if chosen == "kfp":
+        spec, values = caching.for_run(spec, values)
     console = consoles.output()
     with work_lock.hold(work) as folder:
         with RunView(console) as view:
             outcomes = execution.execute(
-                spec, values, folder, chosen, only_from=only_from, on_event=view.on_event
+                spec,
+                values,
+                folder,
+                chosen,
+                pipeline_root=root and _absolute(root),
+                only_from=only_from,
+                on_event=view.on_event,
             )
         _print_outputs(console, outcomes, folder)
 
 
+def _absolute(folder: str) -> str:
+    return folder.rstrip("/") if "://" in folder else str(Path(folder).expanduser().absolute())
+
+
 def _print_outputs(console: Console, outcomes: Mapping[str, Outcome], folder: Path) -> None:
     """Tells where each output lies; the rest is in the folder's `run.json`."""
+    from pipeline.kfp.local.launcher import LOGS
     from pipeline.kfp.local.run_folder import RUN_FILE
 
     console.print(f"Outputs (with all their properties in {folder / RUN_FILE}):", soft_wrap=True)
@@ -88,6 +112,8 @@ def _print_outputs(console: Console, outcomes: Mapping[str, Outcome], folder: Pa
         if outcome.state == "skipped":
             console.print(f"  {task}: skipped, as its condition does not hold")
         for key, listed in outcome.artifacts.items():
+            if key == LOGS:
+                continue
             for artifact in listed:
                 console.print(Text(f"  {task}.{key}: {artifact['uri']}"), soft_wrap=True)
         for key, value in outcome.parameters.items():

@@ -1,11 +1,14 @@
 """Runs a compiled pipeline on this machine, task by task, as a platform would.
 
-It stands in for the two backends that run the same spec elsewhere, and differs from them
-where they differ from each other:
+It stands in for the two backends that run the same spec elsewhere, and differs where they
+differ from each other:
 
 * `vertex` runs a container's `lifecycle.preCacheCheck` (ExampleGen's driver) before it looks
   into the cache, and tells tasks the types of their input artifacts;
-* `kfp` does neither, like the driver of open-source Kubeflow Pipelines.
+* `kfp` does neither, like the driver of open-source Kubeflow Pipelines. It adds the output
+  `executor-logs`, does not look whether cached files are still there, has every attempt at a task
+  write to the same place, and runs it as the launcher does (`launcher.Pod`): inputs are
+  downloaded, the environment is a pod's, and after SIGTERM next to no time is left.
 
 No container is started: a task's command runs in a process of this machine's Python, with
 nothing but its declared inputs.
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -25,7 +29,7 @@ from components.kubeflow.run_executor import MISTAKE
 from pipeline.kfp import placeholders
 from pipeline.kfp.check import check_spec
 from pipeline.kfp.conditions import ConditionError, holds
-from pipeline.kfp.local import executor_input, importing, outcomes, processes
+from pipeline.kfp.local import executor_input, importing, launcher, outcomes, processes
 from pipeline.kfp.local.outcomes import SKIPPED, Outcome
 from pipeline.kfp.local.run_folder import Run, RunFolder, checksum
 from pipeline.kfp.parameters import check_parameters
@@ -69,6 +73,7 @@ def execute(
     folder: Path,
     mode: Mode,
     *,
+    pipeline_root: str | None = None,
     only_from: Collection[str] = (),
     on_event: Callable[[TaskEvent], None] = lambda event: None,
 ) -> dict[str, Outcome]:
@@ -79,6 +84,7 @@ def execute(
         parameters: Of the run.
         folder: Absolute; for everything that the run writes. Its lock is held.
         mode: Which backend to stand in for.
+        pipeline_root: For artifacts, e.g. in a bucket; None: a folder of its own below `folder`.
         only_from: Tasks to run anew together with what depends on them, while all others are
             taken from earlier runs; empty for what the spec says on caching.
         on_event: Called whenever a task changes its state.
@@ -95,8 +101,8 @@ def execute(
     parameters = check_parameters(spec, parameters)
     tasks = read_tasks(spec)
     anew = _with_dependents(tasks, only_from)
-    kept = RunFolder(folder)
-    asked = checksum([spec, parameters, mode, sorted(only_from)])
+    kept = RunFolder(folder, pipeline_root)
+    asked = checksum([spec, parameters, mode, kept.pipeline_root, sorted(only_from)])
     run = kept.open_run(asked)
     kept.save(run)
     for number, task in enumerate(in_order(tasks), 1):
@@ -163,9 +169,11 @@ class _Step:
         if task.condition and not self._holds(inputs):
             return SKIPPED, "finished"
         for earlier in self.kept.attempts(self.run.name, task.name):
-            processes.end_survivor(earlier)
+            processes.end_survivor(earlier, self._seconds_to_end)
             processes.end_survivor(earlier / _DRIVER)
         number, folder = self.kept.new_attempt(self.run.name, task.name)
+        if self.mode == "kfp":
+            number = 1  # a pod that is tried again is told what the first one was told
         identity = f"{self.run.name}/{task.name}/{number}"
         if "importer" in task.executor:
             return importing.import_artifact(task, inputs["parameterValues"], identity), "finished"
@@ -176,8 +184,11 @@ class _Step:
         }
         if self.mode == "vertex":
             planned = self._after_driver(planned, folder)
+        else:
+            planned["outputs"] = launcher.with_logs(planned["outputs"], root)
         key = self._key(planned["inputs"])
-        found = None if self.reuse == "never" else self.kept.recall(key)
+        look = self.mode == "vertex" or self.reuse == "must"
+        found = None if self.reuse == "never" else self.kept.recall(key, look)
         if found is not None:
             return found, "cached"
         if self.reuse == "must":
@@ -220,7 +231,10 @@ class _Step:
         task = self.task
         text = json.dumps(planned, indent=1)
         (folder / "executor_input.json").write_text(text + "\n", encoding="utf-8")
-        values = executor_input.placeholder_values(planned, self._of_the_run())
+        pod = launcher.Pod(folder / "pod") if self.mode == "kfp" else None
+        values = executor_input.placeholder_values(
+            planned, self._of_the_run(), lambda uri: str(pod.local_path(uri) if pod else uri)
+        )
         command = [
             placeholders.fill(word, values)
             for word in (*container.get("command", ()), *container.get("args", ()))
@@ -229,13 +243,22 @@ class _Step:
             Path(place["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
         environment = {item["name"]: item.get("value", "") for item in container.get("env", ())}
         environment.pop(REQUESTED, None)  # this machine is what it is
+        around = pod.environment() if pod else os.environ
+        if pod:
+            pod.start(task.name, planned)
         try:
-            status = processes.run(command, environment, folder)
+            status = processes.run(command, {**around, **environment}, folder, self._seconds_to_end)
         except OSError as error:
             raise UserError(f"{task.name}: {command[0]}: {error.strerror}") from error
         if status != 0:
             raise UserError(_failure(task.name, status, folder))
+        if pod:
+            pod.finish(planned, folder / processes.LOG)
         return outcomes.merge(planned["outputs"], *_left(planned["outputs"], task.name))
+
+    @property
+    def _seconds_to_end(self) -> float:
+        return processes.SECONDS_IN_A_POD if self.mode == "kfp" else processes.SECONDS_TO_END
 
     def _of_the_run(self) -> dict[str, str]:
         return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.kfp import placeholders
@@ -81,13 +81,16 @@ def plan_outputs(task: Task, identity: str, root: str, attempt: str) -> dict[str
 
 
 def placeholder_values(
-    executor_input: Mapping[str, Any], of_the_run: Mapping[str, str]
+    executor_input: Mapping[str, Any],
+    of_the_run: Mapping[str, str],
+    local_path: Callable[[str], str] = str,
 ) -> dict[str, str]:
     """Returns what stands for which placeholder in the container's command.
 
     Args:
         executor_input: `inputs` and `outputs`.
         of_the_run: Values of `{{$.pipeline_root}}` and the like, by name.
+        local_path: Gives the file or folder that stands for a URI on the task's machine.
     """
     values = {placeholders.INVOCATION: json.dumps(executor_input)}
     values |= {f"{{{{$.{name}}}}}": text for name, text in of_the_run.items()}
@@ -97,8 +100,8 @@ def placeholder_values(
     for direction in ("inputs", "outputs"):
         for key, listed in executor_input[direction]["artifacts"].items():
             uri = listed["artifacts"][0]["uri"] if listed["artifacts"] else ""
-            for field in ("uri", "path"):
-                values[f"{{{{$.{direction}.artifacts['{key}'].{field}}}}}"] = uri
+            for field, text in (("uri", uri), ("path", local_path(uri) if uri else "")):
+                values[f"{{{{$.{direction}.artifacts['{key}'].{field}}}}}"] = text
     for key, place in executor_input["outputs"]["parameters"].items():
         values[f"{{{{$.outputs.parameters['{key}'].output_file}}}}"] = place["outputFile"]
     return values

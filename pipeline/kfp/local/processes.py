@@ -25,11 +25,20 @@ LOG = "log.txt"
 _COMMAND = "command.txt"
 _ALIVE = "alive"
 _PYTHON = ("python", "python3")
-_SECONDS_TO_END = 60.0
+SECONDS_TO_END = 60.0
+"""Between SIGTERM and SIGKILL where there is time."""
+
+SECONDS_IN_A_POD = 0.02
+"""From SIGTERM to the end on Kubeflow: the launcher dies of it at once, the container with it."""
 _POLL_SECONDS = 0.1
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> int:
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    seconds_to_end: float = SECONDS_TO_END,
+) -> int:
     """Runs a command to its end.
 
     `python` is the interpreter that runs this. Standard output and error go to `log.txt`,
@@ -37,8 +46,9 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path) ->
 
     Args:
         command: Program and arguments.
-        environment: Added to this process's own.
+        environment: All of its variables.
         folder: Of this attempt; the command runs in an empty folder below it.
+        seconds_to_end: Between SIGTERM and SIGKILL, when it is told to end.
 
     Returns:
         Its exit status; the negative number of a signal that killed it.
@@ -59,7 +69,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path) ->
         process = subprocess.Popen(
             words,
             cwd=inside,
-            env={**os.environ, **environment},
+            env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -71,18 +81,23 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path) ->
         try:
             while process.poll() is None:
                 if request.signal is not None:
-                    _end(process)
+                    _end(process, seconds_to_end)
                     raise KeyboardInterrupt
                 time.sleep(_POLL_SECONDS)
         except BaseException:  # a second Ctrl-C does not wait
             _signal(process.pid, signal.SIGKILL)
             process.wait()
             raise
+        _signal(process.pid, signal.SIGKILL)  # with a container ends all that runs in it
         return process.returncode
 
 
-def end_survivor(folder: Path) -> None:
+def end_survivor(folder: Path, seconds_to_end: float = SECONDS_TO_END) -> None:
     """Ends the process of an attempt whose waiting program was killed, if it still lives.
+
+    Args:
+        folder: Of the attempt.
+        seconds_to_end: Between SIGTERM and SIGKILL.
 
     Raises:
         UserError: When it cannot be ended.
@@ -94,7 +109,9 @@ def end_survivor(folder: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         if group:  # who holds the lock is in that group, so its number is no other's
             _signal(int(group), number)
-        deadline = time.monotonic() + _SECONDS_TO_END
+        deadline = time.monotonic() + (
+            seconds_to_end if number == signal.SIGTERM else SECONDS_TO_END
+        )
         while _is_locked(path) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
     if _is_locked(path):
@@ -110,13 +127,12 @@ def last_line(folder: Path) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
     """Tells a process and its children to end, and makes them when they do not."""
     _signal(process.pid, signal.SIGTERM)
-    try:
-        process.wait(_SECONDS_TO_END)
-    except subprocess.TimeoutExpired:
-        _signal(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    _signal(process.pid, signal.SIGKILL)
     process.wait()
 
 

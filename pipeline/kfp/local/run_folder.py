@@ -3,7 +3,7 @@
     run.json                      the run at hand, or the last one: task by task what it left
     finished/<key>.json           what tasks left, by everything that they depend on
     tasks/<run>/<task>/<attempt>  of each process: ExecutorInput, command, log, output file
-    root/<run>/<task>/<attempt>   artifacts
+    root/<run>/<task>/<attempt>   artifacts, unless they go to a bucket
 
 Each JSON file is written whole or not at all, so that a killed run goes on where it was.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import posixpath
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -55,9 +56,15 @@ class Run:
 class RunFolder:
     """The folder; whoever uses it holds its lock (`pipeline.runs.work_lock`)."""
 
-    def __init__(self, folder: Path):
-        """Takes an absolute path; nothing is written yet."""
+    def __init__(self, folder: Path, pipeline_root: str | None = None):
+        """Writes nothing yet.
+
+        Args:
+            folder: Absolute.
+            pipeline_root: For artifacts; None: `root` in the folder.
+        """
         self._folder = folder
+        self.pipeline_root = pipeline_root or str(folder / "root")
 
     def open_run(self, asked: str) -> Run:
         """Returns the run that was left before its end, or a new one.
@@ -83,24 +90,23 @@ class RunFolder:
         """Keeps what a task left, for executions that depend on the same."""
         _write(self._folder / "finished" / f"{key}.json", dataclasses.asdict(outcome))
 
-    def recall(self, key: str) -> Outcome | None:
-        """Returns what an equal execution left; None when there was none or it was deleted."""
+    def recall(self, key: str, look: bool = True) -> Outcome | None:
+        """Returns what an equal execution left; None when there was none or it was deleted.
+
+        Args:
+            key: Everything that it depends on.
+            look: Whether its files are looked for.
+        """
         path = self._folder / "finished" / f"{key}.json"
         if not path.exists():
             return None
         outcome = Outcome.from_tree(_read(path))
         uris = [item["uri"] for listed in outcome.artifacts.values() for item in listed]
-        there = all(file_system.is_remote(uri) or Path(uri).exists() for uri in uris)
-        return outcome if there else None
+        return outcome if not look or all(file_system.exists(uri) for uri in uris) else None
 
     def artifacts(self, run: str, task: str, attempt: int) -> str:
         """Returns the folder for the artifacts of a task's attempt."""
-        return str(self.pipeline_root / run / task / str(attempt))
-
-    @property
-    def pipeline_root(self) -> Path:
-        """Where all artifacts are."""
-        return self._folder / "root"
+        return posixpath.join(self.pipeline_root, run, task, str(attempt))
 
     def attempts(self, run: str, task: str) -> list[Path]:
         """Returns the folders of the attempts at a task so far, the newest last."""

@@ -22,11 +22,12 @@ POINTS = 8
 EVAL = (("i_one", "one"), ("v_one", "one"), ("v_two", "two"))
 DESCRIBED = {"candidate": 0.6, "production": 0.8, "rootsift": 1.2}  # with how much noise
 TIMELINE = [
-    {"event": "start", "step": 0, "stage": 0, "reason": "before the first step", "share": 1.1},
+    {"event": "start", "step": 0, "stage": 0, "reason": "before the first step",
+     "normalized_loss": 1.1},
     {"event": "stage", "step": 0, "stage": 0, "reason": "begins", "S": 8, "K": 2, "rate": 0.01},
     {"event": "good", "step": 10, "stage": 0, "reason": "the probe batch is healthy"},
     {"event": "promote", "step": 40, "stage": 0, "reason": "the next stage is ready",
-     "smoothed_share": 0.8},
+     "smoothed_normalized_loss": 0.8},
     {"event": "stage", "step": 40, "stage": 1, "reason": "begins", "S": 16, "K": 4, "rate": 0.01},
     {"event": "validate", "step": 50, "stage": 1, "reason": "matching mAP on val", "mean": 0.4321},
     {"event": "rollback", "step": 60, "stage": 1, "reason": "collapsed <at once>",
@@ -64,7 +65,7 @@ def write_examples(root: Path) -> str:
         shard = f"Split-eval/{name}-00000-of-00001"
         with tf.io.TFRecordWriter(str(root / shard)) as writer:
             for index, patches in enumerate(patches_of(name, POINTS)):
-                record = records.PatchSequence(name, source, name[0], index, patches)
+                record = records.PointPatches(name, source, name[0], index, patches)
                 writer.write(records.encode(record))
         entries.append(_entry(name, source, (shard,)))
     content = manifest.Manifest(
@@ -74,7 +75,7 @@ def write_examples(root: Path) -> str:
             "eval": tuple(entries),
         },
         skipped=(manifest.SkippedSequence(name="v_bad", reason="2.ppm is <empty>"),),
-        settings=DataSettings(source="strips", seed=3).model_dump(mode="json"),
+        settings=DataSettings(format="strips", seed=3).model_dump(mode="json"),
     )
     manifest.write(content, str(root))
     return str(root)
@@ -155,7 +156,7 @@ def write_model_run(root: Path) -> str:
     root.mkdir()
     (root / "timeline.json").write_text(json.dumps(TIMELINE))
     (root / "training_result.json").write_text(json.dumps(RESULT))
-    shown = tensorboard.Board(str(root / "logs"))
+    shown = tensorboard.TensorBoardWriter(str(root / "logs"))
     for step in range(10, 101, 10):
         shown.scalars(step, train={"loss": 2 - step / 100}, probe={"pair_distance": 1.4})
     shown.flush()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.example_gen.formats import strips
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from trainer.data import records
 
 NAMES = ("v_a", "i_b", "v_c", "i_d", "v_e", "i_f", "v_g", "i_h")

@@ -17,8 +17,8 @@ from trainer.data import manifest
 def _run(data: Path, work: Path, pattern: str | None = None) -> RunResult:
     component = PatchExampleGen(
         input_base=str(data),
-        source="strips",
-        settings_json=DataSettings(source="strips").model_dump_json(),
+        format="strips",
+        settings_json=DataSettings(format="strips").model_dump_json(),
         split_lists=None,
         code_fingerprint="",
         data_fingerprint=fingerprint_of_files(str(data)),

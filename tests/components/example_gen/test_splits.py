@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from components.example_gen import splits
-from components.example_gen.formats.patch_set import SequenceInput
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.settings import DataSettings, SplitSettings
 from trainer.core.errors import UserError
 

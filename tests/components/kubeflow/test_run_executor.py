@@ -1,63 +1,50 @@
-"""The entry point of compiled tasks, on what the open-source backend hands to it."""
+"""The entry point of compiled tasks: how it ends, and what it says."""
 
 from __future__ import annotations
 
-import json
+import os
 import runpy
 import sys
 
 import pytest
-from google.protobuf import json_format
-from kfp.pipeline_spec import pipeline_spec_pb2
-from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
-from tfx.types import standard_artifacts
 
-from components.kubeflow import run_executor
-from components.kubeflow.run_executor import INPUTS_SPEC, INVOCATION, with_artifact_types
+from components.kubeflow import folder_markers, last_words, run_executor, time_limit
+from components.kubeflow.invocation import INVOCATION
 from trainer.core.errors import UserError
+from trainer.core.interruption import Interrupted
 
-_SCHEMA = "title: tfx.Model\ntype: object\n"
-_DEFINED = {"artifacts": {"model": {"artifactType": {"instanceSchema": _SCHEMA}}}}
-
-
-def _arguments(artifact_type: dict | None) -> list[str]:
-    artifact = {"name": "7", "uri": "gs://b/model", "metadata": {"exists": 1.0}}
-    if artifact_type is not None:
-        artifact["type"] = artifact_type
-    invocation = {"inputs": {"artifacts": {"model": {"artifacts": [artifact]}}}}
-    return ["--runner=x", INVOCATION, json.dumps(invocation), INPUTS_SPEC, json.dumps(_DEFINED)]
+_OUTPUT = (
+    '{"outputs": {"artifacts": {"model": {"artifacts": [{"uri": "%s", '
+    '"type": {"schemaTitle": "tfx.Model"}}]}}}}'
+)
 
 
-def _parse(arguments: list[str]) -> standard_artifacts.Model:
-    """Reads the input as TFX's entry point does."""
-    text = arguments[arguments.index(INVOCATION) + 1]
-    read = json_format.Parse(text, pipeline_spec_pb2.ExecutorInput())
-    found = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(read.inputs.artifacts)
-    return found["model"][0]
+@pytest.fixture(autouse=True)
+def pod(monkeypatch, tmp_path):
+    """Stands for a pod whose task is asked for nothing; gives the place of its last words."""
+    place = tmp_path / "termination-log"
+    place.touch()
+    monkeypatch.setattr(last_words, "PLACE", place)
+    monkeypatch.setattr(sys, "argv", ["run_executor"])
+    monkeypatch.delenv(time_limit.HOURS, raising=False)
+    return place
 
 
-@pytest.mark.parametrize("left_out", [{"instanceSchema": ""}, {}, None])
-def test_an_artifact_without_a_type_gets_that_of_the_components_definition(left_out):
-    arguments = _arguments(left_out)
-    with pytest.raises((AttributeError, UnboundLocalError)):  # the reason for all this
-        _parse(arguments)
-    model = _parse(with_artifact_types(arguments))
-    assert type(model) is standard_artifacts.Model
-    assert model.uri == "gs://b/model" and model.get_int_custom_property("exists") == 1
+class Ended(BaseException):
+    """In the place of a process's end."""
 
 
-@pytest.mark.parametrize("given", [{"schemaTitle": "tfx.Examples"}, {"instanceSchema": _SCHEMA}])
-def test_a_type_that_is_there_stays(given):
-    completed = with_artifact_types(_arguments(given))
-    invocation = json.loads(completed[completed.index(INVOCATION) + 1])
-    assert invocation["inputs"]["artifacts"]["model"]["artifacts"][0]["type"] == given
+@pytest.fixture
+def hard_exit(monkeypatch):
+    """Lets a test see with which status the process would have ended."""
+    seen = []
 
+    def leave(status):
+        seen.append(status)
+        raise Ended
 
-def test_other_arguments_stay_as_they_are():
-    assert with_artifact_types(["--help"]) == ["--help"]
-    arguments = _arguments({"instanceSchema": ""})
-    completed = with_artifact_types(arguments)
-    assert [completed[0], *completed[3:]] == [arguments[0], *arguments[3:]]
+    monkeypatch.setattr(os, "_exit", leave)
+    return seen
 
 
 def _raising(error: BaseException):
@@ -74,17 +61,66 @@ def _raising(error: BaseException):
         RuntimeError("Traceback\ntrainer.errors.UserError: a.png is empty [while running 'Cut']"),
     ],
 )
-def test_a_users_mistake_is_the_last_line_of_the_log(monkeypatch, capsys, error):
+def test_a_users_mistake_is_the_last_line_of_the_log_and_of_the_pod(
+    monkeypatch, capsys, pod, error
+):
     monkeypatch.setattr(runpy, "run_module", _raising(error))
-    monkeypatch.setattr(sys, "argv", ["run_executor"])
     with pytest.raises(SystemExit) as exit_:
         run_executor.main()
     assert exit_.value.code == 2
     assert capsys.readouterr().err == "UserError: a.png is empty\n"
+    assert pod.read_text() == "a.png is empty"
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(runpy, "run_module", _raising(ZeroDivisionError()))
-    monkeypatch.setattr(sys, "argv", ["run_executor"])
+def test_a_bug_keeps_its_traceback(monkeypatch, pod):
+    monkeypatch.setattr(runpy, "run_module", _raising(ZeroDivisionError("division by zero")))
     with pytest.raises(ZeroDivisionError):
         run_executor.main()
+    assert pod.read_text() == "ZeroDivisionError: division by zero"
+
+
+def test_the_end_of_the_interpreter_is_not_waited_for(monkeypatch, hard_exit):
+    monkeypatch.setattr(runpy, "run_module", _raising(SystemExit(0)))
+    with pytest.raises(Ended):
+        run_executor.main()
+    assert hard_exit == [0]
+
+
+def test_another_exit_status_stays(monkeypatch):
+    monkeypatch.setattr(runpy, "run_module", _raising(SystemExit(3)))
+    with pytest.raises(SystemExit) as exit_:
+        run_executor.main()
+    assert exit_.value.code == 3
+
+
+def test_markers_are_removed_once_everything_is_written(monkeypatch, hard_exit):
+    order = []
+    monkeypatch.setattr(sys, "argv", ["run_executor", INVOCATION, _OUTPUT % "gs://b/model"])
+    monkeypatch.setattr(runpy, "run_module", lambda *_, **__: order.append("run"))
+    monkeypatch.setattr(folder_markers, "remove", order.append)
+    with pytest.raises(Ended):
+        run_executor.main()
+    assert order == ["run", ["gs://b/model"]] and hard_exit == [0]
+
+
+@pytest.mark.parametrize("root", ["minio://mlpipeline/v2/artifacts", "s3://bucket/root"])
+def test_an_object_store_that_tensorflow_cannot_read_is_told_before_anything_runs(
+    monkeypatch, capsys, root
+):
+    monkeypatch.setattr(sys, "argv", ["run_executor", INVOCATION, _OUTPUT % f"{root}/model"])
+    monkeypatch.setattr(runpy, "run_module", _raising(AssertionError("it ran")))
+    with pytest.raises(SystemExit) as exit_:
+        run_executor.main()
+    assert exit_.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"UserError: {root}/model: tasks cannot read or write {root[:5]}")
+    assert "expected a folder in Google Cloud Storage, gs://BUCKET/FOLDER" in said
+
+
+def test_a_training_that_was_stopped_says_so(monkeypatch, capsys, pod):
+    monkeypatch.setattr(runpy, "run_module", _raising(Interrupted("was saved", 15)))
+    with pytest.raises(SystemExit) as exit_:
+        run_executor.main()
+    assert exit_.value.code == 143
+    assert capsys.readouterr().err == "Stopped: the training was saved\n"
+    assert pod.read_text() == "Stopped: the training was saved"

@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import pytest
 from tfx.components.pusher import component as stock
 from tfx.orchestration import data_types
 from tfx.types import channel_utils, standard_artifacts
 
 from components.production_model import served_model
-from components.pusher import push_log
+from components.pusher import executor, push_log
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from tests.components.production_model import saved_model_folders
@@ -16,12 +18,16 @@ def serving(tmp_path):
     return tmp_path / "serving"
 
 
-def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1):
-    """Runs the executor on a candidate; returns the `pushed_model` artifact."""
-    number = len(list(tmp_path.glob("candidate-*")))
+def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1, number=None):
+    """Runs the executor on a candidate; returns the `pushed_model` artifact.
+
+    The `number` of an earlier execution makes it an attempt at the same once more.
+    """
+    number = len(list(tmp_path.glob("candidate-*"))) if number is None else number
     model = standard_artifacts.Model()
     model.uri = str(tmp_path / f"candidate-{number}")
-    saved_model_folders.write(tmp_path / f"candidate-{number}/Format-Serving", content)
+    if not Path(model.uri).exists():
+        saved_model_folders.write(tmp_path / f"candidate-{number}/Format-Serving", content)
     model_blessing = standard_artifacts.ModelBlessing()
     model_blessing.set_int_custom_property("blessed", blessed)
     infra_blessing = standard_artifacts.InfraBlessing()
@@ -71,6 +77,35 @@ def test_the_model_in_production_is_not_pushed_again(tmp_path, serving):
     assert again.get_int_custom_property("production_version") == production.version
     assert str(production.version) in again.get_string_custom_property("reason")
     assert len(push_log.read(str(serving))) == 1
+
+
+class _Killed(BaseException):
+    """In place of SIGKILL."""
+
+
+def _killed(*_arguments):
+    raise _Killed
+
+
+@pytest.mark.parametrize(("where", "name"), [(push_log, "append"), (executor.io_utils, "copy_dir")])
+def test_a_push_that_was_killed_is_finished_and_not_made_twice(
+    tmp_path, serving, monkeypatch, where, name
+):
+    push(tmp_path, serving, "old")
+    before = saved_model_folders.production_of(serving)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, _killed)
+        with pytest.raises(_Killed):
+            push(tmp_path, serving, "new")
+    pushed = push(tmp_path, serving, "new", number=1)
+    assert len(served_model.versions(str(serving))) == 2
+    production = saved_model_folders.production_of(serving)
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_version") == str(production.version)
+    assert saved_model_folders.content_of(pushed.uri)
+    entries = push_log.read(str(serving))
+    assert [entry.version for entry in entries] == [before.version, production.version]
+    assert entries[-1].replaced_version == before.version
 
 
 def test_another_model_replaces_it_and_the_old_version_stays(tmp_path, serving):

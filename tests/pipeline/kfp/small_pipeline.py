@@ -45,7 +45,9 @@ text = name + "".join(
 written = {"artifacts": {}, "parameterValues": {}}
 for key, listed in outputs["artifacts"].items():
     artifact = listed["artifacts"][0]
-    os.makedirs(artifact["uri"])
+    if artifact["type"].get("schemaTitle", "").startswith("system."):
+        continue
+    os.makedirs(artifact["uri"], exist_ok=True)
     pathlib.Path(artifact["uri"], "text").write_text(text)
     metadata = {**artifact["metadata"], "blessed": float(values.get("bless") != "no")}
     written["artifacts"][key] = {"artifacts": [{**artifact, "metadata": metadata}]}

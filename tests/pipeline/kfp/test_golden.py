@@ -47,6 +47,8 @@ def readable(tree: Any, key: str = "") -> Any:
         return [readable(value, key) for value in tree]
     if not isinstance(tree, str):
         return tree
+    if key == "sdkVersion":
+        return tree.partition("-")[0]  # the same spec from every TFX
     if key == "instanceSchema":
         return tree.splitlines()[0].removeprefix("title: ")
     if tree[:1] in ("{", "["):

@@ -16,8 +16,6 @@ EVERYTHING = (
     "warm_start=true",
     "evaluation.official_tasks=/data/hpatches-benchmark/tasks",
     "training.checkpoint_every=100",
-    "platform.resources={Transform: {cpu: 4, memory: 16}, StatisticsGen: {memory: 7.5}, "
-    "ServingValidator: {cpu: 2, accelerator: NVIDIA_L4}}",
     "platform.training={image: registry.example.com/hpatches/trainer:1.0, "
     "machine_type: cloud-tpu, accelerator_type: TPU_V2, accelerator_count: 8, spot: true}",
     "beam=['--runner=DataflowRunner', '--project={project}', '--region={location}', "
@@ -26,14 +24,21 @@ EVERYTHING = (
 )
 
 
-def everything() -> PipelineConfig:
+_RESOURCES = (
+    "platform.resources={Transform: {cpu: 4, memory: 16}, StatisticsGen: {memory: 7.5}, "
+    "ServingValidator: {cpu: 2, accelerator: %s}}"
+)
+_ACCELERATORS = {"vertex": "NVIDIA_L4", "kubeflow": "nvidia.com/gpu"}
+
+
+def everything(target: str = "vertex") -> PipelineConfig:
     """Returns a configuration with all that a platform can be asked for."""
-    return load_config("hpatches_a", EVERYTHING)
+    return load_config("hpatches_a", (*EVERYTHING, _RESOURCES % _ACCELERATORS[target]))
 
 
 @functools.cache
 def _text(name: str, target: str) -> str:
-    config = everything() if name == "everything" else load_config(name)
+    config = everything(target) if name == "everything" else load_config(name)
     return json.dumps(kubeflow.compile_pipeline(config, target, IMAGE))
 
 

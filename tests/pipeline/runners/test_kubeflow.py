@@ -20,7 +20,7 @@ from pipeline.runners import kubeflow
 from tests.pipeline.runners.compiled import IMAGE, compiled, everything
 from trainer.core.errors import UserError
 
-BOTH = [("demo", "kubeflow"), ("demo", "vertex"), ("everything", "vertex")]
+BOTH = [(name, target) for name in ("demo", "everything") for target in ("kubeflow", "vertex")]
 
 
 @pytest.mark.parametrize(("name", "target"), BOTH)
@@ -45,6 +45,8 @@ def test_kfp_loads_the_file_as_it_is(tmp_path, name, target):
     assert set(loaded.component_spec.inputs) == set(declared(spec))
     meant = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
     assert loaded.pipeline_spec == meant
+    policy = loaded.pipeline_spec.root.dag.tasks["Transform"].retry_policy
+    assert (policy.max_retry_count, policy.backoff_duration.seconds) == (2, 60)
 
 
 @pytest.mark.parametrize(("name", "target"), BOTH)
@@ -73,9 +75,32 @@ def test_places_are_parameters_of_the_run(name, target):
 def test_what_no_input_tells_is_never_cached(name, target):
     tasks = read_tasks(compiled(name, target))
     uncached = {task.name for task in tasks.values() if not task.cached}
-    # Without a driver nobody looks whether the data changed.
     expected = {"ProductionModel", "DescriptorEvaluator"}
-    assert uncached == expected | ({"PatchExampleGen"} if target == "kubeflow" else set())
+    assert uncached == (set(tasks) if target == "kubeflow" else expected)
+
+
+@pytest.mark.parametrize(("name", "target"), BOTH)
+def test_every_task_is_tried_again_and_has_its_time(name, target):
+    spec = compiled(name, target)
+    hours = {}
+    for task in spec["root"]["dag"]["tasks"].values():
+        assert task["retryPolicy"]["maxRetryCount"] == 2
+    for key, task in read_tasks(spec).items():
+        (variable,) = (
+            item
+            for item in task.executor["container"]["env"]
+            if item["name"] == "HPATCHES_TIMEOUT_HOURS"
+        )
+        hours[key] = float(variable["value"])
+    waiting = 48.0 if name == "everything" else 24.0  # a job's own time is a day, too
+    assert hours.pop("DescriptorTrainer") == waiting
+    assert set(hours.values()) == {24.0}
+
+
+def test_a_timeout_is_that_of_the_configuration():
+    config = load_config("demo", ["platform.resources={Transform: {timeout_hours: 1.5}}"])
+    task = read_tasks(kubeflow.compile_pipeline(config, "kubeflow", IMAGE))["Transform"]
+    assert {"name": "HPATCHES_TIMEOUT_HOURS", "value": "1.5"} in task.executor["container"]["env"]
 
 
 def test_only_vertex_is_given_a_driver():

@@ -72,8 +72,12 @@ def test_a_good_end_is_no_error():
     [
         (
             run("failed", ("A", "finished"), ("B", "failed", 1.0, "exit 2"), outcome="failed"),
-            r"the run small-1 failed in B \(exit 2\); the last line of that task's log says why: "
+            r"the run small-1 failed in B \(exit 2\); the task's log says more: "
             r"https://page; put that right and submit it again: .* the cache",
+        ),
+        (
+            run("failed", ("B", "failed"), outcome="failed"),
+            r"the run small-1 failed in B; the last lines of its log say why: https://page; put",
         ),
         (
             run("failed", outcome="failed", message="no such image"),
@@ -85,7 +89,7 @@ def test_a_good_end_is_no_error():
         ),
         (
             run("failed", ("B", "failed", 0.0, "no TPU left", True), outcome="failed"),
-            r"failed in B for want of quota or capacity \(no TPU left\); ask for quota, .*; see h",
+            r"failed in B for want of quota or capacity \(no TPU left\); ask for quota.*; see h",
         ),
         (
             run("failed", outcome="failed", message="none", without_capacity=True),
@@ -93,9 +97,12 @@ def test_a_good_end_is_no_error():
         ),
         (
             run("cancelled", outcome="cancelled", message="by me"),
-            r"was cancelled \(by me\); to go on, submit it again: .*; see https://page",
+            r"was cancelled \(by me\); see https://page; to go on, submit it again: ",
         ),
-        (run("cancelled", outcome="cancelled"), r"small-1 was cancelled; to go on"),
+        (
+            run("cancelled", outcome="cancelled"),
+            r"small-1 was cancelled; see https://page; to go on",
+        ),
     ],
 )
 def test_a_bad_end_is_one_sentence(ended, message):

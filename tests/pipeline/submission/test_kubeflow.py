@@ -251,8 +251,12 @@ def test_every_state_of_the_api_has_a_meaning(cluster, wanted, state, outcome):
 @pytest.mark.parametrize(
     ("state", "error", "message"),
     [
-        ("FAILED", {}, r"failed in DescriptorTrainer \(exit status 2\); the last line of that"),
-        ("CANCELED", {}, r"was cancelled; to go on, submit it again"),
+        (
+            "FAILED",
+            {},
+            r"failed in DescriptorTrainer \(exit status 2\); the task's log says more: ",
+        ),
+        ("CANCELED", {}, r"was cancelled; see http\S+; to go on, press Retry there, which keeps"),
     ],
 )
 def test_a_run_that_does_not_end_well_is_a_sentence(cluster, wanted, state, error, message):
@@ -307,3 +311,67 @@ def test_the_server_refuses_what_the_api_does_not_describe(cluster):
     ):
         with pytest.raises(Exception, match=r"unknown|is no str|Not Found"):
             cluster.answer(method, path, query, body, None)
+
+
+def _pod(name: str, **terminated) -> dict:
+    status = {"containerStatuses": [{"name": "main", "state": {"terminated": terminated}}]}
+    return {"metadata": {"name": name}, "status": status}
+
+
+def _failed_in_a_pod(cluster) -> None:
+    """Has DescriptorTrainer fail as Kubeflow tells it: its pod is that of a task inside it."""
+    cluster.states = ["FAILED"]
+    inside = {"pod_name": "run-impl-7"}
+    trainer = _detail("DescriptorTrainer", "FAILED", minute=2)
+    trainer |= {"pod_name": "run-executor-3", "child_tasks": [inside]}
+    executor = _detail("executor", "FAILED", minute=3) | inside
+    executor["child_tasks"] = [{"pod_name": "run-impl-9"}]
+    attempt = _detail("executor(2)", "FAILED", minute=4) | {"pod_name": "run-impl-9"}
+    cluster.tasks = [[_detail("root", "FAILED"), trainer, executor, attempt]]
+
+
+@pytest.mark.parametrize(
+    ("ended", "sentence"),
+    [
+        (
+            {"reason": "OOMKilled", "exitCode": 137},
+            r"\(its memory ran out; give it more with platform\.resources\.DescriptorTrainer\.mem",
+        ),
+        (
+            {"reason": "Error", "message": "I1 a\nF2 failed to execute component: signal: killed"},
+            r"\(it was killed, as when memory runs out; give it more with",
+        ),
+        (
+            {"reason": "Error", "exitCode": 1, "message": "a.png is empty"},
+            r"failed in DescriptorTrainer \(a\.png is empty\); the task's log says more",
+        ),
+        (
+            {"reason": "Error", "message": "I1 a\nUserError: a.png is empty\nI3 publish success."},
+            r"failed in DescriptorTrainer \(a\.png is empty\)",
+        ),
+    ],
+)
+def test_why_a_task_failed_is_asked_of_its_pod(cluster, wanted, ended, sentence):
+    _failed_in_a_pod(cluster)
+    cluster.pods["kubeflow", "run-impl-9"] = _pod("run-impl-9", **ended)
+    started = kubeflow.submit(wanted, place(cluster))
+    with pytest.raises(UserError, match=sentence) as raised:
+        following.conclude(started.look(), started)
+    assert "\n" not in str(raised.value) and "executor" not in str(raised.value)
+
+
+def test_a_pod_that_was_taken_away_is_told(cluster, wanted):
+    _failed_in_a_pod(cluster)
+    status = {"reason": "Evicted", "message": "The node was low on resource: memory."}
+    cluster.pods["kubeflow", "run-impl-9"] = {"status": status}
+    started = kubeflow.submit(wanted, place(cluster))
+    with pytest.raises(UserError, match=r"\(its pod was Evicted: The node was low on resource"):
+        following.conclude(started.look(), started)
+
+
+def test_where_no_page_tells_of_pods_the_log_is_named(cluster, wanted):
+    _failed_in_a_pod(cluster)
+    started = kubeflow.submit(wanted, place(cluster))
+    with pytest.raises(UserError, match=r"failed in DescriptorTrainer; the last lines of its log"):
+        following.conclude(started.look(), started)
+    assert "GET /k8s/pod" in cluster.calls

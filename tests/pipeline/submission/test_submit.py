@@ -120,7 +120,7 @@ def test_a_run_that_fails_exits_with_2_and_one_sentence(google, cluster, tmp_pat
         result = submit(write(tmp_path), *target, *_PLACES, "--wait")
         assert result.exit_code == 2
         (sentence,) = result.stderr.splitlines()
-        assert "failed in DescriptorTrainer; the last line of that task's log" in sentence
+        assert "failed in DescriptorTrainer; the last lines of its log" in sentence
 
 
 def test_ctrl_c_stops_the_watching_and_not_the_run(google, tmp_path, monkeypatch):

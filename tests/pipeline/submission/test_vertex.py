@@ -222,7 +222,7 @@ def test_every_state_of_the_api_has_a_meaning():
             "FAILED",
             code_pb2.INTERNAL,
             "exit status 2",
-            r"failed in DescriptorTrainer \(exit status 2\); the last line of that task's log",
+            r"failed in DescriptorTrainer \(exit status 2\); the task's log says more",
         ),
         (
             "FAILED",

@@ -58,7 +58,7 @@ def _share_of_one_sequence(order: np.ndarray, sequence: np.ndarray) -> list[int]
 def test_look_alikes_come_from_one_image_sequence_and_every_point_once():
     counts = [300] * 40
     sequence, source = _columns(counts, [number // 2 for number in range(40)])
-    order = epoch_order(sequence, source, 128, seed=0, epoch=0, look_alikes=64)
+    order = epoch_order(sequence, source, 128, seed=0, epoch=0, same_sequence=64)
     assert len(order) == int(np.ceil(12000 / 128))
     assert min(_share_of_one_sequence(order, sequence)) >= 64
     assert len({int(np.bincount(sequence[row]).argmax()) for row in order}) > 30
@@ -74,7 +74,7 @@ def test_look_alikes_come_from_one_image_sequence_and_every_point_once():
 
 def test_small_image_sequences_give_the_look_alikes_they_have():
     sequence, source = _columns([12, 6, 6, 6, 6, 6, 6], list(range(7)))  # 48 points, 3 batches
-    order = epoch_order(sequence, source, 16, seed=0, epoch=0, look_alikes=12)
+    order = epoch_order(sequence, source, 16, seed=0, epoch=0, same_sequence=12)
     assert sorted(order.ravel()) == list(range(48))
     assert sorted(_share_of_one_sequence(order, sequence))[-1] == 12
     assert min(_share_of_one_sequence(order, sequence)) >= 6
@@ -83,7 +83,7 @@ def test_small_image_sequences_give_the_look_alikes_they_have():
 def test_look_alikes_follow_seed_and_epoch():
     sequence, source = _columns([60] * 6, [0, 0, 1, 2, 3, 4])
     orders = [
-        epoch_order(sequence, source, 16, seed, epoch, look_alikes=8)
+        epoch_order(sequence, source, 16, seed, epoch, same_sequence=8)
         for seed, epoch in ((0, 0), (0, 0), (1, 0), (0, 1))
     ]
     np.testing.assert_array_equal(orders[0], orders[1])
@@ -93,15 +93,17 @@ def test_look_alikes_follow_seed_and_epoch():
 
 def test_a_sampler_draws_its_share_of_look_alikes():
     data = packed([40] * 8, list(range(8)))
-    sampler = Sampler(data, 16, 2, _NOISES, START, look_alikes=0.75)
+    sampler = Sampler(data, 16, 2, _NOISES, START, same_sequence_fraction=0.75)
     for _ in range(20):
         points, _ = sampler.draw()
         assert np.bincount(data.sequence[points]).max() >= 12
 
 
 def test_more_look_alikes_than_an_image_sequence_holds_are_refused():
-    with pytest.raises(UserError, match=r"look_alikes is 0.75.*wants 12 of 16.*holds 10"):
-        Sampler(packed([10, 10], [0, 1]), 16, 2, _NOISES, START, look_alikes=0.75)
+    with pytest.raises(
+        UserError, match=r"same_sequence_fraction is 0.75.*wants 12 of 16.*holds 10"
+    ):
+        Sampler(packed([10, 10], [0, 1]), 16, 2, _NOISES, START, same_sequence_fraction=0.75)
 
 
 @settings(max_examples=60, deadline=None)
@@ -115,8 +117,8 @@ def test_the_rules_hold_for_any_data(counts, seed, data):
     sources = np.unique(owners, return_inverse=True)[1].tolist()
     sequence, source = _columns(counts, sources)
     size = data.draw(st.integers(1, largest_batch(sequence, source)))
-    look_alikes = data.draw(st.integers(0, size))
-    order = epoch_order(sequence, source, size, seed, epoch=0, look_alikes=look_alikes)
+    count = data.draw(st.integers(0, size))
+    order = epoch_order(sequence, source, size, seed, epoch=0, same_sequence=count)
     assert len(order) >= 1
     for row in order:
         assert len(set(row)) == size
@@ -193,10 +195,10 @@ def test_epochs_differ():
 
 
 def test_a_batch_larger_than_the_data_is_refused_with_both_numbers():
-    with pytest.raises(UserError, match=r"sequences_per_batch is 21.*at most 20"):
+    with pytest.raises(UserError, match=r"points_per_batch is 21.*at most 20"):
         Sampler(packed([10, 10, 5], [0, 1, 1]), 21, 2, _NOISES, START)
 
 
 def test_more_variants_than_the_noises_offer_are_refused():
-    with pytest.raises(UserError, match=r"variants_per_sequence is 7.*only 6"):
+    with pytest.raises(UserError, match=r"patches_per_point is 7.*only 6"):
         Sampler(packed([10, 10], [0, 1]), 4, 7, ("e",), START)

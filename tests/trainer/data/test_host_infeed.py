@@ -23,7 +23,7 @@ _TRAIN = {
     "v_c": ("c", 5),
     "v_d": ("d", 4),
 }
-_STAGE = StageConfig(sequences_per_batch=8, variants_per_sequence=2)
+_STAGE = StageConfig(points_per_batch=8, patches_per_point=2)
 _STATE = SamplerState(seed=1)
 
 
@@ -68,8 +68,8 @@ def test_more_hosts_than_sources_are_refused():
 
 
 def test_a_share_that_cannot_fill_its_part_of_a_batch_is_refused(patches):
-    stage = _STAGE.model_copy(update={"sequences_per_batch": 24})
-    with pytest.raises(UserError, match="sequences_per_batch is 12"):
+    stage = _STAGE.model_copy(update={"points_per_batch": 24})
+    with pytest.raises(UserError, match="points_per_batch is 12"):
         HostInfeed(_TwoHosts(), patches, stage, 2, _STATE)
 
 
@@ -144,7 +144,7 @@ from trainer.engine.strategy import create
 config = TrainerConfig(
     strategy="mirrored",
     model=dict(width=0.125, dimension=64),
-    stages=[dict(sequences_per_batch=8, variants_per_sequence=2)],
+    stages=[dict(points_per_batch=8, patches_per_point=2)],
 )
 placement = create(config)
 entries = manifest.read(sys.argv[1]).splits["train"]
@@ -199,7 +199,7 @@ try:
                 return function(tf.distribute.InputContext(1, 0, 1))
 
     entries = manifest.read(sys.argv[1]).splits["train"]
-    stage = StageConfig(sequences_per_batch=8, variants_per_sequence=2)
+    stage = StageConfig(points_per_batch=8, patches_per_point=2)
     found = []
     for strategy in (Remote(), tf.distribute.OneDeviceStrategy("/cpu:0")):
         patches = HostPatches(sys.argv[1], entries, hosts=1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import patch_sequence, write_examples
+from tests.support.synthetic import point_patches, write_examples
 from trainer.core.errors import UserError
 from trainer.core.progress import Progress, listen
 from trainer.data import image, manifest, packing, records
@@ -32,7 +32,7 @@ def _pack(examples: Path, split: manifest.SplitName = "train", graph: str | None
 
 
 def _resized(sequence: str, source: str, index: int) -> np.ndarray:
-    return image.resize_area(tf.constant(patch_sequence(sequence, source, index))).numpy()
+    return image.resize_area(tf.constant(point_patches(sequence, source, index))).numpy()
 
 
 def test_patches_are_ordered_by_sequence_and_index(examples):
@@ -258,8 +258,8 @@ def test_sequences_may_have_several_shards(examples):
 
 
 def _record(sequence: str, index: int) -> bytes:
-    patches = patch_sequence(sequence, "b", index)
-    return records.encode(records.PatchSequence(sequence, "b", "v", index, patches))
+    patches = point_patches(sequence, "b", index)
+    return records.encode(records.PointPatches(sequence, "b", "v", index, patches))
 
 
 def test_a_missing_graph_is_named(examples, tmp_path):

@@ -11,11 +11,11 @@ from trainer.data import records
 
 
 @pytest.fixture
-def record() -> records.PatchSequence:
+def record() -> records.PointPatches:
     rng = np.random.default_rng(0)
     patches = rng.integers(0, 256, records.PATCH_SHAPE, dtype=np.uint8)
     position = np.array([12.5, 3.25, 1.6], np.float32)
-    return records.PatchSequence("v_wall", "wall", "v", 7, patches, position)
+    return records.PointPatches("v_wall", "wall", "v", 7, patches, position)
 
 
 def test_decode_gives_back_what_was_encoded(record):
@@ -42,7 +42,7 @@ def test_tensorflow_parses_every_feature(record):
 def test_numbers_for_validation_are_those_of_the_pixels():
     patches = np.zeros(records.PATCH_SHAPE, np.uint8)
     patches[:, :, :33] = 200
-    record = records.PatchSequence("i_a", "a", "i", 0, patches)
+    record = records.PointPatches("i_a", "a", "i", 0, patches)
     parsed = tf.io.parse_single_example(records.encode(record), records.feature_spec())
     share = 33 / 65
     assert float(parsed[records.MEAN]) == pytest.approx(200 * share, abs=1e-4)

@@ -11,14 +11,11 @@ import pytest
 import tensorflow as tf
 
 from tests.support.synthetic import write_examples
+from tests.support.training import small_config, small_stage
 from trainer.core import stale_dirs
 from trainer.core.config import (
-    ControllerConfig,
-    ModelConfig,
-    ProbeConfig,
     StageConfig,
     TrainerConfig,
-    ValidationConfig,
 )
 from trainer.core.errors import UserError
 from trainer.core.progress import Progress, listen
@@ -29,21 +26,9 @@ from trainer.model import export
 
 pytestmark = pytest.mark.slow
 
-_STAGES = (
-    StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
-    StageConfig(sequences_per_batch=12, variants_per_sequence=3, max_steps=9, schedule="linear"),
-)
-# These textures are learned at once; the stages are to last for their steps all the same.
-_CONTROLLER = ControllerConfig(promote_probe_below=1e-6)
-_CONFIG = TrainerConfig(
-    model=ModelConfig(width=0.1, dimension=64),
-    stages=_STAGES,
-    probe=ProbeConfig(sequences=8, variants=2),
-    validation=ValidationConfig(every_steps=6, max_points=20),
-    controller=_CONTROLLER,
-    steps_per_loop=4,
-    checkpoint_every=8,
-)
+_STAGES = (small_stage(steps=8, min_steps=4), small_stage(12, 3, 9, schedule="linear"))
+_CONFIG = small_config(*_STAGES, steps_per_loop=4, checkpoint_every=8)
+_CONTROLLER = _CONFIG.controller
 _SPLITS = {
     "train": {"i_a": ("a", 10), "v_a": ("a", 10), "v_b": ("b", 10)},
     "val": {"v_c": ("c", 8)},
@@ -172,8 +157,8 @@ def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
 
 
 def test_a_plan_that_the_data_cannot_fill_is_refused_before_training(examples, tmp_path):
-    stage = StageConfig(sequences_per_batch=21, variants_per_sequence=2)
-    with pytest.raises(UserError, match=r"sequences_per_batch is 21.*at most 20"):
+    stage = StageConfig(points_per_batch=21, patches_per_point=2)
+    with pytest.raises(UserError, match=r"points_per_batch is 21.*at most 20"):
         _train(examples, tmp_path, _CONFIG.model_copy(update={"stages": (*_STAGES, stage)}))
     assert not (tmp_path / "out").exists()
 

@@ -12,11 +12,8 @@ import pytest
 import tensorflow as tf
 
 from tests.support.synthetic import write_examples
+from tests.support.training import small_config, small_stage
 from trainer.core.config import (
-    ControllerConfig,
-    ModelConfig,
-    ProbeConfig,
-    StageConfig,
     TrainerConfig,
     ValidationConfig,
 )
@@ -30,18 +27,11 @@ from trainer.model import export
 
 pytestmark = pytest.mark.slow
 
-_CONFIG = TrainerConfig(
-    model=ModelConfig(width=0.1, dimension=64),
-    stages=(
-        StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
-        StageConfig(sequences_per_batch=12, variants_per_sequence=2, max_steps=12),
-    ),
-    probe=ProbeConfig(sequences=8, variants=2),
+_CONFIG = small_config(
+    small_stage(steps=8, min_steps=4),
+    small_stage(12),
     validation=ValidationConfig(every_steps=4, max_points=20),
-    # These textures are learned at once; the stages are to last for their steps all the same.
-    controller=ControllerConfig(promote_probe_below=1e-6),
     strategy="one_device",
-    steps_per_loop=2,
     checkpoint_every=4,
 )
 _BLOCKS = 10  # of two steps

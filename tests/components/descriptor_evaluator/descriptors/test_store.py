@@ -32,7 +32,7 @@ def entry(tmp_path, patches):
     for shard, part in zip(shards, (range(3), range(3, POINTS)), strict=True):
         with tf.io.TFRecordWriter(str(tmp_path / shard)) as writer:
             for index in part:
-                record = records.PatchSequence("v_a", "a", "v", index, patches[index])
+                record = records.PointPatches("v_a", "a", "v", index, patches[index])
                 writer.write(records.encode(record))
     return SequenceEntry(
         name="v_a", source="a", kind="v", count=POINTS, shards=shards, checksum="c"

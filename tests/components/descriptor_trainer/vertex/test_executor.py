@@ -98,7 +98,7 @@ def test_a_preempted_job_leaves_the_outputs_of_the_local_executor(root: Path, ve
 @pytest.mark.slow
 def test_a_users_mistake_on_the_other_machine_is_told_as_here(root, vertex):
     Container(vertex, root)
-    too_large = _CONFIG.model_copy(update={"stages": (StageConfig(sequences_per_batch=512),)})
+    too_large = _CONFIG.model_copy(update={"stages": (StageConfig(points_per_batch=512),)})
     with pytest.raises(UserError, match="512") as raised:
         execute(root, config=too_large)
     assert "job" not in str(raised.value)
@@ -166,6 +166,26 @@ def test_an_earlier_jobs_failure_is_not_told_for_this_one(root, vertex):
     vertex.job_error = status_pb2.Status(code=13, message="the image cannot be pulled")
     with pytest.raises(UserError, match="the image cannot be pulled"):
         execute(root)
+
+
+def test_a_job_finds_the_lease_of_who_waits_for_it_and_afterwards_none(root, vertex):
+    found: list[list[Path]] = []
+
+    def look(job):
+        del job
+        found.append(_leases(root))
+
+    vertex.on_create = look
+    vertex.job_states = [JobState.JOB_STATE_FAILED]
+    with pytest.raises(UserError):
+        execute(root)
+    ((lease,),) = found
+    assert not lease.exists() and _leases(root) == []
+
+
+def _leases(root: Path) -> list[Path]:
+    found = root.glob("staging/descriptor-trainer/*/leases/*")
+    return [path for path in found if path.name != "looked-at"]
 
 
 def test_a_job_that_ends_well_without_a_model_is_told(root, vertex):

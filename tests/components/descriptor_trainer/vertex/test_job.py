@@ -31,6 +31,7 @@ def test_the_container_runs_the_trainer():
         "--log-dir": "gs://b/staging/key/logs",
         "--checkpoint-dir": "gs://b/staging/key/checkpoints",
         "--failure-file": "gs://b/staging/key/failure.json",
+        "--lease-dir": "gs://b/staging/key/leases",
     }
     assert pool.replica_count == 1
 

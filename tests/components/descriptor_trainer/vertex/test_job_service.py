@@ -182,6 +182,21 @@ def test_a_signal_cancels_the_job(vertex):
     assert [request.name for request in vertex.requests("cancel_custom_job")] == [name]
 
 
+def test_a_signal_leaves_a_job_alone_that_another_run_waits_for(vertex):
+    vertex.job_states = [JobState.JOB_STATE_RUNNING]
+    name = _start(vertex).name
+    with pytest.raises(Interrupted, match=r"customJobs/1 goes on, as another run waits for it"):
+        job_service.wait(
+            vertex.job_client(),
+            _ADDRESS,
+            name,
+            0.01,
+            StopRequest(signal.SIGTERM),
+            is_needed=lambda: True,
+        )
+    assert "cancel_custom_job" not in vertex.methods()
+
+
 def test_a_signal_while_the_service_is_away_cancels_the_job(vertex):
     vertex.job_states = [JobState.JOB_STATE_RUNNING]
     name = _start(vertex).name

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from components.example_gen.formats import sequences
-from components.example_gen.formats.patch_set import SequenceInput
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.geometry import detection, frames
 from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import DataSettings, ExtractionSettings, JitterSettings
@@ -18,7 +18,7 @@ def item(name="v_x"):
 
 
 def settings(**changes):
-    return DataSettings(source="sequences", **changes)
+    return DataSettings(format="sequences", **changes)
 
 
 def check(folder):

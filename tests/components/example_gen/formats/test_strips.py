@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from components.example_gen.formats import strips
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from tests.components.example_gen.pictures import write_strips
 from trainer.core.errors import UserError
 from trainer.core.variants import VARIANTS

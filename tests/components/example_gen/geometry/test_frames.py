@@ -46,25 +46,26 @@ def test_a_frame_maps_its_axis_along_the_orientation():
 
 @pytest.mark.parametrize(("name", "median"), [("easy", 0.85), ("hard", 0.72), ("tough", 0.60)])
 def test_default_strengths_give_the_overlaps_of_hpatches(name, median):
-    rules = JitterSettings()
-    drawn = frames.jitter(4000, getattr(rules, name), rules, np.random.default_rng(1))
+    drawn = frames.jitter(4000, getattr(JitterSettings(), name), np.random.default_rng(1))
     assert np.median(frames.overlaps(drawn)) == pytest.approx(median, abs=0.01)
 
 
 def test_no_strength_is_no_disturbance():
-    drawn = frames.jitter(3, 0.0, JitterSettings(), np.random.default_rng(0))
+    drawn = frames.jitter(3, 0.0, np.random.default_rng(0))
     np.testing.assert_allclose(drawn, np.broadcast_to(np.eye(3), (3, 3, 3)), atol=1e-12)
 
 
-def test_jitter_has_the_stated_sizes():
-    rules = JitterSettings(log_anisotropy=0)
-    drawn = frames.jitter(20000, 2.0, rules, np.random.default_rng(0))
+def test_jitter_has_the_stated_sizes(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(frames, "_LOG_ANISOTROPY", 0)
+        drawn = frames.jitter(20000, 2.0, np.random.default_rng(0))
     angle = np.rad2deg(np.arctan2(drawn[:, 1, 0], drawn[:, 0, 0]))
     scale = 0.5 * np.log(np.linalg.det(drawn[:, :2, :2]))
     assert angle.std() == pytest.approx(18, rel=0.03)
     assert scale.std() == pytest.approx(0.24, rel=0.03)
     np.testing.assert_allclose(drawn[:, :2, 2].std(0), 0.2, rtol=0.03)
-    stretched = frames.jitter(20000, 2.0, JitterSettings(log_scale=0), np.random.default_rng(0))
+    monkeypatch.setattr(frames, "_LOG_SCALE", 0)
+    stretched = frames.jitter(20000, 2.0, np.random.default_rng(0))
     values = np.linalg.svd(stretched[:, :2, :2], compute_uv=False)
     assert np.sqrt((np.log(values[:, 0]) ** 2).mean()) == pytest.approx(0.24, rel=0.03)
 
@@ -72,7 +73,7 @@ def test_jitter_has_the_stated_sizes():
 @pytest.mark.parametrize("name", ["v_wall", "i_leuven"])
 def test_real_frames_have_the_overlaps_of_hpatches(shared, name):
     inputs = sequences.check(name, (str(shared / "sequences" / name),), name)
-    cut = sequences.load(inputs[0], DataSettings(source="sequences", max_points=300))
+    cut = sequences.load(inputs[0], DataSettings(format="sequences", max_points=300))
     assert len(cut) == 300
     for noise, median in (("easy", 0.85), ("hard", 0.72), ("tough", 0.60)):
         assert cut.statistics[f"overlap_{noise}"] == pytest.approx(median, abs=0.02)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from components.pusher import push_log
 from pipeline.cli import cli
 from pipeline.runs import records, work_lock
+from tests.support import cloud_storage
 
 _START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -22,7 +24,9 @@ def push(destination: Path, version: int, content: str) -> None:
     (folder / "saved_model.pb").write_text(content)
 
 
-def record(work: Path, number: int, state="executed", **outcome) -> Path:
+def record(
+    work: Path, number: int, state="executed", destination: str | None = None, **outcome
+) -> Path:
     """Records a run with one artifact folder and returns that folder."""
     artifact = work / "artifacts" / "PatchExampleGen" / "examples" / str(number)
     artifact.mkdir(parents=True)
@@ -38,7 +42,7 @@ def record(work: Path, number: int, state="executed", **outcome) -> Path:
                 name="PatchExampleGen", state=state, outputs={"examples": (str(artifact),)}
             )
         ],
-        push_destination=str(work / "serving"),
+        push_destination=destination or str(work / "serving"),
         **outcome,
     )
     records.record_run(str(work), summary)
@@ -177,3 +181,28 @@ def test_runs_tells_an_interrupted_run_from_a_failed_one(tmp_path):
     result = hpatches("runs", "--work", tmp_path)
     assert "interrupted" in result.output
     assert "failed" not in result.output
+
+
+@pytest.mark.slow
+def test_models_in_a_bucket_are_listed_rolled_back_and_left_alone_by_clean(tmp_path):
+    work = tmp_path / "work"
+    destination = "gs://b/models"
+    record(work, 1, destination=destination, blessed=True, pushed_version=5)
+    record(work, 2, destination=destination, blessed=True, pushed_version=6)
+    with cloud_storage.running(tmp_path) as storage:
+        storage.objects.make_bucket("b")
+        for version, content in ((5, b"old"), (6, b"new")):
+            # As TensorFlow leaves it, with objects that stand for the folders.
+            storage.objects.put(f"{destination}/{version}/", b"")
+            storage.objects.put(f"{destination}/{version}/saved_model.pb", content)
+        listed = hpatches("runs", "--work", work)
+        assert listed.exit_code == 0, listed.output
+        assert "version 6 (in production)" in " ".join(listed.output.split())
+        rolled = hpatches("rollback", "5", "--work", work)
+        assert rolled.exit_code == 0, rolled.output
+        versions = {uri.split("/")[4] for uri in storage.objects.names(f"{destination}/")}
+        (served,) = versions - {"5", "6", ""}
+        assert storage.objects.get(f"{destination}/{served}/saved_model.pb") == b"old"
+        assert [entry.action for entry in push_log.read(destination)] == ["rollback"]
+        assert hpatches("clean", "--work", work, "--keep", "1", "--yes").exit_code == 0
+        assert storage.objects.get(f"{destination}/5/saved_model.pb") == b"old"

@@ -134,14 +134,74 @@ def test_changed_commands_run_again(tmp_path):
     assert journal(tmp_path) == ["check", "push", "report"]
 
 
-def test_deleted_artifacts_are_made_again(tmp_path):
-    left, _ = run(tmp_path)
-    journal(tmp_path)
-    folder = Path(left["first"].artifacts["made"][0]["uri"])
+def _delete(artifact: dict) -> None:
+    folder = Path(artifact["uri"])
     (folder / "text").unlink()
     folder.rmdir()
-    run(tmp_path)
+
+
+def test_deleted_artifacts_are_made_again_on_vertex(tmp_path):
+    left, _ = run(tmp_path, mode="vertex")
+    journal(tmp_path)
+    _delete(left["first"].artifacts["made"][0])
+    run(tmp_path, mode="vertex")
     assert "first" in journal(tmp_path)
+
+
+def test_kfp_does_not_look_whether_cached_files_are_there(tmp_path):
+    left, _ = run(tmp_path)
+    _delete(left["first"].artifacts["made"][0])
+    with pytest.raises(UserError, match=r"^second: .* No such file or directory: "):
+        run(tmp_path)
+
+
+def test_kfp_adds_the_log_to_what_a_task_leaves(tmp_path):
+    spec = small_spec()
+    args = spec["deploymentSpec"]["executors"]["number_executor"]["container"]["args"]
+    args[0] += "print('hello from', name)\n"
+    left, _ = run(tmp_path, spec)
+    (logs,) = left["number"].artifacts["executor-logs"]
+    assert Path(logs["uri"]).read_text() == "hello from number\n"
+    assert logs["type"] == {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}
+
+
+def test_an_attempt_after_a_killed_one_writes_to_the_same_place_on_kfp(tmp_path):
+    for mode, different in (("kfp", False), ("vertex", True)):
+        folder = tmp_path / mode
+        folder.mkdir()
+        (folder / "check.die").touch()
+        with pytest.raises(UserError):
+            run(folder, mode=mode)
+        (folder / "check.die").unlink()
+        run(folder, mode=mode)
+        read = [
+            json.loads(p.read_text())
+            for p in folder.glob("work/tasks/*/check/*/executor_input.json")
+        ]
+        places = {one["outputs"]["artifacts"]["made"]["artifacts"][0]["uri"] for one in read}
+        assert len(read) == 2 and (len(places) == 2) == different
+
+
+def test_a_task_has_the_environment_and_the_disk_of_its_pod_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOMETHING_OF_MINE", "1")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    spec = small_spec()
+    args = spec["deploymentSpec"]["executors"]["check_executor"]["container"]["args"]
+    args[0] += (
+        "import tempfile\n"
+        "assert 'SOMETHING_OF_MINE' not in os.environ\n"
+        "assert os.environ['https_proxy'] == 'http://127.0.0.1:9'\n"
+        "pod = pathlib.Path(os.environ['HOME'])\n"
+        "assert pathlib.Path(tempfile.gettempdir()).parent == pod\n"
+        "copy = pod / 'local' / inputs['artifacts']['second']['artifacts'][0]['uri'].lstrip('/')\n"
+        "assert (copy / 'text').read_text().startswith('second')\n"
+        "sent = pod / 'local' / outputs['artifacts']['made']['artifacts'][0]['uri'].lstrip('/')\n"
+        "(sent / 'deeper').mkdir(parents=True)\n"
+        "(sent / 'deeper' / 'file').write_text('uploaded')\n"
+    )
+    left, _ = run(tmp_path, spec)
+    uri = left["check"].artifacts["made"][0]["uri"]
+    assert Path(uri, "deeper", "file").read_text() == "uploaded"
 
 
 def test_vertex_runs_the_driver_before_it_looks_into_the_cache(tmp_path):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 from typing import NamedTuple
 
-from components.example_gen.formats import photographs, scene_table, sequences, strips
-from components.example_gen.formats.patch_set import PatchSet, SequenceInput
-from components.example_gen.settings import DataSettings, SourceType
+from components.example_gen import registry
+from components.example_gen.formats import scene_table
+from components.example_gen.formats.base import Format, PatchSet, SequenceInput
+from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
-
-__all__ = ["PatchSet", "SequenceInput", "Skipped", "list_sequences", "load_sequence"]
 
 
 class Skipped(NamedTuple):
@@ -20,34 +19,13 @@ class Skipped(NamedTuple):
     reason: str
 
 
-_FIND: dict[str, Callable[[str], dict[str, tuple[str, ...]]]] = {
-    "strips": strips.find,
-    "sequences": sequences.find,
-    "photos": photographs.find,
-}
-_CHECK: dict[str, Callable[[str, tuple[str, ...], str], list[SequenceInput]]] = {
-    "strips": strips.check,
-    "sequences": sequences.check,
-    "photos": photographs.check,
-}
-# Reads every file of a sequence as `load_sequence` would, but cuts nothing.
-_READ: dict[str, Callable[[SequenceInput], object]] = {
-    "strips": strips.load,
-    "sequences": sequences.read_images,
-    "photos": photographs.read_photograph,
-}
-_EMPTY = {
-    "strips": "no image sequence found, expected a folder per image sequence with 16 PNG strips "
-    "(HPatches patch release)",
-    "sequences": "no image sequence found, expected a folder per image sequence with images 1..6 "
-    "and homographies H_1_2..H_1_6",
-    "photos": "no photograph found, expected png, jpg, tif, bmp, ppm, pgm or webp files right in "
-    "this folder",
-}
+def get(name: str) -> Format:
+    """Returns the format of a name in `components.example_gen.registry.FORMATS`."""
+    return importlib.import_module(registry.FORMATS[name]).FORMAT
 
 
 def list_sequences(
-    source_type: SourceType, root: str, settings: DataSettings
+    format: str, root: str, settings: DataSettings
 ) -> tuple[list[SequenceInput], list[Skipped]]:
     """Finds the image sequences of a data folder and checks their layout.
 
@@ -56,7 +34,7 @@ def list_sequences(
     once shards are written.
 
     Args:
-        source_type: What lies in the folder.
+        format: Format of the folder, e.g. `photos`.
         root: Data folder, local or remote. Its `sources.csv`, if any, tells which image
             sequences (or photographs, by stem) show the same thing.
         settings: Whether bad sequences are skipped.
@@ -69,17 +47,18 @@ def list_sequences(
         UserError: When the folder holds nothing usable, or one sequence is bad and bad ones
             are not skipped.
     """
-    found = _FIND[source_type](root)
+    layout = get(format)
+    found = layout.find(root)
     if not found:
-        raise UserError(f"{root}: {_EMPTY[source_type]}")
+        raise UserError(f"{root}: found nothing to read, expected {layout.expected}")
     table = scene_table.read(root)
     inputs: list[SequenceInput] = []
     skipped: list[Skipped] = []
     for name, paths in sorted(found.items()):
         try:
-            items = _CHECK[source_type](name, paths, table.get(name, name))
+            items = layout.check(name, paths, table.get(name, name))
             if settings.skip_bad_sequences:
-                _READ[source_type](items[0])  # the items of one name share their files
+                layout.read(items[0])  # the items of one name share their files
             inputs.extend(items)
         except UserError as error:
             if not settings.skip_bad_sequences:
@@ -104,8 +83,4 @@ def load_sequence(item: SequenceInput, settings: DataSettings) -> PatchSet:
     Raises:
         UserError: When a file cannot be used; the message names it.
     """
-    if item.source_type == "strips":
-        return strips.load(item)
-    if item.source_type == "sequences":
-        return sequences.load(item, settings)
-    return photographs.load(item, settings)
+    return get(item.format).load(item, settings)
