@@ -8,6 +8,7 @@ that cannot be used, and a failing machine are errors of the run.
 
 from __future__ import annotations
 
+import io
 import logging
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import apache_beam as beam
 import numpy as np
 
+from components.core import files
 from components.descriptor_evaluator.descriptors.describer import (
     Describer,
     ModelError,
@@ -70,10 +72,10 @@ class DescribeSequence(beam.DoFn):
                 if describer.is_reference:
                     raise reference_error(describer.name, error) from error
                 _log.exception("%s cannot describe %s", describer.name, entry.name)
-                write_text(path + ".failed", _sentence(describer, entry, error))
+                files.write_text(path + ".failed", _sentence(describer, entry, error))
                 continue
             _write_array(path + ".npy", descriptors)
-            if tf.io.gfile.exists(path + ".failed"):  # of an earlier attempt of Beam's
+            if files.exists(path + ".failed"):  # of an earlier attempt of Beam's
                 tf.io.gfile.remove(path + ".failed")
         self._done += 1
         report("describing patches", self._done, self._total, entry.name)
@@ -177,13 +179,10 @@ def open_described(folder: str, name: str, entries: Sequence[SequenceEntry]) -> 
     Raises:
         ModelError: When it could not describe a sequence.
     """
-    import tensorflow as tf
-
     for entry in entries:
         failed = posixpath.join(folder, name, entry.name) + ".failed"
-        if tf.io.gfile.exists(failed):
-            with tf.io.gfile.GFile(failed, "r") as file:
-                raise ModelError(file.read())
+        if files.exists(failed):
+            raise ModelError(files.read_text(failed))
     return StoredDescriptors(posixpath.join(folder, name), [entry.name for entry in entries])
 
 
@@ -206,30 +205,15 @@ def check_dimensions(name: str, descriptors: StoredDescriptors) -> None:
 
 def read_array(path: str) -> np.ndarray:
     """Reads an array; a local one is mapped, not loaded."""
-    if "://" not in path:
+    if not files.is_remote(path):
         return np.load(path, mmap_mode="r")
-    import tensorflow as tf
-
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return np.load(file)
+    return np.load(io.BytesIO(files.read_bytes(path)))
 
 
 def _write_array(path: str, values: np.ndarray) -> None:
-    import tensorflow as tf
-
-    tf.io.gfile.makedirs(posixpath.dirname(path))
-    with tf.io.gfile.GFile(path + ".tmp", "wb") as file:
-        np.save(file, values)
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
-
-
-def write_text(path: str, text: str) -> None:
-    """Writes a text file, local or remote; its folder is made."""
-    import tensorflow as tf
-
-    tf.io.gfile.makedirs(posixpath.dirname(path))
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(text)
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    files.write_bytes(path, buffer.getvalue())
 
 
 def _sentence(describer: Describer, entry: SequenceEntry, error: Exception) -> str:

@@ -33,10 +33,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import posixpath
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.core import files
 from components.descriptor_evaluator.protocol.scores import ALL, Slice
 from trainer.core.errors import UserError
 
@@ -215,13 +215,8 @@ def refusal(
 
 def write(verdict: Verdict, folder: str) -> str:
     """Writes `verdict.json` into a folder (whole or not at all) and returns its path."""
-    import tensorflow as tf  # not at the top: command lines read a verdict's classes early
-
-    from trainer.core.files import write_text
-
-    path = posixpath.join(folder, FILE_NAME)
-    tf.io.gfile.makedirs(folder)
-    write_text(path, verdict.to_json())
+    path = files.join(folder, FILE_NAME)
+    files.write_text(path, verdict.to_json())
     return path
 
 
@@ -231,15 +226,12 @@ def read(folder: str) -> Verdict:
     Raises:
         UserError: When there is none, or it is damaged.
     """
-    import tensorflow as tf  # see `write`
-
-    path = posixpath.join(folder, FILE_NAME)
-    if not tf.io.gfile.exists(path):
+    path = files.join(folder, FILE_NAME)
+    if not files.exists(path):
         raise UserError(
             f"{path}: there is no verdict; expected a folder written by DescriptorEvaluator"
         )
-    with tf.io.gfile.GFile(path, "r") as file:
-        text = file.read()
+    text = files.read_text(path)
     try:
         return Verdict.from_json(text)
     except ValueError as error:

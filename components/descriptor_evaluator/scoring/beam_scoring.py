@@ -43,7 +43,7 @@ def score_in_beam(
 
     def write(found: list[_Numbered]) -> None:
         scores = [unit for _, part in sorted(found, key=lambda item: item[0]) for unit in part]
-        files.write_bytes(path, rows_to_lines(scores).encode())
+        files.write_text(path, rows_to_lines(scores))
 
     with make_pipeline() as pipeline:
         _ = (
