@@ -84,13 +84,14 @@ class DescribeSequence(beam.DoFn):
     def _describe(self, describer: Describer, sequence: str, patches: np.ndarray) -> np.ndarray:
         if describer.name not in self._loaded:
             self._loaded[describer.name] = describer.load()
-        found = np.asarray(self._loaded[describer.name](sequence, patches))
+        descriptors = np.asarray(self._loaded[describer.name](sequence, patches))
         count, variants = patches.shape[:2]
-        if found.ndim != 3 or found.shape[:2] != (variants, count):
+        if descriptors.ndim != 3 or descriptors.shape[:2] != (variants, count):
             raise ModelError(
-                f"gave an array of shape {found.shape}, expected ({variants}, {count}, dimension)"
+                f"gave an array of shape {descriptors.shape}, expected ({variants}, {count}, "
+                f"dimension)"
             )
-        return found.astype(np.float32, copy=False)
+        return descriptors.astype(np.float32, copy=False)
 
 
 class ReferenceContrast(beam.DoFn):
@@ -126,18 +127,18 @@ def read_patches(examples: str, entry: SequenceEntry, most: int | None = None) -
 
     wanted = entry.count if most is None else min(most, entry.count)
     patches = np.empty((wanted, *records.PATCH_SHAPE), np.uint8)
-    found = 0
+    records_read = 0
     for shard in entry.shards:
         for record in records.read_shard(posixpath.join(examples, shard)):
-            if found < wanted:
-                patches[found] = record.patches
+            if records_read < wanted:
+                patches[records_read] = record.patches
             elif most is not None:
                 return patches
-            found += 1
-    if found < wanted or (most is None and found != wanted):
+            records_read += 1
+    if records_read < wanted or (most is None and records_read != wanted):
         raise UserError(
-            f"{examples}: the shards of {entry.name} hold {found} records, the manifest says "
-            f"{entry.count}; delete the run's examples and run again"
+            f"{examples}: the shards of {entry.name} hold {records_read} records, the manifest "
+            f"says {entry.count}; delete the run's examples and run again"
         )
     return patches
 
@@ -192,7 +193,7 @@ def check_dimensions(name: str, descriptors: StoredDescriptors) -> None:
     Raises:
         UserError: With the key that names the reference.
     """
-    lengths = {sequence: found.shape[2] for sequence, found in descriptors.items()}
+    lengths = {sequence: values.shape[2] for sequence, values in descriptors.items()}
     first, expected = next(iter(lengths.items()))
     for sequence, length in lengths.items():
         if length != expected:

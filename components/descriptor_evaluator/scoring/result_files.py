@@ -37,11 +37,11 @@ class StoredResult:
 
     Attributes:
         scores: One per unit.
-        tasks: What was compared.
+        tasks: Tables of the tasks.
         about: JSON; `data_checksum` says on which patches, `scored` what was scored,
             `distance` by which distance, `degeneracy` what its descriptors measured, `notes`
             what is to be known of it, and `provenance.stamp` what scored it.
-        problems: What is degenerate about the descriptors, in sentences; empty also when
+        problems: Sentences on how the descriptors are degenerate; empty also when
             the measures were not written down.
     """
 

@@ -71,7 +71,7 @@ class ScoresCache:
     """A folder of scores.
 
     Attributes:
-        folder: Where entries lie, local or `gs://`; None keeps nothing.
+        folder: Folder of the entries, local or `gs://`; None keeps nothing.
     """
 
     def __init__(self, folder: str | None):
