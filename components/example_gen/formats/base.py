@@ -114,7 +114,9 @@ def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:
     """
     names = files.list_folder(root)
     paths = {name: files.join(root, name) for name in names}
-    folders = {name: (path,) for name, path in paths.items() if files.is_folder(path)}
+    folders: dict[str, tuple[str, ...]] = {
+        name: (path,) for name, path in paths.items() if files.is_folder(path)
+    }
     if not folders and mark in names:
         raise UserError(
             f"{root}: is itself an image sequence, expected a folder of such folders; "
