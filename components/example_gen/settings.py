@@ -26,14 +26,14 @@ FormatName = Annotated[str, AfterValidator(_known_format)]
 
 
 class SplitSettings(Settings):
-    """How image sequences are divided into train, val and eval; always by source.
+    """How image sequences are divided into train, val and eval; always by scene.
 
     Attributes:
         rule: `official` takes the HPatches split `name` (eval = its test list); `file`
-            reads the lists from `file`; `share` draws `eval_share` of the sources.
+            reads the lists from `file`; `share` draws `eval_share` of the scenes.
         name: Official split, or the split to take from a file that holds several.
         file: JSON of the shape of HPatches' `splits.json`, or `{"train": [], "test": []}`.
-        eval_share: Share of the sources that the rule `share` keeps for evaluation.
+        eval_share: Share of the scenes that the rule `share` keeps for evaluation.
         val_share: Share of the training sequences held out for stage decisions.
     """
 

@@ -35,7 +35,7 @@ def data_section(material: Material) -> dict[str, Any]:
     return {
         "splits": [_split(name, splits[name]) for name in SPLITS if splits.get(name)],
         "skipped": [{"name": item.name, "reason": item.reason} for item in manifest.skipped],
-        "source": {
+        "format": {
             "photos": "photographs, made into image sequences",
             "sequences": "image sequences with homographies",
             "strips": "an HPatches patch release",
@@ -49,7 +49,7 @@ def _split(name: str, entries: Sequence[SequenceEntry]) -> dict[str, Any]:
     return {
         "name": name,
         "purpose": _PURPOSE[name],
-        "sources": sorted({entry.source for entry in entries}),
+        "scenes": sorted({entry.scene for entry in entries}),
         "sequences": len(entries),
         "kinds": ", ".join(f"{n} {_KIND_NAMES[kind]}" for kind, n in kinds.items() if n),
         "points": sum(entry.count for entry in entries),

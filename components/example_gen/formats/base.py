@@ -23,14 +23,14 @@ class SequenceInput:
 
     Attributes:
         name: Image sequence, e.g. `v_wall`.
-        source: Photograph or scene; image sequences of one source show the same points.
+        scene: Scene; image sequences of one scene show the same points.
         kind: `i`, `v` or `u` (unspecified).
         format: Data format it was found in, e.g. `photos`.
         files: What has to be read, in the order the reader expects.
     """
 
     name: str
-    source: str
+    scene: str
     kind: str
     format: str
     files: tuple[str, ...]
@@ -42,7 +42,7 @@ class PatchSet:
 
     Attributes:
         name: Image sequence.
-        source: Photograph or scene.
+        scene: Scene that it shows.
         kind: `i`, `v` or `u`.
         patches: uint8 [N, 16, 65, 65], variants in the order of `trainer.core.variants.VARIANTS`.
         positions: float32 [N, 3]: x, y and sigma in the reference image in pixels; zeros
@@ -51,7 +51,7 @@ class PatchSet:
     """
 
     name: str
-    source: str
+    scene: str
     kind: str
     patches: np.ndarray
     positions: np.ndarray
@@ -67,7 +67,7 @@ class PatchSet:
         for index in range(len(self.patches)):
             yield PointPatches(
                 sequence=self.name,
-                source=self.source,
+                scene=self.scene,
                 kind=self.kind,
                 index=index,
                 patches=self.patches[index],

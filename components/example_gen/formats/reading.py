@@ -35,7 +35,7 @@ def list_sequences(
 
     Args:
         format: Format of the folder, e.g. `photos`.
-        root: Data folder, local or remote. Its `sources.csv`, if any, tells which image
+        root: Data folder, local or remote. Its `scenes.csv`, if any, tells which image
             sequences (or photographs, by stem) show the same thing.
         settings: Whether bad sequences are skipped.
 

@@ -34,13 +34,13 @@ def find(root: str) -> dict[str, tuple[str, ...]]:
     return find_folders(root, "H_1_2")
 
 
-def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks the layout and the homographies of one image sequence.
 
     Args:
         name: Image sequence.
         paths: Its folder.
-        source: Scene it shows.
+        scene: Scene it shows.
 
     Returns:
         One input; its files are the six images, then the five homographies.
@@ -76,7 +76,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         images.check_header(files.join(folder, by_number[number][0]))
     ordered = [by_number[number][0] for number in range(1, IMAGES + 1)] + matrices
     paths = tuple(files.join(folder, file) for file in ordered)
-    return [SequenceInput(name, source, kind_of(name), "sequences", paths)]
+    return [SequenceInput(name, scene, kind_of(name), "sequences", paths)]
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
@@ -151,7 +151,7 @@ def cut(
             patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
     statistics = {**counts, "cut": len(kept)}
     statistics |= _jitter_statistics(positions[kept], disturbed[kept], jitters[kept])
-    return PatchSet(item.name, item.source, item.kind, patches, positions[kept], statistics)
+    return PatchSet(item.name, item.scene, item.kind, patches, positions[kept], statistics)
 
 
 def _regions(

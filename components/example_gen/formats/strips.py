@@ -30,13 +30,13 @@ def find(root: str) -> dict[str, tuple[str, ...]]:
     return find_folders(root, f"{VARIANTS[0]}.png")
 
 
-def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks that a folder holds the 16 strips and no other.
 
     Args:
         name: Image sequence.
         paths: Its folder.
-        source: Scene it shows.
+        scene: Scene it shows.
 
     Returns:
         One input; its files are the strips in the order of `VARIANTS`, then
@@ -65,7 +65,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         count_patches(folder)
     tables = [POSITIONS] if POSITIONS in listed else []
     paths = tuple(files.join(folder, file) for file in wanted + tables)
-    return [SequenceInput(name, source, kind_of(name), "strips", paths)]
+    return [SequenceInput(name, scene, kind_of(name), "strips", paths)]
 
 
 def count_patches(folder: str) -> int:
@@ -105,7 +105,7 @@ def load(item: SequenceInput, settings: DataSettings | None = None) -> PatchSet:
     positions = np.zeros((len(patches), 3), np.float32)
     if len(item.files) > len(VARIANTS):
         positions = _read_positions(item.files[-1], len(patches))
-    return PatchSet(item.name, item.source, item.kind, patches, positions)
+    return PatchSet(item.name, item.scene, item.kind, patches, positions)
 
 
 def write_release(patch_set: PatchSet, output_dir: str) -> str:

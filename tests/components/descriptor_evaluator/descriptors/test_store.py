@@ -35,7 +35,7 @@ def entry(tmp_path, patches):
                 record = records.PointPatches("v_a", "a", "v", index, patches[index])
                 writer.write(records.encode(record))
     return SequenceEntry(
-        name="v_a", source="a", kind="v", count=POINTS, shards=shards, checksum="c"
+        name="v_a", scene="a", kind="v", count=POINTS, shards=shards, checksum="c"
     )
 
 

@@ -26,7 +26,7 @@ def test_a_photograph_becomes_an_i_and_a_v_sequence(tmp_path):
     found = photographs.find(str(tmp_path))
     assert list(found) == ["house"]
     both = photographs.check("house", found["house"], "street")
-    assert [(each.name, each.kind, each.source) for each in both] == [
+    assert [(each.name, each.kind, each.scene) for each in both] == [
         ("i_house", "i", "street"),
         ("v_house", "v", "street"),
     ]
