@@ -136,7 +136,7 @@ _COLUMNS = (
 
 
 def markdown(ledger: Ledger) -> str:
-    """Returns the table for the README."""
+    """Returns the table for docs/benchmarks.md."""
     lines = ["| " + " | ".join(_COLUMNS) + " |", "|" + "---|" * len(_COLUMNS)]
     lines += ["| " + " | ".join(row) + " |" for row in _rows(ledger)]
     return "\n".join(lines)

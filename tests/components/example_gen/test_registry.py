@@ -15,7 +15,7 @@ from tests.support import npz_format
 from trainer.core.errors import UserError
 from trainer.data import manifest, records
 
-PAGE = Path(__file__).parents[3] / "docs" / "extending_data.part.md"
+PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
 
 
 @pytest.fixture
