@@ -285,7 +285,7 @@ def expose(image: np.ndarray, light: Light, degree: float, rng: np.random.Genera
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
     if not done:
         raise ValueError(f"cannot encode {pixels.shape} as JPEG")
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
 
 
 FORMAT = Format(
