@@ -62,7 +62,7 @@ def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:
     from components.descriptor_evaluator.scoring.score import score
     from trainer.core.config import TrainerConfig
     from trainer.data import manifest
-    from trainer.engine.loop import train
+    from trainer.engine.loop import Folders, train
 
     stages = quality.PLANS[quality.SINGLE](BUDGET)
     config = TrainerConfig(seed=seed, stages=stages, threads=1)
@@ -73,7 +73,7 @@ def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:
         for name, p in patches.items()
     ]
     with tempfile.TemporaryDirectory(prefix="gate-") as folder:
-        result = train(config, examples, None, f"{folder}/out", f"{folder}/log", pack_dir=pack_dir)
+        result = train(config, examples, None, Folders(folder, f"{folder}/log", packed=pack_dir))
         model = saved_model.load_model(result.model_path)
         described = {name: saved_model.describe_patches(model, p) for name, p in patches.items()}
     rows = score(described, draw(infos, TaskSettings()), TASKS)

@@ -22,7 +22,7 @@ from rich.table import Table
 from trainer.core.config import ModelConfig, StageConfig, TrainerConfig, ValidationConfig
 from trainer.core.errors import UserError
 from trainer.data import manifest, records
-from trainer.engine.loop import train
+from trainer.engine.loop import Folders, train
 
 SIZES = (2_000, 20_000)  # patch sequences to train on; a tenth as many to validate on
 _POINTS = 500  # of an image sequence
@@ -140,7 +140,7 @@ def _train(folder: str, seen: int) -> dict[str, int]:
         f"{folder}/{name}" for name in ("examples", "model", "logs", "packed")
     )
     with _AnonymousPeak() as anonymous:
-        train(config, examples, None, output, logs, pack_dir=packed_dir)
+        train(config, examples, None, Folders(output, logs, packed=packed_dir))
     packed = sum(file.stat().st_size for file in Path(packed_dir).rglob("*.npy"))
     resident = _status("VmHWM")
     return {"packed": packed, "resident": resident, "anonymous": anonymous.bytes}

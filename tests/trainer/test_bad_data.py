@@ -83,7 +83,7 @@ def test_a_broken_shard_is_named_in_one_sentence(tmp_path, capsys, damage, messa
         (
             {"train": {"v_a": ("a", 5)}},
             {"patches_per_point": 1},
-            "0.patches_per_point: Input should be greater than or equal to 2",
+            "0.patches_per_point: found 1, expected at least 2",
         ),
     ],
     ids=["no train split", "empty image sequence", "S too large", "look-alikes", "K = 1"],

@@ -29,9 +29,9 @@ class SamplerState:
     """Where a sampler stands.
 
     Attributes:
-        seed: Of everything drawn.
-        epoch: Epochs finished.
-        position: Batches drawn in this epoch.
+        seed: Seed of everything drawn.
+        epoch: Number of finished epochs.
+        position: Number of batches drawn in this epoch.
     """
 
     seed: int
@@ -135,8 +135,8 @@ def epoch_order(
         sequence: int32 [N], image sequence of each point.
         scene: int32 [N], scene of each point.
         size: S.
-        seed: Of the sampler.
-        epoch: Its number.
+        seed: Seed of the sampler.
+        epoch: Number of the epoch.
         same_sequence: Points of a batch that come from one image sequence; 0: no such rule.
 
     Returns:
@@ -259,7 +259,7 @@ class Sampler:
     """Draws batches from packed patches.
 
     Attributes:
-        packed: What to draw from.
+        packed: Patches to draw from.
         sequences: S.
         variants: K.
         noises: Levels the variants come from; the reference is always among them.

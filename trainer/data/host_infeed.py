@@ -78,7 +78,7 @@ class HostPatches:
 
     Attributes:
         hosts: Number of hosts.
-        shares: What each host's sampler draws from: everything but the pixels.
+        shares: Packed data of each host's sampler, without the pixels.
     """
 
     def __init__(self, examples_root: str, entries: Sequence[SequenceEntry], hosts: int) -> None:
@@ -155,8 +155,8 @@ class HostInfeed:
 
     Args:
         placement: Strategy of the run.
-        patches: Of all hosts.
-        stage: Its S is of the global batch.
+        patches: Patches of all hosts.
+        stage: Stage to draw for; its S is that of the global batch.
         block: Batches in a block.
         state: Where to go on; its position counts batches since the stage began and its epoch
             sets the stages apart.

@@ -22,11 +22,10 @@ from typing import BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from trainer.core import stale_dirs
 from trainer.core.errors import UserError
 from trainer.core.progress import report
 from trainer.core.variants import VARIANTS
-from trainer.data import manifest, records, resizing
+from trainer.data import manifest, records, resizing, stale_dirs
 from trainer.data.resizing import PACKED_SHAPE, Resizer
 
 _FORMAT = "1"

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.synthetic import write_examples
-from tests.support.training import small_config, small_stage
+from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.config import (
     TrainerConfig,
     ValidationConfig,
@@ -57,8 +57,7 @@ def packed(tmp_path_factory) -> str:
 @pytest.fixture
 def train(examples, packed, tmp_path):
     def train(config: TrainerConfig = _CONFIG, folder: Path = tmp_path, **options):
-        places = (str(folder / "out"), str(folder / "logs"))
-        return loop.train(config, examples, None, *places, pack_dir=packed, **options)
+        return loop.train(config, examples, None, folders_in(folder, packed=packed), **options)
 
     return train
 
@@ -66,8 +65,7 @@ def train(examples, packed, tmp_path):
 @pytest.fixture(scope="module")
 def undisturbed(examples, packed, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    places = (str(folder / "out"), str(folder / "logs"))
-    loop.train(_CONFIG, examples, None, *places, pack_dir=packed)
+    loop.train(_CONFIG, examples, None, folders_in(folder, packed=packed))
     return folder
 
 
