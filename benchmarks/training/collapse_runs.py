@@ -20,7 +20,7 @@ from benchmarks.training.collapse_matrix import Cell, onset
 from components.descriptor_evaluator.descriptors import handcrafted
 from trainer.core.config import ControllerConfig, TrainerConfig, ValidationConfig
 from trainer.core.variants import NOISES
-from trainer.curriculum import stages
+from trainer.curriculum import collapse, stages
 from trainer.curriculum.plan import rate_at
 from trainer.curriculum.probe import ProbeSignals
 from trainer.data import packing
@@ -65,12 +65,12 @@ class Training:
         self._config, self._data = config, data
         normalisation = Normalisation(kind="patch")
         self.learner = Learner(config, strategy.create(config), normalisation)
-        points = min(PROBE_POINTS, largest_batch(data.train.sequence, data.train.source))
+        points = min(PROBE_POINTS, largest_batch(data.train.sequence, data.train.scene))
         self._probe = self._batch(points, PROBE_PATCHES, NOISES)
         self.learner.calibrate(self._probe)
         start = self.learner.probe(self._probe, PROBE_PATCHES)
         self.start = stages.ControllerState(
-            config.stages, start, stages.healthy_distance(start, self.learner.loss.distance_scale)
+            config.stages, start, collapse.healthy_distance(start, self.learner.loss.distance_scale)
         )
         self._sampler: Sampler | None = None
         self._entered = 0

@@ -28,7 +28,7 @@ from benchmarks.harness.ledger import Ledger
 from benchmarks.training import training_data
 from pipeline.terminal import consoles, noise
 from trainer.core.config import StageConfig, TrainerConfig
-from trainer.engine.loop import train
+from trainer.engine.loop import Folders, train
 
 LEDGER = Path(__file__).parents[1] / "results" / "quality.json"
 SEEDS = (1, 2, 3, 4, 5)
@@ -107,7 +107,7 @@ def measure(run: Run, examples: str, pack_dir: str) -> dict[str, Any]:
     """Trains and scores one run; one thread, so that processor time is comparable."""
     config = TrainerConfig(seed=run.seed, stages=PLANS[run.plan](run.budget), threads=1)
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
-        result = train(config, examples, None, f"{folder}/out", f"{folder}/log", pack_dir=pack_dir)
+        result = train(config, examples, None, Folders(folder, f"{folder}/log", packed=pack_dir))
         return {
             "cpu_seconds": round(result.cpu_seconds, 1),
             "patches": result.patches,

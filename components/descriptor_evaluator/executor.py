@@ -324,7 +324,7 @@ def _leak(model: Candidate, tasks: Tasks) -> str:
     """Returns a sentence when a model was trained on what it is scored on, else ""."""
     try:
         identity = saved_model.read_identity(model.path)
-        saved_model.refuse_if_trained_on(identity, tasks.names, tasks.sources)
+        saved_model.refuse_if_trained_on(identity, tasks.names, tasks.scenes)
     except UserError as error:
         return f"The {model.name} model: {error}."
     return ""

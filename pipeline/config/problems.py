@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.config.layers import Layer, Override
 from trainer.core.errors import UserError
+from trainer.core.settings import RENAMED
 from trainer.core.validation_messages import key_path, message
 
 
@@ -41,21 +42,22 @@ def sentences(
     """Turns pydantic's errors into sentences that name file, key, found and expected.
 
     Args:
-        error: What pydantic found.
-        tree: What it was given.
+        error: Error of the validation.
+        tree: Tree that was validated.
         model: Class of the whole tree.
         layers: The files, lowest first.
         overrides: Values of the command line, in order.
     """
-    found: dict[tuple[str | int, ...], list[dict[str, Any]]] = {}
+    by_location: dict[tuple[str | int, ...], list[dict[str, Any]]] = {}
     for problem in error.errors(include_url=False):
         # A union reports each of its branches: they are told as one problem.
         details = typing.cast("dict[str, Any]", problem)
-        found.setdefault(_location(details, tree), []).append(details)
+        by_location.setdefault(_location(details, tree), []).append(details)
     told = []
-    for location, problems in found.items():
+    for location, problems in by_location.items():
         if problems[0]["type"] == "too_short" and any(
-            len(other) > len(location) and other[: len(location)] == location for other in found
+            len(other) > len(location) and other[: len(location)] == location
+            for other in by_location
         ):
             continue  # pydantic does not count the entries that it refused
         origin = _origin(location, layers, overrides)
@@ -72,6 +74,9 @@ def unknown_key(origin: str, location: Sequence[str | int], model: type[BaseMode
     *parents, key = location
     owner = _model_at(model, parents)
     known = list(owner.model_fields) if owner is not None else []
+    renamed = RENAMED.get(str(key))
+    if renamed in known:
+        return f"{where}: the key is called {renamed} now; rename it"
     close = difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
     return f"{where}: unknown key; {hint}"
@@ -150,7 +155,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     """Returns the settings classes inside an annotation such as `tuple[Stage, ...] | None`."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         return [annotation] if issubclass(annotation, BaseModel) else []
-    found = []
+    models = []
     for argument in typing.get_args(annotation):
-        found += _models(argument)
-    return found
+        models += _models(argument)
+    return models

@@ -23,9 +23,9 @@ def print_comparison(console: Console, comparison: Comparison, names: tuple[str,
     """Prints what was compared, in per cent, what is degenerate about either, and the notes.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         comparison: The comparison.
-        names: What the two are called.
+        names: Names of the two descriptors.
     """
     console.print(_slices(comparison, names))
     if comparison.sequences:
@@ -38,10 +38,10 @@ def print_comparison(console: Console, comparison: Comparison, names: tuple[str,
     ]
     print_remarks(console, degenerate, "red")
     print_remarks(console, comparison.notes)
-    few = [item.sources for item in comparison.slices if item.finding == "too few sources"]
+    few = [item.scenes for item in comparison.slices if item.finding == "too few scenes"]
     if few:
         sentence = (
-            f"{min(few)} sources are too few to call a difference better or worse (at least 8 are "
+            f"{min(few)} scenes are too few to call a difference better or worse (at least 8 are "
             f"wanted)."
         )
         print_remarks(console, [sentence])
@@ -62,7 +62,7 @@ def _slices(comparison: Comparison, names: tuple[str, str]) -> Table:
         interval = ""
         if math.isfinite(item.low):
             interval = f"{percent(item.low, '+')} .. {percent(item.high, '+')}"
-        told: str = item.finding if item.finding != "too few sources" else ""
+        told: str = item.finding if item.finding != "too few scenes" else ""
         if math.isfinite(item.p):
             told += f" (p {item.p:.3f})" if item.p >= 0.001 else " (p < 0.001)"
         table.add_row(

@@ -16,7 +16,7 @@ def print_matches(console: Console, result: Result) -> None:
     """Prints a row for each descriptor, and a sentence for each without a homography.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         result: As `match_files` returns it.
     """
     from components.matching.match import RIGHT_WITHIN  # imports OpenCV

@@ -17,7 +17,7 @@ def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
     """Prints rows for every image sequence, the kinds and the mean, and remarks.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         result: As `evaluate_pairs` returns it.
     """
     descriptors = result["descriptors"]

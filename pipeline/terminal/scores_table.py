@@ -18,7 +18,7 @@ def print_scores(console: Console, result: Mapping[str, Any]) -> None:
     """Prints the tasks' numbers in per cent, and remarks on the data.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         result: As `evaluate_release` returns it.
     """
     table = make_table(_title(result["data"]), ("task", "measure"), (*NOISE_NAMES.values(), "mean"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from trainer.core.config import (
@@ -11,6 +12,7 @@ from trainer.core.config import (
     TrainerConfig,
     ValidationConfig,
 )
+from trainer.engine.loop import Folders
 
 SMALL_MODEL = ModelConfig(width=0.1, dimension=64)
 
@@ -33,3 +35,8 @@ def small_config(*stages: StageConfig, **settings: Any) -> TrainerConfig:
         "steps_per_loop": 2,
     }
     return TrainerConfig(**{**defaults, **settings})
+
+
+def folders_in(root: Path, **more: str) -> Folders:
+    """Returns `out` and `logs` below a folder as what a run writes."""
+    return Folders(str(root / "out"), str(root / "logs"), **more)

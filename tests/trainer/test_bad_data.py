@@ -51,7 +51,7 @@ def _flip_a_bit_of_the_last_record(shard: Path) -> None:
         ),
         (
             lambda shard: _rewrite(shard, *(_record(name, 0) for name in ("v_b", "v_z", "v_b"))),
-            "record 1 is of v_z (source b), expected v_b (source b)",
+            "record 1 is of v_z (scene b), expected v_b (scene b)",
         ),
         (lambda shard: _rewrite(shard, _record("v_b", 0)), "not the 3 that the manifest lists"),
     ],
@@ -83,7 +83,7 @@ def test_a_broken_shard_is_named_in_one_sentence(tmp_path, capsys, damage, messa
         (
             {"train": {"v_a": ("a", 5)}},
             {"patches_per_point": 1},
-            "0.patches_per_point: Input should be greater than or equal to 2",
+            "0.patches_per_point: found 1, expected at least 2",
         ),
     ],
     ids=["no train split", "empty image sequence", "S too large", "look-alikes", "K = 1"],

@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from trainer.core import registry
-from trainer.core.settings import Settings
+from trainer.core.settings import RENAMED, Settings
+from trainer.core.validation_messages import message
 from trainer.core.variants import TARGETS, VARIANTS
 
 Noise = Literal["e", "h", "t"]
@@ -20,12 +21,12 @@ class ModelConfig(Settings):
     """The network: L2-Net (Tian et al., CVPR 2017) as HardNet (Mishchuk et al., 2017) uses it.
 
     Attributes:
-        width: Factor on the channels 32-32-64-64-128-128 of the published network.
+        width: Factor for the numbers of channels 32-32-64-64-128-128 of the published network.
         dimension: Length of the descriptor.
-        final_normalisation: What follows the last convolution. A batch norm without scale
+        final_normalisation: Layers after the last convolution. A batch norm without scale
             and shift pins the variance of every dimension, so that the descriptors cannot
             shrink to a point.
-        dropout: Share of the last feature map that is dropped while training; must be 0
+        dropout: Fraction of the last feature map that is dropped in training; must be 0
             where replicas are to equal one device.
         normalise: `patch`: each patch by its own mean and deviation; `dataset`: all by the
             mean and deviation of the training pixels.
@@ -46,14 +47,14 @@ class LossConfig(Settings):
             x = margin + p - n for the distances p to the positive and n to the negative:
             `hinge` max(0, x), `squared_hinge` its square, `soft_margin` ln(1 + exp(x)).
         distance: `euclidean` d, `squared` d^2, or `hybrid` d + alpha d^2 / 2 (HyNet).
-        hybrid_alpha: Of the hybrid distance.
-        margin: In units of the distance; may be 0 for the soft margin.
+        hybrid_alpha: Weight of the squared term of the hybrid distance.
+        margin: Margin in units of the distance; may be 0 for the soft margin.
         mining: Miner (`trainer.core.registry.MINERS`). `batch_hard`: farthest positive and
             nearest negative of every patch; `hardnet`: one triplet per pair, negatives between
             anchors and positives only.
-        anchor_swap: Of `hardnet`: whether the negative may be one near to the positive.
+        anchor_swap: Whether the negative may be the one nearest to the positive (`hardnet` only).
         second_order: Weight of SOSNet's regulariser of distances to neighbours; 0: none.
-        second_order_neighbours: Its neighbours of each patch.
+        second_order_neighbours: Number of neighbours of each patch in that regulariser.
         norm_penalty: Weight of HyNet's penalty on the difference of a pair's lengths before
             L2; 0: none.
     """
@@ -86,17 +87,17 @@ class StageConfig(Settings):
     """One stage of the plan.
 
     Attributes:
-        points_per_batch: S, patch sequences in a (global) batch.
-        patches_per_point: K, patches drawn of each patch sequence.
+        points_per_batch: S, number of points in a (global) batch.
+        patches_per_point: K, number of patches drawn of each point.
         learning_rate: Adam's rate at the stage's first step.
         schedule: `constant`, or `linear` from `learning_rate` to 0 at `max_steps`.
         warm_up_steps: Steps over which the rate climbs linearly to its schedule.
         noises: Noise levels the variants come from; the reference is always among them.
         same_sequence_fraction: Fraction of a batch's points that come from one image sequence
             (hard look-alikes), another one each batch.
-        min_steps: No promotion before.
-        max_steps: Promotion (or the end) at the latest.
-        promote_below: Share (L - floor) / (L* - floor) of the smoothed loss under which the
+        min_steps: Number of steps before which there is no promotion.
+        max_steps: Number of steps after which the stage ends.
+        promote_below: Smoothed normalized loss, (L - floor) / (L* - floor), below which the
             stage is left; None: only by the probe of the next stage, plateau or `max_steps`.
     """
 
@@ -170,8 +171,8 @@ class ValidationConfig(Settings):
 
     Attributes:
         every_steps: Steps between two validations; the end of a stage validates too.
-        points_per_sequence: Patch sequences taken of each image sequence, evenly spread.
-        max_points: Patch sequences in all.
+        points_per_sequence: Maximum number of points of each image sequence, evenly spread.
+        max_points: Maximum number of points in all.
     """
 
     every_steps: int = Field(default=200, ge=1)
@@ -183,9 +184,9 @@ class JitterConfig(Settings):
     """Small changes of every patch on its own, drawn anew each time it is seen.
 
     Attributes:
-        rotation_degrees: Turns it by at most so much, either way.
-        log_scale: Scales it by a factor whose natural logarithm is at most so much, either way.
-        shift_pixels: Shifts it by at most so many of its 32 pixels, along each axis.
+        rotation_degrees: Maximum rotation either way, in degrees.
+        log_scale: Maximum natural logarithm of the scale factor, either way.
+        shift_pixels: Maximum shift along each axis, in pixels of the 32 x 32 patch.
     """
 
     rotation_degrees: float = Field(default=0.0, ge=0, le=45)
@@ -246,19 +247,27 @@ def key_path(location: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in location if part != _PLAN)
 
 
+def first_problem(error: ValidationError) -> str:
+    """Returns the first problem of a configuration as a sentence that begins with its key."""
+    details = error.errors(include_url=False)[0]
+    key, renamed = key_path(details["loc"]), RENAMED.get(str((details["loc"] or ("",))[-1]))
+    if renamed and details["type"] == "extra_forbidden":
+        return f"{key}: the key is called {renamed} now; rename it"
+    return f"{key}: {message([details])}" if key else message([details])
+
+
 class TrainerConfig(Settings):
     """A whole training run.
 
     Attributes:
-        seed: Of the weights, the sampler and the augmentation.
+        seed: Seed of the weights, the sampler and the augmentation.
         stages: The plan; see `StageConfig`. `auto` makes one for the data, the memory and
             the device (`trainer.curriculum.auto_plan`).
         allow_shrinking_stages: A plan whose batch shrinks is refused unless this says that
             it is meant.
         augment: 8-way flips and quarter turns, the same for all patches of a point.
         jitter: Small rotation, scale and shift of each patch on its own; none by default.
-        clip_norm: Gradients longer than this, all weights together, are shortened to it; None:
-            never.
+        clip_norm: Maximum global norm of the gradients; None: no clipping.
         strategy: Where it runs; `auto` takes a TPU (`tpu`, or the one that the machine offers:
             `trainer.engine.strategy.offered_tpu`), several GPUs or one device, in that order.
         tpu: Name of the TPU, `local` on a TPU VM, `environment` where TPU_NAME or TPU_CONFIG
@@ -271,7 +280,7 @@ class TrainerConfig(Settings):
             goes on; the end of a stage writes one too; 0: none.
         deterministic: Operations that give the same bits on every run of the same machine,
             which some do not by default; slower, and it holds for the rest of the process.
-        threads: CPU threads inside an operation; 0: TensorFlow's choice.
+        threads: Number of CPU threads per operation; 0: TensorFlow's choice.
 
     Example:
         >>> TrainerConfig(loss={"name": "soft_margin", "margin": 0}).loss.name

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 
 RENAMED = {
     "sequences_per_batch": "points_per_batch",
     "variants_per_sequence": "patches_per_point",
-    "source": "format",
     "look_alikes": "same_sequence_fraction",
+    "source": "format",
+    "min_sources": "min_scenes",
 }
-"""Present names of settings by the names they had; of any class that has the present one."""
+"""Present names of settings by the names they had."""
 
 
 class Settings(BaseModel):
@@ -28,11 +27,3 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_earlier_names(cls, values: Any) -> Any:
-        for old in RENAMED.keys() & values.keys() if isinstance(values, dict) else ():
-            if old not in cls.model_fields and RENAMED[old] in cls.model_fields:
-                raise ValueError(f"{old} was renamed: write {RENAMED[old]} instead")
-        return values

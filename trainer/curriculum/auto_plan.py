@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from trainer.core.config import Noise, StageConfig, TrainerConfig
 from trainer.core.errors import UserError
@@ -119,16 +119,17 @@ def plan(
     main = _rounded(min(most, min(worth, scale.batch) // variants), resources.replicas)
     steps = _within(_STEPS, _round_steps(patches / (main * variants)))
     before = _within(_EASY_STEPS, _round_steps(steps * _EASY_SHARE))
+    growing = {"learning_rate": _EASY_RATE, "noises": noises, "min_steps": before // 3}
     stages = []
     if main * variants > _TUNED:
         easy = _rounded(min(main, _EASY_MOST), resources.replicas)
         if (easy, _EASY_VARIANTS) != (main, variants):
-            stages.append(_easy(easy, before, noises))
+            stages.append(_stage(easy, _EASY_VARIANTS, before, promote_below=0.9, **growing))
         if main > _GROWTH * easy:
             between = _rounded(main // _GROWTH, resources.replicas)
-            stages.append(_growing(between, variants, before, noises))
-    stages.append(_main(main, variants, steps, noises))
-    return tuple(stages)
+            stages.append(_stage(between, variants, before, **growing))
+    last = {"learning_rate": _RATE, "noises": noises, "schedule": "linear"}
+    return (*stages, _stage(main, variants, steps, **last))
 
 
 def check_size(largest_batch: int, replicas: int = 1) -> None:
@@ -145,7 +146,7 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
     if largest_batch < least:
         raise UserError(
             f"stages is auto, but the training data fill batches of at most {largest_batch} patch "
-            f"sequences (one image sequence of a source per batch), expected at least {least}; "
+            f"sequences (one image sequence of a scene per batch), expected at least {least}; "
             f"add data"
         )
 
@@ -187,38 +188,11 @@ def _within(bounds: tuple[int, int], value: int) -> int:
     return min(max(value, bounds[0]), bounds[1])
 
 
-def _easy(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+def _stage(points: int, variants: int, steps: int, **settings: Any) -> StageConfig:
     return StageConfig(
-        points_per_batch=sequences,
-        patches_per_point=_EASY_VARIANTS,
-        learning_rate=_EASY_RATE,
-        warm_up_steps=min(20, steps // 5),
-        noises=noises,
-        min_steps=steps // 3,
-        max_steps=steps,
-        promote_below=0.9,
-    )
-
-
-def _growing(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
-    return StageConfig(
-        points_per_batch=sequences,
+        points_per_batch=points,
         patches_per_point=variants,
-        learning_rate=_EASY_RATE,
         warm_up_steps=min(20, steps // 5),
-        noises=noises,
-        min_steps=steps // 3,
         max_steps=steps,
-    )
-
-
-def _main(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
-    return StageConfig(
-        points_per_batch=sequences,
-        patches_per_point=variants,
-        learning_rate=_RATE,
-        schedule="linear",
-        warm_up_steps=min(20, steps // 5),
-        noises=noises,
-        max_steps=steps,
+        **settings,
     )

@@ -33,7 +33,7 @@ class ProbeSignals:
             and Vetterli, EUSIPCO 2007): how many dimensions the descriptors really use.
         spread: Square root of the summed variances of the embedding's dimensions, before
             the final normalisation.
-        normalized_loss: Share of the loss's collapse point.
+        normalized_loss: Loss on the batch, 0 at its floor and 1 at the collapse point.
     """
 
     pair_distance: float
@@ -57,7 +57,7 @@ def signals(
         embedding: float32 [S*K, D], before the final normalisation.
         descriptors: float32 [S*K, D], the K patches of a point next to each other.
         variants: K.
-        normalized_loss: Of the loss on this batch.
+        normalized_loss: Normalized loss on this batch.
     """
     values = descriptors.astype(np.float64)
     squares = (values**2).sum(1)

@@ -25,21 +25,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from trainer.core.config import ControllerConfig, StageConfig
+from trainer.curriculum import collapse
 from trainer.curriculum.budget import shortage
 from trainer.curriculum.plan import easier_plan, handed_on, intermediate, lengthened
 from trainer.curriculum.probe import ProbeSignals
 
-_HEALTHY_DISTANCE = 0.7  # probe distance, relative to the healthy one, of a state surely good
-_HEALTHY_RANK = 0.2  # effective rank, relative to the start, below which no state is good
 _RECOVERY = 1.1  # a probe distance that grows by more since the last observation recovers
 _SURE = 0.8  # of the onset's distance: one that lasts is a collapse only when it went on falling
-_LENGTHS_APART = 6.0  # the most that random pairs need to be apart, in lengths of the loss
-_LEARNING_LOSS = 0.9  # a normalized loss below this cannot be that of a collapsed network
-_ONSET_DISTANCE = 0.5  # relative probe distance at the onset of a collapse
-_ONSET_DISTANCE_EASIER = 0.15  # after a rollback, where it may fall for a while and grow again
-_COLLAPSED_DISTANCE = 0.1  # relative probe distance that is a collapse at once
-_COLLAPSED_RANK = 0.1  # effective rank, relative to the start, that is a collapse at once
-_COLLAPSE_LOSS = 0.98  # normalized loss below which there is no onset
 _IMPROVEMENT = 0.01  # relative fall of the smoothed loss that ends a plateau
 _RATE_DROP = 0.3  # factor on every later learning rate after a rollback
 _MAX_INSERTED = 2  # intermediate stages that promotions may insert
@@ -56,11 +48,11 @@ class Observation:
     """What was seen over the last steps.
 
     Attributes:
-        steps: How many steps.
-        loss: Their mean loss.
+        steps: Number of steps since the last observation.
+        loss: Mean loss over these steps.
         normalized_loss: Mean triplet loss, 0 at its floor and 1 at the collapse point
             (`Loss.normalized`).
-        probe: Signals after them.
+        probe: Signals of the probe batch after these steps.
         next_normalized_loss: Normalized loss on a probe batch of the next stage's shape, or None
             when it was not measured (`wants_next_probe`).
         cpu_seconds: Processor time of the run so far, or None.
@@ -79,12 +71,12 @@ class Decision:
     """One decision, as it goes to the timeline.
 
     Attributes:
-        kind: What was decided. `good` calls the present state good (take a snapshot of it);
+        kind: Kind of decision. `good` calls the present state good (take a snapshot of it);
             `rollback` asks for the last good state back.
         step: Steps of the run so far.
         stage: Stage it concerns, from 0.
-        reason: Why, in words.
-        values: The numbers it rests on.
+        reason: Reason for people to read.
+        values: Numbers that the decision rests on.
     """
 
     kind: Kind
@@ -101,8 +93,8 @@ class ControllerState:
     Attributes:
         plan: Stages, as changed by rollbacks and insertions.
         start: Signals before the first step.
-        healthy_distance: Mean distance of random pairs that is healthy
-            (`healthy_distance`); those of probes are judged relative to it.
+        healthy_distance: Mean distance of random pairs that those of probes are relative to
+            (`trainer.curriculum.collapse.healthy_distance`).
         multiple: S of an inserted stage is a multiple of it (the replicas).
         stage: Present stage, from 0.
         step: Steps of the run so far, those before rollbacks included.
@@ -120,7 +112,7 @@ class ControllerState:
         patches: Patches seen so far.
         speed_mark: (processor seconds, stage step) at the first observation of the stage.
         entered: Stages entered so far; tells whether an observation led into another one.
-        ended: Why the run is over; empty while it is not.
+        ended: Reason for the end of the run; empty while it goes on.
     """
 
     plan: tuple[StageConfig, ...]
@@ -155,19 +147,6 @@ class ControllerState:
         return self.plan[self.stage + 1] if self.stage + 1 < len(self.plan) else None
 
 
-def healthy_distance(start: ProbeSignals, length: float) -> float:
-    """Returns the mean distance of random pairs to judge later ones by.
-
-    That of the start, unless the descriptors start so far apart that a loss at its length could
-    not keep them there (networks without a final normalisation start 5.6 apart).
-
-    Args:
-        start: Signals before the first step.
-        length: Distance at which the loss works (`Loss.length`).
-    """
-    return max(min(start.pair_distance, _LENGTHS_APART * length), 1e-12)
-
-
 def steps_until_decision(state: ControllerState, steps_per_loop: int) -> int:
     """Returns how many steps to take before the next observation."""
     return max(1, min(steps_per_loop, state.current.max_steps - state.stage_step))
@@ -200,15 +179,25 @@ def observe(
         return _collapsed(state, settings, "the loss is not finite", {})
     state = _advanced(state, seen, settings)
     if settings.enabled:
-        sign, values = _sign_of_collapse(state, seen)
+        distance, rank = _relative(state, seen)
+        values = {
+            "relative_distance": distance,
+            "relative_rank": rank,
+            "normalized_loss": seen.normalized_loss,
+            "hardest_positive": seen.probe.hardest_positive,
+            "hardest_negative": seen.probe.hardest_negative,
+        }
+        loss = min(seen.normalized_loss, seen.probe.normalized_loss)
+        sign = collapse.sign(distance, rank, loss, state.easier)
         if sign == "collapse":
             return _collapsed(state, settings, "the probe batch has collapsed", values)
-        distance = values["relative_distance"]
         if sign == "onset":
             recovers = distance > _RECOVERY * state.distance
             suspicious = state.suspicious + (0 if recovers else 1)
             state = replace(state, suspicious=suspicious, distance=distance)
-            if suspicious >= settings.patience and distance < _SURE * _onset(state):
+            if suspicious >= settings.patience and distance < _SURE * collapse.onset_distance(
+                state.easier
+            ):
                 return _collapsed(state, settings, "the probe batch is collapsing", values)
             return _suspected(state, seen, settings, values)
         state = replace(state, suspicious=0, distance=distance)
@@ -265,39 +254,14 @@ def _advanced(
     )
 
 
-def _sign_of_collapse(
-    state: ControllerState, seen: Observation
-) -> tuple[Literal["collapse", "onset", ""], dict[str, float]]:
-    """Judges the probe, relative to what is healthy."""
-    probe = seen.probe
-    distance = probe.pair_distance / state.healthy_distance
-    rank = probe.effective_rank / state.start.effective_rank
-    values = {
-        "relative_distance": distance,
-        "relative_rank": rank,
-        "normalized_loss": seen.normalized_loss,
-    }
-    values |= {"hardest_positive": probe.hardest_positive}
-    values |= {"hardest_negative": probe.hardest_negative}
-    finite = math.isfinite(distance) and math.isfinite(rank)
-    if not finite or distance < _COLLAPSED_DISTANCE:
-        return "collapse", values
-    near = min(seen.normalized_loss, probe.normalized_loss) > _COLLAPSE_LOSS
-    if near and rank < _COLLAPSED_RANK:
-        return "collapse", values
-    return ("onset" if near and distance < _onset(state) else ""), values
-
-
-def _onset(state: ControllerState) -> float:
-    return _ONSET_DISTANCE_EASIER if state.easier else _ONSET_DISTANCE
+def _relative(state: ControllerState, seen: Observation) -> tuple[float, float]:
+    """Returns probe distance and effective rank, relative to what is healthy."""
+    distance = seen.probe.pair_distance / state.healthy_distance
+    return distance, seen.probe.effective_rank / state.start.effective_rank
 
 
 def _is_good(state: ControllerState, seen: Observation) -> bool:
-    relative = seen.probe.pair_distance / state.healthy_distance
-    rank = seen.probe.effective_rank / state.start.effective_rank
-    if not math.isfinite(relative) or not rank >= _HEALTHY_RANK:
-        return False
-    return relative >= _HEALTHY_DISTANCE or seen.normalized_loss < _LEARNING_LOSS
+    return collapse.is_good(*_relative(state, seen), seen.normalized_loss)
 
 
 def _moved_on(

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from trainer.core.config import StageConfig, TrainerConfig
+from trainer.core.config import StageConfig
 from trainer.core.errors import UserError
 from trainer.core.interruption import Interrupted, StopRequest, stop_requests
 from trainer.core.progress import report
 from trainer.core.variants import NOISES
-from trainer.curriculum import stages
+from trainer.curriculum import collapse, stages
 from trainer.curriculum.auto_plan import Resources
 from trainer.curriculum.plan import rate_at
 from trainer.data.batches import Sampler, SamplerState, largest_batch
@@ -59,31 +59,41 @@ class Clock:
 
 
 class Run:
-    """The loop and what it keeps between two observations."""
+    """The loop and what it keeps between two observations.
+
+    Args:
+        learner: Network in training.
+        data: Packed train and val split.
+        tensorboard: Where curves and pictures go.
+        timeline: Where decisions go.
+        store: Checkpoints of the run.
+        clock: Times since the run began.
+        made_for: Data and machine that `stages: auto` was resolved for; None for a given plan.
+        host_patches: Training patches of several hosts; None with one host.
+    """
 
     def __init__(
         self,
-        config: TrainerConfig,
         learner: Learner,
-        train_set: PackedPatches,
-        val_set: PackedPatches,
-        output_dir: str,
-        log_dir: str,
+        data: tuple[PackedPatches, PackedPatches],
+        tensorboard: TensorBoardWriter,
+        timeline: Timeline,
         store: CheckpointStore,
         clock: Clock,
         made_for: Resources | None = None,
         host_patches: HostPatches | None = None,
     ) -> None:
-        self._config = config
+        train_set, val_set = data
+        self._config = config = learner.config
         self._learner = learner
         self._data = train_set
         self._host_patches = host_patches
         self._clock = clock
-        self._tensorboard = TensorBoardWriter(log_dir)
-        self._timeline = Timeline(output_dir, self._tensorboard.writer)
+        self._tensorboard = tensorboard
+        self._timeline = timeline
         self._store = store
         self._validation_set = ValidationSet.of(val_set, config.validation)
-        most = largest_batch(train_set.sequence, train_set.source)
+        most = largest_batch(train_set.sequence, train_set.scene)
         self._probe_place = SamplerState(config.seed, _PROBE_EPOCH)
         probe = min(PROBE_POINTS, most), PROBE_PATCHES
         self._probe_batch = next(Sampler(train_set, *probe, NOISES, self._probe_place))
@@ -159,7 +169,7 @@ class Run:
         controller = stages.ControllerState(
             self._config.plan,
             start,
-            healthy_distance=stages.healthy_distance(start, learner.loss.distance_scale),
+            healthy_distance=collapse.healthy_distance(start, learner.loss.distance_scale),
             multiple=learner.replicas,
         )
         # Good before step 1: one step at a high rate can spoil everything.
@@ -319,7 +329,7 @@ class Run:
         """Saves the run now and then, after each stage, at its end and before it stops.
 
         Args:
-            state: Of the run.
+            state: Present state of the run.
             entered: Stages entered before the last steps.
             request: Whether it is to stop.
 

@@ -52,8 +52,8 @@ def create(
     """Returns the strategy of a run.
 
     Args:
-        config: What to take.
-        offered: The TPU that `auto` takes when none is named, if there is one.
+        config: Settings `strategy` and `tpu`.
+        offered: Returns the TPU that `auto` takes when none is named, or None.
 
     Raises:
         UserError: When what is asked for, or offered, is not there.

@@ -19,7 +19,7 @@ class Pace:
 
     Attributes:
         patches: Patches of the measurements, old ones counted less.
-        seconds: Their time, likewise.
+        seconds: Time of the measurements, weighted likewise.
     """
 
     patches: float = 0.0

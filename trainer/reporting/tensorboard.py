@@ -24,7 +24,7 @@ class TensorBoardWriter:
     """TensorBoard's files of a run.
 
     Args:
-        folder: Its log folder.
+        folder: TensorBoard's log folder.
 
     Attributes:
         folder: The same.

@@ -179,7 +179,7 @@ def read_identity(path: str) -> dict[str, Any] | None:
 
     Raises:
         UserError: When the file is there but is no JSON object, or its `sequences` or
-            `registry` are not lists of names by split.
+            `scenes` are not lists of names by split.
     """
     return _read_identity_file(files.join(path, _IDENTITY_PLACE, IDENTITY_FILE))
 
@@ -198,10 +198,10 @@ def refuse_if_trained_on(
     sequences under the same names, so that a comparison by name finds them.
 
     Args:
-        identity: As `read_identity` returned it: `sequences` and `registry` by `train` and
+        identity: As `read_identity` returned it: `sequences` and `scenes` by `train` and
             `val`. None (nothing is known) passes.
         names: Image sequences to be scored.
-        scenes: Their sources.
+        scenes: Their scenes.
 
     Raises:
         UserError: When training or validation used one of them.
@@ -210,7 +210,7 @@ def refuse_if_trained_on(
         return
     used = [
         {name for split in ("train", "val") for name in identity.get(key, {}).get(split, ())}
-        for key in ("sequences", "sources")
+        for key in ("sequences", "scenes")
     ]
     both = sorted((set(names) & used[0]) | (set(scenes) & used[1]))
     if both:
@@ -230,7 +230,9 @@ def _read_identity_file(path: str) -> dict[str, Any] | None:
         raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no JSON object, expected the model's identity")
-    for key in ("sequences", "sources"):
+    if "scenes" in content:  # so called by the models of earlier versions
+        content["scenes"] = content.pop("scenes")
+    for key in ("sequences", "scenes"):
         by_split = content.get(key, {})
         if not isinstance(by_split, dict) or not all(map(_is_list_of_names, by_split.values())):
             raise UserError(

@@ -34,7 +34,7 @@ from components.descriptor_evaluator.gate.verdict import (
 )
 from components.descriptor_evaluator.protocol.scores import MAIN_METRIC, Slice
 from components.descriptor_evaluator.settings import ROUNDING, Floor, GateSettings
-from components.descriptor_evaluator.statistics.intervals import BOOTSTRAP_SOURCES, mean_interval
+from components.descriptor_evaluator.statistics.intervals import BOOTSTRAP_SCENES, mean_interval
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.variants import NOISE_NAMES, NOISES
 
@@ -92,7 +92,7 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
         table=result_table(evidence, tasks),
         production=production,
         candidate_checksum=evidence.candidate_checksum,
-        notes=(*evidence.notes, *_source_notes(evidence, tasks), *_refusal_notes(production)),
+        notes=(*evidence.notes, *_scene_notes(evidence, tasks), *_refusal_notes(production)),
     )
 
 
@@ -201,7 +201,7 @@ def result_table(evidence: Evidence, tasks: Sequence[str]) -> tuple[TableRow, ..
                     candidate=candidate,
                     low=low,
                     high=high,
-                    sources=interval.sources,
+                    scenes=interval.scenes,
                     baselines={
                         name: table.mean(part, MAIN_METRIC)
                         for name, table in evidence.baselines.items()
@@ -239,15 +239,15 @@ def _over_baselines(evidence: Evidence, part: Slice) -> dict[str, Change]:
     return {name: Change(item.mean, item.low, item.high) for name, item in differences.items()}
 
 
-def _source_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
-    """Says when the intervals rest on few sources."""
-    counts = {
-        len(evidence.candidate.totals(Slice(task), MAIN_METRIC).sources) for task in tasks
-    } - {0}
-    if counts and min(counts) < BOOTSTRAP_SOURCES:
+def _scene_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
+    """Says when the intervals rest on few scenes."""
+    counts = {len(evidence.candidate.totals(Slice(task), MAIN_METRIC).scenes) for task in tasks} - {
+        0
+    }
+    if counts and min(counts) < BOOTSTRAP_SCENES:
         return [
-            f"The intervals rest on {min(counts)} sources: too few for more than an impression "
-            f"(at least {BOOTSTRAP_SOURCES} are wanted)."
+            f"The intervals rest on {min(counts)} scenes: too few for more than an impression "
+            f"(at least {BOOTSTRAP_SCENES} are wanted)."
         ]
     return []
 

@@ -122,16 +122,16 @@ def score_group(
     Args:
         group: The image sequence.
         descriptors: float32 [16, N, D] of (at least) this image sequence.
-        tasks: Image sequences with their sources and kinds.
+        tasks: Image sequences with their scenes and kinds.
         distance: Distance metric, l1 or l2.
 
     Returns:
         One score per noise level and target image.
     """
     number = tasks.names.index(group)
-    source, kind = tasks.sources[number], tasks.kinds[number]
+    scene, kind = tasks.scenes[number], tasks.kinds[number]
     return [
-        UnitScore(TASK, noise, kind, group, source, str(target), metrics)
+        UnitScore(TASK, noise, kind, group, scene, str(target), metrics)
         for noise, target, metrics in match_sequence(descriptors[group], distance)
     ]
 

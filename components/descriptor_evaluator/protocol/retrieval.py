@@ -2,7 +2,7 @@
 
 For a query and a noise level the pool is the five positives of that noise followed by the
 distractors in file order that do not belong to the query's group (its sequence in the
-official task, its source in drawn ones). The pool is *cut to its first k entries* and then
+official task, its scene in drawn ones). The pool is *cut to its first k entries* and then
 ranked, for each pool size k.
 
 Instead of sorting pools, the distractors that are nearer than each positive are counted:
@@ -323,9 +323,9 @@ def _unit_scores(
     scores = []
     for row, place in enumerate(places):
         number = int(tasks.queries.sequence[place])
-        name, source, kind = tasks.names[number], tasks.sources[number], tasks.kinds[number]
+        name, scene, kind = tasks.names[number], tasks.scenes[number], tasks.kinds[number]
         unit = str(int(tasks.queries.index[place]))
         for level, noise in enumerate(NOISES):
             metrics = dict(zip(names, table[row][level], strict=True))
-            scores.append(UnitScore(TASK, noise, kind, name, source, unit, metrics))
+            scores.append(UnitScore(TASK, noise, kind, name, scene, unit, metrics))
     return scores

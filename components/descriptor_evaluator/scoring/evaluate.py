@@ -126,7 +126,7 @@ def evaluate_release(
             "scored": about["scored"],
             "distance": options.distance,
             "sequences": list(tasks.names),
-            "sources": len(set(tasks.sources)),
+            "scenes": len(set(tasks.scenes)),
             "points": int(sum(tasks.counts)),
             "tasks": _task_facts(tasks),
             "degeneracy": report | {"thresholds": asdict(degeneracy.LIMITS)},
@@ -189,7 +189,7 @@ def _tasks(infos: Sequence[SequenceInfo], options: ReleaseOptions) -> Tasks:
         return task_sources.draw(infos, TaskSettings())
     split = options.split or _only_split(folder)
     counts = {info.name: info.count for info in infos}
-    scenes = {info.name: info.source for info in infos}
+    scenes = {info.name: info.scene for info in infos}
     return task_sources.load_official(folder, split, counts, options.which, scenes)
 
 
@@ -216,7 +216,7 @@ def _describe(
         # Before TensorFlow is loaded: a refusal should not take ten seconds.
         identity = saved_model.read_identity(describer.model)
     saved_model.refuse_if_trained_on(
-        identity, [info.name for info in infos], [info.source for info in infos]
+        identity, [info.name for info in infos], [info.scene for info in infos]
     )
     if describer.descriptors:
         return csv_tree.read_tree(describer.descriptors, {info.name: info.count for info in infos})

@@ -108,5 +108,5 @@ def data_checksum(entries: Sequence[SequenceEntry]) -> str:
     """sha256 over the content of some image sequences: equal data, equal checksum."""
     digest = hashlib.sha256()
     for entry in sorted(entries, key=lambda entry: entry.name):
-        digest.update(f"{entry.name}/{entry.source}/{entry.kind}/{entry.checksum}\n".encode())
+        digest.update(f"{entry.name}/{entry.scene}/{entry.kind}/{entry.checksum}\n".encode())
     return digest.hexdigest()

@@ -76,12 +76,12 @@ def make_tasks(context: EvaluationContext) -> Tasks:
             settings.official_split or "a",
             {entry.name: entry.count for entry in entries},
             which=settings.tasks,
-            sources={entry.name: entry.source for entry in entries},
+            scenes={entry.name: entry.scene for entry in entries},
         )
     contrast = _reference_contrast(context)
     infos = [
         task_drawing.SequenceInfo(
-            entry.name, entry.source, entry.kind, entry.count, contrast[entry.name]
+            entry.name, entry.scene, entry.kind, entry.count, contrast[entry.name]
         )
         for entry in entries
     ]

@@ -82,7 +82,7 @@ def evaluate_pairs(
     chosen: list[Descriptor] = []
     if model is not None:
         names = [item.name for item in inputs]
-        scenes = [item.source for item in inputs]
+        scenes = [item.scene for item in inputs]
         saved_model.refuse_if_trained_on(saved_model.read_identity(model), names, scenes)
         chosen.append(descriptors.load_model(model))
     if baseline is not None:

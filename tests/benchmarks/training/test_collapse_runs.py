@@ -8,8 +8,9 @@ import pytest
 from benchmarks.training.collapse_matrix import Cell
 from benchmarks.training.collapse_runs import Data, run_gentle, run_pair
 from tests.support.synthetic import write_examples
+from tests.support.training import folders_in
 from trainer.core.config import TrainerConfig
-from trainer.curriculum import stages
+from trainer.curriculum import collapse
 from trainer.engine import loop
 
 _SPLITS = {
@@ -57,10 +58,9 @@ def examples(tmp_path_factory) -> str:
 def test_the_controller_decides_as_in_a_training_run(cell, acts, examples, tmp_path, monkeypatch):
     # These textures are learned at once; the first steps at a high rate bring the distances
     # down for a moment, which is to count as a collapse.
-    monkeypatch.setattr(stages, "_COLLAPSED_DISTANCE", 0.5)
+    monkeypatch.setattr(collapse, "COLLAPSED_DISTANCE", 0.5)
     found = run_pair(cell, Data(examples))
-    folders = str(tmp_path / "out"), str(tmp_path / "logs")
-    result = loop.train(cell.config(), examples, None, *folders)
+    result = loop.train(cell.config(), examples, None, folders_in(tmp_path))
     events = json.loads((tmp_path / "out" / "timeline.json").read_text())
     expected = [[item["step"], item["event"]] for item in events if item["event"] in _ACTIONS]
     assert [event[:2] for event in found["controller"]["events"]] == expected

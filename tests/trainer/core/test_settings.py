@@ -3,8 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from trainer.core.config import ModelConfig, StageConfig
-from trainer.core.settings import RENAMED, Settings
+from trainer.core.settings import Settings
 
 
 class _Example(Settings):
@@ -33,15 +32,3 @@ def test_settings_are_frozen_and_compare_by_value():
     assert _Example() == _Example(rate=0.1)
     with pytest.raises(ValidationError):
         _Example().rate = 0.2
-
-
-def test_an_earlier_name_is_refused_with_the_present_one():
-    for old, value in (
-        ("sequences_per_batch", 64),
-        ("variants_per_sequence", 2),
-        ("look_alikes", 0.5),
-    ):
-        with pytest.raises(ValidationError, match=f"{old} was renamed: write {RENAMED[old]}"):
-            StageConfig.model_validate({old: value})
-    with pytest.raises(ValidationError, match="Extra inputs"):
-        ModelConfig.model_validate({"look_alikes": 0.5})  # never was one of its settings

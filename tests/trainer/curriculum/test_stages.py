@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from trainer.core.config import ControllerConfig, StageConfig
+from trainer.curriculum.collapse import healthy_distance
 from trainer.curriculum.probe import ProbeSignals
 from trainer.curriculum.stages import (
     ControllerState,
     Observation,
-    healthy_distance,
     observe,
     steps_until_decision,
     wants_next_probe,
@@ -28,6 +28,7 @@ _HARD = StageConfig(
     points_per_batch=64, patches_per_point=8, learning_rate=0.01, min_steps=20,
     max_steps=100,
 )  # fmt: skip
+_HUGE = _HARD.model_copy(update={"points_per_batch": 1024, "patches_per_point": 16})
 
 
 def _state(*plan: StageConfig, **changes) -> ControllerState:
@@ -125,6 +126,34 @@ def test_the_next_stage_is_still_too_big_where_it_was_not_measured_again():
     assert _kinds(decisions) == ["insert"]
     assert decisions[0].values["next_normalized_loss"] == 1.8
     assert state.next_normalized_loss is None  # that of another stage from here on
+
+
+@pytest.mark.parametrize(("loss", "inserted"), [(1.5, 0), (1.51, 1)])
+def test_only_a_step_above_the_bound_is_too_big(loss, inserted):
+    state, _ = _run(_state(), [_seen(0.95, next_normalized_loss=loss)] * 11)
+    assert (state.inserted, len(state.plan)) == (inserted, 2 + inserted)
+
+
+def test_two_stages_at_most_are_inserted_each_before_the_next():
+    state = _state(_EASY, _HUGE)
+    shapes = []
+    for _ in range(100):
+        if state.stage == len(state.plan) - 1:
+            break
+        state, decisions = _run(state, [_seen(0.95, next_normalized_loss=1.8)])
+        if "insert" in _kinds(decisions):
+            stage = state.current
+            shapes.append((stage.points_per_batch, stage.patches_per_point))
+    assert state.inserted == 2
+    assert shapes == [(128, 6), (360, 10)]
+    assert [stage.points_per_batch for stage in state.plan] == [16, 128, 360, 1024]
+
+
+def test_without_the_controller_no_stage_is_inserted():
+    settings = ControllerConfig(enabled=False)
+    state, decisions = _run(_state(), [_seen(0.95, next_normalized_loss=1.8)] * 20, settings)
+    assert _kinds(decisions) == ["promote"]
+    assert len(state.plan) == 2
 
 
 def test_a_state_that_is_not_finite_is_never_called_good():
@@ -341,12 +370,6 @@ def test_recorded_runs(name):
         (10 * n for n, distance in enumerate(distances, 1) if distance >= 0.5), default=0
     )
     assert rollback.step - last_above <= 30
-
-
-def test_descriptors_that_start_too_far_apart_may_move_closer():
-    start = dataclasses.replace(_HEALTHY, pair_distance=9.0)
-    assert healthy_distance(start, length=1.0) == 6.0
-    assert healthy_distance(_HEALTHY, length=1.0) == 1.4
 
 
 def test_loops_end_with_the_stage():

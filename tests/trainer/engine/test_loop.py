@@ -11,17 +11,17 @@ import pytest
 import tensorflow as tf
 
 from tests.support.synthetic import write_examples
-from tests.support.training import small_config, small_stage
-from trainer.core import stale_dirs
+from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.config import (
     StageConfig,
     TrainerConfig,
 )
 from trainer.core.errors import UserError
 from trainer.core.progress import Progress, listen
-from trainer.data import packing
+from trainer.data import packing, stale_dirs
 from trainer.engine import loop
 from trainer.engine.learner import Learner
+from trainer.engine.loop import Folders
 from trainer.model import export
 
 pytestmark = pytest.mark.slow
@@ -42,8 +42,14 @@ def examples(tmp_path_factory) -> str:
     return str(root)
 
 
-def _train(examples: str, folder: Path, config: TrainerConfig = _CONFIG, **options):
-    return loop.train(config, examples, None, str(folder / "out"), str(folder / "logs"), **options)
+def _train(
+    examples: str,
+    folder: Path,
+    config: TrainerConfig = _CONFIG,
+    folders: Folders | None = None,
+    **options,
+):
+    return loop.train(config, examples, None, folders or folders_in(folder), **options)
 
 
 def _events(folder: Path) -> list[dict]:
@@ -112,7 +118,7 @@ def test_the_model_serves_and_knows_its_data(run):
     serving = tf.saved_model.load(result.model_path).signatures["serving_default"]
     assert serving(patches=tf.zeros([3, 65, 65], tf.uint8))["descriptors"].shape == (3, 64)
     identity = _identity(result.model_path)
-    assert identity["sources"] == {"train": ["a", "b"], "val": ["c"]}
+    assert identity["scenes"] == {"train": ["a", "b"], "val": ["c"]}
 
 
 def test_progress_and_tensorboard_are_written(run):
@@ -239,7 +245,7 @@ def test_a_folder_for_checkpoints_that_cannot_be_written_is_told_at_once(
     monkeypatch.setattr(packing, "pack", lambda *_: pytest.fail("hours later"))
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="file: cannot be written"):
-        _train(examples, tmp_path, checkpoint_dir=str(tmp_path / "file"))
+        _train(examples, tmp_path, folders=folders_in(tmp_path, checkpoints=str(tmp_path / "file")))
 
 
 class _KilledError(BaseException):
@@ -286,7 +292,12 @@ def test_a_temporary_folder_of_a_dead_process_is_deleted(examples, tmp_path, mon
 def test_without_val_the_last_weights_are_exported(tmp_path):
     write_examples(tmp_path / "examples", {"train": _SPLITS["train"]})
     config = _CONFIG.model_copy(update={"stages": _STAGES[:1]})
-    result = _train(str(tmp_path / "examples"), tmp_path, config, pack_dir=str(tmp_path / "packed"))
+    result = _train(
+        str(tmp_path / "examples"),
+        tmp_path,
+        config,
+        folders=folders_in(tmp_path, packed=str(tmp_path / "packed")),
+    )
     assert result.validation == {}
     assert result.best_step == result.steps == 8
     exported = _events(tmp_path)[-1]

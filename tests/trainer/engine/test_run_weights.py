@@ -9,7 +9,7 @@ import pytest
 import tf_keras
 
 from tests.support.synthetic import write_examples
-from tests.support.training import small_config, small_stage
+from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.config import ControllerConfig, TrainerConfig, ValidationConfig
 from trainer.engine import loop
 from trainer.engine.learner import Learner
@@ -61,8 +61,7 @@ class _Weights:
 
 def _run(folder: Path, splits: dict, config: TrainerConfig) -> tuple[TrainingResult, list[dict]]:
     write_examples(folder / "examples", splits)
-    places = (str(folder / "out"), str(folder / "logs"))
-    result = loop.train(config, str(folder / "examples"), None, *places)
+    result = loop.train(config, str(folder / "examples"), None, folders_in(folder))
     return result, json.loads((folder / "out" / "timeline.json").read_text())
 
 

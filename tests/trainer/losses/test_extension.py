@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.synthetic import write_examples
-from tests.support.training import small_config, small_stage
+from tests.support.training import folders_in, small_config, small_stage
 from trainer.core import registry
 from trainer.core.config import LossConfig
 from trainer.engine import loop
@@ -52,9 +52,7 @@ def test_they_train_a_descriptor_to_a_score(registered, tmp_path):
         {"train": {"i_a": ("a", 12), "v_b": ("b", 12)}, "val": {"v_c": ("c", 10)}},
     )
     config = small_config(small_stage(steps=6), loss=registered)
-    result = loop.train(
-        config, str(tmp_path / "data"), None, str(tmp_path / "out"), str(tmp_path / "logs")
-    )
+    result = loop.train(config, str(tmp_path / "data"), None, folders_in(tmp_path))
     assert (result.steps, result.gave_up) == (6, False)
     assert 0 < result.validation["mean"] <= 1
     assert np.isfinite(result.validation["mean"])

@@ -92,8 +92,8 @@ def test_the_worst_triplets_are_an_image(tmp_path):
     (event,) = read.Tensors("triplets/worst")
     width, height, png = tf.make_ndarray(event.tensor_proto)
     picture = tf.io.decode_png(png)
-    # 8 points in two columns of triplets of 122 x 304 pixels.
-    assert picture.shape == (4 * 122 + 3 * 12, 2 * 304 + 12, 3)
+    # 8 points in two columns of triplets of 126 x 304 pixels.
+    assert picture.shape == (4 * 126 + 3 * 12, 2 * 304 + 12, 3)
     assert (int(height), int(width)) == tuple(picture.shape[:2])
 
 

@@ -154,7 +154,7 @@ def test_own_group_is_left_out_of_the_pool():
     rows = score(values, tasks, ["retrieval"])
     assert set(rows[0].metrics) == {"ap", "ap@7", "ap_tie_safe", "ap@7_tie_safe"}
     assert [row.metrics["ap"] for row in rows] == [1.0, 1.0, 1.0]
-    assert {(row.sequence, row.source, row.kind, row.unit) for row in rows} == {
+    assert {(row.sequence, row.scene, row.kind, row.unit) for row in rows} == {
         ("i_a", "a", "i", "0")
     }
 

@@ -56,7 +56,7 @@ def held(folder: str, every: float = EVERY) -> Iterator[Lease]:
     """Keeps a lease while the context is open.
 
     Args:
-        folder: Of the run's leases.
+        folder: Folder of the run's leases.
         every: Seconds between two renewals.
     """
     lease = Lease(folder)
@@ -78,7 +78,7 @@ def watched(
     """Looks at a run's leases, in a thread, while the context is open.
 
     Args:
-        folder: Of the leases; None: there are none, and nothing is lost.
+        folder: Folder of the leases; None: there are none, and nothing is lost.
         when_lost: Called once, when nobody waits for the run any more.
         seconds: Age from which on a lease counts as lost.
         every: Between two looks.

@@ -18,8 +18,8 @@ def remove_stale(folder: Path, prefix: str) -> None:
     """Deletes folders whose process on this machine lives no more, so far as that is permitted.
 
     Args:
-        folder: Where they lie; need not be there.
-        prefix: Of their names; `process()` follows, and perhaps a dot and letters.
+        folder: Parent folder; need not exist.
+        prefix: Beginning of their names; `process()` follows, then optionally a dot and letters.
     """
     # Without a machine's name (as an earlier version wrote them) they are taken for this one's.
     name = re.compile(

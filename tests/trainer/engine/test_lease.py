@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.synthetic import write_examples
-from trainer.core import lease
+from trainer.engine import lease
 
 _SECONDS = 300.0
 
@@ -96,7 +96,7 @@ def test_a_training_saves_itself_and_stops_when_nobody_waits_and_goes_on_later(t
     (tmp_path / "config.json").write_text(json.dumps(config))
     leases = tmp_path / "leases"
     code = (
-        "import functools, sys; from trainer.core import lease;"
+        "import functools, sys; from trainer.engine import lease;"
         "lease.watched = functools.partial(lease.watched, seconds=600, every=0.1);"
         "from trainer.__main__ import main; sys.exit(main(sys.argv[1:]))"
     )
