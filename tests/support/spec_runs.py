@@ -105,10 +105,10 @@ def only_tasks(spec: dict[str, Any], *names: str) -> dict[str, Any]:
     dag = spec["root"]["dag"]
     kept = {name: dag["tasks"][name] for name in names}
     used = {
-        scene["componentInputParameter"]
+        source["componentInputParameter"]
         for task in kept.values()
-        for scene in task["inputs"].get("parameters", {}).values()
-        if "componentInputParameter" in scene
+        for source in task["inputs"].get("parameters", {}).values()
+        if "componentInputParameter" in source
     }
     given = {name: item for name, item in _declared(spec).items() if name in used}
     root = {"inputDefinitions": {"parameters": given}, "dag": {**dag, "tasks": kept}}

@@ -230,8 +230,8 @@ def _read_identity_file(path: str) -> dict[str, Any] | None:
         raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no JSON object, expected the model's identity")
-    if "scenes" in content:  # so called by the models of earlier versions
-        content["scenes"] = content.pop("scenes")
+    if "sources" in content:  # so called by the models of earlier versions
+        content["scenes"] = content.pop("sources")
     for key in ("sequences", "scenes"):
         by_split = content.get(key, {})
         if not isinstance(by_split, dict) or not all(map(_is_list_of_names, by_split.values())):
