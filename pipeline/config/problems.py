@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.config.layers import Layer, Override
 from trainer.core.errors import UserError
+from trainer.core.settings import RENAMED
 from trainer.core.validation_messages import key_path, message
 
 
@@ -72,6 +73,9 @@ def unknown_key(origin: str, location: Sequence[str | int], model: type[BaseMode
     *parents, key = location
     owner = _model_at(model, parents)
     known = list(owner.model_fields) if owner is not None else []
+    renamed = RENAMED.get(str(key))
+    if renamed in known:
+        return f"{where}: the key is called {renamed} now; rename it"
     close = difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
     return f"{where}: unknown key; {hint}"
