@@ -56,7 +56,7 @@ class Places:
         artifacts: Pipeline root.
         serving: Push destination.
         cache: Evaluation results by content; empty for none.
-        reports: Where AnomalyGate's report of a refusal stays readable; empty for none.
+        reports: Folder where AnomalyGate's report of a refusal stays readable; empty for none.
         data_fingerprint: Changes with the data.
         tasks: Published task files, in place of `evaluation.official_tasks`; empty to take that.
         tasks_fingerprint: Changes with the published task files; empty when none are used.
@@ -65,7 +65,7 @@ class Places:
         destination_state: Changes with every push and rollback, so that no cached "pushed"
             stands for a model that is no longer served, and no cached verdict for a
             comparison with models that were taken back.
-        vertex: Where to train by `platform.training`; None trains in the component itself.
+        vertex: Project and region of training jobs; None trains in the component itself.
     """
 
     data: Text

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.descriptor_evaluator.settings import MIN_SOURCES
+from components.descriptor_evaluator.settings import MIN_SCENES
 from pipeline import gate_slices
 from pipeline.config.tree import PipelineConfig
 from trainer.core.config import TrainerConfig
@@ -63,8 +63,8 @@ def check_data(config: PipelineConfig, folder: str) -> None:
     elif settings.max_points is not None:
         _check_batches(config.training, train, dict.fromkeys(assigned, settings.max_points))
         most = settings.max_points * len(test)
-    _check_gate(config, len({item.source for item in test}))
-    _check_lower_bound(config, len({item.source for item in test}))
+    _check_gate(config, len({item.scene for item in test}))
+    _check_lower_bound(config, len({item.scene for item in test}))
     gate_slices.check(config.evaluation, {item.kind for item in test}, most)
 
 
@@ -116,7 +116,7 @@ def _check_batches(
     """
     largest: dict[str, int] = {}
     for item in items:
-        largest[item.source] = max(largest.get(item.source, 0), most[item.name])
+        largest[item.scene] = max(largest.get(item.scene, 0), most[item.name])
     limit = sum(largest.values())
     if training.stages == "auto":
         auto_plan.check_size(limit)
@@ -125,21 +125,21 @@ def _check_batches(
         if stage.points_per_batch > limit:
             raise UserError(
                 f"training.stages.{number}.points_per_batch: found {stage.points_per_batch}, "
-                f"expected at most {limit}, the patch sequences that the training sources "
+                f"expected at most {limit}, the patch sequences that the training scenes "
                 f"({len(largest)}) can offer, as a batch holds one image sequence of each; lower "
                 "it or add data"
             )
 
 
-def _check_gate(config: PipelineConfig, sources: int) -> None:
+def _check_gate(config: PipelineConfig, scenes: int) -> None:
     """Refuses a gate that could bless no model at all, however good.
 
     Args:
         config: Resolved configuration.
-        sources: Number of held-out sources.
+        scenes: Number of held-out scenes.
     """
     evaluation = config.evaluation
-    if sources > 1 or evaluation.official_tasks is not None:
+    if scenes > 1 or evaluation.official_tasks is not None:
         return
     gate = evaluation.gate
     asked = {floor.task: "floors" for floor in gate.floors}
@@ -148,29 +148,29 @@ def _check_gate(config: PipelineConfig, sources: int) -> None:
     if "retrieval" in asked:
         raise UserError(
             f"evaluation.gate.{asked['retrieval']}: asks for retrieval, whose distractors come "
-            "from other sources, but the split holds out 1 source, expected at least 2; raise "
+            "from other scenes, but the split holds out 1 scene, expected at least 2; raise "
             "data.split.eval_share, add data, or judge by matching alone (evaluation.tasks and "
             "the gate's tasks)"
         )
 
 
-def _check_lower_bound(config: PipelineConfig, sources: int) -> None:
+def _check_lower_bound(config: PipelineConfig, scenes: int) -> None:
     """Refuses a comparison with production that would refuse every new model.
 
     The first model has nothing to be compared with, so it may come.
 
     Args:
         config: Resolved configuration.
-        sources: Number of held-out sources.
+        scenes: Number of held-out scenes.
     """
     rule, destination = config.evaluation.gate.production, config.push_destination
-    if rule.mode != "lower_bound" or sources >= MIN_SOURCES or "://" in destination:
+    if rule.mode != "lower_bound" or scenes >= MIN_SCENES or "://" in destination:
         return
     if any(Path(destination).expanduser().glob("[0-9]*/saved_model.pb")):
         raise UserError(
-            f"evaluation.gate.production.mode: is lower_bound, which needs {MIN_SOURCES} "
-            f"held-out sources to compare a model with the one in production ({destination}), but "
-            f"the split holds out {sources}; set it to point, raise data.split.eval_share or add "
+            f"evaluation.gate.production.mode: is lower_bound, which needs {MIN_SCENES} "
+            f"held-out scenes to compare a model with the one in production ({destination}), but "
+            f"the split holds out {scenes}; set it to point, raise data.split.eval_share or add "
             f"data"
         )
 

@@ -126,7 +126,7 @@ def _write_records(patches: np.ndarray, folder: str) -> SequenceEntry:
             record = records.PointPatches("v_made_up", "made_up", "v", index, item)
             writer.write(records.encode(record))
     return SequenceEntry(
-        name="v_made_up", source="made_up", kind="v", count=len(patches), shards=(_SHARD,),
+        name="v_made_up", scene="made_up", kind="v", count=len(patches), shards=(_SHARD,),
         checksum="",
     )  # fmt: skip
 

@@ -65,7 +65,7 @@ class Training:
         self._config, self._data = config, data
         normalisation = Normalisation(kind="patch")
         self.learner = Learner(config, strategy.create(config), normalisation)
-        points = min(PROBE_POINTS, largest_batch(data.train.sequence, data.train.source))
+        points = min(PROBE_POINTS, largest_batch(data.train.sequence, data.train.scene))
         self._probe = self._batch(points, PROBE_PATCHES, NOISES)
         self.learner.calibrate(self._probe)
         start = self.learner.probe(self._probe, PROBE_PATCHES)

@@ -100,7 +100,7 @@ def write_examples(root: Path, size: int) -> None:
 
 
 def _write_sequence(root: Path, split: str, number: int, count: int) -> manifest.SequenceEntry:
-    name, source = f"v_{split}{number:03}", f"{split}{number:03}"
+    name, scene = f"v_{split}{number:03}", f"{split}{number:03}"
     shard = f"Split-{split}/{name}-00000-of-00001"
     noise = np.random.default_rng(number).integers(
         0, 256, records.PATCH_BYTES + count, dtype=np.uint8
@@ -109,12 +109,12 @@ def _write_sequence(root: Path, split: str, number: int, count: int) -> manifest
     with tf.io.TFRecordWriter(str(root / shard)) as writer:
         for index in range(count):
             patches = noise[index : index + records.PATCH_BYTES].reshape(records.PATCH_SHAPE)
-            record = records.encode(records.PointPatches(name, source, "v", index, patches))
+            record = records.encode(records.PointPatches(name, scene, "v", index, patches))
             digest.update(record)
             writer.write(record)
     return manifest.SequenceEntry(
         name=name,
-        source=source,
+        scene=scene,
         kind="v",
         count=count,
         shards=(shard,),

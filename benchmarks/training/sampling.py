@@ -26,7 +26,7 @@ from trainer.engine.learner import Learner
 
 SIZES = (10_000, 100_000, 1_000_000)  # patches
 SHAPES = {"S 256, K 2": (256, 2, 0.0), "S 128, K 4": (128, 4, 0.0), "half alike": (128, 4, 0.5)}
-_POINTS = 300  # of an image sequence; two image sequences of each source
+_POINTS = 300  # of an image sequence; two image sequences of each scene
 _BATCHES, _ROUNDS = 200, 5
 _STEPS = 10
 
@@ -114,14 +114,14 @@ def _write(file: Path, points: int) -> None:
 def _mapped(file: Path, points: int) -> PackedPatches:
     patches = np.memmap(file, np.uint8, mode="r", shape=(points, *PACKED_SHAPE))
     sequence = np.arange(points, dtype=np.int32) // _POINTS
-    source = sequence // 2
+    scene = sequence // 2
     return PackedPatches(
         patches=patches,
         sequence=sequence,
-        source=source,
+        scene=scene,
         index=np.arange(points, dtype=np.int32) % _POINTS,
         sequences=tuple(f"u_{number}" for number in range(sequence[-1] + 1)),
-        sources=tuple(f"s_{number}" for number in range(source[-1] + 1)),
+        scenes=tuple(f"s_{number}" for number in range(scene[-1] + 1)),
         kinds=("u",) * int(sequence[-1] + 1),
     )
 

@@ -26,18 +26,18 @@ class Executor(executor.Executor):
             UserError: When any split has an anomaly; names split, feature and reason.
         """
         artifact = execution.input(ANOMALIES_KEY)
-        found = []
+        problems = []
         for split in artifact_utils.decode_split_names(artifact.split_names):
             folder = artifact_utils.get_split_uri([artifact], split)
             content = files.read_bytes(files.join(folder, DEFAULT_FILE_NAME))
-            found += describe(split, anomalies_pb2.Anomalies.FromString(content))
+            problems += describe(split, anomalies_pb2.Anomalies.FromString(content))
         report_folder = execution.properties.get(REPORT_FOLDER_KEY)
         folders = [execution.output(REPORT_KEY).uri, *([report_folder] if report_folder else [])]
         for folder in folders:
-            files.write_json(files.join(folder, REPORT_FILE), {"anomalies": found})
-        if found:
+            files.write_json(files.join(folder, REPORT_FILE), {"anomalies": problems})
+        if problems:
             sentences = "; ".join(
-                f"{item['split']}: {item['feature']}: {item['reason']}" for item in found
+                f"{item['split']}: {item['feature']}: {item['reason']}" for item in problems
             )
             raise UserError(
                 f"the data does not match the schema, so nothing was trained on it ({sentences}); "
@@ -51,9 +51,9 @@ def describe(split: str, anomalies: anomalies_pb2.Anomalies) -> list[dict[str, s
 
     Args:
         split: Name of the split the statistics came from.
-        anomalies: What TFDV found there.
+        anomalies: Anomalies of the split, as TFDV found them.
     """
-    found = [
+    problems = [
         {
             "split": split,
             "feature": feature,
@@ -62,7 +62,7 @@ def describe(split: str, anomalies: anomalies_pb2.Anomalies) -> list[dict[str, s
         for feature, info in sorted(anomalies.anomaly_info.items())
     ]
     for reason in anomalies.dataset_anomaly_info.reason:
-        found.append({"split": split, "feature": "(data set)", "reason": reason.description})
+        problems.append({"split": split, "feature": "(data set)", "reason": reason.description})
     if anomalies.data_missing:
-        found.append({"split": split, "feature": "(data set)", "reason": "the split is empty"})
-    return found
+        problems.append({"split": split, "feature": "(data set)", "reason": "the split is empty"})
+    return problems

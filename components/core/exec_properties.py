@@ -19,9 +19,9 @@ def read_settings(kind: type[SettingsT], text: str, section: str) -> SettingsT:
     version, as when an old compiled pipeline runs in a newer image.
 
     Args:
-        kind: What they are.
-        text: Their JSON.
-        section: Where they stand in the configuration, e.g. `training`.
+        kind: Class of the settings.
+        text: Settings as JSON.
+        section: Section of the configuration, e.g. `training`.
 
     Raises:
         UserError: When they do not fit; names the key.

@@ -266,7 +266,7 @@ def refusals(path: str, what: str, expected: str = "") -> Iterator[None]:
 
     Args:
         path: File or folder; of a remote one, TensorFlow's errors are translated, too.
-        what: What was not possible, e.g. `cannot be read`.
+        what: End of the sentence after the path, e.g. `cannot be read`.
         expected: End of the sentence.
 
     Raises:

@@ -40,7 +40,7 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        found = find_user_error(error)
-        if found is None:
+        mistake = find_user_error(error)
+        if mistake is None:
             raise
-        raise found from error
+        raise mistake from error

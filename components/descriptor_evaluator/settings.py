@@ -26,7 +26,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
 Delta = Annotated[float, Field(ge=0.0, le=0.2)]
 
-MIN_SOURCES = 10  # sources below which a lower bound refuses for want of evidence
+MIN_SCENES = 10  # scenes below which a lower bound refuses for want of evidence
 ROUNDING = 1e-12  # two means that should be exactly a threshold apart are not, in float64
 _ROLES = (CANDIDATE, PRODUCTION)
 _NO_KIND = "verification pairs cross sequences and have no kind"
@@ -161,7 +161,7 @@ class ProductionRule(Settings):
 
     Attributes:
         mode: `lower_bound`: the one-sided lower bound of candidate - production, paired
-            over sources, must be above -delta; it needs 10 sources. `point`: the means
+            over scenes, must be above -delta; it needs 10 scenes. `point`: the means
             are compared. In both modes the difference of the means must not be below
             -delta, and the candidate must not be significantly worse.
         delta: Loss that is still called "not worse".

@@ -1,4 +1,4 @@
-"""Runs ExampleGen: lists the data, splits it by source and writes whole shards in Beam."""
+"""Runs ExampleGen: lists the data, splits it by scene and writes whole shards in Beam."""
 
 from __future__ import annotations
 

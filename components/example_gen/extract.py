@@ -21,7 +21,7 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
 
     The release appears under its name only when it is complete; on remote file systems,
     which rename no folders, `extraction.json` is written last. Beside the image sequences
-    lie `registry.csv` (what shows the same scene) and `extraction.json`.
+    lie `scenes.csv` (what shows the same scene) and `extraction.json`.
 
     Args:
         format: Data format whose patches are cut, e.g. `photos`.
@@ -30,7 +30,7 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
         settings: Seed, limits, extraction and photograph settings.
 
     Returns:
-        The content of `extraction.json`: `settings`, `sequences` (name, source, kind, count,
+        The content of `extraction.json`: `settings`, `sequences` (name, scene, kind, count,
         statistics), `skipped` (name, reason), `patches` (their number) and `statistics`
         (means over all points).
 
@@ -51,7 +51,7 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
             reasons = "; ".join(item.reason for item in skipped)
             raise UserError(f"{input_dir}: every image sequence is bad and skipped ({reasons})")
         summary = _summarise(settings, written, skipped)
-        table = scene_table.format_table({entry["name"]: entry["source"] for entry in written})
+        table = scene_table.format_table({entry["name"]: entry["scene"] for entry in written})
         files.write_bytes(files.join(folder, scene_table.FILE_NAME), table.encode())
         files.write_bytes(files.join(folder, SUMMARY), json.dumps(summary, indent=1).encode())
     return summary
@@ -81,7 +81,7 @@ def _write_sequences(
 def _describe(patch_set: PatchSet) -> dict[str, Any]:
     return {
         "name": patch_set.name,
-        "source": patch_set.source,
+        "scene": patch_set.scene,
         "kind": patch_set.kind,
         "count": len(patch_set),
         "statistics": {key: round(value, 4) for key, value in patch_set.statistics.items()},

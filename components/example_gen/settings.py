@@ -26,14 +26,14 @@ FormatName = Annotated[str, AfterValidator(_known_format)]
 
 
 class SplitSettings(Settings):
-    """How image sequences are divided into train, val and eval; always by source.
+    """How image sequences are divided into train, val and eval; always by scene.
 
     Attributes:
         rule: `official` takes the HPatches split `name` (eval = its test list); `file`
-            reads the lists from `file`; `share` draws `eval_share` of the sources.
+            reads the lists from `file`; `share` draws `eval_share` of the scenes.
         name: Official split, or the split to take from a file that holds several.
         file: JSON of the shape of HPatches' `splits.json`, or `{"train": [], "test": []}`.
-        eval_share: Share of the sources that the rule `share` keeps for evaluation.
+        eval_share: Share of the scenes that the rule `share` keeps for evaluation.
         val_share: Share of the training sequences held out for stage decisions.
     """
 
@@ -74,7 +74,7 @@ class ExtractionSettings(Settings):
     """How points are found and patches cut.
 
     Attributes:
-        detectors: Which kinds of points are looked for.
+        detectors: Kinds of points that are detected.
         min_sigma: Smallest detection scale in pixels; the smallest region is 10 times that.
         hessian_threshold: Least scale-normalised determinant of the Hessian, grey in 0..1.
         harris_threshold: Least det/trace of the scale-normalised second-moment matrix.
@@ -125,7 +125,7 @@ class DataSettings(Settings):
     """Everything that decides what the examples are.
 
     Attributes:
-        format: What lies in the data folder, a name in `components.example_gen.registry`: an
+        format: Data format, a name in `components.example_gen.registry`: an
             HPatches patch release, image sequences with homographies, or photographs.
         split: Division into train, val and eval.
         seed: Seed of every random choice; same seed and data give the same bytes.

@@ -83,7 +83,7 @@ def _write(patch_set: PatchSet, split: str, root: str) -> dict[str, Any]:
     return {
         "split": split,
         "name": patch_set.name,
-        "source": patch_set.source,
+        "scene": patch_set.scene,
         "kind": patch_set.kind,
         "count": count,
         "shards": names,

@@ -36,22 +36,22 @@ class Executor(executor.Executor):
         destination = execution.properties["push_destination"]
         expected = execution.properties.get("production_checksum") or ""
         production = served_model.find(destination)
-        found = production.checksum if production else served_model.NO_PRODUCTION
-        if expected and expected != found:
-            _refuse_change(destination, expected, found)
+        checksum = production.checksum if production else served_model.NO_PRODUCTION
+        if expected and expected != checksum:
+            _refuse_change(destination, expected, checksum)
         if production:
             frozen = path_utils.serving_model_path(artifact.uri)
             served_model.copy(production.path, frozen)
             copied = served_model.checksum(frozen)
-            if copied != found:
-                _refuse_change(destination, found, copied)
+            if copied != checksum:
+                _refuse_change(destination, checksum, copied)
         _describe(artifact, destination, production)
 
 
-def _refuse_change(destination: str, expected: str, found: str) -> None:
+def _refuse_change(destination: str, expected: str, actual: str) -> None:
     raise UserError(
         f"{destination}: the model in production changed while this run was starting "
-        f"(checksum {expected[:12]} expected, {found[:12]} found); run again"
+        f"(checksum {expected[:12]} expected, {actual[:12]} found); run again"
     )
 
 

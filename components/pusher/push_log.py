@@ -26,7 +26,7 @@ class PushEntry(Settings):
     Attributes:
         action: `push` or `rollback`.
         version: The version that was made.
-        checksum: Of its SavedModel.
+        checksum: sha256 of the SavedModel.
         from_version: For a rollback, the version that is served again.
         replaced_version: The version that was in production before.
         pushed_by: Folder of the execution's output; tells an execution that is tried again.

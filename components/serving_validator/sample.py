@@ -38,13 +38,13 @@ def write(examples_uri: str | None, folder: str, count: int) -> None:
 def _read(examples_uri: str, count: int) -> list:
     from trainer.data import manifest, records
 
-    found: list[records.PointPatches] = []
+    sequences: list[records.PointPatches] = []
     for path in manifest.read(examples_uri).shard_paths(examples_uri, "eval"):
         for sequence in records.read_shard(path):
-            found.append(sequence)
-            if len(found) == count:
-                return found
-    return found
+            sequences.append(sequence)
+            if len(sequences) == count:
+                return sequences
+    return sequences
 
 
 def _noise(count: int) -> list:

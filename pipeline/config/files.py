@@ -83,7 +83,7 @@ def apply_override(tree: dict[str, Any], override: Override, model: type[BaseMod
 
     Args:
         tree: Configuration with all defaults filled in.
-        override: What to set.
+        override: Key path and value to set.
         model: The tree's class, to name the keys there are.
 
     Raises:

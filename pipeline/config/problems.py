@@ -42,21 +42,22 @@ def sentences(
     """Turns pydantic's errors into sentences that name file, key, found and expected.
 
     Args:
-        error: What pydantic found.
-        tree: What it was given.
+        error: Error of the validation.
+        tree: Tree that was validated.
         model: Class of the whole tree.
         layers: The files, lowest first.
         overrides: Values of the command line, in order.
     """
-    found: dict[tuple[str | int, ...], list[dict[str, Any]]] = {}
+    by_location: dict[tuple[str | int, ...], list[dict[str, Any]]] = {}
     for problem in error.errors(include_url=False):
         # A union reports each of its branches: they are told as one problem.
         details = typing.cast("dict[str, Any]", problem)
-        found.setdefault(_location(details, tree), []).append(details)
+        by_location.setdefault(_location(details, tree), []).append(details)
     told = []
-    for location, problems in found.items():
+    for location, problems in by_location.items():
         if problems[0]["type"] == "too_short" and any(
-            len(other) > len(location) and other[: len(location)] == location for other in found
+            len(other) > len(location) and other[: len(location)] == location
+            for other in by_location
         ):
             continue  # pydantic does not count the entries that it refused
         origin = _origin(location, layers, overrides)
@@ -154,7 +155,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     """Returns the settings classes inside an annotation such as `tuple[Stage, ...] | None`."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         return [annotation] if issubclass(annotation, BaseModel) else []
-    found = []
+    models = []
     for argument in typing.get_args(annotation):
-        found += _models(argument)
-    return found
+        models += _models(argument)
+    return models

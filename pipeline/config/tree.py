@@ -62,10 +62,10 @@ class PipelineConfig(Settings):
     Attributes:
         name: Pipeline name; runs of one name in one work folder share their cache.
         work_dir: Folder for artifacts, metadata, logs and the lock.
-        data: What is read and how it becomes patches.
+        data: Data folder, format, split and how patches are cut.
         training: Model, loss, stages and budget.
         evaluation: Tasks, intervals and the gate.
-        push: Where a blessed model goes.
+        push: Destination of blessed models.
         beam: Beam pipeline options, as on Beam's own command line; none means one process.
         warm_start: Whether training starts from the model in production.
         platform: Image, machines and training jobs of compiled pipelines.

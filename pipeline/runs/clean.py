@@ -54,7 +54,7 @@ def plan(work_dir: str, keep: int = 3) -> Plan:
 
     Args:
         work_dir: Work folder of the pipeline; local or `gs://`.
-        keep: How many runs to keep, at least 1.
+        keep: Number of runs to keep, at least 1.
 
     Returns:
         The folders, by path.
@@ -160,8 +160,8 @@ def _artifact_folders(root: str) -> Iterator[str]:
 
 def _measure(folder: str) -> tuple[int, float]:
     """Returns the bytes below a folder and when the youngest file changed (0 without files)."""
-    found = list(files.files_under(folder))
-    return sum(f.size for f in found), max((f.changed for f in found), default=0.0)
+    statuses = list(files.files_under(folder))
+    return sum(f.size for f in statuses), max((f.changed for f in statuses), default=0.0)
 
 
 def _is_inside(path: str, folder: str) -> bool:

@@ -44,13 +44,13 @@ class RunSummary(Settings):
         started: With time zone.
         seconds: Wall time of the whole run.
         config_name: e.g. `demo`, or the path of the file.
-        config_checksum: Of the resolved configuration.
-        data_checksum: Of the examples; "" when the run did not get that far.
+        config_checksum: sha256 of the resolved configuration.
+        data_checksum: Checksum of the examples; "" when the run did not get that far.
         components: In the order of the pipeline.
         metrics: The headline numbers as fractions, e.g. `{"matching": 0.74}`.
         blessed: The verdict; None when there is none.
         reasons: Why it was not blessed.
-        push_destination: Where blessed models go.
+        push_destination: Folder that blessed models are pushed to.
         pushed_version: The version this run pushed; None when it pushed nothing.
         error: The sentence a failed run ended with; "" when it ran to its end.
         cleaned: True once `hpatches clean` has deleted its artifacts.
@@ -113,12 +113,12 @@ def list_runs(work_dir: str) -> list[RunSummary]:
             `clean` would then delete what that run uses.
     """
     folder = posixpath.join(work_dir, FOLDER)
-    found = [
+    summaries = [
         _read(posixpath.join(folder, name))
         for name in files.names(folder)
         if name.endswith(".json")
     ]
-    return sorted(found, key=_age, reverse=True)
+    return sorted(summaries, key=_age, reverse=True)
 
 
 def _age(summary: RunSummary) -> tuple[datetime, str]:

@@ -25,12 +25,12 @@ def some_records() -> list[records.PointPatches]:
     return [
         records.PointPatches(
             sequence=name,
-            source=source,
+            scene=scene,
             kind=name[0],
             index=index,
             patches=random.integers(0, 256, records.PATCH_SHAPE, dtype=np.uint8),
         )
-        for name, source in names
+        for name, scene in names
         for index in range(4)
     ]
 

@@ -165,7 +165,10 @@ def test_config_show_prints_what_config_reads(tmp_path):
     path.write_text(shown.stdout)
     again = CliRunner().invoke(cli, ["config", "show", "--config", str(path)])
     assert again.stdout == shown.stdout
-    assert "seed: 7" in shown.stdout
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    training = lines[lines.index("training:") :]
+    assert training.index("seed: 7") < training.index("stages:")  # what is set, what is common
+    assert training.index("stages:") < training.index("model:")
 
 
 @pytest.mark.parametrize("name", files.packaged_names())

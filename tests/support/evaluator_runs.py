@@ -54,19 +54,19 @@ def write_examples(root: Path, patches_of: Callable[[int, str], np.ndarray] | No
         patches_of: Patches by number and name of the image sequence; by default `make_patches`.
     """
     splits: dict = {"train": [], "val": [], "eval": []}
-    for number, (name, source) in enumerate([*SEQUENCES, ("v_c", "c")]):
-        split = "val" if source == "c" else "eval"
+    for number, (name, scene) in enumerate([*SEQUENCES, ("v_c", "c")]):
+        split = "val" if scene == "c" else "eval"
         shard = f"Split-{split}/{name}-00000-of-00001"
         (root / f"Split-{split}").mkdir(parents=True, exist_ok=True)
         given = patches_of(number, name) if patches_of else make_patches(number)
         with tf.io.TFRecordWriter(str(root / shard)) as writer:
             for index, patches in enumerate(given):
-                record = records.PointPatches(name, source, name[0], index, patches)
+                record = records.PointPatches(name, scene, name[0], index, patches)
                 writer.write(records.encode(record))
         splits[split].append(
             manifest.SequenceEntry(
                 name=name,
-                source=source,
+                scene=scene,
                 kind=name[0],
                 count=POINTS,
                 shards=(shard,),

@@ -42,7 +42,7 @@ def load(item: SequenceInput, settings: DataSettings | None = None) -> PatchSet:
         shape = f"{patches.dtype} {patches.shape}"
         raise UserError(f"{path}: patches are {shape}, expected uint8 (N, 16, 65, 65)")
     unknown = np.zeros((len(patches), 3), np.float32)
-    return PatchSet(item.name, item.source, item.kind, patches, unknown)
+    return PatchSet(item.name, item.scene, item.kind, patches, unknown)
 
 
 FORMAT = Format(

@@ -51,7 +51,7 @@ def _flip_a_bit_of_the_last_record(shard: Path) -> None:
         ),
         (
             lambda shard: _rewrite(shard, *(_record(name, 0) for name in ("v_b", "v_z", "v_b"))),
-            "record 1 is of v_z (source b), expected v_b (source b)",
+            "record 1 is of v_z (scene b), expected v_b (scene b)",
         ),
         (lambda shard: _rewrite(shard, _record("v_b", 0)), "not the 3 that the manifest lists"),
     ],

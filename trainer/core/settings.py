@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict
 RENAMED = {
     "sequences_per_batch": "points_per_batch",
     "variants_per_sequence": "patches_per_point",
-    "source": "format",
     "look_alikes": "same_sequence_fraction",
+    "source": "format",
+    "min_sources": "min_scenes",
 }
 """Present names of settings by the names they had."""
 

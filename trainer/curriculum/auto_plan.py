@@ -146,7 +146,7 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
     if largest_batch < least:
         raise UserError(
             f"stages is auto, but the training data fill batches of at most {largest_batch} patch "
-            f"sequences (one image sequence of a source per batch), expected at least {least}; "
+            f"sequences (one image sequence of a scene per batch), expected at least {least}; "
             f"add data"
         )
 

@@ -1,6 +1,6 @@
 """The S x K sampler: S patch sequences across image sequences, K variants of each.
 
-A batch never holds two image sequences of one source, because they show the same
+A batch never holds two image sequences of one scene, because they show the same
 physical points under different names. An epoch uses every patch sequence once. Part of a
 batch may come from one image sequence: its points look more alike than those of different
 photographs, which makes harder negatives. What is drawn depends on (seed, epoch, batch)
@@ -21,7 +21,7 @@ from trainer.data.manifest import Manifest
 from trainer.data.packing import PackedPatches
 
 _EPOCH_STREAM, _VARIANT_STREAM = 0, 1
-_MOST_PUT_OFF = 4  # in batches: bounds the work per batch where sources are few
+_MOST_PUT_OFF = 4  # in batches: bounds the work per batch where scenes are few
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def variant_pool(noises: tuple[str, ...]) -> np.ndarray:
     return np.array([0, *(start + k for start in starts for k in range(TARGETS))], np.int32)
 
 
-def largest_batch(sequence: np.ndarray, source: np.ndarray) -> int:
-    """Most patch sequences a batch can hold: the largest image sequence of every source."""
+def largest_batch(sequence: np.ndarray, scene: np.ndarray) -> int:
+    """Most patch sequences a batch can hold: the largest image sequence of every scene."""
     if len(sequence) == 0:
         return 0
-    largest = np.zeros(int(source.max()) + 1, np.int64)
+    largest = np.zeros(int(scene.max()) + 1, np.int64)
     counts = np.bincount(sequence)
-    np.maximum.at(largest, source, counts[sequence])
+    np.maximum.at(largest, scene, counts[sequence])
     return int(largest.sum())
 
 
@@ -61,11 +61,11 @@ def most_per_batch(listing: Manifest) -> int:
     Raises:
         UserError: When the train split is empty.
     """
-    return sum(_largest_of_sources(listing).values())
+    return sum(_largest_of_scenes(listing).values())
 
 
-def _largest_of_sources(listing: Manifest) -> dict[str, int]:
-    """Returns the size of the largest image sequence of every source of the train split."""
+def _largest_of_scenes(listing: Manifest) -> dict[str, int]:
+    """Returns the size of the largest image sequence of every scene of the train split."""
     if not listing.count("train"):
         raise UserError(
             "the train split holds no patch sequence; expected at least one image sequence "
@@ -73,7 +73,7 @@ def _largest_of_sources(listing: Manifest) -> dict[str, int]:
         )
     largest: dict[str, int] = {}
     for entry in listing.splits["train"]:
-        largest[entry.source] = max(entry.count, largest.get(entry.source, 0))
+        largest[entry.scene] = max(entry.count, largest.get(entry.scene, 0))
     return largest
 
 
@@ -84,7 +84,7 @@ def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
         UserError: When the train split is empty, or a stage's S or its share of look-alikes
             is too large for it.
     """
-    largest = _largest_of_sources(listing)
+    largest = _largest_of_scenes(listing)
     most = sum(largest.values())
     for stage in plan:
         if stage.points_per_batch > most:
@@ -104,17 +104,17 @@ def _check_same_sequence_fraction(sequences: int, share: float, most: int) -> No
         )
 
 
-def _too_large(sequences: int, most: int, points: int, sources: int) -> UserError:
+def _too_large(sequences: int, most: int, points: int, scenes: int) -> UserError:
     return UserError(
         f"points_per_batch is {sequences}, but the training data fills batches of at most "
-        f"{most} ({points} patch sequences of {sources} sources, one image sequence of a source "
+        f"{most} ({points} patch sequences of {scenes} scenes, one image sequence of a scene "
         f"per batch); lower points_per_batch"
     )
 
 
 def epoch_order(
     sequence: np.ndarray,
-    source: np.ndarray,
+    scene: np.ndarray,
     size: int,
     seed: int,
     epoch: int,
@@ -122,8 +122,8 @@ def epoch_order(
 ) -> np.ndarray:
     """Lays out an epoch.
 
-    Every source goes through its image sequences one after the other, from a random point on
-    and at a pace that ends with the epoch; so only the few batches in which a source changes
+    Every scene goes through its image sequences one after the other, from a random point on
+    and at a pace that ends with the epoch; so only the few batches in which a scene changes
     from one image sequence to the next meet both, and those put the later points off to the
     next batch. What cannot be filled so is filled up with points of earlier batches.
 
@@ -133,7 +133,7 @@ def epoch_order(
 
     Args:
         sequence: int32 [N], image sequence of each point.
-        source: int32 [N], source of each point.
+        scene: int32 [N], scene of each point.
         size: S.
         seed: Seed of the sampler.
         epoch: Number of the epoch.
@@ -144,7 +144,7 @@ def epoch_order(
         hold (their image sequence is too small to fill one beside the others) are left out.
     """
     rng = np.random.default_rng([seed, _EPOCH_STREAM, epoch])
-    stream = _stream(sequence, source, rng)
+    stream = _stream(sequence, scene, rng)
     blocks: list[np.ndarray] = []
     if same_sequence:
         blocks, stream = _blocks(stream, sequence, size, same_sequence, rng)
@@ -153,35 +153,35 @@ def epoch_order(
     rows = []
     while start < len(stream) or len(put_off) or blocks:
         pool = np.concatenate([blocks.pop(), put_off]) if blocks else put_off
-        kept, rest = _split(pool, sequence, source, size)
+        kept, rest = _split(pool, sequence, scene, size)
         while len(kept) < size and start < len(stream) and len(rest) < _MOST_PUT_OFF * size:
             take = size - len(kept)
             pool = np.concatenate([kept, rest, stream[start : start + take]])
             start += take
-            kept, rest = _split(pool, sequence, source, size)
+            kept, rest = _split(pool, sequence, scene, size)
         if len(kept) < size:
-            kept = _filled_up(kept, sequence, source, size, rng)
+            kept = _filled_up(kept, sequence, scene, size, rng)
         put_off = rest
         if len(kept) == size:
             rows.append(kept)
     if not rows:  # S is near the most there is: only the largest image sequences fill a batch
-        rows.append(_filled_up(np.zeros(0, np.int64), sequence, source, size, rng))
+        rows.append(_filled_up(np.zeros(0, np.int64), sequence, scene, size, rng))
     return np.array(rows, np.int32).reshape(-1, size)
 
 
-def _stream(sequence: np.ndarray, source: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _stream(sequence: np.ndarray, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Returns all points in the order in which the epoch comes to them."""
     count = len(sequence)
     order_of_sequence = rng.permutation(int(sequence.max()) + 1)
     shuffled = rng.permutation(count)
-    by_source = shuffled[np.lexsort((order_of_sequence[sequence[shuffled]], source[shuffled]))]
-    sizes = np.bincount(source)
+    by_scene = shuffled[np.lexsort((order_of_sequence[sequence[shuffled]], scene[shuffled]))]
+    sizes = np.bincount(scene)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    owner = source[by_source]
+    owner = scene[by_scene]
     place = np.arange(count) - first[owner]
     turned = (place + rng.integers(sizes)[owner]) % sizes[owner]
     pace = (turned + rng.random(count)) / sizes[owner]
-    return by_source[np.argsort(pace, kind="stable")]
+    return by_scene[np.argsort(pace, kind="stable")]
 
 
 def _blocks(
@@ -219,15 +219,15 @@ def _blocks(
 
 
 def _split(
-    pool: np.ndarray, sequence: np.ndarray, source: np.ndarray, size: int
+    pool: np.ndarray, sequence: np.ndarray, scene: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits points into those a batch may hold together (at most `size`) and the rest.
 
-    The first point of a source decides which of its image sequences the batch holds.
+    The first point of a scene decides which of its image sequences the batch holds.
     """
     if len(pool) == 0:
         return pool, pool
-    owners, first, inverse = np.unique(source[pool], return_index=True, return_inverse=True)
+    owners, first, inverse = np.unique(scene[pool], return_index=True, return_inverse=True)
     fits = sequence[pool] == sequence[pool[first]][inverse.reshape(-1)]
     if len(owners) == len(pool) or fits.all():
         return pool[:size], pool[size:]
@@ -238,18 +238,18 @@ def _split(
 def _filled_up(
     kept: np.ndarray,
     sequence: np.ndarray,
-    source: np.ndarray,
+    scene: np.ndarray,
     size: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Adds points that may share the batch; returns fewer than `size` when there are not enough."""
     others = rng.permutation(len(sequence))
     others = others[~np.isin(others, kept)]
-    # Of a source that the batch does not hold yet, the largest image sequence is taken.
+    # Of a scene that the batch does not hold yet, the largest image sequence is taken.
     counts = np.bincount(sequence)
     others = others[np.argsort(-counts[sequence[others]], kind="stable")]
     candidates = np.concatenate([kept, others])
-    fitting, _ = _split(candidates, sequence, source, len(candidates))
+    fitting, _ = _split(candidates, sequence, scene, len(candidates))
     extra = fitting[len(kept) :]
     return np.concatenate([kept, rng.permutation(extra)[: size - len(kept)]])
 
@@ -281,9 +281,9 @@ class Sampler:
     _order: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        most = largest_batch(self.packed.sequence, self.packed.source)
+        most = largest_batch(self.packed.sequence, self.packed.scene)
         if self.sequences > most:
-            raise _too_large(self.sequences, most, len(self.packed), len(self.packed.sources))
+            raise _too_large(self.sequences, most, len(self.packed), len(self.packed.scenes))
         largest = int(np.bincount(self.packed.sequence).max())
         _check_same_sequence_fraction(self.sequences, self.same_sequence_fraction, largest)
         pool = variant_pool(self.noises)
@@ -321,7 +321,7 @@ class Sampler:
         if self._order_of != (state.seed, state.epoch):
             self._order = epoch_order(
                 self.packed.sequence,
-                self.packed.source,
+                self.packed.scene,
                 self.sequences,
                 state.seed,
                 state.epoch,

@@ -24,7 +24,7 @@ class SequenceEntry(Settings):
 
     Attributes:
         name: Image sequence.
-        source: Photograph or scene.
+        scene: Scene that it shows.
         kind: `i` (illumination), `v` (viewpoint) or `u` (unspecified).
         count: Number of patch sequences, 0 or more.
         shards: File names relative to the manifest's folder, in index order.
@@ -32,7 +32,7 @@ class SequenceEntry(Settings):
     """
 
     name: str
-    source: str
+    scene: str
     kind: str
     count: int = Field(ge=0)
     shards: tuple[str, ...]
@@ -67,7 +67,7 @@ class Manifest(Settings):
         digest = hashlib.sha256()
         for split in sorted(self.splits):
             for entry in self.splits[split]:  # type: ignore[index]
-                digest.update(f"{split}/{entry.name}/{entry.source}/{entry.checksum}\n".encode())
+                digest.update(f"{split}/{entry.name}/{entry.scene}/{entry.checksum}\n".encode())
         return digest.hexdigest()
 
     def count(self, split: SplitName) -> int:

@@ -93,7 +93,7 @@ class Run:
         self._timeline = timeline
         self._store = store
         self._validation_set = ValidationSet.of(val_set, config.validation)
-        most = largest_batch(train_set.sequence, train_set.source)
+        most = largest_batch(train_set.sequence, train_set.scene)
         self._probe_place = SamplerState(config.seed, _PROBE_EPOCH)
         probe = min(PROBE_POINTS, most), PROBE_PATCHES
         self._probe_batch = next(Sampler(train_set, *probe, NOISES, self._probe_place))

@@ -149,7 +149,7 @@ def describe_itself(
         "extraction": examples.settings,
         "data_checksum": examples.checksum,
         "sequences": _names(examples, "name"),
-        "sources": _names(examples, "source"),
+        "scenes": _names(examples, "scene"),
         "training": json.loads(config.model_dump_json()),
         "versions": {"tensorflow": tf.__version__, "tf_keras": tf_keras.__version__},
     }

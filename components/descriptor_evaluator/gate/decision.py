@@ -34,7 +34,7 @@ from components.descriptor_evaluator.gate.verdict import (
 )
 from components.descriptor_evaluator.protocol.scores import MAIN_METRIC, Slice
 from components.descriptor_evaluator.settings import ROUNDING, Floor, GateSettings
-from components.descriptor_evaluator.statistics.intervals import BOOTSTRAP_SOURCES, mean_interval
+from components.descriptor_evaluator.statistics.intervals import BOOTSTRAP_SCENES, mean_interval
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.variants import NOISE_NAMES, NOISES
 
@@ -48,9 +48,9 @@ class Evidence:
         baselines: Rows of the handcrafted descriptors, by name.
         production: Rows of the model in production; None when there is none or it is the
             candidate itself.
-        production_state: What stands in production.
+        production_state: Status of production.
         earlier: Rows of other models that were pushed, by what they are called.
-        candidate_checksum: Of the candidate.
+        candidate_checksum: Checksum of the candidate's SavedModel.
         other_checks: Checks made elsewhere (degeneracy, training on held-out data).
         notes: Remarks to carry into the verdict.
     """
@@ -92,7 +92,7 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
         table=result_table(evidence, tasks),
         production=production,
         candidate_checksum=evidence.candidate_checksum,
-        notes=(*evidence.notes, *_source_notes(evidence, tasks), *_refusal_notes(production)),
+        notes=(*evidence.notes, *_scene_notes(evidence, tasks), *_refusal_notes(production)),
     )
 
 
@@ -201,7 +201,7 @@ def result_table(evidence: Evidence, tasks: Sequence[str]) -> tuple[TableRow, ..
                     candidate=candidate,
                     low=low,
                     high=high,
-                    sources=interval.sources,
+                    scenes=interval.scenes,
                     baselines={
                         name: table.mean(part, MAIN_METRIC)
                         for name, table in evidence.baselines.items()
@@ -225,29 +225,29 @@ def _production_cells(
     value = table.mean(part, MAIN_METRIC)
     if not table.covers_the_same_units_as(evidence.candidate):
         return value, None
-    found = compare(evidence.candidate, table, part, MAIN_METRIC)
-    return value, Change(found.mean, found.low, found.high)
+    difference = compare(evidence.candidate, table, part, MAIN_METRIC)
+    return value, Change(difference.mean, difference.low, difference.high)
 
 
 def _over_baselines(evidence: Evidence, part: Slice) -> dict[str, Change]:
     """Returns candidate minus each baseline; without those that cannot be paired with it."""
-    found = {
+    differences = {
         name: compare(evidence.candidate, table, part, MAIN_METRIC)
         for name, table in evidence.baselines.items()
         if table.covers_the_same_units_as(evidence.candidate)
     }
-    return {name: Change(item.mean, item.low, item.high) for name, item in found.items()}
+    return {name: Change(item.mean, item.low, item.high) for name, item in differences.items()}
 
 
-def _source_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
-    """Says when the intervals rest on few sources."""
-    counts = {
-        len(evidence.candidate.totals(Slice(task), MAIN_METRIC).sources) for task in tasks
-    } - {0}
-    if counts and min(counts) < BOOTSTRAP_SOURCES:
+def _scene_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
+    """Says when the intervals rest on few scenes."""
+    counts = {len(evidence.candidate.totals(Slice(task), MAIN_METRIC).scenes) for task in tasks} - {
+        0
+    }
+    if counts and min(counts) < BOOTSTRAP_SCENES:
         return [
-            f"The intervals rest on {min(counts)} sources: too few for more than an impression "
-            f"(at least {BOOTSTRAP_SOURCES} are wanted)."
+            f"The intervals rest on {min(counts)} scenes: too few for more than an impression "
+            f"(at least {BOOTSTRAP_SCENES} are wanted)."
         ]
     return []
 

@@ -1,12 +1,12 @@
 """How often the gate refuses a model that is exactly as good as production.
 
 Every rule that looks at a sample refuses good models now and then, the more often the
-fewer sources there are and the more they differ. The gate therefore states its share: the
-sources are resampled around a true difference of 0, the rules are applied to each resample,
+fewer scenes there are and the more they differ. The gate therefore states its share: the
+scenes are resampled around a true difference of 0, the rules are applied to each resample,
 and the refusals are counted. Bounds and p-values of a resample come from the same resamples
 (a bootstrap inside each would cost thousands of times more).
 
-The share holds for two given models on new sources. What training the same model once more
+The share holds for two given models on new scenes. What training the same model once more
 would change is not in it.
 """
 
@@ -17,19 +17,19 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from components.descriptor_evaluator.settings import MIN_SOURCES
+from components.descriptor_evaluator.settings import MIN_SCENES
 from components.descriptor_evaluator.statistics.intervals import (
-    BOOTSTRAP_SOURCES,
+    BOOTSTRAP_SCENES,
     CONFIDENCE,
     RESAMPLES,
-    SourceTotals,
+    SceneTotals,
     known_errors,
     resampled_errors,
 )
 
 
 def false_rejection_rate(
-    differences: Sequence[SourceTotals],
+    differences: Sequence[SceneTotals],
     deltas: Sequence[float],
     mode: str,
     resamples: int = RESAMPLES,
@@ -37,18 +37,18 @@ def false_rejection_rate(
     """Returns the share of equally good models that the comparison with production refuses.
 
     Args:
-        differences: Candidate - production per guarded slice, over the same sources.
+        differences: Candidate - production per guarded slice, over the same scenes.
         deltas: Loss that is still called "not worse", per slice.
         mode: `lower_bound` or `point`, as in `ProductionRule`.
         resamples: Bootstrap resamples.
 
     Returns:
-        A share of all such models; NaN when there are too few sources to say, or slices have
+        A share of all such models; NaN when there are too few scenes to say, or slices have
         different ones.
     """
-    sources = {item.sources for item in differences}
-    size = len(next(iter(sources), ()))
-    if len(sources) != 1 or size < BOOTSTRAP_SOURCES:
+    scenes = {item.scenes for item in differences}
+    size = len(next(iter(scenes), ()))
+    if len(scenes) != 1 or size < BOOTSTRAP_SCENES:
         return float("nan")
     if not all(np.isfinite(item.sums).all() for item in differences):
         return float("nan")
@@ -59,7 +59,7 @@ def false_rejection_rate(
     limits = -np.asarray(deltas, np.float64)[:, None]
     refused = (shifts < limits).any(axis=0)
     if mode == "lower_bound":
-        if size < MIN_SOURCES:
+        if size < MIN_SCENES:
             return 1.0
         reach = np.quantile(pivots, CONFIDENCE, axis=1, keepdims=True)
         reach = np.maximum(reach, stats.t.ppf(CONFIDENCE, size - 1))

@@ -1,6 +1,6 @@
 """Whether the candidate is worse than what was pushed before it.
 
-Not worse than production (per guarded slice, paired over sources):
+Not worse than production (per guarded slice, paired over scenes):
 
 * the difference of the means is not below -delta;
 * the candidate is not *significantly worse*: Holm over all guarded slices, so that
@@ -32,14 +32,14 @@ from components.descriptor_evaluator.gate.messages import (
 from components.descriptor_evaluator.gate.verdict import Check, Production
 from components.descriptor_evaluator.protocol.scores import Slice
 from components.descriptor_evaluator.settings import (
-    MIN_SOURCES,
+    MIN_SCENES,
     ROUNDING,
     GateSettings,
     ProductionRule,
 )
 from components.descriptor_evaluator.statistics import intervals
 from components.descriptor_evaluator.statistics.intervals import (
-    BOOTSTRAP_SOURCES,
+    BOOTSTRAP_SCENES,
     CONFIDENCE,
     PairedDifference,
     holm,
@@ -84,7 +84,7 @@ def production_checks(
     Args:
         candidate: Rows of the candidate.
         production: Rows of the model in production, if it was scored.
-        state: What stands in production.
+        state: Status of production.
         settings: Thresholds.
     """
     rule = settings.production
@@ -95,23 +95,25 @@ def production_checks(
     if production is None or not production.covers_the_same_units_as(candidate):
         sentence = "The production model was not scored on the candidate's units."
         return [Check("production", False, sentence)]
-    found = [compare(candidate, production, guard.part, settings.metric) for guard in guards(rule)]
-    return decide(found, settings)
+    differences = [
+        compare(candidate, production, guard.part, settings.metric) for guard in guards(rule)
+    ]
+    return decide(differences, settings)
 
 
-def decide(found: Sequence[PairedDifference], settings: GateSettings) -> list[Check]:
+def decide(differences: Sequence[PairedDifference], settings: GateSettings) -> list[Check]:
     """Applies the rules of "not worse than production" to measured differences.
 
     Args:
-        found: Candidate - production for each of `guards`.
+        differences: Candidate - production for each of `guards`.
         settings: Thresholds.
     """
     guarded, checks = guards(settings.production), []
-    for guard, difference in zip(guarded, found, strict=True):
+    for guard, difference in zip(guarded, differences, strict=True):
         checks.append(_point_check("production", "production", guard, difference.mean, settings))
         if settings.production.mode == "lower_bound":
             checks.append(_bound_check(guard, difference, settings))
-    return checks + _significance_checks([guard.part for guard in guarded], found, settings)
+    return checks + _significance_checks([guard.part for guard in guarded], differences, settings)
 
 
 def stated_rejection_rate(
@@ -124,8 +126,8 @@ def stated_rejection_rate(
     totals = [
         [table.totals(guard.part, metric) for table in (candidate, production)] for guard in guarded
     ]
-    if any(ours.sources != theirs.sources for ours, theirs in totals):
-        return math.nan  # a verification slice without known influences has no sources
+    if any(ours.scenes != theirs.scenes for ours, theirs in totals):
+        return math.nan  # a verification slice without known influences has no scenes
     differences = [intervals.difference(ours, theirs) for ours, theirs in totals]
     return false_rejection_rate(
         differences, [guard.delta for guard in guarded], settings.production.mode
@@ -177,10 +179,10 @@ def best_pushed_checks(
 def compare(
     candidate: ScoreTable, production: ScoreTable, part: Slice, metric: str
 ) -> PairedDifference:
-    """Returns candidate minus production on a slice, paired over sources."""
+    """Returns candidate minus production on a slice, paired over scenes."""
     mean = candidate.mean(part, metric) - production.mean(part, metric)
     ours, theirs = candidate.totals(part, metric), production.totals(part, metric)
-    if not ours.sources or not theirs.sources:
+    if not ours.scenes or not theirs.scenes:
         nan = math.nan
         return PairedDifference(mean, nan, nan, nan, nan, nan, 0, "none")
     return paired_difference(ours, theirs)
@@ -204,38 +206,42 @@ def _point_check(
     return Check(name, passed, sentence, part, settings.metric, difference, -delta)
 
 
-def _bound_check(guard: Guard, found: PairedDifference, settings: GateSettings) -> Check:
+def _bound_check(guard: Guard, difference: PairedDifference, settings: GateSettings) -> Check:
     part = guard.part
     words = name_slice(part, settings.metric)
-    if found.sources < MIN_SOURCES:
+    if difference.scenes < MIN_SCENES:
         sentence = (
-            f"{words}: {found.sources} sources are too few for a lower bound (at least "
-            f"{MIN_SOURCES}); evaluate on more sources or set "
+            f"{words}: {difference.scenes} scenes are too few for a lower bound (at least "
+            f"{MIN_SCENES}); evaluate on more scenes or set "
             f"gate.production.mode to point."
         )
         return Check("production", False, sentence, part, settings.metric, threshold=-guard.delta)
-    passed = found.lower > -guard.delta
+    passed = difference.lower > -guard.delta
     sentence = (
         f"{words}: the {100 * CONFIDENCE:g} % lower bound of the difference to production "
-        f"is {signed(found.lower)} over {found.sources} sources; it must be above "
+        f"is {signed(difference.lower)} over {difference.scenes} scenes; it must be above "
         f"{signed(-guard.delta)}."
     )
-    return Check("production", passed, sentence, part, settings.metric, found.lower, -guard.delta)
+    return Check(
+        "production", passed, sentence, part, settings.metric, difference.lower, -guard.delta
+    )
 
 
 def _significance_checks(
-    parts: Sequence[Slice], found: Sequence[PairedDifference], settings: GateSettings
+    parts: Sequence[Slice], differences: Sequence[PairedDifference], settings: GateSettings
 ) -> list[Check]:
     """Tests "significantly worse" on all guarded slices together; the value is Holm's p."""
     level = 1.0 - CONFIDENCE
-    tested = [place for place, item in enumerate(found) if item.sources >= BOOTSTRAP_SOURCES]
-    adjusted = dict(zip(tested, holm([found[place].p_worse for place in tested]), strict=True))
+    tested = [place for place, item in enumerate(differences) if item.scenes >= BOOTSTRAP_SCENES]
+    adjusted = dict(
+        zip(tested, holm([differences[place].p_worse for place in tested]), strict=True)
+    )
     checks = []
     for place, part in enumerate(parts):
-        words, sources = name_slice(part, settings.metric), found[place].sources
+        words, scenes = name_slice(part, settings.metric), differences[place].scenes
         if place not in adjusted:
             sentence = (
-                f"{words}: {sources} sources are too few to test for a significant loss; "
+                f"{words}: {scenes} scenes are too few to test for a significant loss; "
                 f"the means decide."
             )
             checks.append(Check("production", True, sentence, part, "p"))
@@ -244,7 +250,7 @@ def _significance_checks(
         passed = p >= level  # False for NaN
         sentence = (
             f"{words} is {'not ' if passed else ''}significantly worse than production "
-            f"(p = {p:.3f} after Holm, level {level:.2g}, {sources} sources)."
+            f"(p = {p:.3f} after Holm, level {level:.2g}, {scenes} scenes)."
         )
         checks.append(Check("production", passed, sentence, part, "p", p, level))
     return checks

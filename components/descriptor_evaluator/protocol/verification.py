@@ -113,7 +113,7 @@ def score_group(
 ) -> list[UnitScore]:
     """Scores the pair sets at a noise level.
 
-    Each score also says what the (imbalanced) precision is `without` each source, from which
+    Each score also says what the (imbalanced) precision is `without` each scene, from which
     intervals are made.
 
     Args:
@@ -126,7 +126,7 @@ def score_group(
         One score per pair set.
     """
     assert tasks.positives is not None
-    sources, of_sequence = np.unique(np.array(tasks.sources), return_inverse=True)
+    scenes, of_sequence = np.unique(np.array(tasks.scenes), return_inverse=True)
     positive = pair_distances(descriptors, tasks.names, tasks.positives, group, distance)
     fifth = first_fifth(len(positive))
     touched_by_positive = _touched(tasks.positives, of_sequence)[:, :fifth]
@@ -141,14 +141,14 @@ def score_group(
             positive[:fifth],
             _touched(pairs, of_sequence),
             touched_by_positive,
-            len(sources),
+            len(scenes),
         )
-        by_source = dict(zip(sources.tolist(), without.tolist(), strict=True))
+        by_scene = dict(zip(scenes.tolist(), without.tolist(), strict=True))
         metrics = score_distances(negative, positive)
-        scores.append(UnitScore(TASK, group, "u", "", "", name, metrics, by_source))
+        scores.append(UnitScore(TASK, group, "u", "", "", name, metrics, by_scene))
     return scores
 
 
 def _touched(pairs: Pairs, of_sequence: np.ndarray) -> np.ndarray:
-    """Returns the numbers of the sources of both patches of each pair, int [2, n]."""
+    """Returns the numbers of the scenes of both patches of each pair, int [2, n]."""
     return np.stack([of_sequence[pairs.sequence1], of_sequence[pairs.sequence2]])

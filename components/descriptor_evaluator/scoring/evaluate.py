@@ -54,9 +54,9 @@ def score_release(
 
     Args:
         data: Patch release; only names and numbers of patches are needed for a CSV tree.
-        describers: What is scored, one after the other: only the descriptors of one are in
+        describers: Descriptors to score, one after the other: only the descriptors of one are in
             memory at a time.
-        options: What is scored, and how.
+        options: Part of the release that is scored, and how.
 
     Returns:
         The scores of each describer (with the fact `degeneracy`), and what was compared.
@@ -88,8 +88,8 @@ def evaluate_release(
 
     Args:
         data: Patch release.
-        describer: What is scored.
-        options: What of the release is scored, and how.
+        describer: Descriptor to score.
+        options: Part of the release that is scored, and how.
         rows_folder: New folder for the scores of all units (`result_files`); None writes none.
 
     Returns:
@@ -126,7 +126,7 @@ def evaluate_release(
             "scored": about["scored"],
             "distance": options.distance,
             "sequences": list(tasks.names),
-            "sources": len(set(tasks.sources)),
+            "scenes": len(set(tasks.scenes)),
             "points": int(sum(tasks.counts)),
             "tasks": _task_facts(tasks),
             "degeneracy": report | {"thresholds": asdict(degeneracy.LIMITS)},
@@ -189,7 +189,7 @@ def _tasks(infos: Sequence[SequenceInfo], options: ReleaseOptions) -> Tasks:
         return task_sources.draw(infos, TaskSettings())
     split = options.split or _only_split(folder)
     counts = {info.name: info.count for info in infos}
-    scenes = {info.name: info.source for info in infos}
+    scenes = {info.name: info.scene for info in infos}
     return task_sources.load_official(folder, split, counts, options.which, scenes)
 
 
@@ -216,7 +216,7 @@ def _describe(
         # Before TensorFlow is loaded: a refusal should not take ten seconds.
         identity = saved_model.read_identity(describer.model)
     saved_model.refuse_if_trained_on(
-        identity, [info.name for info in infos], [info.source for info in infos]
+        identity, [info.name for info in infos], [info.scene for info in infos]
     )
     if describer.descriptors:
         return csv_tree.read_tree(describer.descriptors, {info.name: info.count for info in infos})

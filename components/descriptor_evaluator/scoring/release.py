@@ -1,4 +1,4 @@
-"""The image sequences of a patch release: their names, sources and numbers of patches."""
+"""The image sequences of a patch release: their names, scenes and numbers of patches."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def counts_of_release(root: str) -> dict[str, int]:
     Raises:
         UserError: When there is no sequence or a header is not that of a strip.
     """
-    found = strips.find(root)
-    if not found:
+    folders = strips.find(root)
+    if not folders:
         raise UserError(
             f"{root}: no image sequence found, expected a folder per image sequence with PNG "
             f"strips (HPatches patch release)"
         )
-    return {name: strips.count_patches(folder) for name, (folder,) in sorted(found.items())}
+    return {name: strips.count_patches(folder) for name, (folder,) in sorted(folders.items())}
 
 
 def choose_sequences(
@@ -74,7 +74,7 @@ def describe_sequences(root: str, names: Sequence[str], with_contrast: bool) -> 
     """Returns what task drawing has to know of image sequences.
 
     Args:
-        root: Patch release; its `sources.csv`, if any, tells which sequences show the same
+        root: Patch release; its `scenes.csv`, if any, tells which sequences show the same
             scene.
         names: Image sequences.
         with_contrast: Whether the reference strips are decoded for their contrast.
@@ -100,5 +100,5 @@ def read_patches(root: str, info: SequenceInfo) -> np.ndarray:
     Raises:
         UserError: When a strip is missing or cannot be read.
     """
-    item = strips.check(info.name, (files.join(root, info.name),), info.source)[0]
+    item = strips.check(info.name, (files.join(root, info.name),), info.scene)[0]
     return strips.load(item).patches

@@ -1,8 +1,8 @@
 """Two descriptors scored on the same units, compared slice by slice.
 
-Differences are paired over sources (`intervals`), as in the gate. A slice is called better or
+Differences are paired over scenes (`intervals`), as in the gate. A slice is called better or
 worse when its two-sided p-value, after Holm's correction over all slices of the table, is
-below the level; with fewer sources than `BOOTSTRAP_SOURCES` nothing is called so.
+below the level; with fewer scenes than `BOOTSTRAP_SCENES` nothing is called so.
 
 Precisions count ties against the descriptor, as in the gate: the reference's own would give a
 collapsed model, whose distances are all equal, a perfect retrieval.
@@ -19,7 +19,7 @@ import numpy as np
 
 from components.descriptor_evaluator.protocol.scores import Slice, UnitScore
 from components.descriptor_evaluator.statistics.intervals import (
-    BOOTSTRAP_SOURCES,
+    BOOTSTRAP_SCENES,
     CONFIDENCE,
     holm,
     paired_difference,
@@ -31,7 +31,7 @@ from trainer.core.variants import NOISES
 METRIC = "ap_tie_safe"
 _KINDS = ("", "i", "v")
 
-Finding = Literal["better", "worse", "no difference shown", "too few sources", "not finite"]
+Finding = Literal["better", "worse", "no difference shown", "too few scenes", "not finite"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class ComparedSlice:
         low: Lower end of its 95 % interval, NaN where there is none.
         high: Upper end.
         p: Two-sided p-value after Holm, NaN where nothing was tested.
-        sources: Independent sources.
-        finding: What can be said of the first one; `not finite` when a mean is NaN.
+        scenes: Independent scenes.
+        finding: Conclusion on the first one; `not finite` when a mean is NaN.
     """
 
     slice: Slice
@@ -57,7 +57,7 @@ class ComparedSlice:
     low: float
     high: float
     p: float
-    sources: int
+    scenes: int
     finding: Finding
 
 
@@ -84,7 +84,7 @@ class Comparison:
         sequences: Image sequences by falling difference of their matching mAP; those where
             it is NaN come last.
         summary: One sentence.
-        problems: What is degenerate about the first and the second descriptor, in sentences.
+        problems: Sentences on how the first and the second descriptor are degenerate.
         notes: Remarks on the tasks and on what was scored, in sentences.
     """
 
@@ -110,7 +110,7 @@ class Comparison:
                     "noise": item.slice.noise,
                     "kind": item.slice.kind,
                     **{key: _number(getattr(item, key)) for key in _NUMBERS},
-                    "sources": item.sources,
+                    "scenes": item.scenes,
                     "finding": item.finding,
                 }
                 for item in self.slices
@@ -142,8 +142,8 @@ def compare(
     Args:
         first: Rows of one.
         second: Rows of the other, of the same units.
-        names: What they are called in the summary.
-        problems: What is degenerate about each, as `degeneracy.problems` says it.
+        names: Their names in the summary.
+        problems: Results of `degeneracy.problems` for each.
         notes: Remarks to hand on; one that is given twice is kept once.
 
     Raises:
@@ -184,25 +184,25 @@ def _slices(table: ScoreTable) -> list[Slice]:
         for name in ("verification", "matching", "retrieval")
         if len(table.values(Slice(name), METRIC))
     ]
-    found = []
+    slices = []
     for task in tasks:
         kinds = [kind for kind in _KINDS if len(table.values(Slice(task, "", kind), METRIC))]
         if len(kinds) < len(_KINDS):  # one kind alone is all there is
             kinds = [""]
-        found += [Slice(task, noise, kind) for kind in kinds for noise in ("", *NOISES)]
-    return found
+        slices += [Slice(task, noise, kind) for kind in kinds for noise in ("", *NOISES)]
+    return slices
 
 
 def _difference(
     left: ScoreTable, right: ScoreTable, part: Slice
 ) -> tuple[float, float, float, int]:
-    """Returns (low, high, two-sided p, sources) of a slice's difference."""
+    """Returns (low, high, two-sided p, scenes) of a slice's difference."""
     ours, theirs = left.totals(part, METRIC), right.totals(part, METRIC)
-    if len(ours.sources) < 2 or ours.sources != theirs.sources:
-        return math.nan, math.nan, math.nan, len(ours.sources)
-    found = paired_difference(ours, theirs)
-    two_sided = min(1.0, 2 * min(found.p_worse, found.p_better))
-    return found.low, found.high, two_sided, found.sources
+    if len(ours.scenes) < 2 or ours.scenes != theirs.scenes:
+        return math.nan, math.nan, math.nan, len(ours.scenes)
+    paired = paired_difference(ours, theirs)
+    two_sided = min(1.0, 2 * min(paired.p_worse, paired.p_better))
+    return paired.low, paired.high, two_sided, paired.scenes
 
 
 def _found(
@@ -214,21 +214,21 @@ def _found(
     """Adds the means, and what can be said after the correction for many slices."""
     tested = [
         place
-        for place, (_, _, p, sources) in enumerate(differences)
-        if sources >= BOOTSTRAP_SOURCES and math.isfinite(p)
+        for place, (_, _, p, scenes) in enumerate(differences)
+        if scenes >= BOOTSTRAP_SCENES and math.isfinite(p)
     ]
     adjusted = dict(zip(tested, holm([differences[place][2] for place in tested]), strict=True))
     slices = []
-    for place, (part, (low, high, _, sources)) in enumerate(zip(parts, differences, strict=True)):
+    for place, (part, (low, high, _, scenes)) in enumerate(zip(parts, differences, strict=True)):
         ours, theirs = left.mean(part, METRIC), right.mean(part, METRIC)
         p = float(adjusted.get(place, math.nan))
-        finding: Finding = "too few sources" if place not in adjusted else "no difference shown"
+        finding: Finding = "too few scenes" if place not in adjusted else "no difference shown"
         if p < 1 - CONFIDENCE:
             finding = "better" if ours > theirs else "worse"
         if not math.isfinite(ours - theirs):
             finding = "not finite"
         slices.append(
-            ComparedSlice(part, ours, theirs, ours - theirs, low, high, p, sources, finding)
+            ComparedSlice(part, ours, theirs, ours - theirs, low, high, p, scenes, finding)
         )
     return tuple(slices)
 
@@ -240,7 +240,7 @@ def _sequences(left: ScoreTable, right: ScoreTable) -> tuple[ChangedSequence, ..
             if row.task == "matching":
                 sides = by_sequence.setdefault(row.sequence, [[], []])
                 sides[side].append(row.metrics.get(METRIC, math.nan))
-    found = [
+    changes = [
         ChangedSequence(name, float(np.mean(ours)), float(np.mean(theirs)))
         for name, (ours, theirs) in by_sequence.items()
     ]
@@ -249,7 +249,7 @@ def _sequences(left: ScoreTable, right: ScoreTable) -> tuple[ChangedSequence, ..
         known = math.isfinite(item.difference)  # NaN would leave all of them in any order
         return not known, -item.difference if known else 0.0, item.sequence
 
-    return tuple(sorted(found, key=order))
+    return tuple(sorted(changes, key=order))
 
 
 def _summary(slices: Sequence[ComparedSlice], names: tuple[str, str]) -> str:

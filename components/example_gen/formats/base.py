@@ -23,14 +23,14 @@ class SequenceInput:
 
     Attributes:
         name: Image sequence, e.g. `v_wall`.
-        source: Photograph or scene; image sequences of one source show the same points.
+        scene: Scene; image sequences of one scene show the same points.
         kind: `i`, `v` or `u` (unspecified).
         format: Data format it was found in, e.g. `photos`.
-        files: What has to be read, in the order the reader expects.
+        files: Files to read, in the order the reader expects.
     """
 
     name: str
-    source: str
+    scene: str
     kind: str
     format: str
     files: tuple[str, ...]
@@ -42,16 +42,16 @@ class PatchSet:
 
     Attributes:
         name: Image sequence.
-        source: Photograph or scene.
+        scene: Scene that it shows.
         kind: `i`, `v` or `u`.
         patches: uint8 [N, 16, 65, 65], variants in the order of `trainer.core.variants.VARIANTS`.
         positions: float32 [N, 3]: x, y and sigma in the reference image in pixels; zeros
             when unknown.
-        statistics: What extraction counted and measured; empty for patches that were read.
+        statistics: Counts and measurements of the extraction; empty for patches that were read.
     """
 
     name: str
-    source: str
+    scene: str
     kind: str
     patches: np.ndarray
     positions: np.ndarray
@@ -67,7 +67,7 @@ class PatchSet:
         for index in range(len(self.patches)):
             yield PointPatches(
                 sequence=self.name,
-                source=self.source,
+                scene=self.scene,
                 kind=self.kind,
                 index=index,
                 patches=self.patches[index],
@@ -81,7 +81,7 @@ class Format:
 
     Attributes:
         title: Name in words, e.g. `an HPatches patch release`.
-        expected: What the folder should hold, for the message about one that holds nothing.
+        expected: Expected content of the folder, for the message about one that holds nothing.
         pattern: File pattern of the data below the folder, in TFX's notation.
         find: Lists the image sequences of a data folder: name -> what `check` needs to look at.
         check: Checks the layout of what `find` returned under a name, whose scene is the third
@@ -113,9 +113,8 @@ def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:
         UserError: When `root` is such a sequence itself.
     """
     names = files.list_folder(root)
-    paths = {name: files.join(root, name) for name in names}
     folders: dict[str, tuple[str, ...]] = {
-        name: (path,) for name, path in paths.items() if files.is_folder(path)
+        name: (files.join(root, name),) for name in names if files.is_folder(files.join(root, name))
     }
     if not folders and mark in names:
         raise UserError(

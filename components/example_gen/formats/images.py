@@ -150,8 +150,8 @@ def _check_depth(path: str, data: bytes) -> None:
 def _patches_of_strip(path: str, width: int, height: int, depth: int, colour: int) -> int:
     """Checks what a PNG header says of a strip and returns the number of patches."""
     if (depth, colour) != (8, 0):
-        found = f"{'an' if depth == 8 else 'a'} {depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
-        raise UserError(f"{path}: is {found} PNG, expected 8-bit grey; convert it")
+        kind = f"{'an' if depth == 8 else 'a'} {depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
+        raise UserError(f"{path}: is {kind} PNG, expected 8-bit grey; convert it")
     if width != PATCH_SIZE:
         raise UserError(f"{path}: is {width} pixels wide, expected {PATCH_SIZE}")
     if height == 0 or height % PATCH_SIZE:
@@ -188,8 +188,8 @@ def _truncated(path: str, length: int) -> UserError:
     )
 
 
-def _wrong_depth(path: str, found: str) -> UserError:
-    return UserError(f"{path}: holds {found} pixels, expected 8 bits per channel; convert it")
+def _wrong_depth(path: str, depth: str) -> UserError:
+    return UserError(f"{path}: holds {depth} pixels, expected 8 bits per channel; convert it")
 
 
 def _decode(data: bytes) -> np.ndarray | None:

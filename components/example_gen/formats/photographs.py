@@ -71,21 +71,21 @@ LIGHT = {
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the photographs of a folder by stem: stem -> files of that stem."""
-    found: dict[str, list[str]] = {}
+    by_stem: dict[str, list[str]] = {}
     for name in files.list_folder(root):
         path = PurePosixPath(name)
         if path.suffix.lower() in images.PHOTOGRAPH_SUFFIXES:
-            found.setdefault(path.stem, []).append(files.join(root, name))
-    return {stem: tuple(paths) for stem, paths in sorted(found.items())}
+            by_stem.setdefault(path.stem, []).append(files.join(root, name))
+    return {stem: tuple(paths) for stem, paths in sorted(by_stem.items())}
 
 
-def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Names the two image sequences of a photograph.
 
     Args:
         name: The photograph's stem.
-        paths: Its files; more than one is an error.
-        source: Scene it shows.
+        paths: Files of that stem; more than one is an error.
+        scene: Scene it shows.
 
     Returns:
         The inputs `i_<name>` and `v_<name>`.
@@ -100,7 +100,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
             f"expected photographs with different names; rename one"
         )
     images.check_header(paths[0])
-    return [SequenceInput(f"{kind}_{name}", source, kind, "photos", paths) for kind in "iv"]
+    return [SequenceInput(f"{kind}_{name}", scene, kind, "photos", paths) for kind in "iv"]
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
@@ -283,9 +283,10 @@ def expose(image: np.ndarray, light: Light, degree: float, rng: np.random.Genera
     grey = grey * 255 + noise * rng.standard_normal(grey.shape, dtype=np.float32)
     pixels = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
-    if not done:
+    decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if done else None
+    if decoded is None:
         raise ValueError(f"cannot encode {pixels.shape} as JPEG")
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    return decoded
 
 
 FORMAT = Format(

@@ -35,7 +35,7 @@ def list_sequences(
 
     Args:
         format: Format of the folder, e.g. `photos`.
-        root: Data folder, local or remote. Its `sources.csv`, if any, tells which image
+        root: Data folder, local or remote. Its `scenes.csv`, if any, tells which image
             sequences (or photographs, by stem) show the same thing.
         settings: Whether bad sequences are skipped.
 
@@ -48,13 +48,13 @@ def list_sequences(
             are not skipped.
     """
     layout = get(format)
-    found = layout.find(root)
-    if not found:
+    candidates = layout.find(root)
+    if not candidates:
         raise UserError(f"{root}: found nothing to read, expected {layout.expected}")
     table = scene_table.read(root)
     inputs: list[SequenceInput] = []
     skipped: list[Skipped] = []
-    for name, paths in sorted(found.items()):
+    for name, paths in sorted(candidates.items()):
         try:
             items = layout.check(name, paths, table.get(name, name))
             if settings.skip_bad_sequences:

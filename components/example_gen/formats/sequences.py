@@ -34,13 +34,13 @@ def find(root: str) -> dict[str, tuple[str, ...]]:
     return find_folders(root, "H_1_2")
 
 
-def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks the layout and the homographies of one image sequence.
 
     Args:
         name: Image sequence.
-        paths: Its folder.
-        source: Scene it shows.
+        paths: Folder of the image sequence.
+        scene: Scene it shows.
 
     Returns:
         One input; its files are the six images, then the five homographies.
@@ -57,9 +57,9 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         if match:
             by_number.setdefault(int(match[1]), []).append(file)
     if sorted(by_number) != list(range(1, IMAGES + 1)):
-        found = ", ".join(file for number in sorted(by_number) for file in by_number[number])
+        names = ", ".join(file for number in sorted(by_number) for file in by_number[number])
         raise UserError(
-            f"{folder}: holds {len(by_number)} images ({found or 'none'}), expected the "
+            f"{folder}: holds {len(by_number)} images ({names or 'none'}), expected the "
             f"{IMAGES} images 1..{IMAGES} (ppm, pgm, png or jpg)"
         )
     for number, versions in by_number.items():
@@ -76,7 +76,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         images.check_header(files.join(folder, by_number[number][0]))
     ordered = [by_number[number][0] for number in range(1, IMAGES + 1)] + matrices
     paths = tuple(files.join(folder, file) for file in ordered)
-    return [SequenceInput(name, source, kind_of(name), "sequences", paths)]
+    return [SequenceInput(name, scene, kind_of(name), "sequences", paths)]
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
@@ -151,7 +151,7 @@ def cut(
             patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
     statistics = {**counts, "cut": len(kept)}
     statistics |= _jitter_statistics(positions[kept], disturbed[kept], jitters[kept])
-    return PatchSet(item.name, item.source, item.kind, patches, positions[kept], statistics)
+    return PatchSet(item.name, item.scene, item.kind, patches, positions[kept], statistics)
 
 
 def _regions(
@@ -160,14 +160,16 @@ def _regions(
     """Detects, thins out, orients: positions float32 [N, 3] and frames float64 [N, 3, 3]."""
     rules = settings.extraction
     height, width = reference.shape
-    found = detection.detect(reference, rules)
-    found = found[frames.discs_inside(found, rules.half_width, width, height)]  # most, early
+    detections = detection.detect(reference, rules)
+    detections = detections[
+        frames.discs_inside(detections, rules.half_width, width, height)
+    ]  # most, early
     rng = generator(settings.seed, name, "cluster")
-    positions = found[frames.distinct(found, rules.max_overlap, rng)]
+    positions = detections[frames.distinct(detections, rules.max_overlap, rng)]
     angles = detection.orientations(reference, positions)
     squares = frames.from_detections(positions, angles, rules.half_width)
     whole = frames.inside(squares, width, height)
-    counts = {"detections": float(len(found)), "distinct": float(len(positions))}
+    counts = {"detections": float(len(detections)), "distinct": float(len(positions))}
     return positions[whole], squares[whole], counts
 
 

@@ -30,13 +30,13 @@ def find(root: str) -> dict[str, tuple[str, ...]]:
     return find_folders(root, f"{VARIANTS[0]}.png")
 
 
-def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks that a folder holds the 16 strips and no other.
 
     Args:
         name: Image sequence.
-        paths: Its folder.
-        source: Scene it shows.
+        paths: Folder of the image sequence.
+        scene: Scene it shows.
 
     Returns:
         One input; its files are the strips in the order of `VARIANTS`, then
@@ -65,7 +65,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         count_patches(folder)
     tables = [POSITIONS] if POSITIONS in listed else []
     paths = tuple(files.join(folder, file) for file in wanted + tables)
-    return [SequenceInput(name, source, kind_of(name), "strips", paths)]
+    return [SequenceInput(name, scene, kind_of(name), "strips", paths)]
 
 
 def count_patches(folder: str) -> int:
@@ -105,7 +105,7 @@ def load(item: SequenceInput, settings: DataSettings | None = None) -> PatchSet:
     positions = np.zeros((len(patches), 3), np.float32)
     if len(item.files) > len(VARIANTS):
         positions = _read_positions(item.files[-1], len(patches))
-    return PatchSet(item.name, item.source, item.kind, patches, positions)
+    return PatchSet(item.name, item.scene, item.kind, patches, positions)
 
 
 def write_release(patch_set: PatchSet, output_dir: str) -> str:
@@ -114,7 +114,7 @@ def write_release(patch_set: PatchSet, output_dir: str) -> str:
     Remote file systems rename no folders; there, `positions.csv` is written last.
 
     Args:
-        patch_set: What to write.
+        patch_set: Patches to write.
         output_dir: Folder of the patch release.
 
     Returns:
@@ -131,10 +131,10 @@ def write_release(patch_set: PatchSet, output_dir: str) -> str:
     return target
 
 
-def _check_length(path: str, found: int, expected: int) -> None:
-    if found != expected:
+def _check_length(path: str, count: int, expected: int) -> None:
+    if count != expected:
         raise UserError(
-            f"{path}: holds {found} patches, expected {expected} as in {VARIANTS[0]}.png beside it"
+            f"{path}: holds {count} patches, expected {expected} as in {VARIANTS[0]}.png beside it"
         )
 
 

@@ -223,13 +223,13 @@ def _overlapping_pairs(positions: np.ndarray, max_overlap: float) -> tuple[np.nd
     # Discs whose radii differ by more than sqrt(1/max_overlap) cannot overlap that much, so
     # neighbours are sought within bands of that width and between adjacent bands.
     band = np.floor(np.log(sigma) / (0.5 * np.log(1 / max_overlap))).astype(int)
-    found = []
+    near = []
     for value in np.unique(band):
         members = np.flatnonzero((band == value) | (band == value + 1))
         reach = 2 * sigma[members].max()
         pairs = cKDTree(positions[members, :2]).query_pairs(reach, output_type="ndarray")
-        found.append(members[pairs])
-    pairs = np.unique(np.sort(np.concatenate([*found, np.empty((0, 2), int)]), axis=1), axis=0)
+        near.append(members[pairs])
+    pairs = np.unique(np.sort(np.concatenate([*near, np.empty((0, 2), int)]), axis=1), axis=0)
     first, second = pairs[:, 0].astype(int), pairs[:, 1].astype(int)
     distance = np.linalg.norm(positions[first, :2] - positions[second, :2], axis=1)
     much = disc_overlap(distance, sigma[first], sigma[second]) > max_overlap

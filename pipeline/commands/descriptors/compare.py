@@ -45,7 +45,7 @@ def compare(
     distance: Distance | None,
     json_file: str | None,
 ) -> None:
-    """Compare two descriptors on the same units, with intervals paired over sources.
+    """Compare two descriptors on the same units, with intervals paired over scenes.
 
     RUN_OR_MODEL is a work folder (its newest run; WORK@RUN for another one), a result of
     `hpatches evaluate --rows`, a SavedModel, a folder of descriptors (CSV), or the name of a

@@ -105,8 +105,8 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
 
 def _page(result: local.RunResult) -> str:
     """Returns the report's file; "" when the run drew none."""
-    found = result.outputs.get("EvaluationReport", {}).get("report", [])
-    return report_in(found[0].uri) if found else ""
+    reports = result.outputs.get("EvaluationReport", {}).get("report", [])
+    return report_in(reports[0].uri) if reports else ""
 
 
 def _checked(config: PipelineConfig) -> str | None:

@@ -30,7 +30,7 @@ def test_a_good_first_model_is_blessed_with_everything_written(run):
         "degeneracy",
     }
     (row,) = [row for row in found.table if (row.task, row.noise) == ("matching", "mean")]
-    assert row.sources == 2
+    assert row.scenes == 2
     assert set(row.baselines) == {"rootsift", "rootsift-smoothed"}
     assert all(0.0 < value <= 1.0 for value in row.baselines.values())
     summary = json.loads((folder / "summary.json").read_text())

@@ -95,11 +95,11 @@ def test_models_pushed_earlier_are_scored_when_nothing_is_kept_of_them(run, mode
 
 
 @pytest.mark.usefixtures("without_tfma")
-def test_a_model_that_was_trained_on_held_out_sources_is_refused(run, models, tmp_path):
+def test_a_model_that_was_trained_on_held_out_scenes_is_refused(run, models, tmp_path):
     copied = Path(shutil.copytree(models("good"), tmp_path / "leaky"))
     extra = copied / "Format-Serving" / "assets.extra"
     extra.mkdir()
-    (extra / "descriptor.json").write_text('{"sources": {"train": ["b"]}}')
+    (extra / "descriptor.json").write_text('{"scenes": {"train": ["b"]}}')
     found, blessing, _ = run("good", model=copied)
     assert_blessing(blessing, False)
     assert "trained on b" in found.reasons[0]

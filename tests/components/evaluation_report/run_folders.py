@@ -61,13 +61,13 @@ def write_examples(root: Path) -> str:
     """Writes the shards of `EVAL`, and a manifest that knows of training data as well."""
     (root / "Split-eval").mkdir(parents=True)
     entries = []
-    for name, source in EVAL:
+    for name, scene in EVAL:
         shard = f"Split-eval/{name}-00000-of-00001"
         with tf.io.TFRecordWriter(str(root / shard)) as writer:
             for index, patches in enumerate(patches_of(name, POINTS)):
-                record = records.PointPatches(name, source, name[0], index, patches)
+                record = records.PointPatches(name, scene, name[0], index, patches)
                 writer.write(records.encode(record))
-        entries.append(_entry(name, source, (shard,)))
+        entries.append(_entry(name, scene, (shard,)))
     content = manifest.Manifest(
         splits={
             "train": (_entry("v_three", "three"), _entry("v_four", "four")),
@@ -84,8 +84,8 @@ def write_examples(root: Path) -> str:
 def write_evaluation(root: Path, blessed: bool = True) -> str:
     """Scores random descriptors and writes what DescriptorEvaluator writes."""
     infos = [
-        task_drawing.SequenceInfo(name, source, name[0], POINTS, np.ones(POINTS, np.float32))
-        for name, source in EVAL
+        task_drawing.SequenceInfo(name, scene, name[0], POINTS, np.ones(POINTS, np.float32))
+        for name, scene in EVAL
     ]
     tasks = task_drawing.draw(infos, task_drawing.TaskSettings())
     root.mkdir(parents=True)
@@ -129,7 +129,7 @@ def made_up_verdict(blessed: bool = True) -> verdict.Verdict:
             for noise, value in (("e", 0.7), ("h", 0.6), ("t", 0.5), ("mean", 0.6))
         ),
         production=verdict.Production("compared", "p" * 64),
-        notes=("The intervals rest on 2 sources.",),
+        notes=("The intervals rest on 2 scenes.",),
     )  # fmt: skip
 
 
@@ -163,9 +163,9 @@ def write_model_run(root: Path) -> str:
     return str(root)
 
 
-def _entry(name: str, source: str, shards: tuple[str, ...] = ()) -> manifest.SequenceEntry:
+def _entry(name: str, scene: str, shards: tuple[str, ...] = ()) -> manifest.SequenceEntry:
     return manifest.SequenceEntry(
-        name=name, source=source, kind=name[0], count=POINTS, shards=shards, checksum=name
+        name=name, scene=scene, kind=name[0], count=POINTS, shards=shards, checksum=name
     )
 
 

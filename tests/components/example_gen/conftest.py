@@ -23,5 +23,5 @@ def release(tmp_path: Path) -> Path:
         strips.write_release(
             PatchSet(name, name, name[0], patches, np.zeros((POINTS, 3), np.float32)), str(root)
         )
-    (root / "sources.csv").write_text("name,source\nv_a,hall\nv_c,hall\n")
+    (root / "scenes.csv").write_text("name,scene\nv_a,hall\nv_c,hall\n")
     return root

@@ -38,12 +38,12 @@ def test_one_record_per_patch_sequence_in_whole_shards(release: Path, tmp_path: 
         np.testing.assert_array_equal(read[1].patches[2], first)
 
 
-def test_splits_never_share_a_source(release: Path, tmp_path: Path):
+def test_splits_never_share_a_scene(release: Path, tmp_path: Path):
     listing = manifest.read(str(run(release, tmp_path / "out")))
     split_of: dict[str, set[str]] = {}
     for split, entries in listing.splits.items():
         for entry in entries:
-            split_of.setdefault(entry.source, set()).add(split)
+            split_of.setdefault(entry.scene, set()).add(split)
     assert set(split_of) == {"hall", *NAMES} - {"v_a", "v_c"}
     assert all(len(splits) == 1 for splits in split_of.values())
 

@@ -8,7 +8,7 @@ from components.example_gen import extract as extraction
 from components.example_gen.extract import extract
 from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
-from tests.components.example_gen.pictures import texture, write_sequence
+from tests.support.pictures import texture, write_sequence
 from trainer.core.errors import UserError
 from trainer.core.progress import listen
 
@@ -21,7 +21,7 @@ def photos(tmp_path):
     folder.mkdir()
     for number, name in enumerate(("left", "right")):
         cv2.imwrite(str(folder / f"{name}.png"), texture(400, 320, seed=number))
-    (folder / "sources.csv").write_text("name,source\nleft,bike\nright,bike\n")
+    (folder / "scenes.csv").write_text("name,scene\nleft,bike\nright,bike\n")
     return folder
 
 
@@ -39,7 +39,7 @@ def test_a_release_reads_back_as_what_was_cut(tmp_path):
     output = tmp_path / "out" / "release"
     summary = extract("sequences", str(tmp_path / "in"), str(output), SETTINGS)
     assert sorted(path.name for path in output.iterdir()) == [
-        "extraction.json", "i_b", "sources.csv", "v_a",
+        "extraction.json", "i_b", "scenes.csv", "v_a",
     ]  # fmt: skip
     cut, _ = reading.list_sequences("sequences", str(tmp_path / "in"), SETTINGS)
     written, _ = reading.list_sequences("strips", str(output), SETTINGS)
@@ -55,11 +55,11 @@ def test_a_release_reads_back_as_what_was_cut(tmp_path):
     assert "nearer_to_another" in summary["statistics"]
 
 
-def test_sequences_of_one_photograph_keep_their_source(tmp_path, photos):
+def test_sequences_of_one_photograph_keep_their_scene(tmp_path, photos):
     output = tmp_path / "release"
     extract("photos", str(photos), str(output), SETTINGS)
     written, _ = reading.list_sequences("strips", str(output), SETTINGS)
-    assert [(item.name, item.source) for item in written] == [
+    assert [(item.name, item.scene) for item in written] == [
         ("i_left", "bike"), ("i_right", "bike"), ("v_left", "bike"), ("v_right", "bike"),
     ]  # fmt: skip
 

@@ -26,7 +26,7 @@ def examples(tmp_path):
                 writer.write(records.encode(records.PointPatches(name, name, "v", index, patches)))
     entries = tuple(
         manifest.SequenceEntry(
-            name=f"v_{k}", source=f"v_{k}", kind="v", count=2, shards=(shards[k],), checksum="a"
+            name=f"v_{k}", scene=f"v_{k}", kind="v", count=2, shards=(shards[k],), checksum="a"
         )
         for k in range(2)
     )

@@ -28,30 +28,30 @@ from tests.pipeline.commands.bad_data import (
 from trainer.core.errors import UserError
 
 
-def spoilt(source: str, name: str, root: Path) -> tuple[Path, str]:
+def spoilt(scene: str, name: str, root: Path) -> tuple[Path, str]:
     """Makes data, spoils it, and returns it with the sentence expected."""
-    case = CASES[source][name]
-    data = MAKE[source](root)
+    case = CASES[scene][name]
+    data = MAKE[scene](root)
     path = case.path(data)
     case.spoil(path)
     place = path.parent if case.of_folder else path
     return data, f"{place}: " + ("p1.bmp and p1.png " * (path.suffix == ".bmp")) + case.sentence
 
 
-@pytest.mark.parametrize(("source", "name"), [case for case in WORD_CASES if case[0] != "strips"])
-def test_extract_refuses_bad_data(tmp_path, source, name):
-    data, sentence = spoilt(source, name, tmp_path)
-    arguments = ("--format", source, "--input", data, "--output", tmp_path / "deep" / "out", *SMALL)
+@pytest.mark.parametrize(("scene", "name"), [case for case in WORD_CASES if case[0] != "strips"])
+def test_extract_refuses_bad_data(tmp_path, scene, name):
+    data, sentence = spoilt(scene, name, tmp_path)
+    arguments = ("--format", scene, "--input", data, "--output", tmp_path / "deep" / "out", *SMALL)
     assert assert_refused(tmp_path, sentence, "extract", *arguments).startswith(str(data))
 
 
 @pytest.mark.parametrize(
-    ("source", "name"), [(s, name) for s, name in WORD_CASES if not CASES[s][name].slow]
+    ("scene", "name"), [(s, name) for s, name in WORD_CASES if not CASES[s][name].slow]
 )
 @pytest.mark.usefixtures("no_runner")
-def test_run_refuses_bad_data_before_it_starts(tmp_path, source, name):
-    data, sentence = spoilt(source, name, tmp_path)
-    assert_refused(tmp_path, sentence, "run", "--format", source, "--data", data, "--work", "work")
+def test_run_refuses_bad_data_before_it_starts(tmp_path, scene, name):
+    data, sentence = spoilt(scene, name, tmp_path)
+    assert_refused(tmp_path, sentence, "run", "--format", scene, "--data", data, "--work", "work")
 
 
 @pytest.mark.parametrize("name", STRIPS)
@@ -69,10 +69,10 @@ def test_evaluate_and_describe_refuse_bad_strips(tmp_path, name):
         assert_refused(tmp_path, sentence, "describe", "--data", data, *arguments)
 
 
-@pytest.mark.parametrize("source", ["strips", "sequences", "photos"])
+@pytest.mark.parametrize("scene", ["strips", "sequences", "photos"])
 @pytest.mark.usefixtures("no_runner")
-def test_a_folder_that_is_no_data_is_refused(tmp_path, source):
-    work = ("--work", "work", "--format", source)
+def test_a_folder_that_is_no_data_is_refused(tmp_path, scene):
+    work = ("--work", "work", "--format", scene)
     (tmp_path / "data").mkdir()
     assert_refused(tmp_path, "data: no ", "run", "--data", "data", *work)
     (tmp_path / "data" / "notes.txt").write_text("")
@@ -82,12 +82,12 @@ def test_a_folder_that_is_no_data_is_refused(tmp_path, source):
     assert_refused(tmp_path, "data.path: found no", "run", "--data", "data/notes.txt", *work)
 
 
-@pytest.mark.parametrize("source", ["strips", "sequences"])
+@pytest.mark.parametrize("scene", ["strips", "sequences"])
 @pytest.mark.usefixtures("no_runner")
-def test_a_sequence_given_for_the_folder_of_sequences_is_told(tmp_path, source):
-    data = MAKE[source](tmp_path) / "v_a"
+def test_a_sequence_given_for_the_folder_of_sequences_is_told(tmp_path, scene):
+    data = MAKE[scene](tmp_path) / "v_a"
     sentence = f"{data}: is itself an image sequence, expected a folder of such folders; give the"
-    assert_refused(tmp_path, sentence, "run", "--format", source, "--data", data, "--work", "work")
+    assert_refused(tmp_path, sentence, "run", "--format", scene, "--data", data, "--work", "work")
 
 
 @pytest.mark.parametrize("command", ["extract", "describe"])

@@ -127,6 +127,12 @@ def test_a_whole_list_can_be_set():
         ("warm_start: 1\n", "my.yaml: warm_start: found 1, expected true or false"),
         ("beam: --direct\n", 'my.yaml: beam: found "--direct", expected a list'),
         ("push: serving\n", 'my.yaml: push: found "serving", expected a block of keys'),
+        ("data: {source: x}\n", "my.yaml: data.source: the key is called format now; rename it"),
+        (
+            "training: {stages: [{sequences_per_batch: 8}]}\n",
+            "my.yaml: training.stages.0.sequences_per_batch: the key is called points_per_batch "
+            "now; rename it",
+        ),
         ("data: {paths: x}\n", "my.yaml: data.paths: unknown key; did you mean 'path'?"),
         (
             "data: {format: strip}\n",

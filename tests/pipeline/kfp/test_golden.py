@@ -22,7 +22,7 @@ import pytest
 
 from pipeline.kfp import files
 from pipeline.runners import kubeflow
-from tests.pipeline.runners.compiled import IMAGE, compiled, everything
+from tests.support.compiled import IMAGE, compiled, everything
 
 _FOLDER = Path(__file__).with_name("golden")
 _UPDATE = "HPATCHES_UPDATE_GOLDEN"

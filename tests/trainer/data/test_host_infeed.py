@@ -50,20 +50,20 @@ def patches(examples):
 
 def _entries(**counts: tuple[str, int]) -> list[SequenceEntry]:
     return [
-        SequenceEntry(name=name, source=source, kind="v", count=count, shards=(), checksum="")
-        for name, (source, count) in counts.items()
+        SequenceEntry(name=name, scene=scene, kind="v", count=count, shards=(), checksum="")
+        for name, (scene, count) in counts.items()
     ]
 
 
-def test_whole_sources_are_dealt_out_evenly():
+def test_whole_scenes_are_dealt_out_evenly():
     entries = _entries(a1=("a", 30), a2=("a", 30), b=("b", 50), c=("c", 40), d=("d", 20))
     shares = share_out(entries, 2)
     assert [[entry.name for entry in share] for share in shares] == [["a1", "a2", "d"], ["b", "c"]]
     assert share_out(entries[::-1], 2) == shares
 
 
-def test_more_hosts_than_sources_are_refused():
-    with pytest.raises(UserError, match="1 sources for 2 hosts"):
+def test_more_hosts_than_scenes_are_refused():
+    with pytest.raises(UserError, match="1 scenes for 2 hosts"):
         share_out(_entries(a1=("a", 3), a2=("a", 3)), 2)
 
 
@@ -83,8 +83,8 @@ def test_hosts_read_what_one_machine_packs(examples, patches, tmp_path):
         )
 
 
-def test_a_batch_is_what_the_hosts_samplers_draw_and_no_source_is_on_both(patches):
-    assert not set(patches.shares[0].sources) & set(patches.shares[1].sources)
+def test_a_batch_is_what_the_hosts_samplers_draw_and_no_scene_is_on_both(patches):
+    assert not set(patches.shares[0].scenes) & set(patches.shares[1].scenes)
     samplers = [
         Sampler(share, 4, 2, _STAGE.noises, SamplerState(host_seed(_STATE, host)))
         for host, share in enumerate(patches.shares)

@@ -9,7 +9,7 @@ from trainer.data import manifest
 def _entry(name: str, count: int = 3, checksum: str = "c") -> manifest.SequenceEntry:
     shards = (f"Split-train/{name}-0", f"Split-train/{name}-1")
     return manifest.SequenceEntry(
-        name=name, source=name[2:], kind=name[0], count=count, shards=shards, checksum=checksum
+        name=name, scene=name[2:], kind=name[0], count=count, shards=shards, checksum=checksum
     )
 
 

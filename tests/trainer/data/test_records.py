@@ -22,7 +22,7 @@ def test_decode_gives_back_what_was_encoded(record):
     again = records.decode(records.encode(record))
     np.testing.assert_array_equal(again.patches, record.patches)
     np.testing.assert_array_equal(again.position, record.position)
-    for name in ("sequence", "source", "kind", "index"):
+    for name in ("sequence", "scene", "kind", "index"):
         assert getattr(again, name) == getattr(record, name)
 
 
@@ -32,7 +32,7 @@ def test_encoding_is_deterministic(record):
 
 def test_tensorflow_parses_every_feature(record):
     parsed = tf.io.parse_single_example(records.encode(record), records.feature_spec())
-    assert parsed[records.SOURCE] == b"wall"
+    assert parsed[records.SCENE] == b"wall"
     assert parsed[records.INDEX] == 7
     assert parsed[records.BYTE_COUNT] == 16 * 65 * 65
     pixels = tf.io.decode_raw(parsed[records.PATCHES], tf.uint8).numpy()

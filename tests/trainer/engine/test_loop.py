@@ -118,7 +118,7 @@ def test_the_model_serves_and_knows_its_data(run):
     serving = tf.saved_model.load(result.model_path).signatures["serving_default"]
     assert serving(patches=tf.zeros([3, 65, 65], tf.uint8))["descriptors"].shape == (3, 64)
     identity = _identity(result.model_path)
-    assert identity["sources"] == {"train": ["a", "b"], "val": ["c"]}
+    assert identity["scenes"] == {"train": ["a", "b"], "val": ["c"]}
 
 
 def test_progress_and_tensorboard_are_written(run):

@@ -339,7 +339,7 @@ def test_a_run_fed_by_its_hosts_goes_on_where_it_was_killed(train, tmp_path):
     assert _weights(stopped) == _weights(whole)
 
 
-def test_hosts_without_a_source_of_their_own_are_refused(train, monkeypatch):
+def test_hosts_without_a_scene_of_their_own_are_refused(train, monkeypatch):
     monkeypatch.setattr(loop.strategy, "hosts", lambda _: 3)
-    with pytest.raises(UserError, match="2 sources for 3 hosts"):
+    with pytest.raises(UserError, match="2 scenes for 3 hosts"):
         train()

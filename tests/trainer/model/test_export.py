@@ -19,7 +19,7 @@ from trainer.model import byte_codes, export, l2net
 
 _CONFIG = TrainerConfig(model=ModelConfig(width=0.1, dimension=64))
 _ENTRY = manifest.SequenceEntry(
-    name="i_a", source="a", kind="i", count=2, shards=("x",), checksum="c"
+    name="i_a", scene="a", kind="i", count=2, shards=("x",), checksum="c"
 )
 _EXAMPLES = manifest.Manifest(
     splits={"train": (_ENTRY,), "val": (), "eval": (_ENTRY.model_copy(update={"name": "i_z"}),)},
@@ -235,7 +235,7 @@ def test_the_model_knows_what_it_is(saved):
     assert identity["extraction"] == {"seed": 3}
     assert identity["data_checksum"] == _EXAMPLES.checksum
     assert identity["sequences"] == {"train": ["i_a"], "val": []}
-    assert identity["sources"] == {"train": ["a"], "val": []}
+    assert identity["scenes"] == {"train": ["a"], "val": []}
     assert identity["versions"]["tensorflow"] == tf.__version__
     assert len(identity["descriptor_id"]) == 32
 

@@ -34,9 +34,7 @@ def entry(tmp_path, patches):
             for index in part:
                 record = records.PointPatches("v_a", "a", "v", index, patches[index])
                 writer.write(records.encode(record))
-    return SequenceEntry(
-        name="v_a", source="a", kind="v", count=POINTS, shards=shards, checksum="c"
-    )
+    return SequenceEntry(name="v_a", scene="a", kind="v", count=POINTS, shards=shards, checksum="c")
 
 
 def test_patches_are_read_over_the_shards_in_order(tmp_path, entry, patches):

@@ -26,17 +26,17 @@ def test_every_row_has_the_paired_difference_to_every_baseline():
         near, far = row.over_baselines["near"], row.over_baselines["far"]
         assert near.low < near.mean < near.high
         assert near.mean == pytest.approx(row.candidate - row.baselines["near"])
-        # Paired: sources differ by 0.05, the two differ by 0.01 about their mean.
+        # Paired: scenes differ by 0.05, the two differ by 0.01 about their mean.
         assert near.high - near.low < 0.5 * (row.high - row.low)
         assert far.mean == pytest.approx(row.candidate - row.baselines["far"])
 
 
-def test_the_interval_over_three_sources_is_students():
+def test_the_interval_over_three_scenes_is_students():
     ours = {0: 0.5, 1: 0.6, 2: 0.7}
     theirs = {0: 0.4, 1: 0.4, 2: 0.4}
 
     def rows(values):
-        return ScoreTable(matching_rows(lambda task, noise, kind, source: values[source], 3))
+        return ScoreTable(matching_rows(lambda task, noise, kind, scene: values[scene], 3))
 
     row = cells(rows(ours), other=rows(theirs))["matching", "mean"]
     change = row.over_baselines["other"]
@@ -50,7 +50,7 @@ def test_a_baseline_of_other_units_has_a_value_and_no_difference():
     assert row.over_baselines == {}
 
 
-def test_one_source_has_a_difference_and_no_interval():
+def test_one_scene_has_a_difference_and_no_interval():
     row = cells(table(level(0.6), 1), other=table(level(0.5), 1))["matching", "mean"]
     change = row.over_baselines["other"]
     assert change.mean == pytest.approx(0.1)

@@ -18,7 +18,7 @@ from tests.components.descriptor_evaluator.gate.score_samples import (
     table,
 )
 
-SOURCES = 3
+SCENES = 3
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def sliced(tmp_path):
 
 @pytest.mark.slow
 def test_the_sliced_means_are_ours(sliced):
-    ours, theirs = table(level(0.6), SOURCES), table(level(0.2), SOURCES)
-    means = sliced(ours, {"rootsift": theirs}, table(level(0.5), SOURCES))
+    ours, theirs = table(level(0.6), SCENES), table(level(0.2), SCENES)
+    means = sliced(ours, {"rootsift": theirs}, table(level(0.5), SCENES))
     expected = {
         ("ap", "matching"): ours.mean(Slice("matching"), "ap"),
         ("v", "ap", "t", "retrieval"): ours.mean(Slice("retrieval", "t", "v"), "ap"),
@@ -60,10 +60,10 @@ def test_the_sliced_means_are_ours(sliced):
 @pytest.mark.slow
 def test_sequences_with_unequal_numbers_of_units_keep_the_flat_mean(sliced):
     few, many = (
-        retrieval_rows(lambda *_, value=value: value, sources=1, queries=queries)
+        retrieval_rows(lambda *_, value=value: value, scenes=1, queries=queries)
         for value, queries in ((0.2, 1), (0.8, 7))
     )
-    many = [dataclasses.replace(row, source="other", sequence=f"{row.sequence}x") for row in many]
+    many = [dataclasses.replace(row, scene="other", sequence=f"{row.sequence}x") for row in many]
     rows = ScoreTable(few + many)
     means = sliced(rows, {"sift": rows})
     assert means["ap", "retrieval"] == pytest.approx((0.2 + 7 * 0.8) / 8, abs=1e-12)
@@ -72,7 +72,7 @@ def test_sequences_with_unequal_numbers_of_units_keep_the_flat_mean(sliced):
 @pytest.mark.slow
 def test_a_disk_error_in_tfmas_pipeline_is_known_as_one(sliced, tmp_path):
     (tmp_path / "plots-00000-of-00001.tfrecord").mkdir()  # a file cannot be put there
-    scores = table(level(0.6), SOURCES)
+    scores = table(level(0.6), SCENES)
     with pytest.raises(Exception, match="Is a directory") as caught:
         sliced(scores, {"rootsift": scores})
     assert is_machinery(caught.value)

@@ -10,7 +10,7 @@ from trainer.data.manifest import Manifest, SequenceEntry
 
 def entry(name, checksum="c"):
     """An image sequence of three points."""
-    return SequenceEntry(name=name, source="a", kind="v", count=3, shards=(), checksum=checksum)
+    return SequenceEntry(name=name, scene="a", kind="v", count=3, shards=(), checksum=checksum)
 
 
 def context(tmp_path, val=(), code="code", **settings):

@@ -20,7 +20,7 @@ from components.descriptor_evaluator.scoring.score import score
 from components.descriptor_evaluator.scoring.scores_cache import rows_to_lines
 
 COUNTS = {"i_one": 9, "v_one": 14, "v_three": 6, "v_two": 11}
-SOURCES = {"i_one": "one", "v_one": "one", "v_three": "three", "v_two": "two"}
+SCENES = {"i_one": "one", "v_one": "one", "v_three": "three", "v_two": "two"}
 FLAVOURS = ("good", "tied", "collapsed", "nan")
 
 
@@ -41,7 +41,7 @@ def collection(flavour: str) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def tasks():
-    infos = [SequenceInfo(name, SOURCES[name], name[0], count) for name, count in COUNTS.items()]
+    infos = [SequenceInfo(name, SCENES[name], name[0], count) for name, count in COUNTS.items()]
     return draw(infos, TaskSettings(queries_per_point=0.5))
 
 

@@ -173,7 +173,7 @@ def test_descriptors_of_the_training_scenes_are_refused(release, tree, tmp_path)
 
     copy = tmp_path / "csv"
     shutil.copytree(tree, copy)
-    identity = {"sequences": {"train": ["v_one"], "val": []}, "sources": {}}
+    identity = {"sequences": {"train": ["v_one"], "val": []}, "scenes": {}}
     (copy / "descriptor.json").write_text(json.dumps(identity))
     with pytest.raises(UserError, match="was trained on v_one"):
         evaluate_release(release, descriptors=str(copy))

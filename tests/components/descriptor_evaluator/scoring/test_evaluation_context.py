@@ -14,7 +14,7 @@ def test_the_data_checksum_does_not_depend_on_order_but_on_content():
     checksum = data_checksum([first, second])
     assert data_checksum([second, first]) == checksum
     assert data_checksum([first]) != checksum
-    moved = first.model_copy(update={"source": "b"})
+    moved = first.model_copy(update={"scene": "b"})
     assert data_checksum([moved, second]) != checksum
 
 

@@ -14,7 +14,7 @@ from components.descriptor_evaluator.scoring.scores_cache import (
 )
 from tests.components.descriptor_evaluator.gate.score_samples import level, matching_rows
 
-SCORED = Scored(tuple(matching_rows(level(1 / 3), sources=2)), {"sigma": 2.5})
+SCORED = Scored(tuple(matching_rows(level(1 / 3), scenes=2)), {"sigma": 2.5})
 KEY = entry_key("abc", {}, "data", "tasks", "code")
 EMPTY = hashlib.sha256(b"").hexdigest()  # of no rows
 

@@ -9,7 +9,7 @@ from components.evaluation_report.sections import image_pair
 from components.example_gen.formats import images, reading
 from components.example_gen.settings import DataSettings
 from components.matching import descriptors
-from tests.components.example_gen.pictures import texture, write_sequence
+from tests.support.pictures import texture, write_sequence
 from trainer.data.manifest import Manifest, SequenceEntry
 
 
@@ -68,7 +68,7 @@ def test_a_photographs_pair_is_rendered_as_it_was_for_the_patches(tmp_path):
 def test_both_descriptors_are_drawn(tmp_path, monkeypatch):
     write_sequence(tmp_path / "v_a")
     monkeypatch.setattr(descriptors, "load_model", lambda path: descriptors.baseline("pixels"))
-    entry = SequenceEntry(name="v_a", source="a", kind="v", count=1, shards=(), checksum="")
+    entry = SequenceEntry(name="v_a", scene="a", kind="v", count=1, shards=(), checksum="")
     material = Material("evaluation", model="model", images=str(tmp_path))
     settings = DataSettings(format="sequences").model_dump(mode="json")
     material.__dict__["manifest"] = Manifest(splits={"eval": (entry,)}, settings=settings)

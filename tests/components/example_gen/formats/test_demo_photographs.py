@@ -11,9 +11,9 @@ def test_the_folder_can_be_listed_and_keeps_the_stereo_pair_together(tmp_path):
     folder = demo_photographs.materialise(tmp_path / "photos")
     inputs, _ = reading.list_sequences("photos", str(folder), DataSettings())
     assert len(inputs) == 2 * len(demo_photographs.PHOTOGRAPHS)
-    assert len({item.source for item in inputs}) == len(demo_photographs.PHOTOGRAPHS) - 1
+    assert len({item.scene for item in inputs}) == len(demo_photographs.PHOTOGRAPHS) - 1
     pair = [item for item in inputs if "motorcycle" in item.name]
-    assert {item.source for item in pair} == {"motorcycle"}
+    assert {item.scene for item in pair} == {"motorcycle"}
 
 
 def test_a_second_call_touches_nothing(tmp_path):

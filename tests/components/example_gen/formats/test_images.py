@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from components.example_gen.formats import images
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 from trainer.core.errors import UserError
 
 

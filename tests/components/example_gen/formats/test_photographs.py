@@ -8,7 +8,7 @@ from scipy.integrate import trapezoid
 from components.example_gen.formats import demo_photographs, images, photographs
 from components.example_gen.geometry import homography
 from components.example_gen.settings import DataSettings, PhotographSettings
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 from trainer.core.errors import UserError
 
 CLEAR = photographs.Light((0, 0), (0, 0), 0, 0, 0, shading=0, jpeg=(100, 100))
@@ -26,7 +26,7 @@ def test_a_photograph_becomes_an_i_and_a_v_sequence(tmp_path):
     found = photographs.find(str(tmp_path))
     assert list(found) == ["house"]
     both = photographs.check("house", found["house"], "street")
-    assert [(each.name, each.kind, each.source) for each in both] == [
+    assert [(each.name, each.kind, each.scene) for each in both] == [
         ("i_house", "i", "street"),
         ("v_house", "v", "street"),
     ]

@@ -5,7 +5,7 @@ import pytest
 from components.example_gen.formats import reading
 from components.example_gen.registry import FORMATS
 from components.example_gen.settings import DataSettings
-from tests.components.example_gen.pictures import texture, write_sequence, write_strips
+from tests.support.pictures import texture, write_sequence, write_strips
 from trainer.core.errors import UserError
 
 STRICT = DataSettings()
@@ -17,7 +17,7 @@ def test_image_sequences_are_listed_by_name(tmp_path):
         write_strips(tmp_path / name)
     (tmp_path / "README").write_text("")
     inputs, skipped = reading.list_sequences("strips", str(tmp_path), STRICT)
-    assert [(item.name, item.kind, item.source) for item in inputs] == [
+    assert [(item.name, item.kind, item.scene) for item in inputs] == [
         ("i_a", "i", "i_a"),
         ("other", "u", "other"),
         ("v_b", "v", "v_b"),
@@ -32,14 +32,21 @@ def test_the_six_real_sequences_are_listed(shared):
     ]  # fmt: skip
 
 
-def test_the_table_of_sources_is_read(tmp_path):
+def test_the_table_of_scenes_is_read(tmp_path):
     for name in ("left", "right"):
         cv2.imwrite(str(tmp_path / f"{name}.png"), texture())
-    (tmp_path / "sources.csv").write_text("name,source\nleft,bike\nright,bike\ngone,x\n")
+    (tmp_path / "scenes.csv").write_text("name,scene\nleft,bike\nright,bike\ngone,x\n")
     inputs, _ = reading.list_sequences("photos", str(tmp_path), STRICT)
-    assert [(item.name, item.source) for item in inputs] == [
+    assert [(item.name, item.scene) for item in inputs] == [
         ("i_left", "bike"), ("i_right", "bike"), ("v_left", "bike"), ("v_right", "bike"),
     ]  # fmt: skip
+
+
+def test_a_table_of_the_old_name_is_refused_with_the_new_one(tmp_path):
+    write_strips(tmp_path / "a")
+    (tmp_path / "scenes.csv").write_text("name,scene\na,x\n")
+    with pytest.raises(UserError, match=r"scenes\.csv: this file is called scenes\.csv now"):
+        reading.list_sequences("strips", str(tmp_path), STRICT)
 
 
 @pytest.mark.parametrize(
@@ -47,14 +54,14 @@ def test_the_table_of_sources_is_read(tmp_path):
     [
         ("", "the first line is 'nothing'"),
         ("file,scene\na,b\n", "the first line is 'file,scene'"),
-        ("name,source\na\n", "row 2 is 'a'"),
-        ("name,source\na,\n", "row 2 is 'a,'"),
-        ("name,source\na,x\na,y\n", "row 3 gives a a second source"),
+        ("name,scene\na\n", "row 2 is 'a'"),
+        ("name,scene\na,\n", "row 2 is 'a,'"),
+        ("name,scene\na,x\na,y\n", "row 3 gives a a second scene"),
     ],
 )
-def test_a_bad_table_of_sources_is_refused(tmp_path, text, found):
+def test_a_bad_table_of_scenes_is_refused(tmp_path, text, found):
     write_strips(tmp_path / "a")
-    (tmp_path / "sources.csv").write_text(text)
+    (tmp_path / "scenes.csv").write_text(text)
     with pytest.raises(UserError, match=found):
         reading.list_sequences("strips", str(tmp_path), STRICT)
 
@@ -134,9 +141,9 @@ def test_remote_folders_are_read_and_written_like_local_ones(tmp_path):
 
     local = strips.load(strips.check("v_x", (str(write_strips(tmp_path / "v_x")),), "v_x")[0])
     strips.write_release(local, "ram://release")
-    files.write_bytes("ram://release/sources.csv", b"name,source\nv_x,street\n")
+    files.write_bytes("ram://release/scenes.csv", b"name,scene\nv_x,street\n")
     inputs, _ = reading.list_sequences("strips", "ram://release", STRICT)
-    assert [(item.name, item.source) for item in inputs] == [("v_x", "street")]
+    assert [(item.name, item.scene) for item in inputs] == [("v_x", "street")]
     np.testing.assert_array_equal(reading.load_sequence(inputs[0], STRICT).patches, local.patches)
     with pytest.raises(UserError, match=r"ram://release/v_x/gone\.png: cannot be read"):
         files.read_bytes("ram://release/v_x/gone.png")

@@ -21,6 +21,18 @@ def test_discs_overlap_as_computed_by_hand():
     np.testing.assert_allclose(overlap, [1, lens / (2 * np.pi - lens), 0, 0, 0.25], atol=1e-6)
 
 
+@pytest.mark.parametrize("distance", [1.2, 1.8, 2.6])
+def test_discs_of_two_sizes_overlap_as_counted_on_a_grid(distance):
+    small, large = 1.0, 2.0
+    x, y = np.meshgrid(np.linspace(-3, 4, 1401), np.linspace(-3, 3, 1201))
+    one, other = np.hypot(x, y) <= large, np.hypot(x - distance, y) <= small
+    counted = (one & other).sum() / (one | other).sum()
+    for radii in ((small, large), (large, small)):
+        first, second = (np.array([radius]) for radius in radii)
+        overlap = frames.disc_overlap(np.array([distance]), first, second)
+        assert overlap[0] == pytest.approx(counted, abs=2e-3)
+
+
 def test_the_overlap_of_a_moved_frame_is_that_of_discs():
     for distance in (0.1, 0.5, 1.0):
         expected = frames.disc_overlap(np.array([distance]), np.ones(1), np.ones(1))
@@ -80,13 +92,19 @@ def test_real_frames_have_the_overlaps_of_hpatches(shared, name):
     assert 0 < cut.statistics["nearer_to_another"] < 0.2
 
 
-def test_a_square_is_inside_only_with_all_its_corners():
-    squares = frames.from_detections(
-        np.array([[10.0, 10, 2], [9.5, 10, 2], [10, 10, 2], [89, 69, 2], [89.5, 69, 2]]),
-        np.array([0, 0, np.pi / 4, 0, 0]),
-        5.0,
-    )
-    assert frames.inside(squares, 100, 80).tolist() == [True, False, False, True, False]
+@pytest.mark.parametrize(
+    ("x", "y", "angle", "inside"),
+    [
+        (10, 10, 0, True), (9.9, 10, 0, False), (10, 9.9, 0, False), (10, 10, np.pi / 4, False),
+        (89, 69, 0, True), (89.1, 69, 0, False), (89, 69.1, 0, False),
+    ],
+)  # fmt: skip
+def test_a_square_is_inside_only_with_all_its_corners(x, y, angle, inside):
+    """Regions of 20 x 20 pixels in an image of 100 x 80, whose pixel centres end at 99 and 79."""
+    square = frames.from_detections(np.array([[x, y, 2.0]]), np.array([angle]), 5.0)
+    assert frames.inside(square, 100, 80).tolist() == [inside]
+    if not angle:
+        assert frames.discs_inside(np.array([[x, y, 2.0]]), 5.0, 100, 80).tolist() == [inside]
 
 
 def test_what_lies_behind_the_camera_is_not_inside():
@@ -125,12 +143,6 @@ def test_who_comes_first_stays_and_only_those_who_stay_push_others_out():
     points = np.array([[0.0, 0, 2], [1, 0, 2], [2, 0, 2], [30, 30, 2]])
     assert frames.take_turns(points, 0.5, np.array([0, 1, 2, 3])).tolist() == [0, 2, 3]
     assert frames.take_turns(points, 0.5, np.array([3, 0, 2, 1])).tolist() == [1, 3]
-
-
-def test_a_disc_is_inside_up_to_the_rim_and_no_further():
-    points = np.array([[10.0, 10, 2], [9.9, 10, 2], [89, 69, 2], [89, 69.1, 2]])
-    inside = frames.discs_inside(points, 5.0, width=100, height=80)
-    assert inside.tolist() == [True, False, True, False]
 
 
 def test_no_points_stay_no_points():

@@ -64,11 +64,11 @@ def test_a_gate_that_could_bless_no_model_is_refused_before_training(tmp_path):
     arguments = ("--format", "strips", "--data", "data", "--work", "work", "--set", small)
     sentence = "evaluation.gate.baseline.tasks: asks for retrieval, whose distractors come from"
     told = assert_refused(tmp_path, sentence, "run", *arguments)
-    assert "holds out 1 source, expected at least 2; raise data.split.eval_share" in told
+    assert "holds out 1 scene, expected at least 2; raise data.split.eval_share" in told
 
 
 @pytest.mark.usefixtures("no_runner")
-def test_a_bound_on_too_few_sources_is_refused_once_there_is_a_model_to_compare_with(tmp_path):
+def test_a_bound_on_too_few_scenes_is_refused_once_there_is_a_model_to_compare_with(tmp_path):
     release(tmp_path)
     small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
     arguments = ("--format", "strips", "--data", "data", "--work", "work", "--set", small)
@@ -77,7 +77,7 @@ def test_a_bound_on_too_few_sources_is_refused_once_there_is_a_model_to_compare_
     (tmp_path / "served" / "3").mkdir(parents=True)
     (tmp_path / "served" / "3" / "saved_model.pb").touch()
     served = ("--set", "push.destination=served")
-    sentence = "evaluation.gate.production.mode: is lower_bound, which needs 10 held-out sources"
+    sentence = "evaluation.gate.production.mode: is lower_bound, which needs 10 held-out scenes"
     told = assert_refused(tmp_path, sentence, "run", *arguments, *MATCHING_ALONE, *served)
     assert "in production (served), but the split holds out 1; set it to point" in told
     point = load_config(
@@ -94,7 +94,7 @@ def test_a_bound_on_too_few_sources_is_refused_once_there_is_a_model_to_compare_
 
 @pytest.mark.usefixtures("no_runner")
 def test_more_patch_sequences_per_batch_than_photographs_can_give_are_refused(tmp_path):
-    photographs(tmp_path)  # of four sources, two train, each with an i_ and a v_ sequence
+    photographs(tmp_path)  # of four scenes, two train, each with an i_ and a v_ sequence
     stages = "training.stages=[{points_per_batch: 11, patches_per_point: 2}]"
     arguments = ("--format", "photos", "--data", "data", "--work", "work", *SMALL, "--set", stages)
     sentence = "training.stages.0.points_per_batch: found 11, expected at most 10, the patch"

@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 from components.descriptor_evaluator.gate import verdict
 from pipeline.cli import cli
 from pipeline.runs import records, work_lock
-from tests.components.example_gen.pictures import write_sequence
+from tests.support.pictures import write_sequence
 from trainer.core import progress
 from trainer.core.errors import UserError
 from trainer.data import manifest
