@@ -21,7 +21,8 @@ ARG PYTHON_VERSION
 RUN command -v "python${PYTHON_VERSION}" > /dev/null || { \
         apt-get update \
         && apt-get install --yes --no-install-recommends ca-certificates "python${PYTHON_VERSION}" \
-        && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; \
+        && apt-get clean \
+        && rm -rf /var/lib/apt/lists/*; \
     }
 RUN groupadd --gid 10001 hpatches \
     && useradd --uid 10001 --gid hpatches --create-home hpatches

@@ -16,6 +16,7 @@ from pipeline.terminal import consoles, noise
 from trainer.core.errors import UserError
 
 BENCHMARKS = {  # module by name
+    "start-up": "benchmarks.start_up",
     "extraction": "benchmarks.extraction",
     "evaluation": "benchmarks.evaluator.evaluation",
     "evaluation-scale": "benchmarks.evaluator.evaluation_scale",

@@ -13,7 +13,7 @@ from tfx.proto import transform_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.descriptor_evaluator.component import DescriptorEvaluator
-from components.descriptor_evaluator.scoring.evaluate import code_fingerprint
+from components.descriptor_evaluator.scoring.provenance import code_fingerprint
 from components.descriptor_trainer.component import DescriptorTrainer
 from components.evaluation_report.component import EvaluationReport, templates_fingerprint
 from components.example_gen.component import PatchExampleGen
@@ -26,6 +26,7 @@ from components.serving_validator.component import ServingValidator
 from pipeline.config.tree import PipelineConfig
 from trainer.core.code_fingerprint import fingerprint
 
+_CORE = "components.core"
 _RECORDS = ("trainer.data.records", "trainer.data.manifest", "trainer.core.variants")
 Text: TypeAlias = str | data_types.RuntimeParameter
 """A text that is known now, or a parameter that a compiled pipeline is given when it runs."""
@@ -55,7 +56,7 @@ class Places:
         artifacts: Pipeline root.
         serving: Push destination.
         cache: Evaluation results by content; empty for none.
-        reports: Where AnomalyGate's report of a refusal stays readable; empty for none.
+        reports: Folder where AnomalyGate's report of a refusal stays readable; empty for none.
         data_fingerprint: Changes with the data.
         tasks: Published task files, in place of `evaluation.official_tasks`; empty to take that.
         tasks_fingerprint: Changes with the published task files; empty when none are used.
@@ -64,7 +65,7 @@ class Places:
         destination_state: Changes with every push and rollback, so that no cached "pushed"
             stands for a model that is no longer served, and no cached verdict for a
             comparison with models that were taken back.
-        vertex: Where to train by `platform.training`; None trains in the component itself.
+        vertex: Project and region of training jobs; None trains in the component itself.
     """
 
     data: Text
@@ -91,12 +92,12 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     """
     example_gen = PatchExampleGen(
         input_base=places.data,
-        source=config.data.source,
+        format=config.data.format,
         pattern=config.data.pattern,
         settings_json=_portable(config.data.settings()).model_dump_json(),
         split_lists=load_split_lists(config.data.split),
         data_fingerprint=places.data_fingerprint,
-        code_fingerprint=fingerprint("components.example_gen", "components.core.files", *_RECORDS),
+        code_fingerprint=fingerprint("components.example_gen", _CORE, *_RECORDS),
     )
     examples = example_gen.outputs["examples"]
 
@@ -109,7 +110,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     anomaly_gate = AnomalyGate(
         anomalies=example_validator.outputs["anomalies"],
         report_folder=places.reports,
-        code_fingerprint=fingerprint("components.anomaly_gate"),
+        code_fingerprint=fingerprint("components.anomaly_gate", _CORE),
     )
     transform = Transform(
         examples=examples,
@@ -120,7 +121,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         disable_statistics=True,
         custom_config={
             "code_fingerprint": fingerprint(
-                "components.preprocessing", "trainer.data.image", *_RECORDS
+                "components.preprocessing", "trainer.data.image", "trainer.data.resizing", *_RECORDS
             )
         },
     )
@@ -129,7 +130,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     production = ProductionModel(
         push_destination=places.serving,
         production_checksum=places.production_checksum,
-        code_fingerprint=fingerprint("components.production_model", "trainer.model.export"),
+        code_fingerprint=fingerprint("components.production_model", _CORE, "trainer.model.export"),
     )
     trainer = DescriptorTrainer(
         examples=examples,
@@ -162,14 +163,14 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
             "components.evaluation_report",
             "components.matching",
             "components.example_gen",
-            "components.core.files",
+            _CORE,
         )
         + templates_fingerprint(),
     )
     validator = ServingValidator(
         model=trainer.outputs["model"],
         examples=examples,
-        code_fingerprint=fingerprint("components.serving_validator", *_RECORDS),
+        code_fingerprint=fingerprint("components.serving_validator", _CORE, *_RECORDS),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
@@ -178,7 +179,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         push_destination=places.serving,
         destination_state=places.destination_state,
         code_fingerprint=fingerprint(
-            "components.pusher", "components.production_model", "trainer.model.export"
+            "components.pusher", "components.production_model", _CORE, "trainer.model.export"
         ),
     )
     return tfx_pipeline.Pipeline(

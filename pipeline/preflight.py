@@ -8,11 +8,11 @@ components, which look again, and closer. No TensorFlow is loaded.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.descriptor_evaluator.settings import MIN_SCENES
 from pipeline import gate_slices
 from pipeline.config.tree import PipelineConfig
 from trainer.core.config import TrainerConfig
@@ -20,37 +20,9 @@ from trainer.core.errors import UserError
 from trainer.curriculum import auto_plan
 
 if TYPE_CHECKING:
-    from components.example_gen.formats.patch_set import SequenceInput
+    from components.example_gen.formats.base import SequenceInput
 
 _SPLIT_NAMES = ("train", "eval")
-
-
-def check_folder(key: str, path: str) -> None:
-    """Checks that a folder is there or can be made, and that files can be made in it.
-
-    Args:
-        key: Option or key that names it, for the message.
-        path: The folder; remote ones are left alone.
-
-    Raises:
-        UserError: When it cannot be written.
-    """
-    if "://" in path:
-        return
-    folder = Path(path).expanduser().absolute()
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except NotADirectoryError:
-        raise UserError(
-            f"{key}: found the file {there}, expected a folder; choose another"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{key}: cannot write in {there} ({error.strerror}); expected a folder that this user "
-            "may write"
-        ) from None
 
 
 def check_data(config: PipelineConfig, folder: str) -> None:
@@ -68,23 +40,22 @@ def check_data(config: PipelineConfig, folder: str) -> None:
     """
     # Imported here: they load OpenCV and SciPy, for which no `--help` should wait.
     from components.example_gen import splits
-    from components.example_gen.formats import registry, strips
+    from components.example_gen.formats import reading
 
     settings = config.data.settings()
     lists = splits.load_split_lists(settings.split)
     _check_references(config)
     if "://" in folder or config.data.pattern is not None or settings.skip_bad_sequences:
         return
-    inputs, _ = registry.list_sequences(settings.source, folder, settings)
+    inputs, _ = reading.list_sequences(settings.format, folder, settings)
     assigned = splits.assign_splits(inputs, settings, lists)
     train, test = (
         [item for item in inputs if assigned.get(item.name) == name] for name in _SPLIT_NAMES
     )
     most: int | None = None
-    if settings.source == "strips":
-        counts = {
-            item.name: strips.count_patches(str(Path(item.files[0]).parent)) for item in inputs
-        }
+    count = reading.get(settings.format).count
+    if count is not None:
+        counts = {item.name: count(item) for item in inputs}
         _check_batches(config.training, train, counts)
         _check_tasks(config, {item.name: counts[item.name] for item in test})
         _check_descriptors(config, {item.name: counts[item.name] for item in test})
@@ -92,8 +63,8 @@ def check_data(config: PipelineConfig, folder: str) -> None:
     elif settings.max_points is not None:
         _check_batches(config.training, train, dict.fromkeys(assigned, settings.max_points))
         most = settings.max_points * len(test)
-    _check_gate(config, len({item.source for item in test}))
-    _check_lower_bound(config, len({item.source for item in test}))
+    _check_gate(config, len({item.scene for item in test}))
+    _check_lower_bound(config, len({item.scene for item in test}))
     gate_slices.check(config.evaluation, {item.kind for item in test}, most)
 
 
@@ -145,30 +116,30 @@ def _check_batches(
     """
     largest: dict[str, int] = {}
     for item in items:
-        largest[item.source] = max(largest.get(item.source, 0), most[item.name])
+        largest[item.scene] = max(largest.get(item.scene, 0), most[item.name])
     limit = sum(largest.values())
     if training.stages == "auto":
         auto_plan.check_size(limit)
         return
     for number, stage in enumerate(training.stages):
-        if stage.sequences_per_batch > limit:
+        if stage.points_per_batch > limit:
             raise UserError(
-                f"training.stages.{number}.sequences_per_batch: found {stage.sequences_per_batch}, "
-                f"expected at most {limit}, the patch sequences that the training sources "
+                f"training.stages.{number}.points_per_batch: found {stage.points_per_batch}, "
+                f"expected at most {limit}, the patch sequences that the training scenes "
                 f"({len(largest)}) can offer, as a batch holds one image sequence of each; lower "
                 "it or add data"
             )
 
 
-def _check_gate(config: PipelineConfig, sources: int) -> None:
+def _check_gate(config: PipelineConfig, scenes: int) -> None:
     """Refuses a gate that could bless no model at all, however good.
 
     Args:
         config: Resolved configuration.
-        sources: Number of held-out sources.
+        scenes: Number of held-out scenes.
     """
     evaluation = config.evaluation
-    if sources > 1 or evaluation.official_tasks is not None:
+    if scenes > 1 or evaluation.official_tasks is not None:
         return
     gate = evaluation.gate
     asked = {floor.task: "floors" for floor in gate.floors}
@@ -177,29 +148,29 @@ def _check_gate(config: PipelineConfig, sources: int) -> None:
     if "retrieval" in asked:
         raise UserError(
             f"evaluation.gate.{asked['retrieval']}: asks for retrieval, whose distractors come "
-            "from other sources, but the split holds out 1 source, expected at least 2; raise "
+            "from other scenes, but the split holds out 1 scene, expected at least 2; raise "
             "data.split.eval_share, add data, or judge by matching alone (evaluation.tasks and "
             "the gate's tasks)"
         )
 
 
-def _check_lower_bound(config: PipelineConfig, sources: int) -> None:
+def _check_lower_bound(config: PipelineConfig, scenes: int) -> None:
     """Refuses a comparison with production that would refuse every new model.
 
     The first model has nothing to be compared with, so it may come.
 
     Args:
         config: Resolved configuration.
-        sources: Number of held-out sources.
+        scenes: Number of held-out scenes.
     """
     rule, destination = config.evaluation.gate.production, config.push_destination
-    if rule.mode != "lower_bound" or sources >= rule.min_sources or "://" in destination:
+    if rule.mode != "lower_bound" or scenes >= MIN_SCENES or "://" in destination:
         return
     if any(Path(destination).expanduser().glob("[0-9]*/saved_model.pb")):
         raise UserError(
-            f"evaluation.gate.production.mode: is lower_bound, which needs {rule.min_sources} "
-            f"held-out sources to compare a model with the one in production ({destination}), but "
-            f"the split holds out {sources}; set it to point, raise data.split.eval_share or add "
+            f"evaluation.gate.production.mode: is lower_bound, which needs {MIN_SCENES} "
+            f"held-out scenes to compare a model with the one in production ({destination}), but "
+            f"the split holds out {scenes}; set it to point, raise data.split.eval_share or add "
             f"data"
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import posixpath
 import shutil
@@ -11,8 +10,6 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Mapping
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -30,6 +27,61 @@ def main(arguments: list[str] | None = None) -> int:
 
     2: the user can put it right; 130 and 143: Ctrl-C and SIGTERM, the run can go on.
     """
+    options = _parser().parse_args(arguments)
+    # On Python 3.10 each of Google's libraries says that it will end support; TensorFlow imports
+    # one when it looks for a TPU.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
+
+    from trainer.core import failure_file
+    from trainer.core.errors import UserError
+    from trainer.engine import lease
+
+    failure_file.remove(options.failure_file)
+    try:
+        config = _config(options.config, options.tpu)
+        from trainer.core import progress
+
+        with importing():
+            from trainer.engine.loop import Folders, train
+
+        with (
+            _LiveLine() as line,
+            progress.listen(line),
+            lease.watched(options.lease_dir, _nobody_waits),
+        ):
+            result = train(
+                config,
+                options.data,
+                options.transform_graph,
+                Folders(
+                    options.output,
+                    options.log_dir or posixpath.join(options.output, "logs"),
+                    checkpoints=options.checkpoint_dir,
+                    packed=options.pack_dir,
+                ),
+                options.warm_start,
+                existing=options.existing,
+            )
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        failure_file.write(options.failure_file, 2, str(error))
+        return 2
+    except Interrupted as stop:
+        print(f"{stop.signal.name}: {stop}", file=sys.stderr)
+        failure_file.write(options.failure_file, stop.exit_status, str(stop))
+        return stop.exit_status
+    except KeyboardInterrupt:
+        print("interrupted: no model was written", file=sys.stderr)
+        return 130
+    except Exception as error:
+        failure_file.write(options.failure_file, 1, f"{type(error).__name__}: {error}")
+        raise
+    score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
+    print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     parser.add_argument("--config", help="TrainerConfig as YAML or JSON (default: the demo)")
     parser.add_argument("--data", required=True, help="folder with manifest.json and shards")
@@ -45,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--lease-dir",
-        help="where those that wait for the run say so (trainer/core/lease.py); the run is saved "
+        help="where those that wait for the run say so (trainer/engine/lease.py); the run is saved "
         "and stops when nobody does",
     )
     parser.add_argument("--warm-start", help="SavedModel to start from")
@@ -71,55 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="name of a TPU, `local` on a TPU VM, `environment` where TPU_NAME or TPU_CONFIG "
         "names it",
     )
-    options = parser.parse_args(arguments)
-    # On Python 3.10 each of Google's libraries says that it will end support; TensorFlow imports
-    # one when it looks for a TPU.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
-
-    from trainer.core import failure_file, lease
-    from trainer.core.errors import UserError
-
-    failure_file.remove(options.failure_file)
-    try:
-        config = _config(options.config, options.tpu)
-        from trainer.core import progress
-
-        with importing():
-            from trainer.engine.loop import train
-
-        with (
-            _LiveLine() as line,
-            progress.listen(line),
-            lease.watched(options.lease_dir, _nobody_waits),
-        ):
-            result = train(
-                config,
-                options.data,
-                options.transform_graph,
-                options.output,
-                options.log_dir or posixpath.join(options.output, "logs"),
-                warm_start=options.warm_start,
-                pack_dir=options.pack_dir,
-                checkpoint_dir=options.checkpoint_dir,
-                existing=options.existing,
-            )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        failure_file.write(options.failure_file, 2, str(error))
-        return 2
-    except Interrupted as stop:
-        print(f"{stop.signal.name}: {stop}", file=sys.stderr)
-        failure_file.write(options.failure_file, stop.exit_status, str(stop))
-        return stop.exit_status
-    except KeyboardInterrupt:
-        print("interrupted: no model was written", file=sys.stderr)
-        return 130
-    except Exception as error:
-        failure_file.write(options.failure_file, 1, f"{type(error).__name__}: {error}")
-        raise
-    score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
-    print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
-    return 0
+    return parser
 
 
 def _nobody_waits() -> None:
@@ -134,7 +138,7 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.core.config import TrainerConfig
+    from trainer.core.config import TrainerConfig, first_problem
     from trainer.core.errors import UserError
 
     try:
@@ -151,25 +155,7 @@ def _config(path: str | None, tpu: str | None):
         return TrainerConfig.model_validate(values)
     except ValidationError as error:
         where = "" if path is None else f"{path}: "
-        raise UserError(where + _in_words(error.errors()[0])) from error
-
-
-def _in_words(problem: Mapping[str, Any]) -> str:
-    """Returns what pydantic has found as a sentence, with the key and the value found there."""
-    from trainer.core.config import key_path
-
-    said = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return said  # settings that do not fit together, which it names itself
-    return f"{key_path(problem['loc'])}: {said} (found {_shown(problem.get('input'))})"
-
-
-def _shown(value: object) -> str:
-    """Returns the beginning of a value, as JSON where that can tell it."""
-    try:
-        return json.dumps(value, default=str)[:60]
-    except (TypeError, ValueError):  # YAML knows keys that are no text, and lists of themselves
-        return repr(value)[:60]
+        raise UserError(where + first_problem(error)) from error
 
 
 def _read(path: str) -> str:

@@ -14,10 +14,11 @@ import numpy as np
 from rich.table import Table
 
 from components.descriptor_evaluator.descriptors import handcrafted, saved_model
+from components.descriptor_evaluator.descriptors.sift import SiftRecipe
 from components.descriptor_evaluator.descriptors.store import read_patches
 from components.descriptor_evaluator.protocol import matching
-from components.example_gen.formats import demo_photographs, registry
-from components.example_gen.formats.patch_set import PatchSet
+from components.descriptor_evaluator.scoring import recipes
+from components.example_gen.formats import demo_photographs, reading
 from components.example_gen.settings import DataSettings
 from pipeline.config.tree import load_config
 from pipeline.runners import local
@@ -40,11 +41,11 @@ def run(work: str) -> Table:
         str(Path(result.uri("DescriptorTrainer", "model")) / "Format-Serving")
     )
     recipe = _recipe(result.uri("PatchExampleGen", "examples"))
-    settings = DataSettings(source="sequences", max_points=POINTS)
-    inputs, _ = registry.list_sequences("sequences", str(root), settings)
+    settings = DataSettings(format="sequences", max_points=POINTS)
+    inputs, _ = reading.list_sequences("sequences", str(root), settings)
     scores: dict[str, dict[str, dict[str, float]]] = {}
     for item in inputs:
-        patches = registry.load_sequence(item, settings).patches
+        patches = reading.load_sequence(item, settings).patches
         described = {
             "rootsift": handcrafted.describe_sequence("rootsift", patches),
             _named(recipe): handcrafted.describe_sequence("rootsift-smoothed", patches, recipe),
@@ -71,23 +72,14 @@ def demo_run(work: str) -> local.RunResult:
         return local.run(config)
 
 
-def _recipe(examples: str) -> handcrafted.SiftRecipe:
+def _recipe(examples: str) -> SiftRecipe:
     """Chooses the recipe of the smoothed RootSIFT on the validation photographs."""
     entries = manifest.read(examples).splits["val"]
-    patch_sets = [
-        PatchSet(
-            entry.name,
-            entry.source,
-            entry.kind,
-            read_patches(examples, entry, 200),
-            np.zeros((0, 3), np.float32),
-        )
-        for entry in entries
-    ]
-    return handcrafted.choose_recipe("rootsift-smoothed", patch_sets)
+    patches = {entry.name: read_patches(examples, entry, recipes.POINTS) for entry in entries}
+    return recipes.choose_recipe("rootsift-smoothed", patches)
 
 
-def _named(recipe: handcrafted.SiftRecipe) -> str:
+def _named(recipe: SiftRecipe) -> str:
     border = f", border {recipe.padding:.2g}" if recipe.padding else ""
     return f"smoothed {recipe.sigma:g} px, size {recipe.size:.2f}{border}"
 

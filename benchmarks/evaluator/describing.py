@@ -20,7 +20,8 @@ from rich.table import Table
 from benchmarks.harness import targets
 from benchmarks.harness.timing import Spread
 from components.descriptor_evaluator.descriptors import saved_model
-from components.descriptor_evaluator.descriptors.store import Describer, DescribeSequence
+from components.descriptor_evaluator.descriptors.describer import Describer
+from components.descriptor_evaluator.descriptors.store import DescribeSequence
 from trainer.core.errors import UserError
 from trainer.data import records
 from trainer.data.manifest import SequenceEntry
@@ -122,10 +123,10 @@ def _write_records(patches: np.ndarray, folder: str) -> SequenceEntry:
 
     with tf.io.TFRecordWriter(posixpath.join(folder, _SHARD)) as writer:
         for index, item in enumerate(patches):
-            record = records.PatchSequence("v_made_up", "made_up", "v", index, item)
+            record = records.PointPatches("v_made_up", "made_up", "v", index, item)
             writer.write(records.encode(record))
     return SequenceEntry(
-        name="v_made_up", source="made_up", kind="v", count=len(patches), shards=(_SHARD,),
+        name="v_made_up", scene="made_up", kind="v", count=len(patches), shards=(_SHARD,),
         checksum="",
     )  # fmt: skip
 

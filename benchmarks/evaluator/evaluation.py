@@ -12,7 +12,8 @@ from scipy.spatial import distance
 from benchmarks.harness.targets import MissedError
 from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, Tasks, TaskSettings
-from components.descriptor_evaluator.scoring import evaluate, summary
+from components.descriptor_evaluator.scoring import summary
+from components.descriptor_evaluator.scoring.score import score
 from trainer.core.variants import NOISES, TARGETS, VARIANTS, variant_index
 
 SEQUENCES, POINTS, DIMENSION = 4, 400, 128
@@ -44,7 +45,7 @@ def run(work: str) -> Table:
         expected = literal(descriptors, tasks)
         slow = time.perf_counter() - begin
         begin = time.perf_counter()
-        rows = evaluate.score(descriptors, tasks, [task])
+        rows = score(descriptors, tasks, [task])
         fast = time.perf_counter() - begin
         found = summary.summarise(rows)[task]["mean"]
         if not abs(found - expected) <= MOST_APART:

@@ -34,11 +34,12 @@ from rich.table import Table
 from benchmarks.evaluator import evaluation
 from benchmarks.harness import targets
 from components.core.beam_runner import DIRECT_RUNNER
+from components.core.names import TASK_NAMES
 from components.descriptor_evaluator.descriptors.store import StoredDescriptors
 from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
-from components.descriptor_evaluator.protocol.tasks import TASK_NAMES, SequenceInfo, TaskSettings
-from components.descriptor_evaluator.scoring import evaluate
+from components.descriptor_evaluator.protocol.tasks import SequenceInfo, TaskSettings
+from components.descriptor_evaluator.scoring.score import score
 from trainer.core.errors import UserError
 
 SEQUENCES, POINTS, DIMENSION = 40, 1300, 128
@@ -142,7 +143,7 @@ def _score(folder: str, sequences: int) -> dict[str, dict[str, float]]:
     for task in TASK_NAMES:
         descriptors = StoredDescriptors(folder, tasks.names)
         wall, cpu = time.perf_counter(), time.process_time()
-        evaluate.score(descriptors, tasks, [task])
+        score(descriptors, tasks, [task])
         found[task] = {
             "wall": time.perf_counter() - wall,
             "cpu": time.process_time() - cpu,
@@ -155,15 +156,16 @@ def _score(folder: str, sequences: int) -> dict[str, dict[str, float]]:
 def _score_in_beam(folder: str, sequences: int) -> dict[str, dict[str, float]]:
     import apache_beam as beam
 
-    from components.descriptor_evaluator.scoring.beam_tasks import ScoreTasks, WriteRows
+    from components.descriptor_evaluator.scoring.beam_scoring import score_in_beam
 
     tasks = _tasks(sequences)
-    stored = [(name, f"{folder}/{name}.npy") for name in tasks.names]
     wall, cpu = time.perf_counter(), time.process_time()
-    tasks.save(folder, compress=False)
-    with beam.Pipeline(runner=DIRECT_RUNNER) as pipeline:
-        rows = pipeline | beam.Create(stored) | ScoreTasks(tasks, folder)
-        _ = rows | WriteRows(f"{folder}/rows.jsonl", tasks)
+    score_in_beam(
+        StoredDescriptors(folder, tasks.names),
+        tasks,
+        make_pipeline=lambda: beam.Pipeline(runner=DIRECT_RUNNER),
+        folder=folder,
+    )
     found = {
         "wall": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,

@@ -1,7 +1,7 @@
 """How often the gate refuses good models and passes bad ones, by simulation.
 
-Pairs of "re-trainings" are drawn from measured scores per source
-(`benchmarks.evaluator.gate_scores`): a trial takes two of the seeds at random and draws sources
+Pairs of "re-trainings" are drawn from measured scores per scene
+(`benchmarks.evaluator.gate_scores`): a trial takes two of the seeds at random and draws scenes
 with replacement from those that were measured. Subtracting the pair's own difference makes the two
 equally good; a shift then makes the candidate worse by a known amount. Left unsubtracted, the pair
 differs as two trainings of one plan differ, which is reported apart: the gate judges models, not
@@ -22,10 +22,10 @@ from rich.table import Table
 
 from benchmarks.evaluator.gate_scores import LEDGER, SEEDS, TASKS, key_of
 from benchmarks.harness.ledger import Ledger
-from components.descriptor_evaluator.gate.false_rejection import share_refused_if_equal
+from components.descriptor_evaluator.gate.false_rejection import false_rejection_rate
 from components.descriptor_evaluator.gate.non_inferiority import decide, guards
 from components.descriptor_evaluator.settings import GateSettings
-from components.descriptor_evaluator.statistics.intervals import SourceTotals, paired_difference
+from components.descriptor_evaluator.statistics.intervals import SceneTotals, paired_difference
 from trainer.core import progress
 from trainer.core.errors import UserError
 
@@ -38,11 +38,11 @@ _WIDE = 4.0
 
 @dataclass(frozen=True)
 class Measured:
-    """Differences between seeds, per source.
+    """Differences between seeds, per scene.
 
     Attributes:
-        sums: float64 [pairs, tasks, sources], summed over the units of a source.
-        counts: float64 [tasks, sources], its units.
+        sums: float64 [pairs, tasks, scenes], summed over the units of a scene.
+        counts: float64 [tasks, scenes], its units.
     """
 
     sums: np.ndarray
@@ -55,13 +55,13 @@ class Case:
 
     Attributes:
         mode: Of the comparison with production.
-        sources: Independent sources that a trial draws.
+        scenes: Independent scenes that a trial draws.
         difference: True difference candidate - production; None leaves the pair's own.
-        spread: Factor on the scatter of the sources' differences.
+        spread: Factor on the scatter of the scenes' differences.
     """
 
     mode: str
-    sources: int
+    scenes: int
     difference: float | None = 0.0
     spread: float = 1.0
 
@@ -92,11 +92,11 @@ def read(path: str | Path = LEDGER) -> Measured:
             f"{path}: lacks seeds; `python -m benchmarks.evaluator.gate_scores` measures them"
         )
     keys = [key.split("/") for key in runs[0]["scores"]]
-    sources = sorted({key[3] for key in keys})
-    table = np.zeros((len(runs), 2, len(TASKS), len(sources)))
+    scenes = sorted({key[3] for key in keys})
+    table = np.zeros((len(runs), 2, len(TASKS), len(scenes)))
     for run, row in zip(runs, table, strict=True):
-        for (task, _, _, source), values in zip(keys, run["scores"].values(), strict=True):
-            row[:, TASKS.index(task), sources.index(source)] += values
+        for (task, _, _, scene), values in zip(keys, run["scores"].values(), strict=True):
+            row[:, TASKS.index(task), scenes.index(scene)] += values
     pairs = np.array(list(permutations(range(len(runs)), 2)))
     return Measured(table[pairs[:, 0], 0] - table[pairs[:, 1], 0], table[0, 1])
 
@@ -110,38 +110,35 @@ def simulate(measured: Measured, case: Case, trials: int, resamples: int = RESAM
         trials: Pairs to draw; the same ones for every mode and difference.
         resamples: Bootstrap resamples of each comparison.
     """
-    settings = GateSettings.model_validate(
-        {"production": {"mode": case.mode, "tasks": TASKS}, "resamples": resamples}
-    )
+    settings = GateSettings.model_validate({"production": {"mode": case.mode, "tasks": TASKS}})
     deltas = [guard.delta for guard in guards(settings.production)]
-    rng = np.random.default_rng([case.sources, 7])
+    rng = np.random.default_rng([case.scenes, 7])
     refused, stated = np.zeros(trials, bool), np.zeros(trials)
     for trial in range(trials):
         totals = _draw(measured, case, rng)
         found = [
             paired_difference(
                 item,
-                SourceTotals(item.sources, np.zeros_like(item.sums), item.counts),
-                settings.production.confidence,
-                resamples,
+                SceneTotals(item.scenes, np.zeros_like(item.sums), item.counts),
+                resamples=resamples,
                 seed=trial,
             )
             for item in totals
         ]
         refused[trial] = not all(check.passed for check in decide(found, settings))
-        stated[trial] = share_refused_if_equal(totals, deltas, settings)
+        stated[trial] = false_rejection_rate(totals, deltas, case.mode, resamples)
     return Outcome(float(refused.mean()), float(stated.mean()))
 
 
-def _draw(measured: Measured, case: Case, rng: np.random.Generator) -> list[SourceTotals]:
-    """Draws one pair: per task, candidate - production summed per source."""
+def _draw(measured: Measured, case: Case, rng: np.random.Generator) -> list[SceneTotals]:
+    """Draws one pair: per task, candidate - production summed per scene."""
     sums, counts = measured.sums[rng.integers(len(measured.sums))], measured.counts
-    chosen = rng.integers(counts.shape[1], size=case.sources)
+    chosen = rng.integers(counts.shape[1], size=case.scenes)
     if case.difference is not None:
         mean = sums.sum(1, keepdims=True) / counts.sum(1, keepdims=True)
         sums = case.spread * (sums - mean * counts) + case.difference * counts
-    names = tuple(f"{number:03d}" for number in range(case.sources))
-    return [SourceTotals(names, sums[k, chosen], counts[k, chosen]) for k in range(len(counts))]
+    names = tuple(f"{number:03d}" for number in range(case.scenes))
+    return [SceneTotals(names, sums[k, chosen], counts[k, chosen]) for k in range(len(counts))]
 
 
 def cases() -> list[Case]:
@@ -161,14 +158,14 @@ def run(work: str) -> Table:
     """Returns the shares of refusals per case."""
     measured, listed = read(), cases()
     table = Table(title=f"Refusals by the gate, {TRIALS} simulated pairs each, per cent")
-    for column in ("mode", "sources", "true difference", "scatter", "refused", "stated if equal"):
+    for column in ("mode", "scenes", "true difference", "scatter", "refused", "stated if equal"):
         table.add_column(column, justify="left" if column == "mode" else "right")
     for number, case in enumerate(listed):
         progress.report("simulating the gate", number, len(listed))
         outcome = simulate(measured, case, TRIALS)
         table.add_row(
             case.mode,
-            str(case.sources),
+            str(case.scenes),
             "of two seeds" if case.difference is None else f"{100 * case.difference:+.0f} mAP",
             f"x {case.spread:g}",
             f"{100 * outcome.refused:.1f}",
@@ -180,11 +177,11 @@ def run(work: str) -> Table:
 
 
 def _caption(measured: Measured) -> str:
-    """Says how much sources and seeds differ in what was measured."""
+    """Says how much scenes and seeds differ in what was measured."""
     words = []
     for number, task in enumerate(TASKS):
         sums, counts = measured.sums[:, number], measured.counts[number]
         mean = sums.sum(1) / counts.sum()
         within = (sums / counts - mean[:, None]).std()
-        words.append(f"{task} {100 * within:.2f} between sources, {100 * mean.std():.2f} of seeds")
+        words.append(f"{task} {100 * within:.2f} between scenes, {100 * mean.std():.2f} of seeds")
     return f"Deviation of differences between two seeds, mAP: {'; '.join(words)}."

@@ -1,7 +1,7 @@
-"""Scores per source of one plan trained with several seeds, which the gate's benchmark draws from.
+"""Scores per scene of one plan trained with several seeds, which the gate's benchmark draws from.
 
 Trained on the demo's photographs with a quarter of the demo's patches, scored on its held-out
-photographs and on the six real image sequences, which makes eleven sources. `python -m
+photographs and on the six real image sequences, which makes eleven scenes. `python -m
 benchmarks.evaluator.gate_scores` measures what is missing in `benchmarks/results/gate.json`
 (about six minutes of one core when nothing is there).
 """
@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from benchmarks.harness.ledger import Ledger
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from pipeline.terminal import consoles, noise
 
 LEDGER = Path(__file__).parents[1] / "results" / "gate.json"
@@ -30,7 +30,7 @@ METRIC = "ap_tie_safe"
 BUDGET = 0.25  # of the demo's patches
 POINTS = 300
 
-SourceScores = dict[str, list[float]]  # sum and number of units by `task/noise/kind/source`
+SceneScores = dict[str, list[float]]  # sum and number of units by `task/noise/kind/scene`
 
 
 def key_of(seed: int) -> str:
@@ -38,11 +38,11 @@ def key_of(seed: int) -> str:
     return f"seed {seed}"
 
 
-def by_source(rows: Sequence[UnitRow]) -> SourceScores:
-    """Sums the tie-safe precision of unit rows per task, noise level, kind and source."""
-    found: SourceScores = {}
+def by_scene(rows: Sequence[UnitScore]) -> SceneScores:
+    """Sums the tie-safe precision of unit scores per task, noise level, kind and scene."""
+    found: SceneScores = {}
     for row in rows:
-        total = found.setdefault(f"{row.task}/{row.noise}/{row.kind}/{row.source}", [0.0, 0])
+        total = found.setdefault(f"{row.task}/{row.noise}/{row.kind}/{row.scene}", [0.0, 0])
         total[0] += row.metrics[METRIC]
         total[1] += 1
     return found
@@ -59,28 +59,28 @@ def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:
         contrast,
         draw,
     )
-    from components.descriptor_evaluator.scoring import evaluate
+    from components.descriptor_evaluator.scoring.score import score
     from trainer.core.config import TrainerConfig
     from trainer.data import manifest
-    from trainer.engine.loop import train
+    from trainer.engine.loop import Folders, train
 
     stages = quality.PLANS[quality.SINGLE](BUDGET)
     config = TrainerConfig(seed=seed, stages=stages, threads=1)
     patches = training_data.held_out(examples, POINTS) | training_data.real_sequences(POINTS)
-    source_of = {entry.name: entry.source for entry in manifest.read(examples).splits["eval"]}
+    scene_of = {entry.name: entry.scene for entry in manifest.read(examples).splits["eval"]}
     infos = [
-        SequenceInfo(name, source_of.get(name, name), name[0], len(p), contrast(p[:, 0]))
+        SequenceInfo(name, scene_of.get(name, name), name[0], len(p), contrast(p[:, 0]))
         for name, p in patches.items()
     ]
     with tempfile.TemporaryDirectory(prefix="gate-") as folder:
-        result = train(config, examples, None, f"{folder}/out", f"{folder}/log", pack_dir=pack_dir)
+        result = train(config, examples, None, Folders(folder, f"{folder}/log", packed=pack_dir))
         model = saved_model.load_model(result.model_path)
         described = {name: saved_model.describe_patches(model, p) for name, p in patches.items()}
-    rows = evaluate.score(described, draw(infos, TaskSettings()), TASKS)
+    rows = score(described, draw(infos, TaskSettings()), TASKS)
     return {
         "cpu_seconds": round(result.cpu_seconds, 1),
         "patches": result.patches,
-        "scores": {key: [round(s, 9), n] for key, (s, n) in sorted(by_source(rows).items())},
+        "scores": {key: [round(s, 9), n] for key, (s, n) in sorted(by_scene(rows).items())},
     }
 
 

@@ -64,8 +64,8 @@ class Cell:
     def config(self, *, gentle: bool = False) -> TrainerConfig:
         """Returns its training: one hard stage, warmed up and clipped where `gentle`."""
         stage = StageConfig(
-            sequences_per_batch=SEQUENCES,
-            variants_per_sequence=VARIANTS,
+            points_per_batch=SEQUENCES,
+            patches_per_point=VARIANTS,
             learning_rate=self.rate,
             warm_up_steps=WARM_UP_STEPS if gentle else 0,
             max_steps=STEPS[self.rate],

@@ -20,14 +20,15 @@ from benchmarks.training.collapse_matrix import Cell, onset
 from components.descriptor_evaluator.descriptors import handcrafted
 from trainer.core.config import ControllerConfig, TrainerConfig, ValidationConfig
 from trainer.core.variants import NOISES
-from trainer.curriculum import stages
+from trainer.curriculum import collapse, stages
 from trainer.curriculum.plan import rate_at
 from trainer.curriculum.probe import ProbeSignals
 from trainer.data import packing
-from trainer.data.batches import Sampler, SamplerState
+from trainer.data.batches import Sampler, SamplerState, largest_batch
 from trainer.data.image import Normalisation
 from trainer.engine import strategy
 from trainer.engine.learner import Learner
+from trainer.engine.run import PROBE_PATCHES, PROBE_POINTS
 from trainer.reporting.validation import ValidationSet
 
 _PROBE_EPOCH = 2**30  # an epoch no training reaches
@@ -62,15 +63,14 @@ class Training:
 
     def __init__(self, config: TrainerConfig, data: Data) -> None:
         self._config, self._data = config, data
-        floor = config.model.deviation_floor
-        normalisation = Normalisation(kind="patch", floor=floor)
+        normalisation = Normalisation(kind="patch")
         self.learner = Learner(config, strategy.create(config), normalisation)
-        sequences, variants = config.probe.sequences, config.probe.variants
-        self._probe = self._batch(sequences, variants, NOISES)
+        points = min(PROBE_POINTS, largest_batch(data.train.sequence, data.train.scene))
+        self._probe = self._batch(points, PROBE_PATCHES, NOISES)
         self.learner.calibrate(self._probe)
-        start = self.learner.probe(self._probe, variants)
+        start = self.learner.probe(self._probe, PROBE_PATCHES)
         self.start = stages.ControllerState(
-            config.stages, start, stages.healthy_distance(start, self.learner.loss.length)
+            config.stages, start, collapse.healthy_distance(start, self.learner.loss.distance_scale)
         )
         self._sampler: Sampler | None = None
         self._entered = 0
@@ -84,28 +84,26 @@ class Training:
         batches += [np.zeros_like(batches[0])] * (block - steps)
         places = range(state.stage_step, state.stage_step + steps)
         rates = np.array([rate_at(stage, place) for place in places], np.float32)
-        metrics = self.learner.train(
-            np.stack(batches), stage.variants_per_sequence, rates, state.step
-        )
-        next_share = None
+        metrics = self.learner.train(np.stack(batches), stage.patches_per_point, rates, state.step)
+        next_loss = None
         if stages.wants_next_probe(state, steps) and state.following is not None:
             coming = state.following
-            shape = coming.sequences_per_batch, coming.variants_per_sequence
+            shape = coming.points_per_batch, coming.patches_per_point
             batch = self._batch(*shape, coming.noises)
-            next_share = self.learner.share_on(batch, coming.variants_per_sequence)
-        probe = self.learner.probe(self._probe, self._config.probe.variants)
-        share = self.learner.loss.share(metrics["triplet_loss"])
-        return stages.Observation(steps, metrics["loss"], share, probe, next_share)
+            next_loss = self.learner.normalized_loss_on(batch, coming.patches_per_point)
+        probe = self.learner.probe(self._probe, PROBE_PATCHES)
+        normalized_loss = self.learner.loss.normalized(metrics["triplet_loss"])
+        return stages.Observation(steps, metrics["loss"], normalized_loss, probe, next_loss)
 
     def outcome(self) -> dict[str, float]:
         """Returns matching mAP on the held-out photographs and signals relative to the start."""
         score = self._data.score(lambda patches: self.learner.forward(patches)[1])
-        probe = self.learner.probe(self._probe, self._config.probe.variants)
+        probe = self.learner.probe(self._probe, PROBE_PATCHES)
         return {
             "map": round(score, 4),
             "distance": round(relative_distance(self.start, probe), 4),
             "rank": round(probe.effective_rank / self.start.start.effective_rank, 4),
-            "share": round(probe.share, 4),
+            "normalized_loss": round(probe.normalized_loss, 4),
         }
 
     @property
@@ -122,7 +120,7 @@ class Training:
         """Returns the sampler of the present stage; each stage begins an epoch."""
         if self._sampler is None or self._entered != state.entered:
             stage = state.current
-            shape = stage.sequences_per_batch, stage.variants_per_sequence
+            shape = stage.points_per_batch, stage.patches_per_point
             position = SamplerState(self._config.seed, self.epoch + 1)
             self._sampler = Sampler(self._data.train, *shape, stage.noises, position)
             self._entered = state.entered
@@ -142,7 +140,7 @@ def run_pair(cell: Cell, data: Data) -> dict[str, Any]:
     """Trains a cell both ways.
 
     Returns:
-        `plain` and `controller`, each `map`, `distance`, `rank` and `share` of the final
+        `plain` and `controller`, each `map`, `distance`, `rank` and `normalized_loss` of the final
         state, `patches`, and `trace`, the relative probe distance at each observation; of the
         controller also `events` and `attempts` (`_controlled`).
     """
@@ -220,7 +218,7 @@ def _controlled(
 
 def _stage(state: stages.ControllerState) -> list[float]:
     stage = state.current
-    return [stage.sequences_per_batch, stage.variants_per_sequence, stage.learning_rate]
+    return [stage.points_per_batch, stage.patches_per_point, stage.learning_rate]
 
 
 def _listed(decisions: tuple[stages.Decision, ...]) -> list[list[Any]]:

@@ -128,8 +128,8 @@ def _config(stages: int, steps: int) -> dict:
     """Batches that grow, so that every stage compiles a function of its own."""
     plan = [
         {
-            "sequences_per_batch": 8 + 2 * number,
-            "variants_per_sequence": 2,
+            "points_per_batch": 8 + 2 * number,
+            "patches_per_point": 2,
             "min_steps": steps,
             "max_steps": steps,
             "warm_up_steps": 3,
@@ -139,7 +139,6 @@ def _config(stages: int, steps: int) -> dict:
     return {
         "model": {"width": 0.125, "dimension": 64, "dropout": 0.1},
         "stages": plan,
-        "probe": {"sequences": 8, "variants": 2},
         "validation": {"every_steps": 25, "max_points": 20},
         "steps_per_loop": 5,
         "checkpoint_every": 10,

@@ -22,7 +22,7 @@ from rich.table import Table
 from trainer.core.config import ModelConfig, StageConfig, TrainerConfig, ValidationConfig
 from trainer.core.errors import UserError
 from trainer.data import manifest, records
-from trainer.engine.loop import train
+from trainer.engine.loop import Folders, train
 
 SIZES = (2_000, 20_000)  # patch sequences to train on; a tenth as many to validate on
 _POINTS = 500  # of an image sequence
@@ -100,7 +100,7 @@ def write_examples(root: Path, size: int) -> None:
 
 
 def _write_sequence(root: Path, split: str, number: int, count: int) -> manifest.SequenceEntry:
-    name, source = f"v_{split}{number:03}", f"{split}{number:03}"
+    name, scene = f"v_{split}{number:03}", f"{split}{number:03}"
     shard = f"Split-{split}/{name}-00000-of-00001"
     noise = np.random.default_rng(number).integers(
         0, 256, records.PATCH_BYTES + count, dtype=np.uint8
@@ -109,12 +109,12 @@ def _write_sequence(root: Path, split: str, number: int, count: int) -> manifest
     with tf.io.TFRecordWriter(str(root / shard)) as writer:
         for index in range(count):
             patches = noise[index : index + records.PATCH_BYTES].reshape(records.PATCH_SHAPE)
-            record = records.encode(records.PatchSequence(name, source, "v", index, patches))
+            record = records.encode(records.PointPatches(name, scene, "v", index, patches))
             digest.update(record)
             writer.write(record)
     return manifest.SequenceEntry(
         name=name,
-        source=source,
+        scene=scene,
         kind="v",
         count=count,
         shards=(shard,),
@@ -125,8 +125,8 @@ def _write_sequence(root: Path, split: str, number: int, count: int) -> manifest
 def _train(folder: str, seen: int) -> dict[str, int]:
     """Trains in this process and returns its peaks."""
     stage = StageConfig(
-        sequences_per_batch=_BATCH,
-        variants_per_sequence=2,
+        points_per_batch=_BATCH,
+        patches_per_point=2,
         learning_rate=1e-3,
         max_steps=-(-seen // _BATCH),
     )
@@ -140,7 +140,7 @@ def _train(folder: str, seen: int) -> dict[str, int]:
         f"{folder}/{name}" for name in ("examples", "model", "logs", "packed")
     )
     with _AnonymousPeak() as anonymous:
-        train(config, examples, None, output, logs, pack_dir=packed_dir)
+        train(config, examples, None, Folders(output, logs, packed=packed_dir))
     packed = sum(file.stat().st_size for file in Path(packed_dir).rglob("*.npy"))
     resident = _status("VmHWM")
     return {"packed": packed, "resident": resident, "anonymous": anonymous.bytes}

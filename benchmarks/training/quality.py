@@ -28,7 +28,7 @@ from benchmarks.harness.ledger import Ledger
 from benchmarks.training import training_data
 from pipeline.terminal import consoles, noise
 from trainer.core.config import StageConfig, TrainerConfig
-from trainer.engine.loop import train
+from trainer.engine.loop import Folders, train
 
 LEDGER = Path(__file__).parents[1] / "results" / "quality.json"
 SEEDS = (1, 2, 3, 4, 5)
@@ -60,8 +60,8 @@ class Run:
 def staged(budget: float) -> tuple[StageConfig, ...]:
     """An easy start of 150 steps at S 128 K 2, then S 128 K 4: 2e-2 falling to 0."""
     easy = StageConfig(
-        sequences_per_batch=128,
-        variants_per_sequence=2,
+        points_per_batch=128,
+        patches_per_point=2,
         learning_rate=1e-2,
         warm_up_steps=20,
         min_steps=50,
@@ -74,8 +74,8 @@ def staged(budget: float) -> tuple[StageConfig, ...]:
 
 def _hard(sequences: int, variants: int, rate: float, patches: float) -> StageConfig:
     return StageConfig(
-        sequences_per_batch=sequences,
-        variants_per_sequence=variants,
+        points_per_batch=sequences,
+        patches_per_point=variants,
         learning_rate=rate,
         schedule="linear",
         warm_up_steps=20,
@@ -107,7 +107,7 @@ def measure(run: Run, examples: str, pack_dir: str) -> dict[str, Any]:
     """Trains and scores one run; one thread, so that processor time is comparable."""
     config = TrainerConfig(seed=run.seed, stages=PLANS[run.plan](run.budget), threads=1)
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
-        result = train(config, examples, None, f"{folder}/out", f"{folder}/log", pack_dir=pack_dir)
+        result = train(config, examples, None, Folders(folder, f"{folder}/log", packed=pack_dir))
         return {
             "cpu_seconds": round(result.cpu_seconds, 1),
             "patches": result.patches,

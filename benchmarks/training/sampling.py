@@ -26,7 +26,7 @@ from trainer.engine.learner import Learner
 
 SIZES = (10_000, 100_000, 1_000_000)  # patches
 SHAPES = {"S 256, K 2": (256, 2, 0.0), "S 128, K 4": (128, 4, 0.0), "half alike": (128, 4, 0.5)}
-_POINTS = 300  # of an image sequence; two image sequences of each source
+_POINTS = 300  # of an image sequence; two image sequences of each scene
 _BATCHES, _ROUNDS = 200, 5
 _STEPS = 10
 
@@ -74,10 +74,12 @@ def sampler_rates(work: str, sizes: tuple[int, ...] = SIZES) -> dict[tuple[int, 
     return {key: float(np.median(rates)) for key, rates in found.items()}
 
 
-def _drawn(packed: PackedPatches, sequences: int, variants: int, look_alikes: float) -> float:
+def _drawn(
+    packed: PackedPatches, sequences: int, variants: int, same_sequence_fraction: float
+) -> float:
     """Returns patches per CPU-second over whole epochs."""
     state = SamplerState(seed=1)
-    sampler = Sampler(packed, sequences, variants, NOISES, state, look_alikes)
+    sampler = Sampler(packed, sequences, variants, NOISES, state, same_sequence_fraction)
     epochs = -(-_BATCHES * sequences // len(packed))
     batches = epochs * -(-len(packed) // sequences)
     seconds = _cpu_seconds(lambda: [next(sampler) for _ in range(batches)] and None)
@@ -86,16 +88,16 @@ def _drawn(packed: PackedPatches, sequences: int, variants: int, look_alikes: fl
 
 def step_demand() -> float:
     """Returns the patches that training takes in a second on all cores, at most."""
-    stage = StageConfig(sequences_per_batch=128, variants_per_sequence=4)
+    stage = StageConfig(points_per_batch=128, patches_per_point=4)
     config = TrainerConfig(stages=(stage,), steps_per_loop=_STEPS)
     learner = Learner(config, tf.distribute.OneDeviceStrategy("/cpu:0"), Normalisation())
     batches = np.random.default_rng(0).integers(
         0, 256, (_STEPS, stage.batch, *PACKED_SHAPE[1:]), dtype=np.uint8
     )
     rates = np.full(_STEPS, 1e-3, np.float32)
-    learner.train(batches, stage.variants_per_sequence, rates[:1], 0)  # traced
+    learner.train(batches, stage.patches_per_point, rates[:1], 0)  # traced
     seconds = _cpu_seconds(
-        lambda: learner.train(batches, stage.variants_per_sequence, rates, 1) and None
+        lambda: learner.train(batches, stage.patches_per_point, rates, 1) and None
     )
     return _STEPS * stage.batch / seconds * _cores()
 
@@ -112,14 +114,14 @@ def _write(file: Path, points: int) -> None:
 def _mapped(file: Path, points: int) -> PackedPatches:
     patches = np.memmap(file, np.uint8, mode="r", shape=(points, *PACKED_SHAPE))
     sequence = np.arange(points, dtype=np.int32) // _POINTS
-    source = sequence // 2
+    scene = sequence // 2
     return PackedPatches(
         patches=patches,
         sequence=sequence,
-        source=source,
+        scene=scene,
         index=np.arange(points, dtype=np.int32) % _POINTS,
         sequences=tuple(f"u_{number}" for number in range(sequence[-1] + 1)),
-        sources=tuple(f"s_{number}" for number in range(source[-1] + 1)),
+        scenes=tuple(f"s_{number}" for number in range(scene[-1] + 1)),
         kinds=("u",) * int(sequence[-1] + 1),
     )
 

@@ -20,7 +20,7 @@ from components.descriptor_evaluator.descriptors.store import read_patches
 from components.descriptor_evaluator.protocol import matching
 from components.example_gen import executor
 from components.example_gen.component import PatchExampleGen
-from components.example_gen.formats import demo_photographs, registry
+from components.example_gen.formats import demo_photographs, reading
 from components.example_gen.settings import DataSettings
 from components.example_gen.splits import load_split_lists
 from pipeline.config.tree import load_config
@@ -55,7 +55,7 @@ def demo_examples(work: str) -> str:
         data = load_config("demo").data
         component = PatchExampleGen(
             input_base=str(photographs),
-            source=data.source,
+            format=data.format,
             settings_json=data.settings().model_dump_json(),
             split_lists=load_split_lists(data.split),
             code_fingerprint=code,
@@ -84,9 +84,9 @@ def real_sequences(points: int = REAL_POINTS) -> Patches:
     root = Path(os.environ.get("HPATCHES_SHARED", "../shared")) / "data" / "sequences"
     if not root.is_dir():
         raise UserError(f"{root}: no real image sequences (set HPATCHES_SHARED to where they are)")
-    settings = DataSettings(source="sequences", max_points=points)
-    inputs, _ = registry.list_sequences("sequences", str(root), settings)
-    return {item.name: registry.load_sequence(item, settings).patches for item in inputs}
+    settings = DataSettings(format="sequences", max_points=points)
+    inputs, _ = reading.list_sequences("sequences", str(root), settings)
+    return {item.name: reading.load_sequence(item, settings).patches for item in inputs}
 
 
 def score(model_path: str, patches: Patches) -> dict[str, float]:

@@ -291,7 +291,7 @@ def _shares(found: list[Measured]) -> list[str]:
 
 def _loop(examples: str) -> str:
     """Says what a whole run loses besides its steps, from `python -m trainer`."""
-    stage = StageConfig(sequences_per_batch=128, variants_per_sequence=4, max_steps=200)
+    stage = StageConfig(points_per_batch=128, patches_per_point=4, max_steps=200)
     settings = TrainerConfig(stages=(stage,)).model_dump(mode="json")
     with tempfile.TemporaryDirectory() as folder:
         config, output = Path(folder) / "config.yaml", Path(folder) / "output"

@@ -49,7 +49,7 @@ class AnomalyGate(base_component.BaseComponent):
         Args:
             anomalies: ExampleValidator's output.
             code_fingerprint: See `trainer.core.code_fingerprint`.
-            report_folder: Where the report of a refusal stays readable (a runner deletes
+            report_folder: Folder where the report of a refusal stays (a runner deletes
                 the outputs of a component that failed); empty for none.
         """
         super().__init__(

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import posixpath
-from typing import Any
-
-import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx import types
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
-from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components.core import executor, files
 from trainer.core.errors import UserError
 
 ANOMALIES_KEY = "anomalies"
@@ -22,56 +16,44 @@ CODE_FINGERPRINT_KEY = "code_fingerprint"
 REPORT_FILE = "anomalies.json"
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(executor.Executor):
     """Writes `anomalies.json` and raises when it holds anything."""
 
-    def Do(  # noqa: N802 - TFX names it
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def execute(self, execution: executor.Execution) -> None:
         """Checks one ExampleAnomalies artifact.
 
         Raises:
             UserError: When any split has an anomaly; names split, feature and reason.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        artifact = artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
-        found = []
+        artifact = execution.input(ANOMALIES_KEY)
+        problems = []
         for split in artifact_utils.decode_split_names(artifact.split_names):
-            path = posixpath.join(
-                artifact_utils.get_split_uri([artifact], split), DEFAULT_FILE_NAME
-            )
-            with tf.io.gfile.GFile(path, "rb") as file:
-                found += in_words(split, anomalies_pb2.Anomalies.FromString(file.read()))
-        text = json.dumps({"anomalies": found}, indent=1)
-        report_folder = exec_properties.get(REPORT_FOLDER_KEY)
-        folders = [artifact_utils.get_single_uri(output_dict[REPORT_KEY])]
-        folders += [report_folder] if report_folder else []
+            folder = artifact_utils.get_split_uri([artifact], split)
+            content = files.read_bytes(files.join(folder, DEFAULT_FILE_NAME))
+            problems += describe(split, anomalies_pb2.Anomalies.FromString(content))
+        report_folder = execution.properties.get(REPORT_FOLDER_KEY)
+        folders = [execution.output(REPORT_KEY).uri, *([report_folder] if report_folder else [])]
         for folder in folders:
-            tf.io.gfile.makedirs(folder)
-            with tf.io.gfile.GFile(posixpath.join(folder, REPORT_FILE), "w") as file:
-                file.write(text)
-        if found:
+            files.write_json(files.join(folder, REPORT_FILE), {"anomalies": problems})
+        if problems:
             sentences = "; ".join(
-                f"{item['split']}: {item['feature']}: {item['reason']}" for item in found
+                f"{item['split']}: {item['feature']}: {item['reason']}" for item in problems
             )
             raise UserError(
                 f"the data does not match the schema, so nothing was trained on it ({sentences}); "
-                f"the report is {posixpath.join(folders[-1], REPORT_FILE)}. Leave the images "
+                f"the report is {files.join(folders[-1], REPORT_FILE)}. Leave the images "
                 "out, or change components/schema/schema.pbtxt if they are as they should be."
             )
 
 
-def in_words(split: str, anomalies: anomalies_pb2.Anomalies) -> list[dict[str, str]]:
+def describe(split: str, anomalies: anomalies_pb2.Anomalies) -> list[dict[str, str]]:
     """Returns one entry (split, feature, reason) per anomaly, sorted by feature.
 
     Args:
         split: Name of the split the statistics came from.
-        anomalies: What TFDV found there.
+        anomalies: Anomalies of the split, as TFDV found them.
     """
-    found = [
+    problems = [
         {
             "split": split,
             "feature": feature,
@@ -80,7 +62,7 @@ def in_words(split: str, anomalies: anomalies_pb2.Anomalies) -> list[dict[str, s
         for feature, info in sorted(anomalies.anomaly_info.items())
     ]
     for reason in anomalies.dataset_anomaly_info.reason:
-        found.append({"split": split, "feature": "(data set)", "reason": reason.description})
+        problems.append({"split": split, "feature": "(data set)", "reason": reason.description})
     if anomalies.data_missing:
-        found.append({"split": split, "feature": "(data set)", "reason": "the split is empty"})
-    return found
+        problems.append({"split": split, "feature": "(data set)", "reason": "the split is empty"})
+    return problems

@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from trainer.core.errors import UserError
+from trainer.core.validation_messages import first_problem
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
@@ -18,9 +19,9 @@ def read_settings(kind: type[SettingsT], text: str, section: str) -> SettingsT:
     version, as when an old compiled pipeline runs in a newer image.
 
     Args:
-        kind: What they are.
-        text: Their JSON.
-        section: Where they stand in the configuration, e.g. `training`.
+        kind: Class of the settings.
+        text: Settings as JSON.
+        section: Section of the configuration, e.g. `training`.
 
     Raises:
         UserError: When they do not fit; names the key.
@@ -28,8 +29,7 @@ def read_settings(kind: type[SettingsT], text: str, section: str) -> SettingsT:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in (section, *first["loc"]))
         raise UserError(
-            f"{key}: {first['msg']}; compile the pipeline again with the version that runs it"
+            f"{section}.{first_problem(error)}; compile the pipeline again with the version that "
+            "runs it"
         ) from error

@@ -1,14 +1,30 @@
-"""Listing and reading files, local or remote (`gs://`)."""
+"""Files and folders, local or remote (`gs://`): listed, read, and written whole or not at all.
+
+Local paths go through the standard library; TensorFlow, ten seconds of imports, is loaded for
+remote ones only.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import posixpath
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from trainer.core.errors import UserError
+
+
+class FileStatus(NamedTuple):
+    """A file's full path, size in bytes and time of the last change (seconds since 1970)."""
+
+    path: str
+    size: int
+    changed: float
 
 
 def is_remote(path: str) -> bool:
@@ -21,6 +37,11 @@ def join(folder: str, *names: str) -> str:
     return posixpath.join(folder, *names)
 
 
+def normalise(path: str) -> str:
+    """Returns one spelling per place: absolute, links resolved, no slash at the end."""
+    return path.rstrip("/") if is_remote(path) else os.path.realpath(path)
+
+
 def is_folder(path: str) -> bool:
     """Whether `path` is a folder."""
     return _gfile().isdir(path) if is_remote(path) else Path(path).is_dir()
@@ -31,34 +52,45 @@ def exists(path: str) -> bool:
     return _gfile().exists(path) if is_remote(path) else Path(path).exists()
 
 
+def names(folder: str) -> list[str]:
+    """Returns the sorted names in a folder; none when there is no such folder.
+
+    Raises:
+        UserError: When the folder cannot be read.
+    """
+    if not is_folder(folder):
+        return []
+    with refusals(folder, "the folder cannot be read"):
+        if not is_remote(folder):
+            return sorted(path.name for path in Path(folder).iterdir())
+        return sorted(name.rstrip("/") for name in _gfile().listdir(folder))
+
+
 def list_folder(path: str) -> list[str]:
     """Returns the sorted names in a folder, without hidden ones.
 
     Raises:
-        UserError: When there is no such folder or it may not be read.
+        UserError: When there is no such folder or it cannot be read.
     """
     if not is_folder(path):
-        found = "a file" if exists(path) else "nothing"
-        raise UserError(f"{path}: found {found}, expected a folder; check the path")
-    names = _list_remote(path) if is_remote(path) else _list_local(path)
-    stripped = (name.rstrip("/") for name in names)
-    return sorted(name for name in stripped if name and not name.startswith("."))
+        there = "a file" if exists(path) else "nothing"
+        raise UserError(f"{path}: found {there}, expected a folder; check the path")
+    return [name for name in names(path) if name and not name.startswith(".")]
 
 
-def _list_local(path: str) -> list[str]:
-    try:
-        return [entry.name for entry in Path(path).iterdir()]
-    except OSError as error:
-        raise UserError(f"{path}: the folder cannot be read ({error.strerror})") from error
-
-
-def _list_remote(path: str) -> list[str]:
-    import tensorflow as tf  # only for remote paths: it takes ten seconds
-
-    try:
-        return tf.io.gfile.listdir(path)
-    except tf.errors.OpError as error:
-        raise UserError(f"{path}: the folder cannot be read ({error.message})") from error
+def files_under(folder: str) -> Iterator[FileStatus]:
+    """Yields every file below a folder; one that vanishes meanwhile is passed over."""
+    walk = _gfile().walk if is_remote(folder) else os.walk
+    for parent, _, inside in walk(folder):
+        for name in inside:
+            path = posixpath.join(parent, name)
+            if is_remote(path):
+                status = _gfile().stat(path)
+                yield FileStatus(path, status.length, status.mtime_nsec / 1e9)
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                local = os.lstat(path)
+                yield FileStatus(path, local.st_size, local.st_mtime)
 
 
 def read_bytes(path: str, length: int = -1) -> bytes:
@@ -67,19 +99,8 @@ def read_bytes(path: str, length: int = -1) -> bytes:
     Raises:
         UserError: When it is missing or cannot be read.
     """
-    if not is_remote(path):
-        try:
-            with open(path, "rb") as file:
-                return file.read(length)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    import tensorflow as tf  # only for remote paths: it takes ten seconds
-
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read(length)
-    except tf.errors.OpError as error:
-        raise UserError(f"{path}: cannot be read ({error.message})") from error
+    with refusals(path, "cannot be read"), _open(path, "rb") as file:
+        return file.read(length)
 
 
 def read_text(path: str) -> str:
@@ -95,43 +116,98 @@ def read_text(path: str) -> str:
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Writes a file whole or not at all; its folder must exist (locally).
+    """Writes a file whole or not at all, and makes its folder if there is none.
 
     Raises:
         UserError: When it cannot be written, e.g. because the disk is full.
     """
-    if is_remote(path):
-        _write_remote(path, data)
-        return
-    temporary = Path(path + ".tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+    with refusals(path, "cannot be written"):
+        if is_remote(path):
+            _gfile().makedirs(posixpath.dirname(path))  # object stores need none
+            with _open(path, "wb") as file:  # an object appears when it is closed
+                file.write(data)
+            return
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(f"{path}.tmp-{os.getpid()}")
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
-def find_sequences(root: str, mark: str) -> dict[str, tuple[str, ...]]:
-    """Lists the folders below a data folder, one per image sequence: name -> (folder,).
+def write_text(path: str, text: str) -> None:
+    """Writes a text file (UTF-8) as `write_bytes` does."""
+    write_bytes(path, text.encode())
 
-    Args:
-        root: Data folder.
-        mark: A file that only an image sequence itself holds.
+
+def write_json(path: str, content: Any) -> None:
+    """Writes JSON as `write_bytes` does; NaN and infinity are a ValueError."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def append_text(path: str, text: str) -> None:
+    """Adds to the end of a text file.
 
     Raises:
-        UserError: When `root` is such a sequence itself.
+        UserError: When it cannot be written.
     """
-    names = list_folder(root)
-    found: dict[str, tuple[str, ...]] = {
-        name: (join(root, name),) for name in names if is_folder(join(root, name))
-    }
-    if not found and mark in names:
+    with refusals(path, "cannot be written"), _open(path, "ab") as file:
+        file.write(text.encode())
+
+
+def remove_folder(path: str) -> None:
+    """Removes a folder and all in it; one that is gone already is no error."""
+    if is_folder(path):
+        (_gfile().rmtree if is_remote(path) else shutil.rmtree)(path)
+
+
+def check_folder(key: str, path: str) -> None:
+    """Checks that a folder is there or can be made, and that files can be made in it.
+
+    Args:
+        key: Option or key that names it, for the message.
+        path: The folder; remote ones are left alone.
+
+    Raises:
+        UserError: When it cannot be written.
+    """
+    if is_remote(path):
+        return
+    folder = Path(path).expanduser().absolute()
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except NotADirectoryError:
         raise UserError(
-            f"{root}: is itself an image sequence, expected a folder of such folders; "
-            f"give the folder above"
+            f"{key}: found the file {there}, expected a folder; choose another"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{key}: cannot write in {there} ({error.strerror}); expected a folder that this user "
+            "may write"
+        ) from None
+
+
+def check_writable(option: str, path: str | None) -> None:
+    """Refuses before the work what would be refused after it.
+
+    Args:
+        option: Option that names the file, for the message.
+        path: The file; None and remote files are left alone.
+
+    Raises:
+        UserError: When it cannot be written.
+    """
+    if path is None or is_remote(path):
+        return
+    folder = Path(path).absolute().parent
+    if Path(path).is_dir() or not folder.is_dir():
+        raise UserError(
+            f"{option}: {path} cannot be written; expected a file name in a folder that is there"
         )
-    return found
+    check_folder(option, str(folder))
 
 
 def check_new_folder(path: str) -> None:
@@ -141,8 +217,8 @@ def check_new_folder(path: str) -> None:
         UserError: When something is at `path` already, other than an empty folder.
     """
     if exists(path) and (not is_folder(path) or list_folder(path)):
-        found = "a folder that is not empty" if is_folder(path) else "a file"
-        raise UserError(f"{path}: found {found}, expected a new or empty folder; choose another")
+        there = "a folder that is not empty" if is_folder(path) else "a file"
+        raise UserError(f"{path}: found {there}, expected a new or empty folder; choose another")
 
 
 @contextlib.contextmanager
@@ -178,34 +254,41 @@ def new_folder(path: str) -> Iterator[str]:
         raise
 
 
+def told_unwritable(path: str) -> contextlib.AbstractContextManager[None]:
+    """Tells a disk that refuses in one sentence that names `path`; see `refusals`."""
+    expected = "; expected a folder that this user may make there"
+    return refusals(path, "cannot be written", expected)
+
+
 @contextlib.contextmanager
-def told_unwritable(path: str) -> Iterator[None]:
-    """Tells a disk that refuses in one sentence that names `path`.
+def refusals(path: str, what: str, expected: str = "") -> Iterator[None]:
+    """Turns what a file system refuses into one sentence.
+
+    Args:
+        path: File or folder; of a remote one, TensorFlow's errors are translated, too.
+        what: End of the sentence after the path, e.g. `cannot be read`.
+        expected: End of the sentence.
 
     Raises:
-        UserError: In place of an OSError.
+        UserError: In place of an error of the file system.
     """
+    errors: tuple[type[Exception], ...] = (OSError,)
+    if is_remote(path):
+        import tensorflow as tf
+
+        errors = (OSError, tf.errors.OpError)
     try:
         yield
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}); expected a folder that this user "
-            "may make there"
-        ) from error
+    except errors as error:
+        why = getattr(error, "strerror", "") or getattr(error, "message", "") or str(error)
+        raise UserError(f"{path}: {what} ({why}){expected}") from error
 
 
-def _write_remote(path: str, data: bytes) -> None:
-    import tensorflow as tf  # only for remote paths: it takes ten seconds
-
-    try:
-        tf.io.gfile.makedirs(posixpath.dirname(path))  # object stores need none
-        with tf.io.gfile.GFile(path, "wb") as file:  # an object appears when it is closed
-            file.write(data)
-    except tf.errors.OpError as error:
-        raise UserError(f"{path}: cannot be written ({error.message})") from error
+def _open(path: str, mode: str) -> Any:
+    return _gfile().GFile(path, mode) if is_remote(path) else open(path, mode)
 
 
-def _gfile():
-    import tensorflow as tf  # only for remote paths: it takes ten seconds
+def _gfile() -> Any:
+    import tensorflow as tf
 
     return tf.io.gfile

@@ -57,11 +57,11 @@ def patience(seconds: float = _PATIENCE, stopped: Callable[[], bool] | None = No
 
 
 @contextlib.contextmanager
-def told_in_words(doing: str, place: str) -> Iterator[None]:
+def translate_errors(doing: str, place: str) -> Iterator[None]:
     """Turns what a service or the way to it answers into one sentence.
 
     Args:
-        doing: What was being done, e.g. `starting the training job`.
+        doing: Action in progress, e.g. `starting the training job`.
         place: Where, e.g. `project p, us-central1`.
 
     Raises:
@@ -96,8 +96,8 @@ def _in_words(error: Exception) -> str:
         )
     if isinstance(error, exceptions.ResourceExhausted):
         return (
-            f"no quota or capacity ({said}); ask for quota, choose another region or a smaller "
-            f"machine, or wait"
+            f"insufficient quota or capacity ({said}); ask for quota, choose another region or a "
+            f"smaller machine, or wait"
         )
     if isinstance(error, exceptions.NotFound):
         return (

@@ -12,9 +12,7 @@ from collections.abc import Iterator
 
 from trainer.core.errors import UserError
 
-_IN_TRACEBACK = re.compile(
-    r"^[\w.]*\.(?:User|Unwritable)Error: (.+?)(?: \[while running .*)?$", re.MULTILINE
-)
+_IN_TRACEBACK = re.compile(r"^[\w.]*\.UserError: (.+?)(?: \[while running .*)?$", re.MULTILINE)
 
 
 def find_user_error(error: BaseException) -> UserError | None:
@@ -42,7 +40,7 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        found = find_user_error(error)
-        if found is None:
+        mistake = find_user_error(error)
+        if mistake is None:
             raise
-        raise found from error
+        raise mistake from error

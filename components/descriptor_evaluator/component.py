@@ -46,7 +46,7 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
     Component `outputs` contains:
      - `evaluation`: Channel of type `standard_artifacts.ModelEvaluation`: `verdict.json`
        (`components.descriptor_evaluator.gate.verdict`), `summary.json`, one JSON line per unit
-       under `unit_rows`, the tasks, what a report shows (`exhibits.json`), and TFMA's
+       under `scores`, the tasks, what a report shows (`exhibits.json`), and TFMA's
        results, which `tfma.load_eval_result` reads.
      - `blessing`: Channel of type `standard_artifacts.ModelBlessing` with the file BLESSED or
        NOT_BLESSED and the properties that TFX's own Evaluator sets, so that the stock Pusher
@@ -78,7 +78,7 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
             code_fingerprint: See `trainer.core.code_fingerprint`.
             baseline_model: ProductionModel's output; its custom property `exists` is 0 when
                 nothing is in production yet.
-            cache_dir: Folder where unit rows are kept by content, local or `gs://`; None
+            cache_dir: Folder where unit scores are kept by content, local or `gs://`; None
                 keeps nothing.
             tasks_fingerprint: Changes with the published task files, if any are used; only
                 part of the cache key.

@@ -1,10 +1,13 @@
-"""Runs DescriptorEvaluator: measures, judges, and writes the verdict and the blessing.
+"""Runs DescriptorEvaluator: scores, judges, and writes the verdict and the blessing.
+
+Descriptors -> scores per unit (`scoring`) -> means and intervals (`statistics`) -> verdict
+(`gate.decision`). TFMA slices the scores afterwards, for its own views.
 
 What ends how:
 
 * a finding about the model (it cannot be loaded, gives NaN, crashes while scored) and a
-  crash of the judging itself (ours or TFMA's) refuse: the verdict says so and the blessing
-  is NOT_BLESSED;
+  crash of the judging or of TFMA refuse: the verdict says so and the blessing is
+  NOT_BLESSED;
 * unreadable examples, wrong settings and failing machinery (a full disk) are raised: the
   run stops, nothing is blessed, and nothing is cached that says the model was bad.
 """
@@ -23,26 +26,28 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.core.exec_properties import read_settings
-from components.descriptor_evaluator.descriptors import handcrafted as baseline_descriptors
+from components.core.names import CANDIDATE, PRODUCTION, SAVED_MODEL_FILE
 from components.descriptor_evaluator.descriptors import saved_model
-from components.descriptor_evaluator.descriptors.store import ModelError
+from components.descriptor_evaluator.descriptors.describer import ModelError, is_machinery
 from components.descriptor_evaluator.gate import (
     blessing,
     decision,
     pushed_models,
     slicing,
-    thresholds,
-    validation,
     verdict,
 )
 from components.descriptor_evaluator.gate.verdict import Production, Verdict
 from components.descriptor_evaluator.protocol.task_tables import Tasks
-from components.descriptor_evaluator.scoring import evaluation_files, model_scores, stored_result
-from components.descriptor_evaluator.scoring.evaluation_context import Bench, Candidate, open_bench
-from components.descriptor_evaluator.scoring.scores_cache import RowsCache, Scored
+from components.descriptor_evaluator.scoring import model_scores, recipes, result_files
+from components.descriptor_evaluator.scoring.evaluation_context import (
+    Candidate,
+    EvaluationContext,
+    open_context,
+)
+from components.descriptor_evaluator.scoring.scores_cache import Scored, ScoresCache
 from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.statistics import degeneracy
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core import progress
 from trainer.core.errors import UserError
 
@@ -58,8 +63,6 @@ CACHE_FOLDER_KEY = "cache_dir"
 TASKS_FINGERPRINT_KEY = "tasks_fingerprint"
 DESTINATION_STATE_KEY = "destination_state"
 
-CANDIDATE = stored_result.CANDIDATE
-PRODUCTION = "production"
 _ALWAYS_SHOWN = ("rootsift", model_scores.SMOOTHED)
 
 _EARLIER_SCORED = 3  # describing a model is what takes time; their scores are kept
@@ -92,27 +95,27 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         settings = _settings(exec_properties)
         evaluation = artifact_utils.get_single_instance(output_dict[EVALUATION_KEY])
         try:
-            found = self._evaluate(input_dict, evaluation.uri, exec_properties, settings)
+            result = self._evaluate(input_dict, evaluation.uri, exec_properties, settings)
         except (UserError, model_scores.RunError, OSError, MemoryError, tf.errors.OpError):
             raise
         except ModelError as failure:
-            found = verdict.refusal(str(failure), production=_not_compared(input_dict))
+            result = verdict.refusal(str(failure), production=_not_compared(input_dict))
         except Exception as error:
             _log.exception("the evaluation crashed")
-            found = verdict.refusal(
+            result = verdict.refusal(
                 f"The evaluation crashed ({type(error).__name__}: {error}), so the model was "
                 f"not judged.",
                 production=_not_compared(input_dict),
             )
-        verdict.write(found, evaluation.uri)
+        verdict.write(result, evaluation.uri)
         blessing.write(
-            found.blessed,
+            result.blessed,
             artifact_utils.get_single_instance(output_dict[BLESSING_KEY]),
             artifact_utils.get_single_instance(input_dict[MODEL_KEY]),
             next(iter(input_dict.get(BASELINE_MODEL_KEY) or ()), None),
             exec_properties.get("current_component_id", ""),
         )
-        _log.info("%s %s", found.summary, " ".join(found.reasons))
+        _log.info("%s %s", result.summary, " ".join(result.reasons))
 
     def _evaluate(
         self,
@@ -123,10 +126,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> Verdict:
         folder = self._work_folder(output)
         try:
-            bench = open_bench(
+            context = open_context(
                 artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
                 settings,
-                RowsCache(exec_properties.get(CACHE_FOLDER_KEY) or None),
+                ScoresCache(exec_properties.get(CACHE_FOLDER_KEY) or None),
                 exec_properties.get(CODE_FINGERPRINT_KEY) or "",
                 folder,
                 self._make_beam_pipeline,
@@ -134,89 +137,87 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             production = input_dict.get(BASELINE_MODEL_KEY) or []
             served = production[0].get_string_custom_property("model_path") if production else ""
             destination = posixpath.dirname(served.rstrip("/"))
-            return self._judge(bench, _models(input_dict), destination, output)
+            return self._judge(context, _models(input_dict), destination, output)
         finally:
             if tf.io.gfile.exists(folder):
                 tf.io.gfile.rmtree(folder)
 
     def _judge(
         self,
-        bench: Bench,
+        context: EvaluationContext,
         models: list[Candidate],
         destination: str,
         output: str,
     ) -> Verdict:
-        """Scores, writes the rows, and asks TFMA and the gate."""
-        settings = bench.settings
-        tasks = model_scores.make_tasks(bench)
+        """Scores, writes the scores, asks the gate, and has TFMA slice them."""
+        settings = context.settings
+        tasks = model_scores.make_tasks(context)
         tf.io.gfile.makedirs(output)
         tasks.save(output)
         state = _production_state(models)
         scored = model_scores.score_all(
-            bench,
+            context,
             tasks,
             models[:1] if state.status == "identical" else models,
             _baselines(settings),
         )
-        evaluation_files.write(output, bench, models[0], scored)
-        tables = {name: UnitTable(item.rows) for name, item in scored.items()}
+        chosen = recipes.chosen(scored)
+        about = model_scores.about(context, models[0], scored[CANDIDATE]) | {"recipes": chosen}
+        result_files.write(output, scored, about)
+        tables = {name: ScoreTable(item.rows) for name, item in scored.items()}
         references = [
             Candidate(name, reference.model, "")
             for name, reference in settings.references.items()
             if reference.model and name in tables
         ]
         leaks = [_leak(model, tasks) for model in (*models, *references)]
-        earlier, remarks = _earlier(bench, tasks, models, destination)
+        earlier, remarks = _earlier(context, tasks, models, destination)
         evidence = decision.Evidence(
             candidate=tables[CANDIDATE],
             baselines={name: tables[name] for name in _baselines(settings)},
             production=tables.get(PRODUCTION),
             production_state=state,
             earlier=earlier,
-            validation=self._validate(tables, settings, output),
             candidate_checksum=models[0].checksum,
             other_checks=(
                 *([verdict.Check("evaluation", False, leaks[0])] if leaks[0] else []),
-                _degeneracy_check(scored[CANDIDATE], settings),
+                degeneracy_check(scored[CANDIDATE]),
             ),
             notes=(
                 *tasks.notes,
-                *baseline_descriptors.recipe_sentences(evaluation_files.recipes_of(scored)),
+                *recipes.sentences(chosen),
                 *filter(None, leaks[1:]),
                 *remarks,
             ),
         )
+        result = decision.judge(evidence, settings.gate, settings.tasks)
         progress.report("judging", 1, 1)
-        return decision.judge(evidence, settings.gate, settings.tasks)
+        self._slice(evidence, settings, output)
+        return result
 
-    def _validate(
-        self, tables: dict[str, UnitTable], settings: EvaluationSettings, output: str
-    ) -> validation.Validation:
-        """Has TFMA slice the rows and judge them by the same thresholds.
+    def _slice(
+        self, evidence: decision.Evidence, settings: EvaluationSettings, output: str
+    ) -> None:
+        """Has TFMA slice the scores and write its results.
 
         Raises:
             RunError: When the machinery failed.
         """
         progress.report("slicing with TFMA", 0, 1)
-        baselines = _baselines(settings)
-        production = tables.get(PRODUCTION)
         try:
-            config = thresholds.eval_config(settings.gate, baselines, production is not None)
             batch = slicing.record_batch(
-                tables[CANDIDATE],
-                {name: tables[name] for name in baselines},
-                production,
-                thresholds.metrics_used(settings.gate),
+                evidence.candidate,
+                evidence.baselines,
+                evidence.production,
+                slicing.metrics_used(settings.gate),
             )
-            result = slicing.run_tfma(batch, config, output, self._make_beam_pipeline)
-            found = validation.read_validation(result)
+            config = slicing.eval_config(list(evidence.baselines), evidence.production is not None)
+            slicing.run_tfma(batch, config, output, self._make_beam_pipeline)
         except Exception as error:
-            if model_scores.is_machinery(error):
+            if is_machinery(error):
                 raise model_scores.RunError(f"slicing with TFMA failed: {error}") from error
-            _log.exception("TFMA crashed")
-            found = validation.crashed(error)
+            raise
         progress.report("slicing with TFMA", 1, 1)
-        return found
 
     def _work_folder(self, output: str) -> str:
         """Returns a folder for descriptors, on a file system that the workers share."""
@@ -259,7 +260,7 @@ def _models(input_dict: dict[str, list[types.Artifact]]) -> list[Candidate]:
 
 
 def _holds_model(path: str) -> bool:
-    return tf.io.gfile.exists(posixpath.join(path, "saved_model.pb"))
+    return tf.io.gfile.exists(posixpath.join(path, SAVED_MODEL_FILE))
 
 
 def _not_compared(input_dict: dict[str, list[types.Artifact]]) -> Production:
@@ -278,11 +279,11 @@ def _production_state(models: list[Candidate]) -> Production:
 
 
 def _earlier(
-    bench: Bench,
+    context: EvaluationContext,
     tasks: Tasks,
     models: list[Candidate],
     destination: str,
-) -> tuple[dict[str, UnitTable], list[str]]:
+) -> tuple[dict[str, ScoreTable], list[str]]:
     """Returns the rows of other models that were pushed, by name, and remarks.
 
     A pushed model was once a candidate, so its rows are in the cache as long as data, tasks,
@@ -294,31 +295,31 @@ def _earlier(
 
     if not destination or _production_state(models).status != "compared":
         return {}, []
-    if not bench.settings.gate.production.best_pushed:
+    if not context.settings.gate.production.best_pushed:
         return {}, []
     pushed = pushed_models.pushed_models(push_log.read(destination))
     for model in models:
         pushed.pop(model.checksum, None)
-    found, unknown, left = {}, 0, _EARLIER_SCORED
+    tables, unknown, left = {}, 0, _EARLIER_SCORED
     for checksum, version in sorted(pushed.items(), key=lambda item: item[1], reverse=True):
         path = posixpath.join(destination, str(version))
         model = Candidate(f"version {version}", path, checksum)
         scored = None
         if not _leak(model, tasks):
-            scored = model_scores.known_scores(bench, tasks, checksum)
+            scored = model_scores.known_scores(context, tasks, checksum)
             if scored is None and left and _lies_there(model):
                 left -= 1
-                scored = model_scores.score_earlier(bench, tasks, model)
+                scored = model_scores.score_earlier(context, tasks, model)
         if scored is None:
             unknown += 1
         else:
-            found[model.name] = UnitTable(scored.rows)
+            tables[model.name] = ScoreTable(scored.rows)
     remark = (
         f"The candidate was not compared with {unknown} of the models pushed earlier: they have "
         f"no (fair) scores on this data, and cannot be scored (they are gone, cannot be described "
         f"or are older than the {_EARLIER_SCORED} newest)."
     )
-    return found, [remark] if unknown else []
+    return tables, [remark] if unknown else []
 
 
 def _lies_there(model: Candidate) -> bool:
@@ -338,18 +339,19 @@ def _leak(model: Candidate, tasks: Tasks) -> str:
     """Returns a sentence when a model was trained on what it is scored on, else ""."""
     try:
         identity = saved_model.read_identity(model.path)
-        saved_model.refuse_if_trained_on(identity, tasks.names, tasks.sources)
+        saved_model.refuse_if_trained_on(identity, tasks.names, tasks.scenes)
     except UserError as error:
         return f"The {model.name} model: {error}."
     return ""
 
 
-def _degeneracy_check(scored: Scored, settings: EvaluationSettings) -> verdict.Check:
+def degeneracy_check(scored: Scored) -> verdict.Check:
+    """Turns the degeneracy measures into a check."""
     report = scored.facts["degeneracy"]
-    found = degeneracy.problems(report, settings.gate.degeneracy)
-    if found:
+    problems = degeneracy.problems(report)
+    if problems:
         return verdict.Check(
-            "degeneracy", False, f"The descriptors are degenerate: {'; '.join(found)}."
+            "degeneracy", False, f"The descriptors are degenerate: {'; '.join(problems)}."
         )
     sentence = (
         f"The descriptors tell patches apart: {100 * report['distinct_share']:.1f} % are distinct, "

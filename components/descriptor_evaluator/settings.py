@@ -5,20 +5,20 @@ Every threshold is a fraction (0.01 is 1 mAP point), as in the evaluation's JSON
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from components.core.names import CANDIDATE, PRODUCTION, TASK_NAMES
+from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
 from components.descriptor_evaluator.protocol.distances import Distance
+from components.descriptor_evaluator.protocol.metrics import METRICS
 from components.descriptor_evaluator.protocol.scores import TIE_SAFE
 from components.descriptor_evaluator.protocol.tasks import POOL_SIZES, TaskSettings
-from components.descriptor_evaluator.statistics.degeneracy import DegeneracySettings
 from trainer.core.settings import Settings
 
 TaskName = Literal["verification", "matching", "retrieval"]
-HANDMADE = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
-# Of a handmade descriptor or of a reference; which there are, EvaluationSettings checks.
+# A handcrafted descriptor or a reference; EvaluationSettings checks which there are.
 BaselineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Noise = Literal["e", "h", "t"]
 Kind = Literal["i", "v"]
@@ -26,15 +26,23 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
 Delta = Annotated[float, Field(ge=0.0, le=0.2)]
 
-TASK_NAMES: tuple[TaskName, ...] = ("verification", "matching", "retrieval")
+MIN_SCENES = 10  # scenes below which a lower bound refuses for want of evidence
 ROUNDING = 1e-12  # two means that should be exactly a threshold apart are not, in float64
-_METRICS = {
-    "verification": r"(ap|auc)(_tie_safe)?",
-    "matching": r"(ap|success_rate)(_tie_safe)?",
-    "retrieval": rf"ap(@({'|'.join(map(str, POOL_SIZES))}))?(_tie_safe)?",
-}
-_ROLES = ("candidate", "production")
+_ROLES = (CANDIDATE, PRODUCTION)
 _NO_KIND = "verification pairs cross sequences and have no kind"
+
+
+def metric_names(task: str) -> list[str]:
+    """Returns the metrics of a task's unit scores, without their tie-safe values.
+
+    Example:
+        >>> metric_names("matching")
+        ['ap', 'success_rate']
+    """
+    names = list(METRICS[task])
+    if task == "retrieval":
+        names += [f"{name}@{size}" for name in METRICS[task] for size in POOL_SIZES]
+    return names
 
 
 class Floor(Settings):
@@ -42,7 +50,7 @@ class Floor(Settings):
 
     Attributes:
         task: Task whose rows are averaged.
-        metric: A metric of the task's unit rows, e.g. `success_rate` (matching), `auc`
+        metric: A metric of the task's unit scores, e.g. `success_rate` (matching), `auc`
             (verification), `ap@100` (retrieval); without it, the gate's own `metric`. Where
             that is tie-safe, the tie-safe value of the one named here is taken.
         noise: Only this noise level; without it, all three.
@@ -58,10 +66,11 @@ class Floor(Settings):
 
     @model_validator(mode="after")
     def _known(self) -> Floor:
-        if self.metric is not None and not re.fullmatch(_METRICS[self.task], self.metric):
+        known = metric_names(self.task)
+        if self.metric is not None and self.metric.removesuffix(TIE_SAFE) not in known:
             raise ValueError(
-                f"{self.task} has no metric {self.metric!r}; expected one matching "
-                f"{_METRICS[self.task]}"
+                f"{self.task} has no metric {self.metric!r}, expected one of {', '.join(known)} "
+                f"(or the tie-safe value, e.g. {known[0]}{TIE_SAFE})"
             )
         if self.task == "verification" and self.kind:
             raise ValueError(f"{_NO_KIND}; leave `kind` out")
@@ -90,7 +99,7 @@ class BaselineRule(Settings):
     """How far the candidate must be above the better of some other descriptors.
 
     Attributes:
-        names: Handmade descriptors, or `references` of the evaluation; the better one counts,
+        names: Handcrafted descriptors, or `references` of the evaluation; the better one counts,
             on every slice anew.
         tasks: Tasks that are compared.
         margins: Smallest difference that passes: for the `mean` over the noise levels and
@@ -152,26 +161,21 @@ class ProductionRule(Settings):
 
     Attributes:
         mode: `lower_bound`: the one-sided lower bound of candidate - production, paired
-            over sources, must be above -delta; it needs `min_sources`. `point`: the means
+            over scenes, must be above -delta; it needs 10 scenes. `point`: the means
             are compared. In both modes the difference of the means must not be below
             -delta, and the candidate must not be significantly worse.
         delta: Loss that is still called "not worse".
-        min_sources: Sources below which `lower_bound` refuses for want of evidence.
         tasks: Tasks that are compared.
         slices: Parts that are guarded, each on its own.
         best_pushed: Whether the means must not be below the best model ever pushed by more
             than `delta` either; models that a rollback took out of service do not count.
-        confidence: Confidence of the bound; 1 - confidence is the level of the test for
-            "significantly worse" over all checks together (Holm).
     """
 
     mode: Literal["lower_bound", "point"] = "lower_bound"
     delta: Delta = 0.01
-    min_sources: Annotated[int, Field(ge=8)] = 10
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("matching", "retrieval")
     slices: Annotated[tuple[GuardedSlice, ...], Field(min_length=1)] = (GuardedSlice(),)
     best_pushed: bool = True
-    confidence: Annotated[float, Field(ge=0.5, lt=1.0)] = 0.95
 
     @model_validator(mode="after")
     def _known(self) -> ProductionRule:
@@ -185,26 +189,20 @@ class GateSettings(Settings):
 
     Attributes:
         floors: Absolute thresholds.
-        baseline: Comparison with handmade descriptors; null leaves it out.
+        baseline: Comparison with handcrafted descriptors; null leaves it out.
         production: Comparison with the model in production.
-        degeneracy: When descriptors count as collapsed.
         metric: Average precision that is compared: `ap_tie_safe` counts ties against the
             model, so that equal descriptors gain nothing, here and in every metric that a
             floor names; `ap` is the reference's.
-        resamples: Bootstrap resamples of the intervals.
-        seed: Seed of the resampling.
     """
 
     floors: tuple[Floor, ...] = ()
     baseline: BaselineRule | None = BaselineRule()
     production: ProductionRule = ProductionRule()
-    degeneracy: DegeneracySettings = DegeneracySettings()
     metric: Literal["ap", "ap_tie_safe"] = "ap_tie_safe"
-    resamples: Annotated[int, Field(ge=200, le=100_000)] = 4000
-    seed: Annotated[int, Field(ge=0)] = 0
 
     def metric_of(self, floor: Floor) -> str:
-        """Returns the metric of unit rows that a floor looks at.
+        """Returns the metric of unit scores that a floor looks at.
 
         Example:
             >>> floor = Floor(task="retrieval", metric="ap@100", at_least=0.3)
@@ -248,39 +246,23 @@ class EvaluationSettings(Settings):
 
     Attributes:
         tasks: Tasks that are scored.
-        distance: What patches are near by: Euclidean (`l2`) or `l1`. The degeneracy check and
-            the choice of recipes are by L2 in any case.
+        distance: Distance metric, l1 or l2. The degeneracy check and the choice of recipes
+            are by l2 in any case.
         drawing: Sizes and seed of the tasks drawn from the data.
         official_tasks: Folder with published task files; without it, tasks are drawn.
         official_split: Split of the published task files, e.g. `a`; by default that of the
             data, and without one `a`.
-        smoothing_sigmas: Blurs (pixels on the 65 px patch) among which `rootsift-smoothed`
-            (and `sift-smoothed`) takes the one with the best matching mAP on the validation
-            sequences.
-        sift_sizes: Likewise keypoint sizes, as parts of the patch's side.
-        sift_paddings: Likewise borders of repeated pixels, as parts of the patch's side.
-        smoothing_points: Most patch sequences per validation sequence used for that choice.
         references: Descriptors by the names that `gate.baseline` may use.
         exhibits: Whether to choose, while descriptors are at hand, what the report shows of
             them (curves, worst matches, a map); it changes no score.
         gate: When the model is blessed.
     """
 
-    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES  # type: ignore[assignment]
     distance: Distance = "l2"
     drawing: TaskSettings = TaskSettings()
     official_tasks: str | None = None
     official_split: str | None = None
-    smoothing_sigmas: Annotated[
-        tuple[Annotated[float, Field(gt=0.0, le=10.0)], ...], Field(min_length=1)
-    ] = (2.5, 3.0, 3.5)
-    sift_sizes: Annotated[
-        tuple[Annotated[float, Field(ge=0.05, le=1.0)], ...], Field(min_length=1)
-    ] = (1 / 6, 1 / 5, 1 / 4)
-    sift_paddings: Annotated[
-        tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...], Field(min_length=1)
-    ] = (0.0, 1 / 4)
-    smoothing_points: Annotated[int, Field(ge=10)] = 100
     references: dict[BaselineName, Reference] = Field(default_factory=dict)
     exhibits: bool = True
     gate: GateSettings = GateSettings()
@@ -301,10 +283,10 @@ class EvaluationSettings(Settings):
 
     @model_validator(mode="after")
     def _baselines_are_known(self) -> EvaluationSettings:
-        taken = [name for name in self.references if name in (*HANDMADE, *_ROLES)]
+        taken = [name for name in self.references if name in (*BASELINES, *_ROLES)]
         if taken:
             raise ValueError(f"references.{taken[0]}: the name is taken; choose another")
-        names = (*HANDMADE, *self.references)
+        names = (*BASELINES, *self.references)
         for name in self.gate.baseline.compared if self.gate.baseline else ():
             if name not in names:
                 raise ValueError(

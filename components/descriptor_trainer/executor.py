@@ -56,10 +56,8 @@ class Executor(base_executor.BaseExecutor):
             config,
             examples_root=artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
             transform_graph=artifact_utils.get_single_uri(input_dict[TRANSFORM_GRAPH_KEY]),
-            output_dir=model_run,
-            log_dir=posixpath.join(model_run, "logs"),
+            folders=loop.Folders(model_run, posixpath.join(model_run, "logs"), checkpoints),
             warm_start=production(input_dict),
-            checkpoint_dir=checkpoints,
             keep_checkpoints=True,
         )
         serving = path_utils.serving_model_dir(model.uri)

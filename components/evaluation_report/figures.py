@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 from components.evaluation_report.material import CANDIDATE, PRODUCTION
 
 _INK = "#123456"  # stands for the page's colour until the figure is SVG
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
     "font.size": 9.0,
@@ -44,7 +45,7 @@ _STYLE = {
 }
 # Told apart by every kind of colour vision (Okabe and Ito, Color Universal Design, 2008).
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0c7bc0", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
-_HANDMADE = ((PURPLE, "--"), (GREEN, ":"), (RED, "-."), ("#8a8a8a", "-"))
+_HANDCRAFTED = ((PURPLE, "--"), (GREEN, ":"), (RED, "-."), ("#8a8a8a", "-"))
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,16 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
         names: As `material.in_order` sorts them.
     """
     found = {}
-    handmade = 0
+    handcrafted = 0
     for name in names:
         if name == CANDIDATE:
             found[name] = Look(name, "this model", BLUE, "-")
         elif name == PRODUCTION:
             found[name] = Look(name, "production", ORANGE, "-")
         else:
-            colour, dash = _HANDMADE[handmade % len(_HANDMADE)]
+            colour, dash = _HANDCRAFTED[handcrafted % len(_HANDCRAFTED)]
             found[name] = Look(name, name, colour, dash)
-            handmade += 1
+            handcrafted += 1
     return found
 
 

@@ -9,16 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from components.core import files
+from components.core.names import CANDIDATE, PRODUCTION
 from components.descriptor_evaluator.gate import verdict
 from components.descriptor_evaluator.gate.verdict import Verdict
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.report_data import exhibits
-from components.descriptor_evaluator.scoring import stored_result
-from components.descriptor_evaluator.scoring.scores_cache import rows_from_lines
+from components.descriptor_evaluator.scoring import result_files
 from trainer.data.manifest import Manifest
-
-CANDIDATE = stored_result.CANDIDATE
-PRODUCTION = "production"
 
 
 class NotShownError(Exception):
@@ -55,7 +52,7 @@ class Material:
     @cached_property
     def about(self) -> dict[str, Any]:
         """What was scored, with which settings and versions; empty when nobody wrote it."""
-        return _json(self.evaluation, stored_result.ABOUT_FILE) or {}
+        return _json(self.evaluation, result_files.ABOUT_FILE) or {}
 
     @cached_property
     def exhibits(self) -> dict[str, dict[str, Any]]:
@@ -73,20 +70,16 @@ class Material:
         return found
 
     @cached_property
-    def rows(self) -> dict[str, tuple[UnitRow, ...]]:
-        """Unit rows by the name of what was scored; the candidate's first.
+    def rows(self) -> dict[str, tuple[UnitScore, ...]]:
+        """Unit scores by the name of what was scored; the candidate's first.
 
         Raises:
             NotShownError: When nothing was scored.
         """
-        folder = files.join(self.evaluation, stored_result.ROWS_FOLDER)
-        if not files.is_folder(folder):
+        names = result_files.scored_names(self.evaluation)
+        if not names:
             raise NotShownError("the model could not be scored")
-        names = [name[:-6] for name in files.list_folder(folder) if name.endswith(".jsonl")]
-        return {
-            name: rows_from_lines(files.read_text(files.join(folder, f"{name}.jsonl")))
-            for name in in_order(names)
-        }
+        return {name: result_files.read_scores(self.evaluation, name) for name in in_order(names)}
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -125,7 +118,7 @@ class Material:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Sorts what was scored as it is shown: candidate, production, handmade descriptors.
+    """Sorts what was scored as it is shown: candidate, production, handcrafted descriptors.
 
     Example:
         >>> in_order(["rootsift", "production", "candidate"])

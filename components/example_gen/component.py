@@ -15,11 +15,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from components.example_gen import executor, spans
+from components.example_gen.formats import reading
 from trainer.data.manifest import SPLITS
 
-# What lies below a data folder, by source: the images, and the tables beside them
-# (sources.csv, a splits file), so that TFX's fingerprint sees an edit of either.
-_PATTERNS = {"strips": "*/*", "sequences": "*/*", "photos": "*"}
+_TABLES = "*.*"
+"""Tables beside the folders of the data (scenes, a splits file): TFX's fingerprint sees them."""
 
 
 class Driver(driver.FileBasedDriver):
@@ -67,7 +67,7 @@ class PatchExampleGen(FileBasedExampleGen):
     def __init__(
         self,
         input_base: str | data_types.RuntimeParameter,
-        source: str,
+        format: str,
         settings_json: str,
         split_lists: dict[str, Any] | None,
         code_fingerprint: str,
@@ -78,7 +78,7 @@ class PatchExampleGen(FileBasedExampleGen):
 
         Args:
             input_base: Folder of the data.
-            source: `strips`, `sequences` or `photos`.
+            format: Data format, a name in `components.example_gen.registry`.
             settings_json: `DataSettings` as JSON.
             split_lists: The resolved content of an official split or a splits file, so
                 that an edit of the file changes the cache key.
@@ -86,7 +86,7 @@ class PatchExampleGen(FileBasedExampleGen):
             data_fingerprint: Anything that changes with the data, only part of the cache key;
                 TFX's own fingerprint knows neither names nor contents.
             pattern: File pattern below `input_base` for data with spans or versions, e.g.
-                `span-{SPAN}/v{VERSION}/*/*`; None for the source's own layout.
+                `span-{SPAN}/v{VERSION}/*/*`; None for the format's own layout.
         """
         custom = struct_pb2.Struct()
         custom.update(
@@ -98,9 +98,10 @@ class PatchExampleGen(FileBasedExampleGen):
         )
         config = example_gen_pb2.CustomConfig()
         config.custom_config.Pack(custom, deterministic=True)
-        images = example_gen_pb2.Input.Split(name="images", pattern=pattern or _PATTERNS[source])
-        tables = example_gen_pb2.Input.Split(name="tables", pattern="*.*")
-        splits = [images, tables] if pattern is None and source != "photos" else [images]
+        usual = reading.get(format).pattern
+        splits = [example_gen_pb2.Input.Split(name="images", pattern=pattern or usual)]
+        if pattern is None and "/" in usual:
+            splits.append(example_gen_pb2.Input.Split(name="tables", pattern=_TABLES))
         output_config = example_gen_pb2.Output(
             split_config=example_gen_pb2.SplitConfig(
                 splits=[

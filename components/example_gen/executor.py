@@ -1,4 +1,4 @@
-"""Runs ExampleGen: lists the data, splits it by source and writes whole shards in Beam."""
+"""Runs ExampleGen: lists the data, splits it by scene and writes whole shards in Beam."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ import posixpath
 from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
 from google.protobuf import struct_pb2
-from tfx import types
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.core import executor, files
 from components.core.exec_properties import read_settings
 from components.core.user_errors import user_errors
 from components.example_gen import spans, splits
-from components.example_gen.formats import registry
+from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
 from components.example_gen.shards import ENTRIES, WriteShards
 from trainer.core.errors import UserError
@@ -31,36 +29,27 @@ DATA_FINGERPRINT_KEY = "data_fingerprint"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(executor.BeamExecutor):
     """Writes `Split-<name>/<sequence>-nnnnn-of-nnnnn` and `manifest.json`."""
 
-    def Do(  # noqa: N802 - TFX names it
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def execute(self, execution: executor.Execution) -> None:
         """Turns the data into examples.
 
         Args:
-            input_dict: Empty.
-            output_dict: `examples`, one Examples artifact.
-            exec_properties: `input_base`, `input_config` (its patterns resolved by TFX's
-                driver, if one ran) and `custom_config` (see the component).
+            execution: Output `examples`, one Examples artifact; properties `input_base`,
+                `input_config` (its patterns resolved by TFX's driver, if one ran) and
+                `custom_config` (see the component).
 
         Raises:
             UserError: When the data cannot be used; says which file and why.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        examples = artifact_utils.get_single_instance(
-            output_dict[standard_component_specs.EXAMPLES_KEY]
-        )
-        spans.resolve_unless_done(exec_properties, examples)
-        custom = _custom_config(exec_properties)
+        examples = execution.output(standard_component_specs.EXAMPLES_KEY)
+        spans.resolve_unless_done(execution.properties, examples)
+        custom = _custom_config(execution.properties)
         settings = read_settings(DataSettings, custom[SETTINGS_KEY], "data")
-        root = _data_root(exec_properties)
+        root = _data_root(execution.properties)
 
-        inputs, skipped = registry.list_sequences(settings.source, root, settings)
+        inputs, skipped = reading.list_sequences(settings.format, root, settings)
         assigned = splits.assign_splits(
             inputs,
             settings,
@@ -109,19 +98,15 @@ def _data_root(exec_properties: dict[str, Any]) -> str:
 
 def _collect(root: str) -> list[dict[str, Any]]:
     """Reads what the workers noted per image sequence, sorted by name, and removes the notes."""
-    folder = posixpath.join(root, ENTRIES)
-    entries = []
-    for path in sorted(tf.io.gfile.glob(posixpath.join(folder, "*.json"))):
-        with tf.io.gfile.GFile(path, "r") as file:
-            entries.append(json.load(file))
-    if tf.io.gfile.exists(folder):
-        tf.io.gfile.rmtree(folder)
-    return entries
+    folder = files.join(root, ENTRIES)
+    notes = [json.loads(files.read_text(files.join(folder, n))) for n in files.names(folder)]
+    files.remove_folder(folder)
+    return notes
 
 
 def _manifest(
     written: list[dict[str, Any]],
-    skipped: list[registry.Skipped],
+    skipped: list[reading.Skipped],
     settings: DataSettings,
 ) -> manifest.Manifest:
     by_split: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from components.example_gen.registry import FORMATS
 from trainer.core.settings import Settings
 
-SourceType = Literal["strips", "sequences", "photos"]
 Detector = Literal["hessian", "harris", "dog"]
 OfficialSplit = Literal["a", "b", "c", "illum", "view"]
-Range = Annotated[tuple[float, float], Field(description="lowest and highest value")]
+
+
+def _known_format(name: str) -> str:
+    if name not in FORMATS:
+        *others, last = (repr(known) for known in FORMATS)
+        expected = {"expected": f"{', '.join(others)} or {last}"}
+        raise PydanticCustomError("literal_error", "Input should be {expected}", expected)
+    return name
+
+
+FormatName = Annotated[str, AfterValidator(_known_format)]
 
 
 class SplitSettings(Settings):
-    """How image sequences are divided into train, val and eval; always by source.
+    """How image sequences are divided into train, val and eval; always by scene.
 
     Attributes:
         rule: `official` takes the HPatches split `name` (eval = its test list); `file`
-            reads the lists from `file`; `share` draws `eval_share` of the sources.
+            reads the lists from `file`; `share` draws `eval_share` of the scenes.
         name: Official split, or the split to take from a file that holds several.
         file: JSON of the shape of HPatches' `splits.json`, or `{"train": [], "test": []}`.
-        eval_share: Share of the sources that the rule `share` keeps for evaluation.
+        eval_share: Share of the scenes that the rule `share` keeps for evaluation.
         val_share: Share of the training sequences held out for stage decisions.
     """
 
@@ -46,13 +57,10 @@ class SplitSettings(Settings):
 
 
 class JitterSettings(Settings):
-    """Disturbance of a frame before it is projected; lengths in half-widths of the region.
+    """Strength of the disturbance of a frame before it is projected, by noise level.
 
-    At strength t: translation sigma `translation * t` per axis, rotation sigma
-    `rotation * t` degrees, logarithm of the scale sigma `log_scale * t`, logarithm of the
-    stretch along a random axis (and of the shrinkage across it) sigma `log_anisotropy * t`.
-    The default strengths give a median overlap (intersection over union with the
-    undisturbed frame's ellipse) of 0.85, 0.72 and 0.60.
+    What a strength means stands in `geometry.frames.jitter`. The defaults give a median overlap
+    (intersection over union with the undisturbed frame's ellipse) of 0.85, 0.72 and 0.60.
 
     Source: HPatches, section 4 (easy and hard); tough is not published and taken as 0.60.
     """
@@ -60,17 +68,13 @@ class JitterSettings(Settings):
     easy: float = Field(default=0.617, ge=0)
     hard: float = Field(default=1.211, ge=0)
     tough: float = Field(default=1.890, ge=0)
-    translation: float = Field(default=0.10, ge=0)
-    rotation: float = Field(default=9.0, ge=0)
-    log_scale: float = Field(default=0.12, ge=0)
-    log_anisotropy: float = Field(default=0.12, ge=0)
 
 
 class ExtractionSettings(Settings):
     """How points are found and patches cut.
 
     Attributes:
-        detectors: Which kinds of points are looked for.
+        detectors: Kinds of points that are detected.
         min_sigma: Smallest detection scale in pixels; the smallest region is 10 times that.
         hessian_threshold: Least scale-normalised determinant of the Hessian, grey in 0..1.
         harris_threshold: Least det/trace of the scale-normalised second-moment matrix.
@@ -91,40 +95,6 @@ class ExtractionSettings(Settings):
     jitter: JitterSettings = JitterSettings()
 
 
-class PhotometricSettings(Settings):
-    """What the camera and the light do to one image; each range is drawn from uniformly.
-
-    Attributes:
-        reference: Share of every disturbance that the reference image gets.
-        blur: Sigma of a Gaussian blur in pixels.
-        noise: Sigma of Gaussian noise in grey levels.
-        exposure: Stops by which the image is brighter or darker (up to plus or minus).
-        contrast: Logarithm of the contrast factor about middle grey (plus or minus).
-        gamma: Logarithm of the exponent of the tone curve (plus or minus).
-        shading: Stops between opposite edges of a linear light gradient.
-        jpeg: Lowest and highest JPEG quality.
-    """
-
-    reference: float = Field(default=0.5, ge=0, le=1)
-    blur: Range = (0.3, 1.0)
-    noise: Range = (2.0, 6.0)
-    exposure: float = Field(default=0.3, ge=0)
-    contrast: float = Field(default=0.15, ge=0)
-    gamma: float = Field(default=0.15, ge=0)
-    shading: float = Field(default=0.3, ge=0)
-    jpeg: tuple[int, int] = (50, 95)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> PhotometricSettings:
-        for key in ("blur", "noise", "jpeg"):
-            low, high = getattr(self, key)
-            if not 0 <= low <= high:
-                raise ValueError(f"{key} is [{low}, {high}], expected 0 <= lowest <= highest")
-        if not 1 <= self.jpeg[0] <= self.jpeg[1] <= 100:
-            raise ValueError(f"jpeg is {list(self.jpeg)}, expected qualities within 1..100")
-        return self
-
-
 class PhotographSettings(Settings):
     """How image sequences are made of a photograph.
 
@@ -134,36 +104,29 @@ class PhotographSettings(Settings):
         max_side: Photographs are shrunk further until the longer side has this many pixels.
         tilt: Viewpoint change in degrees at the last target; it grows with the target.
         rotation: Rotation in the image plane in degrees (plus or minus) at the last target.
-        zoom: Octaves by which the last target is smaller (negative) or larger.
-        min_sigma: Replaces `extraction.min_sigma`: references are shrunk, so detail that
-            was worth finding has become smaller.
-        threshold_factor: Factor on the detection thresholds, for the same reason.
-        shake: Camera movement within `i_` sequences, as a share of the image's width.
-        viewpoint: Light and camera of the `v_` sequences.
-        illumination: Light and camera of the `i_` sequences.
+        zoom: Octaves by which the last target is smaller (negative) or larger, drawn from
+            lowest to highest.
     """
 
     shrink: float = Field(default=2.0, ge=1)
     max_side: int = Field(default=800, ge=65)
     tilt: float = Field(default=70.0, ge=0, lt=85)
     rotation: float = Field(default=90.0, ge=0, le=180)
-    zoom: Range = (-1.2, 0.3)
-    min_sigma: float = Field(default=1.3, ge=0.8)
-    threshold_factor: float = Field(default=0.5, gt=0, le=1)
-    shake: float = Field(default=0.02, ge=0, le=0.2)
-    viewpoint: PhotometricSettings = PhotometricSettings()
-    illumination: PhotometricSettings = PhotometricSettings(
-        blur=(0.3, 1.5), noise=(2.0, 8.0), exposure=1.5, contrast=0.4, gamma=0.5, shading=1.0,
-        jpeg=(20, 90),
-    )  # fmt: skip
+    zoom: tuple[float, float] = (-1.2, 0.3)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PhotographSettings:
+        if self.zoom[0] > self.zoom[1]:
+            raise ValueError(f"zoom is {list(self.zoom)}, expected lowest <= highest")
+        return self
 
 
 class DataSettings(Settings):
     """Everything that decides what the examples are.
 
     Attributes:
-        source: What lies in the data folder: an HPatches patch release, image sequences with
-            homographies, or photographs.
+        format: Data format, a name in `components.example_gen.registry`: an
+            HPatches patch release, image sequences with homographies, or photographs.
         split: Division into train, val and eval.
         seed: Seed of every random choice; same seed and data give the same bytes.
         skip_bad_sequences: Go on without sequences that cannot be read, and list them.
@@ -173,7 +136,7 @@ class DataSettings(Settings):
         photographs: How image sequences are made of photographs.
     """
 
-    source: SourceType = "photos"
+    format: FormatName = "photos"
     split: SplitSettings = SplitSettings()
     seed: int = Field(default=0, ge=0)
     skip_bad_sequences: bool = False

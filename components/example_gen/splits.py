@@ -1,4 +1,4 @@
-"""Dividing image sequences into train, val and eval, never parting those of one source.
+"""Dividing image sequences into train, val and eval, never parting those of one scene.
 
 Official splits are those of HPatches (`official_splits.json`, the benchmark's own file).
 `illum` and `view` name test sequences only: what is tested on one kind is trained on the
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from components.core import files
-from components.example_gen.formats.patch_set import SequenceInput, generator
+from components.example_gen.formats.base import SequenceInput, generator
 from components.example_gen.settings import DataSettings, SplitSettings
 from trainer.core.errors import UserError
 from trainer.core.variants import KINDS
@@ -61,7 +61,7 @@ def read_split_file(path: str, name: str | None = None) -> SplitLists:
     Args:
         path: JSON, `{"<name>": {"train": [...], "test": [...]}, ...}` as HPatches' own, or
             one split `{"train": [...], "test": [...]}`.
-        name: Which split; may be None when the file holds one.
+        name: Name of the split; may be None when the file holds one.
 
     Raises:
         UserError: When it is no such file or does not hold the split.
@@ -86,7 +86,7 @@ def assign_splits(
     Args:
         inputs: The image sequences there are.
         settings: Split rule and seed.
-        lists: What `load_split_lists` returned; resolved here when None.
+        lists: Result of `load_split_lists`; resolved here when None.
         skipped: Names that were there but are left out as bad; a split may name them.
 
     Returns:
@@ -94,7 +94,7 @@ def assign_splits(
 
     Raises:
         UserError: When a split names an absent sequence, train and eval share a sequence or
-            a source, or one of the three would be empty.
+            a scene, or one of the three would be empty.
     """
     rule = settings.split
     if rule.rule == "share":
@@ -112,19 +112,19 @@ def assign_splits(
         if not items:
             raise UserError(
                 f"{label}: '{word}' has no image sequence left out of {len(inputs)} "
-                f"({len({item.source for item in inputs})} sources), expected at least one; add "
+                f"({len({item.scene for item in inputs})} scenes), expected at least one; add "
                 f"data or choose another split"
             )
-    shared = {item.source for item in tested} & {item.source for item in trained}
+    shared = {item.scene for item in tested} & {item.scene for item in trained}
     if shared:
         raise UserError(
-            f"{label}: train and test share the source {', '.join(sorted(shared))}, expected "
-            f"sources of their own (see sources.csv); put all their sequences on one side"
+            f"{label}: train and test share the scene {', '.join(sorted(shared))}, expected "
+            f"scenes of their own (see scenes.csv); put all their sequences on one side"
         )
     held_out = _draw_val(trained, rule.val_share, settings.seed, label)
     assigned: dict[str, SplitName] = {item.name: "eval" for item in tested}
     for item in trained:
-        assigned[item.name] = "val" if item.source in held_out else "train"
+        assigned[item.name] = "val" if item.scene in held_out else "train"
     return assigned
 
 
@@ -181,13 +181,13 @@ def _apply(
 
 
 def _draw_eval(inputs: Sequence[SequenceInput], share: float, seed: int) -> list[SequenceInput]:
-    """Draws a share of the sources, balanced over their kinds (i, v, both)."""
+    """Draws a share of the scenes, balanced over their kinds (i, v, both)."""
     kinds: dict[str, set[str]] = defaultdict(set)
     for item in inputs:
-        kinds[item.source].add(item.kind)
+        kinds[item.scene].add(item.kind)
     groups: dict[str, list[str]] = defaultdict(list)
-    for source in sorted(kinds):
-        groups["".join(sorted(kinds[source]))].append(source)
+    for scene in sorted(kinds):
+        groups["".join(sorted(kinds[scene]))].append(scene)
     rng = generator(seed, "", "eval")
     for name in sorted(groups):
         rng.shuffle(groups[name])
@@ -195,22 +195,22 @@ def _draw_eval(inputs: Sequence[SequenceInput], share: float, seed: int) -> list
     chosen: set[str] = set()
     taken = dict.fromkeys(groups, 0)
     while len(chosen) < wanted:
-        # The group that lags most behind its share gives the next source.
+        # The group that lags most behind its share gives the next scene.
         left = sorted(group for group in groups if taken[group] < len(groups[group]))
         name = max(left, key=lambda group: share * len(groups[group]) - taken[group])
         chosen.add(groups[name][taken[name]])
         taken[name] += 1
-    return [item for item in inputs if item.source in chosen]
+    return [item for item in inputs if item.scene in chosen]
 
 
 def _draw_val(trained: Sequence[SequenceInput], share: float, seed: int, label: str) -> set[str]:
-    """Draws sources until they hold the share of the training sequences, at least one."""
+    """Draws scenes until they hold the share of the training sequences, at least one."""
     count: dict[str, int] = defaultdict(int)
     for item in trained:
-        count[item.source] += 1
+        count[item.scene] += 1
     if len(count) < 2:
         raise UserError(
-            f"{label}: leaves {len(count)} source to train on ({', '.join(count)}), expected at "
+            f"{label}: leaves {len(count)} scene to train on ({', '.join(count)}), expected at "
             f"least 2, because one is held out to steer training; add data or test on less"
         )
     names = sorted(count)
@@ -218,11 +218,11 @@ def _draw_val(trained: Sequence[SequenceInput], share: float, seed: int, label: 
     wanted = max(1, round(share * len(trained)))
     chosen: set[str] = set()
     held = 0
-    for source in order[:-1]:
+    for scene in order[:-1]:
         if held >= wanted:
             break
-        chosen.add(source)
-        held += count[source]
+        chosen.add(scene)
+        held += count[scene]
     return chosen
 
 

@@ -32,9 +32,6 @@ from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 
 TFX_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
-WITHOUT_CLIENT = "_KFP_RUNTIME"
-"""kfp's own variable: in a task it imports neither its compiler nor its client (seconds)."""
-
 EXIT_USER_ERROR = 2
 MISTAKE = "UserError: "
 """How the line begins that tells a user's mistake."""
@@ -68,7 +65,6 @@ def _run(outputs: list[str]) -> None:
     accelerators.check(os.environ)
     try:
         use_direct_runner_by_default()
-        os.environ[WITHOUT_CLIENT] = "true"
         with importing():
             importlib.import_module("tfx.components")  # nearly all that the entry point imports
         runpy.run_module(TFX_ENTRY_POINT, run_name="__main__", alter_sys=True)

@@ -1,4 +1,4 @@
-"""What describes the points: an exported model, or a handmade descriptor."""
+"""What describes the points: an exported model, or a handcrafted descriptor."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def load_model(path: str) -> Descriptor:
 
 
 def baseline(name: str) -> Descriptor:
-    """Returns a handmade descriptor, one of `handcrafted.NAMES`."""
+    """Returns a handcrafted descriptor, one of `handcrafted.BASELINES`."""
     return Descriptor(name, None, lambda patches: handcrafted.describe(name, patches))
 
 
@@ -57,7 +57,7 @@ def extraction_for(model: str | None) -> tuple[ExtractionSettings, tuple[str, ..
     """Returns how the points of photographs are cut, and remarks on it.
 
     Args:
-        model: Folder of the SavedModel that describes them; None when only a handmade
+        model: Folder of the SavedModel that describes them; None when only a handcrafted
             descriptor does.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.scoring.evaluate import versions
+from components.descriptor_evaluator.scoring.provenance import versions
 from components.example_gen.geometry import homography
 from components.example_gen.settings import ExtractionSettings
 from components.matching import descriptors, mutual, photograph, points, ransac
@@ -94,7 +94,7 @@ def match_files(
         first: Image file.
         second: Image file.
         model: SavedModel to describe with.
-        baseline: Handmade descriptor to describe with.
+        baseline: Handcrafted descriptor to describe with.
         true_homography: File with the 3 x 3 matrix from the first file's pixels to the
             second's, where it is known.
         settings: How they are matched.

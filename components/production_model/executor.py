@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import posixpath
-from typing import Any
-
-import tensorflow as tf
 from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.core import executor, files
 from components.production_model import served_model
 from trainer.core.errors import UserError
 
 FILE_NAME = "production.json"
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(executor.Executor):
     """Copies the newest pushed model, or writes that there is none yet."""
 
-    def Do(  # noqa: N802 (TFX's name)
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def execute(self, execution: executor.Execution) -> None:
         """Fills the output `model`.
 
         Its custom properties are `exists` (0 or 1), `checksum`, `version` and `model_path`
@@ -35,36 +24,34 @@ class Executor(base_executor.BaseExecutor):
         is even if production is rolled back while this run evaluates against it.
 
         Args:
-            input_dict: Nothing.
-            output_dict: `model`, a `standard_artifacts.Model`.
-            exec_properties: `push_destination`; `production_checksum`: what the runner saw
-                there (see `served_model.current_checksum`), or "" to take what is there.
+            execution: Output `model`, a `standard_artifacts.Model`; properties
+                `push_destination` and `production_checksum`: what the runner saw there (see
+                `served_model.current_checksum`), or "" to take what is there.
 
         Raises:
             UserError: When production has changed since the runner looked, because the
                 result would be cached under the wrong key.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        artifact = artifact_utils.get_single_instance(output_dict["model"])
-        destination = exec_properties["push_destination"]
-        expected = exec_properties.get("production_checksum") or ""
+        artifact = execution.output("model")
+        destination = execution.properties["push_destination"]
+        expected = execution.properties.get("production_checksum") or ""
         production = served_model.find(destination)
-        found = production.checksum if production else served_model.NO_PRODUCTION
-        if expected and expected != found:
-            _refuse_change(destination, expected, found)
+        checksum = production.checksum if production else served_model.NO_PRODUCTION
+        if expected and expected != checksum:
+            _refuse_change(destination, expected, checksum)
         if production:
             frozen = path_utils.serving_model_path(artifact.uri)
             served_model.copy(production.path, frozen)
             copied = served_model.checksum(frozen)
-            if copied != found:
-                _refuse_change(destination, found, copied)
+            if copied != checksum:
+                _refuse_change(destination, checksum, copied)
         _describe(artifact, destination, production)
 
 
-def _refuse_change(destination: str, expected: str, found: str) -> None:
+def _refuse_change(destination: str, expected: str, actual: str) -> None:
     raise UserError(
         f"{destination}: the model in production changed while this run was starting "
-        f"(checksum {expected[:12]} expected, {found[:12]} found); run again"
+        f"(checksum {expected[:12]} expected, {actual[:12]} found); run again"
     )
 
 
@@ -85,6 +72,4 @@ def _describe(
         "model_path": path or None,
         "checksum": checksum or None,
     }
-    tf.io.gfile.makedirs(artifact.uri)
-    with tf.io.gfile.GFile(posixpath.join(artifact.uri, FILE_NAME), "w") as file:
-        file.write(json.dumps(description, indent=1))
+    files.write_json(files.join(artifact.uri, FILE_NAME), description)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 
+from components.core import files
+
 MARKER = "saved_model.pb"
 NO_PRODUCTION = "none"
 """What `current_checksum` says when nothing has been pushed yet."""
@@ -36,11 +38,7 @@ def version_numbers(destination: str) -> tuple[int, ...]:
     Empty when the destination does not exist. `007` is no version: it would have the same
     number as `7`.
     """
-    import tensorflow as tf  # late: the command line must start without it
-
-    if not tf.io.gfile.isdir(destination):
-        return ()
-    names = (name.rstrip("/") for name in tf.io.gfile.listdir(destination))
+    names = files.names(destination)
     return tuple(sorted(int(n) for n in names if n.isdecimal() and str(int(n)) == n))
 
 
@@ -51,9 +49,7 @@ def versions(destination: str) -> tuple[int, ...]:
 
 def is_whole(destination: str, version: int) -> bool:
     """True when the version's SavedModel was written to its end."""
-    import tensorflow as tf
-
-    return tf.io.gfile.exists(posixpath.join(destination, str(version), MARKER))
+    return files.exists(files.join(destination, str(version), MARKER))
 
 
 def find(destination: str) -> ServedModel | None:
@@ -93,14 +89,11 @@ def checksum(saved_model: str) -> str:
 
 def copy(source: str, target: str) -> None:
     """Copies a SavedModel, `saved_model.pb` last."""
-    import tensorflow as tf
+    import tensorflow as tf  # late: ten seconds
 
     source = source.rstrip("/")
-    files: list[tuple[str, str]] = []
-    for folder, _, names in tf.io.gfile.walk(source):
-        made = posixpath.join(target, folder[len(source) :].strip("/")).rstrip("/")
-        tf.io.gfile.makedirs(made)
-        files += [(posixpath.join(folder, n), posixpath.join(made, n)) for n in names]
-    marker = posixpath.join(source, MARKER)
-    for original, copied in sorted(files, key=lambda pair: (pair[0] == marker, pair[0])):
-        tf.io.gfile.copy(original, copied)
+    paths = [status.path for status in files.files_under(source)]
+    for path in sorted(paths, key=lambda path: (path == files.join(source, MARKER), path)):
+        copied = files.join(target, path[len(source) + 1 :])
+        tf.io.gfile.makedirs(posixpath.dirname(copied))
+        tf.io.gfile.copy(path, copied)

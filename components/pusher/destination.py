@@ -13,7 +13,9 @@ import posixpath
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+from components.core import files
 from components.production_model import served_model
 from trainer.core.errors import UserError
 
@@ -76,10 +78,10 @@ def remove_stale(destination: str) -> list[str]:
     import tensorflow as tf
 
     stale = []
-    for name in (n.rstrip("/") for n in tf.io.gfile.listdir(destination)):
+    for name in files.names(destination):
         path = posixpath.join(destination, name)
         if (name.startswith(TEMPORARY_PREFIX) and (_is_orphan(name) or _is_old(path))) or (
-            is_remote(destination)
+            files.is_remote(destination)
             and name.isdecimal()
             and not served_model.is_whole(destination, int(name))
             and _is_old(path)
@@ -89,16 +91,11 @@ def remove_stale(destination: str) -> list[str]:
     return stale
 
 
-def is_remote(path: str) -> bool:
-    """True for `gs://` and the like, where renaming a folder is not atomic."""
-    return "://" in path
-
-
 def _place_as(source: str, destination: str, version: int) -> served_model.ServedModel:
     import tensorflow as tf
 
     final = posixpath.join(destination, str(version))
-    writing = final if is_remote(destination) else _temporary_path(destination, version)
+    writing = final if files.is_remote(destination) else _temporary_path(destination, version)
     if writing == final and tf.io.gfile.isdir(final):
         raise tf.errors.AlreadyExistsError(None, None, f"{final} is there")
     try:
@@ -145,13 +142,9 @@ def _is_orphan(name: str) -> bool:
 
 
 def _is_old(folder: str) -> bool:
-    import tensorflow as tf
-
-    newest = 0.0
-    for parent, _, names in tf.io.gfile.walk(folder):
-        for path in (parent, *(posixpath.join(parent, name) for name in names)):
-            with contextlib.suppress(tf.errors.OpError):  # object stores have no folders
-                newest = max(newest, tf.io.gfile.stat(path).mtime_nsec / 1e9)
+    newest = max((status.changed for status in files.files_under(folder)), default=0.0)
+    if not files.is_remote(folder):  # object stores have no folders
+        newest = max(newest, Path(folder).stat().st_mtime)
     return time.time() - newest > _STALE_AFTER_SECONDS
 
 

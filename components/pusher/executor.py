@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from absl import logging
 from tfx import types
 from tfx.components.pusher import executor as stock
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import standard_component_specs
 from tfx.utils import io_utils
 
+from components.core import executor
 from components.production_model import served_model
 from components.pusher import destination as push_destinations
 from components.pusher import push_log
@@ -19,15 +18,10 @@ DESTINATION_STATE_KEY = "destination_state"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 
 
-class Executor(stock.Executor):
+class Executor(executor.ExecuteMixin, stock.Executor):
     """Pushes a blessed model unless production is that model already."""
 
-    def Do(  # noqa: N802 (TFX's name)
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def execute(self, execution: executor.Execution) -> None:
         """Pushes, or says why not.
 
         The output `pushed_model` has the stock properties (`pushed`, and after a push
@@ -37,24 +31,20 @@ class Executor(stock.Executor):
         Pusher's does.
 
         Args:
-            input_dict: `model`, `model_blessing`, `infra_blessing`.
-            output_dict: `pushed_model`.
-            exec_properties: `push_destination`, a folder; the others are only there for the
-                cache key.
+            execution: Inputs `model`, `model_blessing` and `infra_blessing`; output
+                `pushed_model`; property `push_destination`, a folder (the others are only
+                there for the cache key).
 
         Raises:
             UserError: When the destination cannot be written.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        pushed_model = artifact_utils.get_single_instance(
-            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
-        )
-        destination = exec_properties[PUSH_DESTINATION_KEY]
+        pushed_model = execution.output(standard_component_specs.PUSHED_MODEL_KEY)
+        destination = execution.properties[PUSH_DESTINATION_KEY]
         production = served_model.find(destination)
-        if not self.CheckBlessing(input_dict):
+        if not self.CheckBlessing(execution.inputs):
             self._leave(pushed_model, production, "the model was not blessed")
             return
-        model_path = self.GetModelPath(input_dict)
+        model_path = self.GetModelPath(execution.inputs)
         if production and served_model.checksum(model_path) == production.checksum:
             if not push_log.is_unfinished(destination, production.version, pushed_model.uri):
                 reason = f"production (version {production.version}) is this very model"

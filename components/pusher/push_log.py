@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from components.core import files
 from components.production_model import served_model
+from trainer.core.errors import UserError
 from trainer.core.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ class PushEntry(Settings):
     Attributes:
         action: `push` or `rollback`.
         version: The version that was made.
-        checksum: Of its SavedModel.
+        checksum: sha256 of the SavedModel.
         from_version: For a rollback, the version that is served again.
         replaced_version: The version that was in production before.
         pushed_by: Folder of the execution's output; tells an execution that is tried again.
@@ -63,14 +64,10 @@ def append(destination: str, entry: PushEntry) -> None:
     The model is already served by then, so a log that cannot be written is a warning and
     no failure.
     """
-    import tensorflow as tf
-
-    path = log_path(destination)
     try:
-        with tf.io.gfile.GFile(path, "a") as file:
-            file.write(entry.model_dump_json() + "\n")
-    except tf.errors.OpError as error:
-        _log.warning("%s: the push could not be noted (%s)", path, error.message)
+        files.append_text(log_path(destination), entry.model_dump_json() + "\n")
+    except UserError as error:
+        _log.warning("the push could not be noted: %s", error)
 
 
 def read(destination: str) -> list[PushEntry]:

@@ -89,9 +89,9 @@ def load(request, report):
     report.check("load", True, "")
     for name, expected in SIGNATURES.items():
         signature = model.signatures.get(name)
-        found = "there is no such signature" if signature is None else _interface(signature)
+        interface = "there is no such signature" if signature is None else _interface(signature)
         wanted = "{} ({}) -> {} (float32)".format(*expected)
-        report.check(f"signature {name}", found == wanted, f"{found}; expected {wanted}")
+        report.check(f"signature {name}", interface == wanted, f"{interface}; expected {wanted}")
     return model
 
 
@@ -152,21 +152,21 @@ def check_size(name, describe, batch, identity, tolerance, report):
     """Shape, dtype, finiteness, repeatability, independence of the batch, norm."""
     import numpy as np
 
-    found = describe(batch)
-    dimension = identity.get("dimension") or (found.shape[-1] if found.ndim else None)
-    shape_is_right = found.dtype == np.float32 and found.shape == (len(batch), dimension)
-    detail = f"{found.dtype} {list(found.shape)}, expected float32 [{len(batch)}, {dimension}]"
+    output = describe(batch)
+    dimension = identity.get("dimension") or (output.shape[-1] if output.ndim else None)
+    shape_is_right = output.dtype == np.float32 and output.shape == (len(batch), dimension)
+    detail = f"{output.dtype} {list(output.shape)}, expected float32 [{len(batch)}, {dimension}]"
     if not report.check(f"{name}: shape", shape_is_right, detail):
         return
-    wrong = int((~np.isfinite(found).all(axis=1)).sum())
+    wrong = int((~np.isfinite(output).all(axis=1)).sum())
     if not report.check(f"{name}: finite", not wrong, f"{wrong} descriptors hold NaN or inf"):
         return
     # Descriptors that are not normalised are compared relative to their length.
-    norms = np.linalg.norm(found, axis=1)
+    norms = np.linalg.norm(output, axis=1)
     limit = tolerance * max(1.0, float(norms.max()))
-    _compare(f"{name}: same twice", describe(batch), found, limit, report)
+    _compare(f"{name}: same twice", describe(batch), output, limit, report)
     single = np.concatenate([describe(batch[k : k + 1]) for k in range(len(batch))])
-    _compare(f"{name}: same alone as in a batch", single, found, limit, report)
+    _compare(f"{name}: same alone as in a batch", single, output, limit, report)
     if claims_unit_length(identity):
         error = float(np.abs(norms - 1).max())
         detail = f"the identity says L2, but a descriptor's length is off by {error:.2g}"
@@ -187,9 +187,9 @@ def check_empty(describe, report):
     import numpy as np
 
     try:
-        found = describe(np.zeros((0, 65, 65), np.uint8))
-        if found.shape[0] != 0:
-            raise ValueError(f"{found.shape[0]} descriptors for no patch")
+        output = describe(np.zeros((0, 65, 65), np.uint8))
+        if output.shape[0] != 0:
+            raise ValueError(f"{output.shape[0]} descriptors for no patch")
     except Exception as error:
         warning = f"an empty batch is not served ({_first_line(error)})"
         report.warnings.append(warning)
@@ -219,15 +219,17 @@ def check_records(records, describe, sequences, request, report):
     import tensorflow as tf
 
     serialized = list(tf.data.TFRecordDataset(request["records"]).as_numpy_iterator())
-    found = records(records=tf.constant(serialized))["descriptors"].numpy()
+    descriptors = records(records=tf.constant(serialized))["descriptors"].numpy()
     count, variants = sequences.shape[:2]
     expected = describe(sequences.reshape(-1, *sequences.shape[2:]))
     expected = expected.reshape(count, variants, -1)
-    detail = f"{found.dtype} {list(found.shape)}, expected float32 {list(expected.shape)}"
-    shape_is_right = found.dtype == np.float32 and found.shape == expected.shape
+    detail = (
+        f"{descriptors.dtype} {list(descriptors.shape)}, expected float32 {list(expected.shape)}"
+    )
+    shape_is_right = descriptors.dtype == np.float32 and descriptors.shape == expected.shape
     if report.check("serialized_records: shape", shape_is_right, detail):
         limit = request["tolerance"] * max(1.0, float(np.linalg.norm(expected, axis=-1).max()))
-        _compare("serialized_records: as serving_default", found, expected, limit, report)
+        _compare("serialized_records: as serving_default", descriptors, expected, limit, report)
 
 
 def measure(describe, patches, report):
@@ -262,14 +264,14 @@ def claims_unit_length(identity):
     return named.endswith("l2") or any(claims_unit_length(v) for v in identity.values())
 
 
-def _compare(name, found, expected, limit, report):
+def _compare(name, actual, expected, limit, report):
     import numpy as np
 
-    if found.shape != expected.shape:
-        report.check(name, False, f"shape {list(found.shape)}, expected {list(expected.shape)}")
+    if actual.shape != expected.shape:
+        report.check(name, False, f"shape {list(actual.shape)}, expected {list(expected.shape)}")
         return
     # `not <=` rather than `>`: a NaN must fail.
-    difference = float(np.abs(found - expected).max()) if found.size else 0.0
+    difference = float(np.abs(actual - expected).max()) if actual.size else 0.0
     report.check(name, difference <= limit, f"differs by {difference:.2g} (at most {limit:.2g})")
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import posixpath
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from absl import logging
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import standard_component_specs
 from tfx.utils import path_utils
 
+from components.core import executor, files
 from components.serving_validator import sample
 
 FILE_NAME = "validation.json"
@@ -28,45 +25,33 @@ _SCRIPT = Path(__file__).with_name("check_saved_model.py")
 _STDERR_LINES = 5
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(executor.Executor):
     """Runs `check_saved_model.py` on the candidate and writes an infra blessing."""
 
-    def Do(  # noqa: N802 (TFX's name)
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def execute(self, execution: executor.Execution) -> None:
         """Fills the output `blessing` as TFX's InfraValidator does.
 
         Its folder holds `INFRA_BLESSED` or `INFRA_NOT_BLESSED` and `validation.json` with
         every check, the reasons of a refusal and the measured latency.
 
         Args:
-            input_dict: `model`; optionally `examples`, for a few real patches.
-            output_dict: `blessing`, a `standard_artifacts.InfraBlessing`.
-            exec_properties: `timeout_seconds` for the whole check.
+            execution: Inputs `model` and optionally `examples`, for a few real patches; output
+                `blessing`, a `standard_artifacts.InfraBlessing`; property `timeout_seconds`
+                for the whole check.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        model = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_KEY])
-        examples = input_dict.get(standard_component_specs.EXAMPLES_KEY)
-        blessing = artifact_utils.get_single_instance(
-            output_dict[standard_component_specs.BLESSING_KEY]
-        )
+        model = execution.input(standard_component_specs.MODEL_KEY)
         result = validate(
             path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model)),
-            artifact_utils.get_single_uri(examples) if examples else None,
-            timeout_seconds=exec_properties["timeout_seconds"],
+            execution.input_uri(standard_component_specs.EXAMPLES_KEY) or None,
+            timeout_seconds=execution.properties["timeout_seconds"],
         )
-        tf.io.gfile.makedirs(blessing.uri)
-        with tf.io.gfile.GFile(posixpath.join(blessing.uri, FILE_NAME), "w") as file:
-            file.write(json.dumps(result, indent=1))
+        execution.write_json(standard_component_specs.BLESSING_KEY, FILE_NAME, result)
         for reason in result["reasons"]:
             logging.warning("Not servable: %s", reason)
         # File names and property of TFX's InfraValidator, which the stock Pusher understands.
         name = "INFRA_BLESSED" if result["blessed"] else "INFRA_NOT_BLESSED"
-        with tf.io.gfile.GFile(posixpath.join(blessing.uri, name), "w") as file:
-            file.write("")
+        execution.write_text(standard_component_specs.BLESSING_KEY, name, "")
+        blessing = execution.output(standard_component_specs.BLESSING_KEY)
         blessing.set_int_custom_property("blessed", int(result["blessed"]))
 
 
@@ -86,7 +71,7 @@ def validate(saved_model: str, examples_uri: str | None, timeout_seconds: float)
     with tempfile.TemporaryDirectory(prefix="serving-validator-") as folder:
         sample.write(examples_uri, folder, _PATCH_SEQUENCES)
         request = {
-            "model": saved_model if "://" in saved_model else str(Path(saved_model).resolve()),
+            "model": files.normalise(saved_model),
             "patches": str(Path(folder, sample.PATCHES_FILE)),
             "records": str(Path(folder, sample.RECORDS_FILE)),
             "blocked": _PROJECT_PACKAGES,

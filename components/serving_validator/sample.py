@@ -38,13 +38,13 @@ def write(examples_uri: str | None, folder: str, count: int) -> None:
 def _read(examples_uri: str, count: int) -> list:
     from trainer.data import manifest, records
 
-    found: list[records.PatchSequence] = []
+    sequences: list[records.PointPatches] = []
     for path in manifest.read(examples_uri).shard_paths(examples_uri, "eval"):
         for sequence in records.read_shard(path):
-            found.append(sequence)
-            if len(found) == count:
-                return found
-    return found
+            sequences.append(sequence)
+            if len(sequences) == count:
+                return sequences
+    return sequences
 
 
 def _noise(count: int) -> list:
@@ -53,6 +53,6 @@ def _noise(count: int) -> list:
     shape = (count, len(VARIANTS), PATCH_SIZE, PATCH_SIZE)
     pixels = np.random.default_rng([_SEED]).integers(0, 256, shape, np.uint8)
     return [
-        records.PatchSequence("u_noise", "noise", "u", index, patches)
+        records.PointPatches("u_noise", "noise", "u", index, patches)
         for index, patches in enumerate(pixels)
     ]

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
+from components.example_gen.registry import FORMATS
 from pipeline.config.tree import PipelineConfig, load_config
 
-SOURCES = ("strips", "sequences", "photos")
 DISTANCES = ("l2", "l1")  # as `distances.Distance` of the evaluator
 DEFAULT_CONFIG = "demo"
 
@@ -25,11 +25,11 @@ def config_options(command: _Command) -> _Command:
                 "name_or_file",
                 metavar="NAME_OR_FILE",
                 help="Packaged configuration or YAML file [default: the one named like "
-                "--source, else demo].",
+                "--format, else demo].",
             ),
             click.option(
-                "--source",
-                type=click.Choice(SOURCES),
+                "--format",
+                type=click.Choice(tuple(FORMATS)),
                 help="What --data holds: an HPatches patch release, image sequences with "
                 "homographies, or photographs.",
             ),
@@ -55,7 +55,7 @@ def config_options(command: _Command) -> _Command:
 
 def resolve(
     name_or_file: str | None,
-    source: str | None,
+    format: str | None,
     data: str | None,
     work: str | None,
     skip_bad_sequences: bool,
@@ -64,11 +64,11 @@ def resolve(
     """Returns the configuration that the options ask for."""
     options: dict[str, tuple[str, Any]] = {}
     for key, option, value in (
-        ("data.source", "--source", source),
+        ("data.format", "--format", format),
         ("data.path", "--data", data),
         ("work_dir", "--work", work),
         ("data.skip_bad_sequences", "--skip-bad-sequences", skip_bad_sequences or None),
     ):
         if value is not None:
             options[key] = (option, value)
-    return load_config(name_or_file or source or DEFAULT_CONFIG, overrides, options)
+    return load_config(name_or_file or format or DEFAULT_CONFIG, overrides, options)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
+import json
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipeline.config.layers import Layer, Override
 from pipeline.config.problems import ConfigError, takes_any_key, unknown_key
@@ -69,8 +70,8 @@ def parse_override(text: str) -> Override:
             f"--set {text!r}: expected key.path=value, for example --set training.seed=2"
         )
     try:
-        return Override(f"--set {path.strip()}", keys, yaml.load(value, _Loader))
-    except yaml.YAMLError as error:
+        return Override(f"--set {path.strip()}", keys, _parse(value))
+    except YAMLError as error:
         raise UserError(
             f"--set {text!r}: the value is not YAML ({_problem(error)}); expected a number, "
             "a text, true, false, null or a list like [1, 2]"
@@ -82,7 +83,7 @@ def apply_override(tree: dict[str, Any], override: Override, model: type[BaseMod
 
     Args:
         tree: Configuration with all defaults filled in.
-        override: What to set.
+        override: Key path and value to set.
         model: The tree's class, to name the keys there are.
 
     Raises:
@@ -141,8 +142,8 @@ def _find(name_or_file: str, folder: Path, origin: str = "") -> Path:
 
 def _read(path: Path, origin: str) -> dict[str, Any]:
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        tree = _parse(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(
             f"{origin}: not valid YAML ({_problem(error)}); expected blocks of key: value"
         ) from error
@@ -164,55 +165,6 @@ def _problem(error: Exception) -> str:
     return f"line {mark.line + 1}: {text}" if mark is not None else text
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: `1e-3` is a number, `off` is a text, a key stands once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"found the key {key!r}, expected a name", key_node.start_mark
-                )
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands there twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _without(*tags: str) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """Returns the loader's implicit types without the given ones."""
-    return {
-        letter: [(tag, pattern) for tag, pattern in resolvers if tag not in tags]
-        for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-# YAML 1.1, which PyYAML follows, reads `1e-3` as text, `off` as false, `12:30` as 750 and
-# dates as dates; these are the rules of YAML 1.2.
-_Loader.yaml_implicit_resolvers = _without(
-    "tag:yaml.org,2002:float",
-    "tag:yaml.org,2002:bool",
-    "tag:yaml.org,2002:int",
-    "tag:yaml.org,2002:timestamp",
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"""^(?:[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?
-            |[-+]?[0-9]+[eE][-+]?[0-9]+
-            |[-+]?\.(?:inf|Inf|INF)
-            |\.(?:nan|NaN|NAN))$""",
-        re.VERBOSE,
-    ),
-    list("-+.0123456789"),
-)
+def _parse(text: str) -> Any:
+    """Reads YAML 1.2: `1e-3` is a number, `off` a text; dates and keys become texts."""
+    return json.loads(json.dumps(YAML(typ="safe", pure=True).load(text), default=str))

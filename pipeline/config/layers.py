@@ -13,7 +13,7 @@ class Layer:
 
     Attributes:
         origin: The file, for messages.
-        tree: Its content without `base`.
+        tree: Content of the file without `base`.
     """
 
     origin: str

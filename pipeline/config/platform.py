@@ -29,8 +29,8 @@ class ResourceRequest(Settings):
         memory: Gigabytes (10^9 bytes); None leaves it to the platform.
         accelerator: Kind of accelerator: on Vertex AI its own name, e.g. `NVIDIA_TESLA_T4`, on
             Kubeflow the name of the cluster's resource, e.g. `nvidia.com/gpu`.
-        accelerator_count: How many.
-        timeout_hours: What one attempt may take; None: a day, for DescriptorTrainer with
+        accelerator_count: Number of accelerators.
+        timeout_hours: Longest time of one attempt; None: a day, for DescriptorTrainer with
             `platform.training` a day more than its job.
     """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -13,21 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.config.layers import Layer, Override
 from trainer.core.errors import UserError
-
-_TYPES = {
-    "int_type": "an integer",
-    "int_from_float": "an integer",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "string_type": "a text",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "dict_type": "a block of keys",
-    "model_type": "a block of keys",
-    "none_required": "null",
-}
-_LONGEST_VALUE = 60
+from trainer.core.settings import RENAMED
+from trainer.core.validation_messages import key_path, message
 
 
 class ConfigError(UserError):
@@ -56,88 +42,49 @@ def sentences(
     """Turns pydantic's errors into sentences that name file, key, found and expected.
 
     Args:
-        error: What pydantic found.
-        tree: What it was given.
+        error: Error of the validation.
+        tree: Tree that was validated.
         model: Class of the whole tree.
         layers: The files, lowest first.
         overrides: Values of the command line, in order.
     """
-    found: dict[tuple[str | int, ...], list[dict[str, Any]]] = {}
+    by_location: dict[tuple[str | int, ...], list[dict[str, Any]]] = {}
     for problem in error.errors(include_url=False):
         # A union reports each of its branches: they are told as one problem.
         details = typing.cast("dict[str, Any]", problem)
-        found.setdefault(_location(details, tree), []).append(details)
+        by_location.setdefault(_location(details, tree), []).append(details)
     told = []
-    for location, problems in found.items():
+    for location, problems in by_location.items():
         if problems[0]["type"] == "too_short" and any(
-            len(other) > len(location) and other[: len(location)] == location for other in found
+            len(other) > len(location) and other[: len(location)] == location
+            for other in by_location
         ):
             continue  # pydantic does not count the entries that it refused
         origin = _origin(location, layers, overrides)
         if problems[0]["type"] == "extra_forbidden":
             told.append(unknown_key(origin, location, model))
         else:
-            told.append(_sentence(origin, location, problems))
+            told.append(f"{_where(origin, location)}: {message(problems)}")
     return told
 
 
 def unknown_key(origin: str, location: Sequence[str | int], model: type[BaseModel]) -> str:
     """Says that a key does not exist and which one may have been meant."""
+    where = _where(origin, location)
     *parents, key = location
     owner = _model_at(model, parents)
     known = list(owner.model_fields) if owner is not None else []
+    renamed = RENAMED.get(str(key))
+    if renamed in known:
+        return f"{where}: the key is called {renamed} now; rename it"
     close = difflib.get_close_matches(str(key), known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
-    return f"{_where(origin, location)}: unknown key; {hint}"
-
-
-def _sentence(origin: str, location: Sequence[str | int], problems: list[dict[str, Any]]) -> str:
-    where = _where(origin, location)
-    problem = problems[0]
-    if problem["type"] == "missing":
-        return f"{where}: the key is missing; expected a value"
-    expected = " or ".join(dict.fromkeys(_expected(problem) for problem in problems))
-    if problem["type"] in ("value_error", "assertion_error"):
-        if isinstance(problem["input"], dict | list):  # the sentence names what was found
-            return f"{where}: {expected}"
-        return f"{where}: found {_shown(problem['input'])}: {expected}"
-    return f"{where}: found {_shown(problem['input'])}, expected {expected}"
-
-
-def _expected(problem: dict[str, Any]) -> str:
-    kind, context = problem["type"], problem.get("ctx", {})
-    bounds = {
-        "greater_than_equal": ("at least {}", "ge"),
-        "greater_than": ("more than {}", "gt"),
-        "less_than_equal": ("at most {}", "le"),
-        "less_than": ("less than {}", "lt"),
-        "too_short": ("at least {} entries", "min_length"),
-        "too_long": ("at most {} entries", "max_length"),
-        "string_too_short": ("a text of at least {} characters", "min_length"),
-        "string_pattern_mismatch": ("a text that matches {}", "pattern"),
-        "literal_error": ("{}", "expected"),
-        "enum": ("{}", "expected"),
-    }
-    if kind in bounds:
-        text, key = bounds[kind]
-        return text.format(context[key])
-    if kind in _TYPES:
-        return _TYPES[kind]
-    if kind in ("value_error", "assertion_error"):
-        return str(context.get("error", problem["msg"]))
-    message = str(problem["msg"])
-    return message.removeprefix("Input should be ").removeprefix("Value should be ")
-
-
-def _shown(value: Any) -> str:
-    """Writes a value as YAML would, but not at any length."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+    return f"{where}: unknown key; {hint}"
 
 
 def _where(origin: str, location: Sequence[str | int]) -> str:
     """Returns origin and key path; once, where the option names the path itself."""
-    path = ".".join(str(part) for part in location)
+    path = key_path(location)
     return origin if not path or origin == f"--set {path}" else f"{origin}: {path}"
 
 
@@ -208,7 +155,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     """Returns the settings classes inside an annotation such as `tuple[Stage, ...] | None`."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         return [annotation] if issubclass(annotation, BaseModel) else []
-    found = []
+    models = []
     for argument in typing.get_args(annotation):
-        found += _models(argument)
-    return found
+        models += _models(argument)
+    return models

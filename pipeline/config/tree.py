@@ -32,7 +32,7 @@ class DataConfig(DataSettings):
 
     Attributes:
         path: Folder of the data (local or `gs://`), or None for the photographs that come
-            with scikit-image and scikit-learn (source `photos` only).
+            with scikit-image and scikit-learn (format `photos` only).
         pattern: File pattern below `path` for data that comes in spans and versions, in
             TFX's notation, e.g. `span-{SPAN}/v{VERSION}/*/*`; the newest is taken.
     """
@@ -62,10 +62,10 @@ class PipelineConfig(Settings):
     Attributes:
         name: Pipeline name; runs of one name in one work folder share their cache.
         work_dir: Folder for artifacts, metadata, logs and the lock.
-        data: What is read and how it becomes patches.
+        data: Data folder, format, split and how patches are cut.
         training: Model, loss, stages and budget.
         evaluation: Tasks, intervals and the gate.
-        push: Where a blessed model goes.
+        push: Destination of blessed models.
         beam: Beam pipeline options, as on Beam's own command line; none means one process.
         warm_start: Whether training starts from the model in production.
         platform: Image, machines and training jobs of compiled pipelines.
@@ -83,10 +83,10 @@ class PipelineConfig(Settings):
 
     @model_validator(mode="after")
     def _tasks_of_a_release(self) -> PipelineConfig:
-        if self.evaluation.official_tasks is not None and self.data.source != "strips":
+        if self.evaluation.official_tasks is not None and self.data.format != "strips":
             raise ValueError(
-                f"evaluation.official_tasks is set, but data.source is {self.data.source!r}; "
-                "published tasks name the patches of the patch release (source 'strips')"
+                f"evaluation.official_tasks is set, but data.format is {self.data.format!r}; "
+                "published tasks name the patches of the patch release (format 'strips')"
             )
         return self
 

@@ -58,7 +58,7 @@ def with_timeouts(
     Args:
         spec: KFP PipelineSpec.
         hours: By task, per attempt.
-        otherwise: Of all other tasks.
+        otherwise: Value for all other tasks.
     """
     changed = copy.deepcopy(dict(spec))
     for name, task in read_tasks(changed).items():

@@ -25,7 +25,7 @@ def for_run(
     Args:
         spec: KFP PipelineSpec, compiled for Kubeflow.
         values: Parameters of the run.
-        today: Its day; None: today.
+        today: Day of the run; None: today.
 
     Returns:
         The spec and the parameters. The week becomes part of the fingerprint, so that what

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from components.core import file_system
+from components.core import files as disk
 from trainer.core.errors import UserError
 
 _JSON, _YAML = (".json",), (".yaml", ".yml")
@@ -62,10 +62,7 @@ def write(spec: dict[str, Any], path: str) -> None:
     Raises:
         UserError: When the file cannot be written.
     """
-    try:
-        file_system.write_text(path, to_text(spec, path))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+    disk.write_text(path, to_text(spec, path))
 
 
 def read(path: str) -> dict[str, Any]:
@@ -78,12 +75,8 @@ def read(path: str) -> dict[str, Any]:
     """
     try:
         # JSON is YAML; further documents of kfp's files are for the platform alone.
-        tree = next(yaml.safe_load_all(file_system.read_text(path)), None)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}); expected a compiled pipeline"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        tree = next(yaml.safe_load_all(disk.read_text(path)), None)
+    except yaml.YAMLError as error:
         first = str(error).splitlines()[0]
         raise UserError(
             f"{path}: neither YAML nor JSON ({first}); expected a compiled pipeline"

@@ -100,10 +100,10 @@ def _check_replicas(config: PipelineConfig) -> None:
         return
     replicas = request.accelerator_count
     for number, stage in enumerate(training.stages if training.stages != "auto" else ()):
-        if stage.sequences_per_batch % replicas:
+        if stage.points_per_batch % replicas:
             raise UserError(
-                f"training.stages.{number}.sequences_per_batch: found "
-                f"{stage.sequences_per_batch}, which the {replicas} accelerators of "
+                f"training.stages.{number}.points_per_batch: found "
+                f"{stage.points_per_batch}, which the {replicas} accelerators of "
                 f"platform.resources.{_TRAINER} cannot share evenly; expected a multiple of "
                 f"{replicas}"
             )

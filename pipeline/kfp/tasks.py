@@ -13,10 +13,10 @@ class Task:
     """One task of the root DAG.
 
     Attributes:
-        name: Its name in the DAG.
-        component: Its ComponentSpec (inputs and outputs as declared).
-        executor: Its executor: `container` or `importer`.
-        inputs: Its TaskInputsSpec: where its artifacts and parameters come from.
+        name: Name of the task in the DAG.
+        component: ComponentSpec of the task (inputs and outputs as declared).
+        executor: Executor of the task: `container` or `importer`.
+        inputs: TaskInputsSpec: where artifacts and parameters come from.
         after: Tasks that come before it, by declaration or because it takes their outputs.
         condition: CEL expression over its inputs; empty when it always runs.
         cached: Whether the result of an equal execution may stand for it.

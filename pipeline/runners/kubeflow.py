@@ -121,7 +121,7 @@ def _without_places(config: PipelineConfig) -> PipelineConfig:
 
 def _of_this_machine(config: PipelineConfig) -> dict[str, str]:
     """Returns texts that must not get into a compiled pipeline, each with what it is."""
-    found = {
+    texts = {
         str(Path.home()): "the home folder of this machine",
         str(Path.cwd()): "the folder of this machine that the command runs in",
         sys.prefix: "the folder of this machine's Python",
@@ -130,4 +130,4 @@ def _of_this_machine(config: PipelineConfig) -> dict[str, str]:
         config.evaluation.official_tasks: "evaluation.official_tasks",
         config.data.split.file: "data.split.file",
     }
-    return {text: what for text, what in found.items() if text and os.sep in text}
+    return {text: what for text, what in texts.items() if text and os.sep in text}

@@ -37,9 +37,9 @@ class RunEvent:
     """A component changed its state.
 
     Attributes:
-        kind: What happened; `stopped` when the user interrupted it.
+        kind: Change of the state; `stopped` when the user interrupted it.
         component: Name of the component.
-        number: Its place in the run, from 1.
+        number: Place of the component in the run, from 1.
         total: Number of components.
         seconds: How long it took; 0 when it has only started.
     """
@@ -90,7 +90,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):
         """Runs a compiled pipeline.
 
         Raises:
-            UserError: When a component says that the user can put it right.
+            UserError: When a component reports a mistake that the user can fix.
             Exception: Whatever else a component raises; nothing after it runs.
         """
         if run_options is not None:

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from components.core import file_system
+from components.core import files
 from pipeline.runs import records
 from trainer.core.errors import UserError
 
@@ -54,7 +54,7 @@ def plan(work_dir: str, keep: int = 3) -> Plan:
 
     Args:
         work_dir: Work folder of the pipeline; local or `gs://`.
-        keep: How many runs to keep, at least 1.
+        keep: Number of runs to keep, at least 1.
 
     Returns:
         The folders, by path.
@@ -69,11 +69,9 @@ def plan(work_dir: str, keep: int = 3) -> Plan:
         return Plan(work_dir, (), ())
     kept = _runs_to_keep(known, keep)
     old = [run for run in known if run not in kept]
-    root = file_system.normalise(posixpath.join(work_dir, ARTIFACTS))
+    root = files.normalise(posixpath.join(work_dir, ARTIFACTS))
     used = _used_folders(work_dir, root, kept)
-    protected = {
-        file_system.normalise(run.push_destination) for run in known if run.push_destination
-    }
+    protected = {files.normalise(run.push_destination) for run in known if run.push_destination}
     owners = {folder: run for run in reversed(old) for folder in _folders(root, run)}
     oldest_kept = min(run.started.timestamp() for run in kept)
 
@@ -100,13 +98,13 @@ def delete(planned: Plan) -> int:
     Raises:
         ValueError: When a folder is not one of this work folder's artifacts.
     """
-    root = file_system.normalise(posixpath.join(planned.work_dir, ARTIFACTS))
+    root = files.normalise(posixpath.join(planned.work_dir, ARTIFACTS))
     for leftover in planned:
-        if not _is_inside(file_system.normalise(leftover.path), root):
+        if not _is_inside(files.normalise(leftover.path), root):
             raise ValueError(f"{leftover.path} is no artifact of {planned.work_dir}")
     _mark_deleted(planned.work_dir, [leftover.path for leftover in planned])
     for leftover in planned:
-        file_system.remove_folder(leftover.path)
+        files.remove_folder(leftover.path)
     old = set(planned.old_runs)
     for run in records.list_runs(planned.work_dir):
         if run.run_id in old and not run.cleaned:
@@ -139,7 +137,7 @@ def _folders(root: str, run: records.RunSummary) -> set[str]:
 
 def _folder_of(root: str, uri: str) -> str | None:
     """The `<Component>/<output>/<execution id>` folder that a URI is or lies in."""
-    path = file_system.normalise(uri)
+    path = files.normalise(uri)
     if not _is_inside(path, root):
         return None
     parts = path[len(root) + 1 :].split("/")
@@ -147,23 +145,23 @@ def _folder_of(root: str, uri: str) -> str | None:
 
 
 def _artifact_folders(root: str) -> Iterator[str]:
-    for component in file_system.names(root):
-        for output in file_system.names(posixpath.join(root, component)):
+    for component in files.names(root):
+        for output in files.names(posixpath.join(root, component)):
             parent = posixpath.join(root, component, output)
             parents = [parent]
             if output == _SYSTEM:
-                parents = [posixpath.join(parent, kind) for kind in file_system.names(parent)]
+                parents = [posixpath.join(parent, kind) for kind in files.names(parent)]
             for folder in parents:
-                for name in file_system.names(folder):
+                for name in files.names(folder):
                     path = posixpath.join(folder, name)
-                    if file_system.is_folder(path):
+                    if files.is_folder(path):
                         yield path
 
 
 def _measure(folder: str) -> tuple[int, float]:
     """Returns the bytes below a folder and when the youngest file changed (0 without files)."""
-    found = list(file_system.files_under(folder))
-    return sum(f.size for f in found), max((f.changed for f in found), default=0.0)
+    statuses = list(files.files_under(folder))
+    return sum(f.size for f in statuses), max((f.changed for f in statuses), default=0.0)
 
 
 def _is_inside(path: str, folder: str) -> bool:
@@ -196,7 +194,7 @@ def _mark_deleted(work_dir: str, folders: list[str]) -> None:
 
     gone = []
     places = set(folders)
-    root = file_system.normalise(posixpath.join(work_dir, ARTIFACTS))
+    root = files.normalise(posixpath.join(work_dir, ARTIFACTS))
     for artifact in store.get_artifacts():
         if artifact.uri and _folder_of(root, artifact.uri) in places:
             artifact.state = metadata_store_pb2.Artifact.DELETED
@@ -208,7 +206,7 @@ def _mark_deleted(work_dir: str, folders: list[str]) -> None:
 def _open_store(work_dir: str):
     """Opens `<work>/metadata.db`; None where there is none (remote work folders have none)."""
     path = posixpath.join(work_dir, METADATA)
-    if file_system.is_remote(path) or not file_system.exists(path):
+    if files.is_remote(path) or not files.exists(path):
         return None
     # Late import: the command line must start without it.
     from ml_metadata.metadata_store import metadata_store

@@ -66,9 +66,9 @@ class RunRecorder:
         """Writes the record of a run that came to its end; returns its path.
 
         Args:
-            result: What the runner returned.
-            verdict: Of the gate.
-            data_checksum: Of the examples.
+            result: Result of the runner.
+            verdict: Verdict of the gate.
+            data_checksum: Checksum of the examples.
             pushed_version: The version this run pushed; None when it pushed nothing.
         """
         components = tuple(

@@ -8,9 +8,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from components.core import file_system
+from components.core import files
 from trainer.core.errors import UserError
 from trainer.core.settings import Settings
+from trainer.core.validation_messages import first_problem
 
 FOLDER = "runs"
 SHOWN_TIME = "%Y-%m-%d %H:%M:%S"  # local time, which names a run to its user
@@ -43,13 +44,13 @@ class RunSummary(Settings):
         started: With time zone.
         seconds: Wall time of the whole run.
         config_name: e.g. `demo`, or the path of the file.
-        config_checksum: Of the resolved configuration.
-        data_checksum: Of the examples; "" when the run did not get that far.
+        config_checksum: sha256 of the resolved configuration.
+        data_checksum: Checksum of the examples; "" when the run did not get that far.
         components: In the order of the pipeline.
         metrics: The headline numbers as fractions, e.g. `{"matching": 0.74}`.
         blessed: The verdict; None when there is none.
         reasons: Why it was not blessed.
-        push_destination: Where blessed models go.
+        push_destination: Folder that blessed models are pushed to.
         pushed_version: The version this run pushed; None when it pushed nothing.
         error: The sentence a failed run ended with; "" when it ran to its end.
         cleaned: True once `hpatches clean` has deleted its artifacts.
@@ -100,13 +101,7 @@ def record_run(work_dir: str, summary: RunSummary) -> str:
         UserError: When the work folder cannot be written.
     """
     path = record_path(work_dir, summary.run_id)
-    try:
-        file_system.write_text(path, summary.model_dump_json(indent=1))
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot write the record of the run ({error.strerror}); expected a work "
-            f"folder that can be written. Check its permissions and the free space"
-        ) from error
+    files.write_text(path, summary.model_dump_json(indent=1))
     return path
 
 
@@ -118,12 +113,12 @@ def list_runs(work_dir: str) -> list[RunSummary]:
             `clean` would then delete what that run uses.
     """
     folder = posixpath.join(work_dir, FOLDER)
-    found = [
+    summaries = [
         _read(posixpath.join(folder, name))
-        for name in file_system.names(folder)
+        for name in files.names(folder)
         if name.endswith(".json")
     ]
-    return sorted(found, key=_age, reverse=True)
+    return sorted(summaries, key=_age, reverse=True)
 
 
 def _age(summary: RunSummary) -> tuple[datetime, str]:
@@ -132,10 +127,9 @@ def _age(summary: RunSummary) -> tuple[datetime, str]:
 
 def _read(path: str) -> RunSummary:
     try:
-        return RunSummary.model_validate_json(file_system.read_text(path))
-    except (ValidationError, UnicodeDecodeError) as error:
-        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        return RunSummary.model_validate_json(files.read_text(path))
+    except ValidationError as error:
         raise UserError(
-            f"{path}: not the record of a run ({problem}); expected the JSON that `hpatches run` "
-            f"writes. Move the file out of the folder"
+            f"{path}: not the record of a run ({first_problem(error)}); expected the JSON that "
+            f"`hpatches run` writes. Move the file out of the folder"
         ) from error

@@ -6,10 +6,10 @@ import contextlib
 import fcntl
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.core import files
 from trainer.core.errors import UserError
 
 LOCK_NAME = ".lock"
@@ -38,7 +38,8 @@ def hold(work_dir: str | Path) -> Iterator[Path]:
             "database and the lock (data.path and push.destination may be elsewhere)"
         )
     folder = Path(work_dir).expanduser().absolute()
-    _check_writable(folder)
+    files.check_folder("work_dir", str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK_NAME
     with _open(path) as file:
         try:
@@ -64,18 +65,3 @@ def hold(work_dir: str | Path) -> Iterator[Path]:
 def _open(path: Path):  # type: ignore[no-untyped-def]
     """Opens for reading and writing without emptying what another run wrote."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+", encoding="utf-8")
-
-
-def _check_writable(folder: Path) -> None:
-    """Makes the folder and tries a file in it: permission bits alone do not tell."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except FileExistsError:
-        raise UserError(f"{folder}: found a file, expected a work folder") from None
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot write here ({error.strerror}); expected a work folder that this "
-            "user may write; choose one with --work"
-        ) from None

@@ -17,7 +17,7 @@ class TaskState:
     """How far a task is.
 
     Attributes:
-        name: Of the task.
+        name: Name of the task.
         kind: `waiting`, `started`, `cached`, `finished`, `failed`, or in words how else it ended.
         seconds: How long it took; 0 while that is not known.
         message: Why it failed, as far as the platform knows.
@@ -36,7 +36,7 @@ class RunState:
     """How far a run is.
 
     Attributes:
-        words: Its state, for people.
+        words: State in words.
         outcome: How it ended; None while it goes on.
         tasks: Those that the platform tells of.
         message: Why it ended, as far as the platform knows.
@@ -55,8 +55,8 @@ class Started:
     """A run that a platform has taken.
 
     Attributes:
-        name: What the platform calls it.
-        address: Its page.
+        name: Name of the run on the platform.
+        address: Page of the run.
         look: Asks the platform how far it is.
         again: What to do on its page to go on with it.
     """

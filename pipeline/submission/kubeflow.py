@@ -21,7 +21,7 @@ from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
 from pipeline.kfp import files
 from pipeline.submission import kubeflow_errors, kubeflow_pods
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
-from pipeline.submission.kubeflow_errors import told_in_words
+from pipeline.submission.kubeflow_errors import translate_errors
 from pipeline.submission.places import Cluster
 from pipeline.submission.request import RunRequest
 from trainer.core.errors import UserError
@@ -76,7 +76,7 @@ def connect(place: Cluster) -> Client:
         ssl_ca_cert=place.ca_cert,
         **({"namespace": place.namespace} if place.namespace else {}),
     )
-    with told_in_words("connecting to Kubeflow Pipelines", place.host), _quiet():
+    with translate_errors("connecting to Kubeflow Pipelines", place.host), _quiet():
         client = kubeflow_errors.patience_at_first()(make)()
     if client.several_users and not (place.namespace or client.get_user_namespace()):
         raise UserError(
@@ -99,13 +99,13 @@ def submit(
         place: The cluster.
         experiment: That the run belongs to; it is made when there is none. None: one that is
             named like the pipeline.
-        service_account: Of Kubernetes, that the tasks run as; None: the cluster's default.
+        service_account: Kubernetes account that the tasks run as; None: the cluster's default.
 
     Raises:
         UserError: When Kubeflow refuses it, or does not answer.
     """
     client = connect(place)
-    with told_in_words("submitting the pipeline", place.host), _quiet():
+    with translate_errors("submitting the pipeline", place.host), _quiet():
         found = kubeflow_errors.patience_at_first()(client.create_experiment)(
             name=experiment or request.pipeline, namespace=place.namespace
         )
@@ -165,7 +165,7 @@ def _check_answer(place: Cluster, answer: str | None) -> None:
 
 
 def _look(client: Client, place: Cluster, run_id: str, names: Collection[str]) -> RunState:
-    with told_in_words(f"watching the run {run_id}, which goes on", place.host):
+    with translate_errors(f"watching the run {run_id}, which goes on", place.host):
         get = kubeflow_errors.patience()(_call(client.runs, "run_service", "get_run"))
         run = get(run_id=run_id, _request_timeout=_CALL_SECONDS)
     state = run_state(run)

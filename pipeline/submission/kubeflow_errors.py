@@ -48,7 +48,7 @@ def patience_at_first() -> retry.Retry:
 
 
 @contextlib.contextmanager
-def told_in_words(doing: str, host: str) -> Iterator[None]:
+def translate_errors(doing: str, host: str) -> Iterator[None]:
     """Turns what Kubeflow or the way to it answers into one sentence.
 
     Args:

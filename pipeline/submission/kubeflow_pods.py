@@ -34,8 +34,8 @@ def why(
 
     Args:
         api: Kubeflow's, whose address the page has, too.
-        namespace: Of the run; None: that of a Kubeflow without profiles.
-        name: Of the task.
+        namespace: Namespace of the run; None: that of a Kubeflow without profiles.
+        name: Name of the task.
         details: All that the run tells of.
     """
     for pod in _pods(name, list(details)):
@@ -50,7 +50,7 @@ def in_words(pod: Mapping[str, Any], task: str) -> str:
 
     Args:
         pod: As Kubernetes returns it.
-        task: Its name.
+        task: Name of the task.
 
     Example:
         >>> in_words({"status": {"reason": "Evicted", "message": "low on memory"}}, "Transform")

@@ -33,7 +33,7 @@ class Cluster:
 
     Attributes:
         host: Address that the API is below.
-        namespace: Of a Kubeflow for several users; None for one without users.
+        namespace: Namespace in a Kubeflow for several users; None for one without users.
         token: Bearer token; None for none.
         ca_cert: File with the certificate of who signed the server's; None for public ones.
     """

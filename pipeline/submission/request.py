@@ -41,7 +41,7 @@ class RunRequest:
     """A run that could start.
 
     Attributes:
-        name: Of the run; no other one has it.
+        name: Unique name of the run.
         pipeline: Name of the pipeline.
         spec: KFP PipelineSpec.
         values: Value of every parameter.

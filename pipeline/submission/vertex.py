@@ -21,7 +21,7 @@ from google.cloud.aiplatform_v1 import (
 from google.rpc import code_pb2, status_pb2
 
 from components.core import google_cloud
-from components.core.google_cloud import CALL_SECONDS, told_in_words
+from components.core.google_cloud import CALL_SECONDS, translate_errors
 from components.descriptor_trainer.vertex.job_service import Address
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
 from pipeline.submission.places import Region
@@ -78,7 +78,7 @@ def connect(place: Address) -> PipelineServiceClient:
     Raises:
         UserError: When there are none.
     """
-    with told_in_words("connecting to Vertex AI", place.in_words):
+    with translate_errors("connecting to Vertex AI", place.in_words):
         endpoint = f"{place.location}-aiplatform.googleapis.com"
         return PipelineServiceClient(client_options={"api_endpoint": endpoint})
 
@@ -103,7 +103,7 @@ def submit(
     place = Address(region.project, region.location)
     client = connect(place)
     job = pipeline_job(request, service_account, network)
-    with told_in_words("submitting the pipeline", place.in_words):
+    with translate_errors("submitting the pipeline", place.in_words):
         name = _create(client, place, job, request.name)
     page = (
         f"https://console.cloud.google.com/vertex-ai/locations/{place.location}/pipelines/runs/"
@@ -144,7 +144,7 @@ def _exists(client: PipelineServiceClient, name: str) -> bool:
 
 
 def _look(client: PipelineServiceClient, place: Address, name: str) -> RunState:
-    with told_in_words(f"watching {name}, which goes on", place.in_words):
+    with translate_errors(f"watching {name}, which goes on", place.in_words):
         job = client.get_pipeline_job(
             name=name, retry=google_cloud.patience(), timeout=CALL_SECONDS
         )

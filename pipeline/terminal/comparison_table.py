@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.terminal.tables import KINDS, make_table, percent, print_remarks
 from trainer.core.variants import NOISE_NAMES
 
 if TYPE_CHECKING:
     from components.descriptor_evaluator.statistics.compare import Comparison
 
-_KINDS = {"": "", "i": "illumination", "v": "viewpoint"}
 _STYLES = {"better": "green", "worse": "red", "not finite": "red"}
 _MOST = 5  # sequences shown at either end
 
@@ -23,37 +23,34 @@ def print_comparison(console: Console, found: Comparison, names: tuple[str, str]
     """Prints what was compared, in per cent, what is degenerate about either, and the notes.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         found: The comparison.
-        names: What the two are called.
+        names: Names of the two descriptors.
     """
     console.print(_slices(found, names))
     if found.sequences:
         console.print(_sequences(found))
     console.print(Text(found.summary), soft_wrap=True)
-    for name, problems in zip(names, found.problems, strict=True):
-        if problems:
-            sentence = f"{name} is degenerate: {'; '.join(problems)}."
-            console.print(Text(sentence, style="red"), soft_wrap=True)
-    for note in found.notes:
-        console.print(Text(note, style="yellow"), soft_wrap=True)
-    few = [item.sources for item in found.slices if item.finding == "too few sources"]
+    degenerate = [
+        f"{name} is degenerate: {'; '.join(problems)}."
+        for name, problems in zip(names, found.problems, strict=True)
+        if problems
+    ]
+    print_remarks(console, degenerate, "red")
+    print_remarks(console, found.notes)
+    few = [item.scenes for item in found.slices if item.finding == "too few scenes"]
     if few:
-        console.print(
-            f"{min(few)} sources are too few to call a difference better or worse (at least 8 are "
-            f"wanted).",
-            style="yellow",
-            soft_wrap=True,
+        sentence = (
+            f"{min(few)} scenes are too few to call a difference better or worse (at least 8 are "
+            f"wanted)."
         )
+        print_remarks(console, [sentence])
 
 
 def _slices(found: Comparison, names: tuple[str, str]) -> Table:
     title = f"mAP in per cent, ties counted against; first: {names[0]}, second: {names[1]}"
-    table = Table(title=title, title_justify="left")
-    for column in ("task", "kind", "noise"):
-        table.add_column(column)
-    for column in ("first", "second", "difference", "95 % interval"):
-        table.add_column(column, justify="right")
+    numbers = ("first", "second", "difference", "95 % interval")
+    table = make_table(title, ("task", "kind", "noise"), numbers)
     table.add_column("first is")
     before = None
     for item in found.slices:
@@ -64,17 +61,17 @@ def _slices(found: Comparison, names: tuple[str, str]) -> Table:
         before = (part.task, part.kind)
         interval = ""
         if math.isfinite(item.low):
-            interval = f"{100 * item.low:+.1f} .. {100 * item.high:+.1f}"
-        told: str = item.finding if item.finding != "too few sources" else ""
+            interval = f"{percent(item.low, '+')} .. {percent(item.high, '+')}"
+        told: str = item.finding if item.finding != "too few scenes" else ""
         if math.isfinite(item.p):
             told += f" (p {item.p:.3f})" if item.p >= 0.001 else " (p < 0.001)"
         table.add_row(
             part.task if first_of_block else "",
-            _KINDS[part.kind] if first_of_block else "",
+            KINDS[part.kind] if first_of_block else "",
             NOISE_NAMES.get(part.noise, "mean"),
-            f"{100 * item.first:.1f}",
-            f"{100 * item.second:.1f}",
-            f"{100 * item.difference:+.1f}",
+            percent(item.first),
+            percent(item.second),
+            percent(item.difference, "+"),
             interval,
             Text(told, style=_STYLES.get(item.finding, "")),
         )
@@ -88,15 +85,12 @@ def _sequences(found: Comparison) -> Table:
     if len(shown) > 2 * _MOST:
         shown = [*shown[:_MOST], *shown[-_MOST:]]
         title += f" that differ most (of {len(found.sequences)})"
-    table = Table(title=title, title_justify="left")
-    table.add_column("sequence")
-    for column in ("first", "second", "difference"):
-        table.add_column(column, justify="right")
+    table = make_table(title, ("sequence",), ("first", "second", "difference"))
     for item in shown:
         table.add_row(
             item.sequence,
-            f"{100 * item.first:.1f}",
-            f"{100 * item.second:.1f}",
-            f"{100 * item.difference:+.1f}",
+            percent(item.first),
+            percent(item.second),
+            percent(item.difference, "+"),
         )
     return table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from pipeline.terminal.tables import make_table, print_remarks
 
 if TYPE_CHECKING:
     from components.matching.match import Found, Result
@@ -16,26 +16,23 @@ def print_matches(console: Console, result: Result) -> None:
     """Prints a row for each descriptor, and a sentence for each without a homography.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         result: As `match_files` returns it.
     """
     from components.matching.match import RIGHT_WITHIN  # imports OpenCV
 
     first, second = result.points
     known = result.found[0].errors is not None
-    table = Table(title=f"{first} points in A, {second} in B", title_justify="left")
-    table.add_column("descriptor")
-    for heading in ("matches", "inliers"):
-        table.add_column(heading, justify="right")
-    if known:
-        for pixels in RIGHT_WITHIN:
-            table.add_column(f"right within {pixels:g} px", justify="right")
-        table.add_column("corners off", justify="right")
+    right = [f"right within {pixels:g} px" for pixels in RIGHT_WITHIN]
+    table = make_table(
+        f"{first} points in A, {second} in B",
+        ("descriptor",),
+        ("matches", "inliers", *((*right, "corners off") if known else ())),
+    )
     for found in result.found:
         table.add_row(found.descriptor.name, *_cells(found, RIGHT_WITHIN))
     console.print(table)
-    for sentence in _remarks(result):
-        console.print(Text(sentence, style="yellow"), soft_wrap=True)
+    print_remarks(console, _remarks(result))
 
 
 def _cells(found: Found, limits: tuple[float, ...]) -> list[str]:

@@ -24,7 +24,7 @@ _FLOOD = (
     "after connection broken by",  # urllib3, per attempt; who called it tells when it gives up
     "Execution %d failed.",  # TFX; what failed and why is told when the command ends
 )
-_USER_ERROR = re.compile(r"\b(?:User|Unwritable)Error: ")  # in a traceback of Beam's workers
+_USER_ERROR = re.compile(r"\bUserError: ")  # in a traceback of Beam's workers
 _GOOGLE_WARNS = "google.api_core._python_version_support"
 
 

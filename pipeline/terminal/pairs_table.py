@@ -7,8 +7,8 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from pipeline.terminal.tables import make_table, percent, print_remarks
 
 _KINDS = {"i": "all i_", "v": "all v_", "u": "all others"}
 
@@ -17,25 +17,24 @@ def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
     """Prints rows for every image sequence, the kinds and the mean, and remarks.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         result: As `evaluate_pairs` returns it.
     """
     found = result["descriptors"]
     mean = found[0]["mean"]
-    table = Table(
-        title=f"{len(result['data']['names'])} image sequences, {mean['pairs']} pairs: mean number "
+    shares = [
+        f"{words} {pixels}"
+        for key, words in (("accuracy", "MMA"), ("corner_auc", "AUC"))
+        for pixels in mean[key]
+    ]
+    table = make_table(
+        f"{len(result['data']['names'])} image sequences, {mean['pairs']} pairs: mean number "
         f"of matches and right ones (3 px), matching accuracy (MMA) and AUC of corner errors at "
         f"pixels, per cent",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        ("",),
+        ("matches", "right", *shares),
     )
-    table.add_column("", overflow="fold")
-    for heading in ("matches", "right"):
-        table.add_column(heading, justify="right")
-    for key, words in (("accuracy", "MMA"), ("corner_auc", "AUC")):
-        for pixels in mean[key]:
-            table.add_column(f"{words} {pixels}", justify="right")
+    table.box, table.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)  # type: ignore[assignment]
     for name, rows in _rows(found):
         if len(rows) == 1:
             table.add_row(name, *_cells(rows[0][1]))
@@ -44,8 +43,7 @@ def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
         for descriptor, values in rows:
             table.add_row(f" {descriptor}", *_cells(values))
     console.print(table)
-    for note in result["data"]["notes"]:
-        console.print(Text(note, style="yellow"), soft_wrap=True)
+    print_remarks(console, result["data"]["notes"])
 
 
 def _rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
@@ -61,4 +59,4 @@ def _rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, list[tuple[str, An
 def _cells(values: Mapping[str, Any]) -> list[str]:
     counts = [f"{values['matches']:.0f}", f"{values['right']['3']:.0f}"]
     shares = [*values["accuracy"].values(), *values["corner_auc"].values()]
-    return [*counts, *(f"{100 * share:.1f}" for share in shares)]
+    return [*counts, *map(percent, shares)]

@@ -25,7 +25,7 @@ class Report:
     """What is left to tell when the pipeline has come to its end.
 
     Attributes:
-        verdict: Of the gate.
+        verdict: Verdict of the gate.
         skipped: Name and reason of each image sequence that was left out.
         pushed: Whether the model stands at the push destination because of this verdict.
         not_pushed_reason: Why the Pusher left the destination as it was, else "".
@@ -81,7 +81,7 @@ def results_table(rows: Sequence[TableRow], brief: bool = False) -> Table:
     baselines = list(dict.fromkeys(name for row in rows for name in row.baselines))
     compared = any(not math.isnan(row.production) for row in rows)
     table = Table(
-        title=f"Held-out results in per cent{_sources(rows)}",
+        title=f"Held-out results in per cent{_scenes(rows)}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -137,13 +137,13 @@ def _labels(task: str, metric: str, count: int) -> list[str]:
     return [task, f"  {metric}"] + [""] * (count - 2)
 
 
-def _sources(rows: Sequence[TableRow]) -> str:
-    """Says over how many sources the intervals are, which is how far they can be trusted."""
-    counts = sorted({row.sources for row in rows if row.sources})
+def _scenes(rows: Sequence[TableRow]) -> str:
+    """Says over how many scenes the intervals are, which is how far they can be trusted."""
+    counts = sorted({row.scenes for row in rows if row.scenes})
     if not counts:
         return ""
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"; intervals over {span} source{'' if span == '1' else 's'}"
+    return f"; intervals over {span} scene{'' if span == '1' else 's'}"
 
 
 def _percent(value: float, sign: str = "") -> str:

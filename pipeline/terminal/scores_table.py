@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from pipeline.terminal.tables import KINDS, make_table, percent, print_remarks
 from trainer.core.variants import NOISE_NAMES, NOISES
 
-_KINDS = {"i": "illumination", "v": "viewpoint", "u": "unspecified"}
 _TIE_SAFE = "ties counted against"
 _Row = tuple[str, Mapping[str, float | None], float | None]
 
@@ -20,25 +18,20 @@ def print_scores(console: Console, result: Mapping[str, Any]) -> None:
     """Prints the tasks' numbers in per cent, and remarks on the data.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         result: As `evaluate_release` returns it.
     """
-    table = Table(title=_title(result["data"]), title_justify="left")
-    table.add_column("task")
-    table.add_column("measure")
-    for heading in (*NOISE_NAMES.values(), "mean"):
-        table.add_column(heading, justify="right")
+    table = make_table(_title(result["data"]), ("task", "measure"), (*NOISE_NAMES.values(), "mean"))
     for task, rows in _ROWS.items():
         if result.get(task) is None:
             continue
         for number, (measure, by_noise, mean) in enumerate(rows(result[task])):
-            cells = (*(_percent(by_noise.get(noise)) for noise in NOISES), _percent(mean))
+            cells = (*(percent(by_noise.get(noise)) for noise in NOISES), percent(mean))
             table.add_row(task if number == 0 else "", measure, *cells)
         table.add_section()
     console.print(table)
     console.print(_health(result["data"]["degeneracy"]), soft_wrap=True)
-    for note in result["data"].get("notes", ()):
-        console.print(Text(note, style="yellow"), soft_wrap=True)
+    print_remarks(console, result["data"].get("notes", ()))
 
 
 def _title(data: Mapping[str, Any]) -> str:
@@ -77,6 +70,9 @@ def _verification(scores: Mapping[str, Any]) -> Iterator[_Row]:
     for balance, measure in (("imbalanced", "AP"), ("balanced", "AUC")):
         for pair_set, by_noise in scores[balance].items():
             yield f"{measure} {pair_set} ({balance})", by_noise or {}, None
+    for name in _other_metrics("verification"):
+        for pair_set, by_noise in scores[name].items():
+            yield f"{name} {pair_set}", by_noise or {}, None
     yield "mean AP (imbalanced)", {}, scores["mean"]
     yield f"mean AP, {_TIE_SAFE}", {}, scores["tie_safe"]["mean"]
 
@@ -85,6 +81,7 @@ def _matching(scores: Mapping[str, Any]) -> Iterator[_Row]:
     yield "mAP", scores, scores["mean"]
     yield from _apart(scores)
     yield "success rate", scores["success_rate"], scores["success_rate"].get("mean")
+    yield from _others("matching", scores)
 
 
 def _retrieval(scores: Mapping[str, Any]) -> Iterator[_Row]:
@@ -92,16 +89,24 @@ def _retrieval(scores: Mapping[str, Any]) -> Iterator[_Row]:
         yield f"mAP, pool of {size}", {noise: scores[noise][size] for noise in NOISES}, None
     yield "mAP", scores["by_noise"], scores["mean"]
     yield from _apart(scores)
+    yield from _others("retrieval", scores)
 
 
 def _apart(scores: Mapping[str, Any]) -> Iterator[_Row]:
     for kind, by_noise in scores["by_kind"].items():
-        yield f"mAP {_KINDS.get(kind, kind)}", by_noise, by_noise.get("mean")
+        yield f"mAP {KINDS.get(kind, kind)}", by_noise, by_noise.get("mean")
     yield f"mAP, {_TIE_SAFE}", scores["tie_safe"], scores["tie_safe"]["mean"]
 
 
+def _others(task: str, scores: Mapping[str, Any]) -> Iterator[_Row]:
+    for name in _other_metrics(task):
+        yield name, scores[name], scores[name]["mean"]
+
+
+def _other_metrics(task: str) -> list[str]:
+    from components.descriptor_evaluator.scoring.summary import other_metrics  # imports NumPy
+
+    return other_metrics(task)
+
+
 _ROWS = {"verification": _verification, "matching": _matching, "retrieval": _retrieval}
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f}"

@@ -17,11 +17,11 @@ def find_user_error(error: BaseException) -> UserError | None:
     """Returns the UserError that `error` is, was caused by or tells of, or None for a bug.
 
     A full disk and a missing permission count: whoever runs into them, the user is the one
-    who can put them right.
+    who can fix them.
     """
-    found = user_errors.find_user_error(error)
-    if found is not None:
-        return found
+    mistake = user_errors.find_user_error(error)
+    if mistake is not None:
+        return mistake
     cause: BaseException | None = error
     while cause is not None:
         path = getattr(cause, "filename", None)

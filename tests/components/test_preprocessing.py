@@ -19,18 +19,18 @@ SCHEMA = Path(__file__).parents[2] / "components" / "schema" / "schema.pbtxt"
 
 
 @pytest.fixture(scope="module")
-def some_records() -> list[records.PatchSequence]:
+def some_records() -> list[records.PointPatches]:
     random = np.random.default_rng(5)
     names = [("v_wall", "wall"), ("i_wall", "wall"), ("v_bark", "bark")]
     return [
-        records.PatchSequence(
+        records.PointPatches(
             sequence=name,
-            source=source,
+            scene=scene,
             kind=name[0],
             index=index,
             patches=random.integers(0, 256, records.PATCH_SHAPE, dtype=np.uint8),
         )
-        for name, source in names
+        for name, scene in names
         for index in range(4)
     ]
 
@@ -68,25 +68,6 @@ def transformed(some_records, transform_graph) -> dict[str, np.ndarray]:
 def test_patches_are_the_area_means_of_the_record(some_records, transformed):
     expected = np.stack([image.resize_area(record.patches).numpy() for record in some_records])
     np.testing.assert_array_equal(transformed["patches"], expected)
-
-
-def test_sequences_and_sources_are_numbered_consistently(transformed):
-    sequences = transformed["sequence_id"].reshape(3, 4)
-    assert (sequences == sequences[:, :1]).all()
-    assert set(sequences[:, 0]) == {0, 1, 2}
-    sources = transformed["source_id"].reshape(3, 4)
-    assert (sources[0] == sources[1]).all() and (sources[0] != sources[2]).all()
-
-
-def test_pixel_statistics_are_those_of_the_training_split(transformed):
-    pixels = transformed["patches"].astype(np.float64)
-    np.testing.assert_allclose(transformed["pixel_mean"], pixels.mean(), rtol=1e-5)
-    np.testing.assert_allclose(transformed["pixel_deviation"], pixels.std(), rtol=1e-4)
-
-
-def test_contrast_falls_into_ten_buckets(transformed):
-    buckets = transformed["contrast_decile"]
-    assert buckets.min() == 0 and buckets.max() <= 9
 
 
 def test_packing_through_the_graph_and_without_it_give_the_same_bytes(

@@ -14,23 +14,18 @@ PHOTOGRAPHS = ("camera", "coins", "coffee", "chelsea", "brick", "china")
 _SMALL = (
     "data.max_points=40",
     "training.stages=[{}, {}]",
-    "training.stages.0.sequences_per_batch=16",
-    "training.stages.0.variants_per_sequence=2",
+    "training.stages.0.points_per_batch=16",
+    "training.stages.0.patches_per_point=2",
     "training.stages.0.min_steps=10",
     "training.stages.0.max_steps=20",
     "training.stages.0.promote_below=0.9",
-    "training.stages.1.sequences_per_batch=24",
-    "training.stages.1.variants_per_sequence=3",
+    "training.stages.1.points_per_batch=24",
+    "training.stages.1.patches_per_point=3",
     "training.stages.1.learning_rate=2e-2",
     "training.stages.1.schedule=linear",
     "training.stages.1.min_steps=10",
     "training.stages.1.max_steps=30",
     "training.validation.points_per_sequence=20",
-    "evaluation.smoothing_sigmas=[3.0]",
-    "evaluation.sift_sizes=[0.2]",
-    "evaluation.sift_paddings=[0]",
-    "evaluation.smoothing_points=20",
-    "evaluation.gate.resamples=200",
 )
 # A network after 50 small steps is no match for RootSIFT; that it is a descriptor at all shows.
 LENIENT = (

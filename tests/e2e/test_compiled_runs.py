@@ -22,8 +22,8 @@ import tensorflow as tf
 from components.descriptor_evaluator.gate import verdict
 from components.production_model import served_model
 from pipeline.kfp.tasks import read_tasks
-from tests.e2e.compiled import Place, Result, only_tasks
 from tests.e2e.conftest import _SMALL, LENIENT, STRICT, small_config
+from tests.support.spec_runs import Place, Result, only_tasks
 from trainer.core.errors import UserError
 
 pytestmark = pytest.mark.slow

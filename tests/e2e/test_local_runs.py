@@ -77,7 +77,7 @@ def test_the_first_run_blesses_and_pushes(first: local.RunResult, work: Path):
 def test_the_report_names_the_run_and_shows_how_it_was_configured(first: local.RunResult):
     text = Path(first.uri("EvaluationReport", "report"), "report.html").read_text(encoding="utf-8")
     assert f"run {first.run_id}" in text and "Report of the evaluation of 20" in text
-    assert "Recipes of the handmade descriptors" in text
+    assert "Recipes of the handcrafted descriptors" in text
     assert "&#34;warm_start&#34;: false" in text and "&#34;destination&#34;" in text
 
 
@@ -124,9 +124,9 @@ def test_a_patch_is_described_alike_through_transform_and_serving(
 
 def test_train_val_and_eval_share_no_photograph(first: local.RunResult):
     listing = manifest.read(first.uri("PatchExampleGen", "examples"))
-    sources = [{entry.source for entry in listing.splits[name]} for name in manifest.SPLITS]
-    assert all(sources)
-    assert not sources[0] & sources[1] and not (sources[0] | sources[1]) & sources[2]
+    scenes = [{entry.scene for entry in listing.splits[name]} for name in manifest.SPLITS]
+    assert all(scenes)
+    assert not scenes[0] & scenes[1] and not (scenes[0] | scenes[1]) & scenes[2]
 
 
 def test_the_second_run_does_only_what_production_changes(second: local.RunResult, work: Path):

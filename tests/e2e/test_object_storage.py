@@ -12,10 +12,10 @@ from components.kubeflow.run_executor import TFX_ENTRY_POINT
 from components.production_model import served_model
 from components.pusher import push_log
 from pipeline.kfp.tasks import read_tasks
-from tests.e2e.compiled import Place, Result, only_tasks
 from tests.e2e.conftest import LENIENT, small_config
 from tests.e2e.killing import Killer, survivors
 from tests.support import cloud_storage
+from tests.support.spec_runs import Place, Result, only_tasks
 from trainer.core.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.kubeflow]

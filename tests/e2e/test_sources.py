@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from components.example_gen.formats import strips
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from pipeline import cli
 from tests.e2e.conftest import _SMALL, LENIENT
 from trainer.core.variants import VARIANTS
@@ -92,7 +92,7 @@ def test_require_blessing_exits_with_3(tmp_path: Path):
 
 def test_the_six_real_sequences_run(shared: Path, tmp_path: Path):
     done = _hpatches(
-        *("run", "--source", "sequences", "--data", str(shared / "sequences")),
+        *("run", "--format", "sequences", "--data", str(shared / "sequences")),
         *("--work", str(tmp_path / "work")),
         *_settings(),
     )
@@ -106,7 +106,7 @@ def test_more_patch_sequences_asked_than_there_are(tmp_path: Path):
     data = _release(tmp_path / "release", NAMES)
     done = _hpatches(
         *("run", "--config", "strips", "--data", str(data), "--work", str(tmp_path / "work")),
-        *_settings("training.stages.1.sequences_per_batch=5000"),
+        *_settings("training.stages.1.points_per_batch=5000"),
     )
     assert done.exit_code == 2
     assert "5000" in done.stderr and "Traceback" not in done.stderr

@@ -37,28 +37,22 @@ _COMMANDS = [
 ]
 _HELP = f"""
 import sys
+from click.testing import CliRunner
 from pipeline.cli import cli
-try:
-    cli(sys.argv[1:] + ["--help"])
-finally:
-    print("loaded:", *[name for name in {_HEAVY} if name in sys.modules])
+for command in {_COMMANDS}:
+    result = CliRunner().invoke(cli, [*command, "--help"])
+    assert result.exit_code == 0 and "Usage:" in result.output, command
+print("loaded:", *[name for name in {_HEAVY} if name in sys.modules])
 """
 
 
-def run_script(*arguments: str) -> tuple[str, float]:
-    """Returns what a child printed and the processor seconds it took."""
+def test_help_answers_at_once_and_loads_no_heavy_library():
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    output = subprocess.check_output([sys.executable, "-c", _HELP, *arguments], text=True)
+    output = subprocess.check_output([sys.executable, "-c", _HELP], text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return output, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-@pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
-def test_help_answers_at_once_and_loads_no_heavy_library(command):
-    output, seconds = run_script(*command)
-    assert "Usage:" in output
-    assert output.splitlines()[-1] == "loaded:"
-    assert seconds < 2.0  # processor time: a busy machine does not fail it
+    assert output == "loaded:\n"
+    # Processor time: a busy machine does not fail it.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3.0
 
 
 def test_every_command_is_documented_and_in_the_list_above():
@@ -77,9 +71,8 @@ def test_every_command_is_documented_and_in_the_list_above():
     [
         ["nothing"],
         ["run", "--nothing"],
-        ["run", "--source", "videos"],
-        ["extract", "--source", "strips", "--input", "a", "--output", "b"],
-        ["extract", "--source", "photos", "--input", "a"],
+        ["run", "--format", "videos"],
+        ["extract", "--format", "photos", "--input", "a"],
         ["evaluate", "--data", "x"],
         ["evaluate", "--data", "x", "--model", "m", "--baseline", "sift"],
         ["evaluate", "--data", "x", "--baseline", "surf"],
@@ -172,7 +165,10 @@ def test_config_show_prints_what_config_reads(tmp_path):
     path.write_text(shown.stdout)
     again = CliRunner().invoke(cli, ["config", "show", "--config", str(path)])
     assert again.stdout == shown.stdout
-    assert "seed: 7" in shown.stdout
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    training = lines[lines.index("training:") :]
+    assert training.index("seed: 7") < training.index("stages:")  # what is set, what is common
+    assert training.index("stages:") < training.index("model:")
 
 
 @pytest.mark.parametrize("name", files.packaged_names())

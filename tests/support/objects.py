@@ -151,9 +151,9 @@ class Objects:
             whole = {"objectSize": size, "totalBytesRewritten": size, "done": True}
             return _json({"kind": "storage#rewriteResponse", **whole, "resource": made})
         if found := _COMPOSE.fullmatch(path):
-            sources = [source["name"] for source in json.loads(body)["sourceObjects"]]
+            scenes = [scene["name"] for scene in json.loads(body)["sceneObjects"]]
             bucket = unquote(found["bucket"])
-            joined = b"".join(self._object(bucket, name).content for name in sources)
+            joined = b"".join(self._object(bucket, name).content for name in scenes)
             return _json(self._store(bucket, unquote(found["name"]), joined, query))
         if found := _OBJECT.fullmatch(path):
             place = (unquote(found["bucket"]), unquote(found["name"]))

@@ -18,9 +18,9 @@ START = SamplerState(seed=1)
 _BLUR, _NOISE = 6.0, 12.0  # blobs a network can tell apart, disturbed a little more per noise
 
 
-def patch_sequence(sequence: str, source: str, index: int, size: int = 65) -> np.ndarray:
+def point_patches(sequence: str, scene: str, index: int, size: int = 65) -> np.ndarray:
     """Returns uint8 [16, 65, 65]: one random texture with growing noise."""
-    seed = int.from_bytes(hashlib.sha256(f"{source}/{index}".encode()).digest()[:4], "big")
+    seed = int.from_bytes(hashlib.sha256(f"{scene}/{index}".encode()).digest()[:4], "big")
     texture = np.random.default_rng(seed).normal(size=(size, size))
     smooth = ndimage.gaussian_filter(texture, _BLUR / 65 * size)
     smooth = 128 + 45 * (smooth - smooth.mean()) / smooth.std()
@@ -35,13 +35,13 @@ def write_examples(root: Path, splits: dict[str, dict[str, tuple[str, int]]]) ->
 
     Args:
         root: Folder to write.
-        splits: Split name -> image sequence -> (source, number of patch sequences).
+        splits: Split name -> image sequence -> (scene, number of patch sequences).
     """
     entries: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}
     for split, sequences in splits.items():
         (root / f"Split-{split}").mkdir(parents=True, exist_ok=True)
-        for name, (source, count) in sorted(sequences.items()):
-            entries[split].append(_write_sequence(root, split, name, source, count))
+        for name, (scene, count) in sorted(sequences.items()):
+            entries[split].append(_write_sequence(root, split, name, scene, count))
     listing = manifest.Manifest(
         splits={name: tuple(entries[name]) for name in manifest.SPLITS},  # type: ignore[misc]
         settings={"seed": 0},
@@ -51,20 +51,20 @@ def write_examples(root: Path, splits: dict[str, dict[str, tuple[str, int]]]) ->
 
 
 def _write_sequence(
-    root: Path, split: str, name: str, source: str, count: int
+    root: Path, split: str, name: str, scene: str, count: int
 ) -> manifest.SequenceEntry:
     shard = f"Split-{split}/{name}-00000-of-00001"
     digest = hashlib.sha256()
     with tf.io.TFRecordWriter(str(root / shard)) as writer:
         for index in range(count):
-            patches = patch_sequence(name, source, index)
-            record = records.PatchSequence(name, source, kind_of(name), index, patches)
+            patches = point_patches(name, scene, index)
+            record = records.PointPatches(name, scene, kind_of(name), index, patches)
             serialized = records.encode(record)
             digest.update(serialized)
             writer.write(serialized)
     return manifest.SequenceEntry(
         name=name,
-        source=source,
+        scene=scene,
         kind=kind_of(name),
         count=count,
         shards=(shard,),
@@ -72,12 +72,12 @@ def _write_sequence(
     )
 
 
-def packed(counts: list[int], sources: list[int]) -> PackedPatches:
+def packed(counts: list[int], scenes: list[int]) -> PackedPatches:
     """Returns packed patches whose pixels tell point and variant apart.
 
     Args:
         counts: Patch sequences of each image sequence.
-        sources: Source of each image sequence.
+        scenes: Scene of each image sequence.
     """
     total, variants = sum(counts), len(VARIANTS)
     marks = np.arange(total * variants).reshape(total, variants, 1, 1)
@@ -85,9 +85,9 @@ def packed(counts: list[int], sources: list[int]) -> PackedPatches:
     return PackedPatches(
         patches=np.tile(pixels, (1, 1, 32, 16)),
         sequence=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
-        source=np.repeat(np.array(sources, np.int32), counts),
+        scene=np.repeat(np.array(scenes, np.int32), counts),
         index=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
         sequences=tuple(f"u_{number}" for number in range(len(counts))),
-        sources=tuple(f"s{number}" for number in sorted(set(sources))),
+        scenes=tuple(f"s{number}" for number in sorted(set(scenes))),
         kinds=("u",) * len(counts),
     )

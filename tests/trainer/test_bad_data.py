@@ -8,17 +8,17 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from tests.support.synthetic import patch_sequence, write_examples
+from tests.support.synthetic import point_patches, write_examples
 from trainer.__main__ import main
 from trainer.data import records
 from trainer.engine import strategy
 
-_STAGE = {"sequences_per_batch": 4, "variants_per_sequence": 2, "max_steps": 2}
+_STAGE = {"points_per_batch": 4, "patches_per_point": 2, "max_steps": 2}
 _SHARD = "Split-train/v_b-00000-of-00001"
 
 
 def _record(sequence: str, index: int, patches: int = 16) -> bytes:
-    whole = records.PatchSequence(sequence, "b", "v", index, patch_sequence(sequence, "b", index))
+    whole = records.PointPatches(sequence, "b", "v", index, point_patches(sequence, "b", index))
     example = tf.train.Example.FromString(records.encode(whole))
     pixels = example.features.feature[records.PATCHES].bytes_list
     pixels.value[0] = pixels.value[0][: patches * 65 * 65]
@@ -51,7 +51,7 @@ def _flip_a_bit_of_the_last_record(shard: Path) -> None:
         ),
         (
             lambda shard: _rewrite(shard, *(_record(name, 0) for name in ("v_b", "v_z", "v_b"))),
-            "record 1 is of v_z (source b), expected v_b (source b)",
+            "record 1 is of v_z (scene b), expected v_b (scene b)",
         ),
         (lambda shard: _rewrite(shard, _record("v_b", 0)), "not the 3 that the manifest lists"),
     ],
@@ -72,18 +72,18 @@ def test_a_broken_shard_is_named_in_one_sentence(tmp_path, capsys, damage, messa
         ({"train": {"v_a": ("a", 0)}}, {}, "the train split holds no patch sequence"),
         (
             {"train": {"v_a": ("a", 5)}},
-            {"sequences_per_batch": 6},
-            "sequences_per_batch is 6, but the training data fills batches of at most 5",
+            {"points_per_batch": 6},
+            "points_per_batch is 6, but the training data fills batches of at most 5",
         ),
         (
             {"train": {"v_a": ("a", 3), "v_b": ("b", 3)}},
-            {"look_alikes": 1},
-            "look_alikes is 1, which wants 4 of 4 patch sequences from one image sequence",
+            {"same_sequence_fraction": 1},
+            "same_sequence_fraction is 1, which wants 4 of 4 patch sequences from one",
         ),
         (
             {"train": {"v_a": ("a", 5)}},
-            {"variants_per_sequence": 1},
-            "0.variants_per_sequence: Input should be greater than or equal to 2",
+            {"patches_per_point": 1},
+            "0.patches_per_point: found 1, expected at least 2",
         ),
     ],
     ids=["no train split", "empty image sequence", "S too large", "look-alikes", "K = 1"],
@@ -100,7 +100,7 @@ def test_a_batch_that_the_replicas_cannot_share_is_refused(tmp_path, capsys, mon
     monkeypatch.setattr(strategy, "create", lambda config: ThreeReplicas())
     write_examples(tmp_path / "data", {"train": {"v_a": ("a", 5)}})
     error = _refusal(tmp_path, capsys, {"stages": [_STAGE]})
-    assert "stages.0.sequences_per_batch is 4, which 3 replicas cannot share evenly" in error
+    assert "stages.0.points_per_batch is 4, which 3 replicas cannot share evenly" in error
 
 
 def _refusal(folder: Path, capsys: pytest.CaptureFixture, config: dict) -> str:

@@ -30,21 +30,17 @@ _OURS = ("etc/pip.conf", "home", "root", "run", "srv")
 _PROJECT = ("trainer", "components", "pipeline", "hpatches_pipeline-*")
 _FOREIGN_TO_TPU = ("tfx", "apache_beam", "tensorflow_transform", "components", "pipeline", "kfp")
 _PHOTOGRAPHS = ("camera", "coins", "coffee", "chelsea", "brick", "china")
-_STAGE = "[{sequences_per_batch: 16, variants_per_sequence: 2, max_steps: 20}]"
+_STAGE = "[{points_per_batch: 16, patches_per_point: 2, max_steps: 20}]"
 _SMALL = (
     "data.max_points=40",
     f"training.stages={_STAGE}",
     "training.validation.points_per_sequence=20",
-    "evaluation.smoothing_sigmas=[3.0]",
-    "evaluation.smoothing_points=20",
-    "evaluation.gate.resamples=200",
     "evaluation.gate.baseline=null",
     "evaluation.gate.floors=[{task: matching, at_least: 0.02}]",
 )
 _TPU_CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
-    "stages": [{"sequences_per_batch": 16, "variants_per_sequence": 2, "max_steps": 12}],
-    "probe": {"sequences": 8, "variants": 2},
+    "stages": [{"points_per_batch": 16, "patches_per_point": 2, "max_steps": 12}],
 }
 # Serves both models with the pipeline's TensorFlow: shape and lengths of descriptors.
 _SERVE = """

@@ -24,7 +24,7 @@ class Stack:
 
 
 NEW = Stack("1.21", ((3, 13), (3, 12)), (2, 39))
-OLD = Stack("1.16", ((3, 11), (3, 10)), (2, 17))
+OLD = Stack("1.16", ((3, 11), (3, 10)), (2, 28))
 
 
 @dataclass(frozen=True)

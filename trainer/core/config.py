@@ -6,9 +6,11 @@ import itertools
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
-from trainer.core.settings import Settings
+from trainer.core import registry
+from trainer.core.settings import RENAMED, Settings
+from trainer.core.validation_messages import message
 from trainer.core.variants import TARGETS, VARIANTS
 
 Noise = Literal["e", "h", "t"]
@@ -19,17 +21,15 @@ class ModelConfig(Settings):
     """The network: L2-Net (Tian et al., CVPR 2017) as HardNet (Mishchuk et al., 2017) uses it.
 
     Attributes:
-        width: Factor on the channels 32-32-64-64-128-128 of the published network.
+        width: Factor for the numbers of channels 32-32-64-64-128-128 of the published network.
         dimension: Length of the descriptor.
-        final_normalisation: What follows the last convolution. A batch norm without scale
+        final_normalisation: Layers after the last convolution. A batch norm without scale
             and shift pins the variance of every dimension, so that the descriptors cannot
             shrink to a point.
-        dropout: Share of the last feature map that is dropped while training; must be 0
+        dropout: Fraction of the last feature map that is dropped in training; must be 0
             where replicas are to equal one device.
         normalise: `patch`: each patch by its own mean and deviation; `dataset`: all by the
             mean and deviation of the training pixels.
-        deviation_floor: Least deviation, in grey levels, that a patch is divided by; keeps
-            flat patches from being blown up to noise.
     """
 
     width: float = Field(default=0.25, gt=0, le=8)
@@ -37,33 +37,33 @@ class ModelConfig(Settings):
     final_normalisation: FinalNormalisation = "batch_norm_l2"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     normalise: Literal["patch", "dataset"] = "patch"
-    deviation_floor: float = Field(default=1.0, gt=0, le=64)
 
 
 class LossConfig(Settings):
     """The loss, put together (`trainer.losses`).
 
     Attributes:
-        name: Of x = margin + p - n, for the distances p to the hardest positive and n to the
-            hardest negative: `hinge` max(0, x), `squared_hinge` its square or `soft_margin`
-            ln(1 + exp(x)).
+        name: Cost of a triplet (`trainer.core.registry.LOSSES`), as a function of
+            x = margin + p - n for the distances p to the positive and n to the negative:
+            `hinge` max(0, x), `squared_hinge` its square, `soft_margin` ln(1 + exp(x)).
         distance: `euclidean` d, `squared` d^2, or `hybrid` d + alpha d^2 / 2 (HyNet).
-        hybrid_alpha: Of the hybrid distance.
-        margin: In units of the distance; may be 0 for the soft margin.
-        mining: `batch_hard`: every patch's farthest positive and nearest negative;
-            `hardnet`: one triplet per pair, negatives between anchors and positives only.
-        anchor_swap: Of `hardnet`: whether the negative may be one near to the positive.
+        hybrid_alpha: Weight of the squared term of the hybrid distance.
+        margin: Margin in units of the distance; may be 0 for the soft margin.
+        mining: Miner (`trainer.core.registry.MINERS`). `batch_hard`: farthest positive and
+            nearest negative of every patch; `hardnet`: one triplet per pair, negatives between
+            anchors and positives only.
+        anchor_swap: Whether the negative may be the one nearest to the positive (`hardnet` only).
         second_order: Weight of SOSNet's regulariser of distances to neighbours; 0: none.
-        second_order_neighbours: Its neighbours of each patch.
+        second_order_neighbours: Number of neighbours of each patch in that regulariser.
         norm_penalty: Weight of HyNet's penalty on the difference of a pair's lengths before
             L2; 0: none.
     """
 
-    name: Literal["hinge", "squared_hinge", "soft_margin"] = "hinge"
+    name: registry.LossName = "hinge"
     distance: Literal["euclidean", "squared", "hybrid"] = "euclidean"
     hybrid_alpha: float = Field(default=2.0, gt=0, le=100)
     margin: float = Field(default=1.0, ge=0, le=100)
-    mining: Literal["batch_hard", "hardnet"] = "batch_hard"
+    mining: registry.MinerName = "batch_hard"
     anchor_swap: bool = True
     second_order: float = Field(default=0.0, ge=0, le=1000)
     second_order_neighbours: int = Field(default=8, ge=1, le=1024)
@@ -72,14 +72,14 @@ class LossConfig(Settings):
     @property
     def of_pairs(self) -> str:
         """The first setting that needs exactly two patches of each point; empty: none does."""
-        if self.mining == "hardnet":
-            return "mining hardnet"
+        if registry.MINERS[self.mining].pairs:
+            return f"mining {self.mining}"
         return "second_order" if self.second_order else "norm_penalty" if self.norm_penalty else ""
 
     @model_validator(mode="after")
     def _hinge_needs_a_margin(self) -> LossConfig:
-        if self.name != "soft_margin" and self.margin == 0:
-            raise ValueError("margin is 0, but a hinge loss without a margin is 0 at collapse")
+        if registry.LOSSES[self.name].needs_margin and self.margin == 0:
+            raise ValueError(f"margin is 0, but {self.name} without a margin is 0 at collapse")
         return self
 
 
@@ -87,27 +87,27 @@ class StageConfig(Settings):
     """One stage of the plan.
 
     Attributes:
-        sequences_per_batch: S, patch sequences in a (global) batch.
-        variants_per_sequence: K, patches drawn of each patch sequence.
+        points_per_batch: S, number of points in a (global) batch.
+        patches_per_point: K, number of patches drawn of each point.
         learning_rate: Adam's rate at the stage's first step.
         schedule: `constant`, or `linear` from `learning_rate` to 0 at `max_steps`.
         warm_up_steps: Steps over which the rate climbs linearly to its schedule.
         noises: Noise levels the variants come from; the reference is always among them.
-        look_alikes: Share of S that comes from one image sequence (hard look-alikes), another
-            one each batch.
-        min_steps: No promotion before.
-        max_steps: Promotion (or the end) at the latest.
-        promote_below: Share (L - floor) / (L* - floor) of the smoothed loss under which the
+        same_sequence_fraction: Fraction of a batch's points that come from one image sequence
+            (hard look-alikes), another one each batch.
+        min_steps: Number of steps before which there is no promotion.
+        max_steps: Number of steps after which the stage ends.
+        promote_below: Smoothed normalized loss, (L - floor) / (L* - floor), below which the
             stage is left; None: only by the probe of the next stage, plateau or `max_steps`.
     """
 
-    sequences_per_batch: int = Field(default=128, ge=2, le=65536)
-    variants_per_sequence: int = Field(default=4, ge=2, le=len(VARIANTS))
+    points_per_batch: int = Field(default=128, ge=2, le=65536)
+    patches_per_point: int = Field(default=4, ge=2, le=len(VARIANTS))
     learning_rate: float = Field(default=1e-2, gt=0, le=10)
     schedule: Literal["constant", "linear"] = "constant"
     warm_up_steps: int = Field(default=0, ge=0)
     noises: tuple[Noise, ...] = Field(default=("e", "h", "t"), min_length=1)
-    look_alikes: float = Field(default=0.0, ge=0, le=1)
+    same_sequence_fraction: float = Field(default=0.0, ge=0, le=1)
     min_steps: int = Field(default=1, ge=1)
     max_steps: int = Field(default=1000, ge=1)
     promote_below: float | None = Field(default=None, gt=0, le=1)
@@ -115,13 +115,13 @@ class StageConfig(Settings):
     @property
     def batch(self) -> int:
         """Patches in a global batch."""
-        return self.sequences_per_batch * self.variants_per_sequence
+        return self.points_per_batch * self.patches_per_point
 
     @property
     def in_words(self) -> str:
         """What matters of it, for people."""
         return (
-            f"S{self.sequences_per_batch} K{self.variants_per_sequence} "
+            f"S{self.points_per_batch} K{self.patches_per_point} "
             f"rate {self.learning_rate:g} steps {self.max_steps}"
         )
 
@@ -130,9 +130,9 @@ class StageConfig(Settings):
         if len(set(self.noises)) != len(self.noises):
             raise ValueError(f"noises {self.noises} name a noise level twice")
         available = 1 + TARGETS * len(self.noises)
-        if self.variants_per_sequence > available:
+        if self.patches_per_point > available:
             raise ValueError(
-                f"variants_per_sequence is {self.variants_per_sequence}, but the noises "
+                f"patches_per_point is {self.patches_per_point}, but the noises "
                 f"{'+'.join(self.noises)} and the reference offer only {available}"
             )
         if self.min_steps > self.max_steps:
@@ -146,45 +146,23 @@ class ControllerConfig(Settings):
     Attributes:
         enabled: Off: the plan is run through by its maximum steps alone, nothing is rolled
             back (for comparisons); only a loss that is not finite still ends the run.
-        smoothing: Share of the old value in the running mean of the loss, per observation.
-        promote_probe_below: Share of the collapse point that the loss of a probe batch of the
-            next stage's shape must be under for a promotion.
-        plateau_steps: Promotion when the smoothed loss has not improved over so many steps.
-        plateau_improvement: Relative fall of the loss that counts as improvement.
-        onset_distance: Probe distance, relative to the healthy one (that of the start, or
-            6 margins if that is less), that counts as the onset of a collapse.
-        easier_onset_distance: The same in an easier stage that a rollback has put in, where the
-            distance may fall for a while and grow again.
-        collapsed_distance: Relative probe distance that is a collapse at once.
-        collapsed_rank: Effective rank, relative to the start, that is a collapse at once.
-        collapse_share: Share of the collapse point that the loss must be above for an onset
-            to count.
-        patience: Observations with the signs of an onset that make a collapse.
-        rate_drop: Factor on every later learning rate after a rollback; the run then sees no more
-            patches than planned, and goes on to a harder stage only when the loss allows it.
-        max_rollbacks: Rollbacks after which the run gives up.
-        max_inserted: Intermediate stages that promotion may insert into the plan.
-        intermediate_above: Share of the collapse point on the next stage's probe above which
-            the step to the next stage is called too big, and an intermediate one inserted.
-        max_cpu_minutes: Processor time of the run; where a machine is too slow for the plan,
-            its stages are shortened, each to its share.
+        smoothing: Weight of the old value in the running mean of the loss, per observation.
+        promote_probe_below: Normalized loss on a probe batch of the next stage's shape below
+            which the stage is left.
+        plateau_steps: Steps without improvement of the smoothed loss after which the stage is
+            left.
+        patience: Number of observations with the signs of an onset that make a collapse.
+        max_rollbacks: Number of rollbacks after which the run gives up.
+        max_cpu_minutes: Processor time of the run in minutes; None for no limit. Where a machine
+            is too slow for the plan, its stages are shortened in proportion.
     """
 
     enabled: bool = True
     smoothing: float = Field(default=0.8, ge=0, lt=1)
     promote_probe_below: float = Field(default=0.98, gt=0, le=1)
     plateau_steps: int = Field(default=300, ge=1)
-    plateau_improvement: float = Field(default=0.01, ge=0, lt=1)
-    onset_distance: float = Field(default=0.5, gt=0, lt=1)
-    easier_onset_distance: float = Field(default=0.15, gt=0, lt=1)
-    collapsed_distance: float = Field(default=0.1, gt=0, lt=1)
-    collapsed_rank: float = Field(default=0.1, gt=0, lt=1)
-    collapse_share: float = Field(default=0.98, gt=0)
     patience: int = Field(default=3, ge=1)
-    rate_drop: float = Field(default=0.3, gt=0, lt=1)
     max_rollbacks: int = Field(default=4, ge=0)
-    max_inserted: int = Field(default=2, ge=0)
-    intermediate_above: float = Field(default=1.5, gt=0)
     max_cpu_minutes: float | None = Field(default=None, gt=0)
 
 
@@ -193,8 +171,8 @@ class ValidationConfig(Settings):
 
     Attributes:
         every_steps: Steps between two validations; the end of a stage validates too.
-        points_per_sequence: Patch sequences taken of each image sequence, evenly spread.
-        max_points: Patch sequences in all.
+        points_per_sequence: Maximum number of points of each image sequence, evenly spread.
+        max_points: Maximum number of points in all.
     """
 
     every_steps: int = Field(default=200, ge=1)
@@ -202,25 +180,13 @@ class ValidationConfig(Settings):
     max_points: int = Field(default=600, ge=2)
 
 
-class ProbeConfig(Settings):
-    """The fixed batch that the collapse signals are taken from.
-
-    Attributes:
-        sequences: Patch sequences of the probe batch.
-        variants: Patches of each.
-    """
-
-    sequences: int = Field(default=48, ge=2)
-    variants: int = Field(default=4, ge=2, le=len(VARIANTS))
-
-
 class JitterConfig(Settings):
     """Small changes of every patch on its own, drawn anew each time it is seen.
 
     Attributes:
-        rotation_degrees: Turns it by at most so much, either way.
-        log_scale: Scales it by a factor whose natural logarithm is at most so much, either way.
-        shift_pixels: Shifts it by at most so many of its 32 pixels, along each axis.
+        rotation_degrees: Maximum rotation either way, in degrees.
+        log_scale: Maximum natural logarithm of the scale factor, either way.
+        shift_pixels: Maximum shift along each axis, in pixels of the 32 x 32 patch.
     """
 
     rotation_degrees: float = Field(default=0.0, ge=0, le=45)
@@ -243,8 +209,8 @@ def demo_plan() -> tuple[StageConfig, ...]:
     """
     return (
         StageConfig(
-            sequences_per_batch=256,
-            variants_per_sequence=4,
+            points_per_batch=256,
+            patches_per_point=4,
             learning_rate=2e-2,
             schedule="linear",
             warm_up_steps=20,
@@ -281,19 +247,27 @@ def key_path(location: Sequence[str | int]) -> str:
     return ".".join(str(part) for part in location if part != _PLAN)
 
 
+def first_problem(error: ValidationError) -> str:
+    """Returns the first problem of a configuration as a sentence that begins with its key."""
+    details = error.errors(include_url=False)[0]
+    key, renamed = key_path(details["loc"]), RENAMED.get(str((details["loc"] or ("",))[-1]))
+    if renamed and details["type"] == "extra_forbidden":
+        return f"{key}: the key is called {renamed} now; rename it"
+    return f"{key}: {message([details])}" if key else message([details])
+
+
 class TrainerConfig(Settings):
     """A whole training run.
 
     Attributes:
-        seed: Of the weights, the sampler and the augmentation.
+        seed: Seed of the weights, the sampler and the augmentation.
         stages: The plan; see `StageConfig`. `auto` makes one for the data, the memory and
             the device (`trainer.curriculum.auto_plan`).
         allow_shrinking_stages: A plan whose batch shrinks is refused unless this says that
             it is meant.
         augment: 8-way flips and quarter turns, the same for all patches of a point.
         jitter: Small rotation, scale and shift of each patch on its own; none by default.
-        clip_norm: Gradients longer than this, all weights together, are shortened to it; None:
-            never.
+        clip_norm: Maximum global norm of the gradients; None: no clipping.
         strategy: Where it runs; `auto` takes a TPU (`tpu`, or the one that the machine offers:
             `trainer.engine.strategy.offered_tpu`), several GPUs or one device, in that order.
         tpu: Name of the TPU, `local` on a TPU VM, `environment` where TPU_NAME or TPU_CONFIG
@@ -306,7 +280,7 @@ class TrainerConfig(Settings):
             goes on; the end of a stage writes one too; 0: none.
         deterministic: Operations that give the same bits on every run of the same machine,
             which some do not by default; slower, and it holds for the rest of the process.
-        threads: CPU threads inside an operation; 0: TensorFlow's choice.
+        threads: Number of CPU threads per operation; 0: TensorFlow's choice.
 
     Example:
         >>> TrainerConfig(loss={"name": "soft_margin", "margin": 0}).loss.name
@@ -320,7 +294,6 @@ class TrainerConfig(Settings):
     allow_shrinking_stages: bool = False
     controller: ControllerConfig = ControllerConfig()
     validation: ValidationConfig = ValidationConfig()
-    probe: ProbeConfig = ProbeConfig()
     augment: bool = True
     jitter: JitterConfig = JitterConfig()
     clip_norm: float | None = Field(default=None, gt=0)
@@ -369,10 +342,10 @@ class TrainerConfig(Settings):
         if self.stages == "auto":
             return self  # makes pairs for such a loss
         for number, stage in enumerate(self.stages):
-            if stage.variants_per_sequence != 2:
+            if stage.patches_per_point != 2:
                 raise ValueError(
-                    f"{wanted} stages.{number}.variants_per_sequence is "
-                    f"{stage.variants_per_sequence}; set it to 2"
+                    f"{wanted} stages.{number}.patches_per_point is "
+                    f"{stage.patches_per_point}; set it to 2"
                 )
         return self
 

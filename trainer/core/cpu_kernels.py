@@ -20,7 +20,7 @@ def choose(environment: MutableMapping[str, str], cpu_info: Path = _CPU_INFO) ->
 
     Args:
         environment: Variables of this process, changed in place.
-        cpu_info: What Linux tells about the processors; elsewhere it is not there, and nothing
+        cpu_info: File in the form of `/proc/cpuinfo`; where it does not exist, nothing
             is changed.
     """
     if onednn_is_faster(cpu_flags(cpu_info), environment):

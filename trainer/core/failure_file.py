@@ -15,7 +15,7 @@ class Failure:
     """What a failed run says.
 
     Attributes:
-        exit_status: Of `python -m trainer`; 2: the user can put it right, 143: SIGTERM.
+        exit_status: Exit status of `python -m trainer`; 2: the user can fix it, 143: SIGTERM.
         message: One sentence.
     """
 
@@ -28,8 +28,8 @@ def write(path: str | None, exit_status: int, message: str) -> None:
 
     Args:
         path: The file (local or remote); None: there is nobody to tell.
-        exit_status: Of the process.
-        message: Why it failed.
+        exit_status: Exit status of the process.
+        message: Reason of the failure.
     """
     if path is None:
         return

@@ -21,9 +21,9 @@ class Progress:
     """One sign of life.
 
     Attributes:
-        label: What is being done, e.g. `training stage 1 of 2`.
-        done: Units finished so far.
-        total: Units in all, or None when that is not known.
+        label: Name of the work, e.g. `training stage 1 of 2`.
+        done: Number of units finished so far.
+        total: Number of units in all; None if unknown.
         detail: A few words on the state, e.g. `loss 0.93`.
         seconds_left: Estimate for this work, or None.
         seconds_left_in_all: Estimate for this work and what comes after it, or None.

@@ -1,6 +1,17 @@
-"""The base of every configuration class."""
+"""The base of every configuration class, and the names that settings had before."""
+
+from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
+
+RENAMED = {
+    "sequences_per_batch": "points_per_batch",
+    "variants_per_sequence": "patches_per_point",
+    "look_alikes": "same_sequence_fraction",
+    "source": "format",
+    "min_sources": "min_scenes",
+}
+"""Present names of settings by the names they had."""
 
 
 class Settings(BaseModel):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from trainer.core.config import Noise, StageConfig, TrainerConfig
 from trainer.core.errors import UserError
@@ -62,7 +62,7 @@ _SCALES: dict[DeviceKind, _Scale] = {
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class Resources:
     """What a plan is made for.
 
     Attributes:
@@ -82,7 +82,7 @@ class Circumstances:
     replicas: int = 1
 
 
-def resolve(config: TrainerConfig, found: Circumstances) -> TrainerConfig:
+def resolve(config: TrainerConfig, resources: Resources) -> TrainerConfig:
     """Returns the configuration with a plan in place of `auto`; one with a plan as it is.
 
     Raises:
@@ -91,16 +91,16 @@ def resolve(config: TrainerConfig, found: Circumstances) -> TrainerConfig:
     if config.stages != "auto":
         return config
     variants = PAIR if config.loss.of_pairs else _VARIANTS
-    return config.model_copy(update={"stages": plan(found, variants=variants)})
+    return config.model_copy(update={"stages": plan(resources, variants=variants)})
 
 
 def plan(
-    found: Circumstances, noises: tuple[Noise, ...] = _NOISES, variants: int = _VARIANTS
+    resources: Resources, noises: tuple[Noise, ...] = _NOISES, variants: int = _VARIANTS
 ) -> tuple[StageConfig, ...]:
     """Makes a plan: the main stage, after easier ones where its batch is large.
 
     Args:
-        found: Data, memory and device.
+        resources: Data, memory and device.
         noises: Levels the patches come from.
         variants: K of the main stage; 2 for losses of pairs.
 
@@ -108,27 +108,28 @@ def plan(
         UserError: When the data, or the memory, do not suffice for the smallest batch.
 
     Example:
-        >>> found = Circumstances(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
-        >>> [(s.sequences_per_batch, s.variants_per_sequence, s.max_steps) for s in plan(found)]
+        >>> resources = Resources(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
+        >>> [(s.points_per_batch, s.patches_per_point, s.max_steps) for s in plan(resources)]
         [(256, 4, 650)]
     """
-    scale = _SCALES[found.device]
-    patches = min(scale.looks * found.points, scale.patches)
+    scale = _SCALES[resources.device]
+    patches = min(scale.looks * resources.points, scale.patches)
     worth = max(_FULL, patches // _AIMED_STEPS)
-    most = _largest(found, scale, variants)
-    main = _rounded(min(most, min(worth, scale.batch) // variants), found.replicas)
+    most = _largest(resources, scale, variants)
+    main = _rounded(min(most, min(worth, scale.batch) // variants), resources.replicas)
     steps = _within(_STEPS, _round_steps(patches / (main * variants)))
     before = _within(_EASY_STEPS, _round_steps(steps * _EASY_SHARE))
+    growing = {"learning_rate": _EASY_RATE, "noises": noises, "min_steps": before // 3}
     stages = []
     if main * variants > _TUNED:
-        easy = _rounded(min(main, _EASY_MOST), found.replicas)
+        easy = _rounded(min(main, _EASY_MOST), resources.replicas)
         if (easy, _EASY_VARIANTS) != (main, variants):
-            stages.append(_easy(easy, before, noises))
+            stages.append(_stage(easy, _EASY_VARIANTS, before, promote_below=0.9, **growing))
         if main > _GROWTH * easy:
-            between = _rounded(main // _GROWTH, found.replicas)
-            stages.append(_growing(between, variants, before, noises))
-    stages.append(_main(main, variants, steps, noises))
-    return tuple(stages)
+            between = _rounded(main // _GROWTH, resources.replicas)
+            stages.append(_stage(between, variants, before, **growing))
+    last = {"learning_rate": _RATE, "noises": noises, "schedule": "linear"}
+    return (*stages, _stage(main, variants, steps, **last))
 
 
 def check_size(largest_batch: int, replicas: int = 1) -> None:
@@ -145,24 +146,24 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
     if largest_batch < least:
         raise UserError(
             f"stages is auto, but the training data fill batches of at most {largest_batch} patch "
-            f"sequences (one image sequence of a source per batch), expected at least {least}; "
+            f"sequences (one image sequence of a scene per batch), expected at least {least}; "
             f"add data"
         )
 
 
-def _largest(found: Circumstances, scale: _Scale, variants: int) -> int:
+def _largest(resources: Resources, scale: _Scale, variants: int) -> int:
     """Returns the largest S that data and memory allow."""
-    check_size(found.largest_batch, found.replicas)
-    least = _least(found.replicas)
-    room = int(scale.memory * found.memory) * found.replicas
-    by_memory = room // (found.patch_bytes * variants)
+    check_size(resources.largest_batch, resources.replicas)
+    least = _least(resources.replicas)
+    room = int(scale.memory * resources.memory) * resources.replicas
+    by_memory = room // (resources.patch_bytes * variants)
     if by_memory < least:
         raise UserError(
-            f"stages is auto, but {found.memory / 2**20:,.0f} MiB of memory hold a batch of "
+            f"stages is auto, but {resources.memory / 2**20:,.0f} MiB of memory hold a batch of "
             f"{by_memory} patch sequences, expected at least {least}; lower model.width or give "
             f"the run more memory"
         )
-    return max(least, min(by_memory, int(_DATA_SHARE * found.largest_batch)))
+    return max(least, min(by_memory, int(_DATA_SHARE * resources.largest_batch)))
 
 
 def _least(replicas: int) -> int:
@@ -187,38 +188,11 @@ def _within(bounds: tuple[int, int], value: int) -> int:
     return min(max(value, bounds[0]), bounds[1])
 
 
-def _easy(sequences: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
+def _stage(points: int, variants: int, steps: int, **settings: Any) -> StageConfig:
     return StageConfig(
-        sequences_per_batch=sequences,
-        variants_per_sequence=_EASY_VARIANTS,
-        learning_rate=_EASY_RATE,
+        points_per_batch=points,
+        patches_per_point=variants,
         warm_up_steps=min(20, steps // 5),
-        noises=noises,
-        min_steps=steps // 3,
         max_steps=steps,
-        promote_below=0.9,
-    )
-
-
-def _growing(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
-    return StageConfig(
-        sequences_per_batch=sequences,
-        variants_per_sequence=variants,
-        learning_rate=_EASY_RATE,
-        warm_up_steps=min(20, steps // 5),
-        noises=noises,
-        min_steps=steps // 3,
-        max_steps=steps,
-    )
-
-
-def _main(sequences: int, variants: int, steps: int, noises: tuple[Noise, ...]) -> StageConfig:
-    return StageConfig(
-        sequences_per_batch=sequences,
-        variants_per_sequence=variants,
-        learning_rate=_RATE,
-        schedule="linear",
-        warm_up_steps=min(20, steps // 5),
-        noises=noises,
-        max_steps=steps,
+        **settings,
     )

@@ -14,12 +14,12 @@ _MARGIN = 0.95  # of the steps there is time for; or the stage would be shortene
 
 @dataclass(frozen=True)
 class Shortage:
-    """What there is too little time for.
+    """A stage for which the processor time does not suffice.
 
     Attributes:
         steps: Steps of the stage to end with, those taken included.
         needed: Processor seconds that the rest of the stage would take.
-        available: Its share of those left.
+        available: Processor seconds that the stage may take of those left.
     """
 
     steps: int

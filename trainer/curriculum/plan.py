@@ -47,7 +47,7 @@ def easier_plan(
     if stage > 0:
         easy = intermediate(plan[stage - 1], hard, multiple)
     else:
-        halved = max(min(_SMALLEST, hard.sequences_per_batch), hard.sequences_per_batch // 2)
+        halved = max(min(_SMALLEST, hard.points_per_batch), hard.points_per_batch // 2)
         easy = _shaped(hard, halved, 2, multiple)
     if easy is None:
         return (*plan[:stage], _with_patches(hard, left), *lowered[1:])
@@ -87,8 +87,8 @@ def _with_patches(stage: StageConfig, patches: int) -> StageConfig:
 
 def intermediate(before: StageConfig, after: StageConfig, multiple: int) -> StageConfig | None:
     """Returns a stage between two (geometric means of S and K), or None when none fits."""
-    sequences = round(math.sqrt(before.sequences_per_batch * after.sequences_per_batch))
-    variants = round(math.sqrt(before.variants_per_sequence * after.variants_per_sequence))
+    sequences = round(math.sqrt(before.points_per_batch * after.points_per_batch))
+    variants = round(math.sqrt(before.patches_per_point * after.patches_per_point))
     between = _shaped(after, sequences, variants, multiple)
     if between is None or _shape(between) == _shape(before):
         return None
@@ -106,8 +106,8 @@ def _shaped(stage: StageConfig, sequences: int, variants: int, multiple: int) ->
     steps = max(1, stage.max_steps // 2)
     shaped = stage.model_copy(
         update={
-            "sequences_per_batch": sequences,
-            "variants_per_sequence": variants,
+            "points_per_batch": sequences,
+            "patches_per_point": variants,
             "schedule": "constant",
             "min_steps": min(stage.min_steps, steps),
             "max_steps": steps,
@@ -117,4 +117,4 @@ def _shaped(stage: StageConfig, sequences: int, variants: int, multiple: int) ->
 
 
 def _shape(stage: StageConfig) -> tuple[int, int]:
-    return stage.sequences_per_batch, stage.variants_per_sequence
+    return stage.points_per_batch, stage.patches_per_point

@@ -33,7 +33,7 @@ class ProbeSignals:
             and Vetterli, EUSIPCO 2007): how many dimensions the descriptors really use.
         spread: Square root of the summed variances of the embedding's dimensions, before
             the final normalisation.
-        share: Share of the loss's collapse point.
+        normalized_loss: Loss on the batch, 0 at its floor and 1 at the collapse point.
     """
 
     pair_distance: float
@@ -41,7 +41,7 @@ class ProbeSignals:
     hardest_negative: float
     effective_rank: float
     spread: float
-    share: float
+    normalized_loss: float
 
     def as_dict(self) -> dict[str, float]:
         """Returns the signals by name."""
@@ -49,7 +49,7 @@ class ProbeSignals:
 
 
 def signals(
-    embedding: np.ndarray, descriptors: np.ndarray, variants: int, share: float
+    embedding: np.ndarray, descriptors: np.ndarray, variants: int, normalized_loss: float
 ) -> ProbeSignals:
     """Computes the signals.
 
@@ -57,7 +57,7 @@ def signals(
         embedding: float32 [S*K, D], before the final normalisation.
         descriptors: float32 [S*K, D], the K patches of a point next to each other.
         variants: K.
-        share: Of the loss on this batch.
+        normalized_loss: Normalized loss on this batch.
     """
     values = descriptors.astype(np.float64)
     squares = (values**2).sum(1)
@@ -70,7 +70,7 @@ def signals(
         hardest_negative=float(np.where(same, np.inf, distance).min(1).mean()),
         effective_rank=effective_rank(values),
         spread=float(np.sqrt(embedding.astype(np.float64).var(0).sum())),
-        share=share,
+        normalized_loss=normalized_loss,
     )
 
 

@@ -7,10 +7,10 @@ was seen since, and returns the next state and the decisions taken; it reads no 
 file and no network, so that every rule can be tested on an invented trace.
 
 A collapse is detected from the probe batch (`trainer.curriculum.probe`): its random pairs closer
-than `onset_distance` of the start over `patience` observations and not about to recede, with the
-loss nowhere below the collapse point; or at once when they are closer than
-`collapsed_distance`, when the effective rank has fallen below `collapsed_rank` of the start
-with such a loss, or when anything is not finite.
+than half of the start over `patience` observations and not about to recede, with the
+loss nowhere below the collapse point; or at once when they are closer than a tenth, when the
+effective rank has fallen below a tenth of the start with such a loss, or when anything is
+not finite.
 
 A rollback returns to the last good state (that before step 1 if there is none), lowers all
 rates to come and puts an easier stage first, within the patches of the plan. From then on
@@ -25,16 +25,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from trainer.core.config import ControllerConfig, StageConfig
+from trainer.curriculum import collapse
 from trainer.curriculum.budget import shortage
 from trainer.curriculum.plan import easier_plan, handed_on, intermediate, lengthened
 from trainer.curriculum.probe import ProbeSignals
 
-_HEALTHY_DISTANCE = 0.7  # probe distance, relative to the healthy one, of a state surely good
-_HEALTHY_RANK = 0.2  # effective rank, relative to the start, below which no state is good
 _RECOVERY = 1.1  # a probe distance that grows by more since the last observation recovers
 _SURE = 0.8  # of the onset's distance: one that lasts is a collapse only when it went on falling
-_LENGTHS_APART = 6.0  # the most that random pairs need to be apart, in lengths of the loss
-_LEARNING_SHARE = 0.9  # a loss below this share of L* cannot be that of a collapsed network
+_IMPROVEMENT = 0.01  # relative fall of the smoothed loss that ends a plateau
+_RATE_DROP = 0.3  # factor on every later learning rate after a rollback
+_MAX_INSERTED = 2  # intermediate stages that promotions may insert
+_TOO_BIG_A_STEP = 1.5  # normalized loss on the next stage's probe from which one is inserted
 _NEXT_PROBE_EVERY = 50  # steps
 
 Kind = Literal[
@@ -47,20 +48,21 @@ class Observation:
     """What was seen over the last steps.
 
     Attributes:
-        steps: How many steps.
-        loss: Their mean loss.
-        share: The same as a share of the collapse point (`Loss.share`).
-        probe: Signals after them.
-        next_share: Share of the loss on a probe batch of the next stage's shape, or None
+        steps: Number of steps since the last observation.
+        loss: Mean loss over these steps.
+        normalized_loss: Mean triplet loss, 0 at its floor and 1 at the collapse point
+            (`Loss.normalized`).
+        probe: Signals of the probe batch after these steps.
+        next_normalized_loss: Normalized loss on a probe batch of the next stage's shape, or None
             when it was not measured (`wants_next_probe`).
         cpu_seconds: Processor time of the run so far, or None.
     """
 
     steps: int
     loss: float
-    share: float
+    normalized_loss: float
     probe: ProbeSignals
-    next_share: float | None = None
+    next_normalized_loss: float | None = None
     cpu_seconds: float | None = None
 
 
@@ -69,12 +71,12 @@ class Decision:
     """One decision, as it goes to the timeline.
 
     Attributes:
-        kind: What was decided. `good` calls the present state good (take a snapshot of it);
+        kind: Kind of decision. `good` calls the present state good (take a snapshot of it);
             `rollback` asks for the last good state back.
         step: Steps of the run so far.
         stage: Stage it concerns, from 0.
-        reason: Why, in words.
-        values: The numbers it rests on.
+        reason: Reason for people to read.
+        values: Numbers that the decision rests on.
     """
 
     kind: Kind
@@ -91,18 +93,18 @@ class ControllerState:
     Attributes:
         plan: Stages, as changed by rollbacks and insertions.
         start: Signals before the first step.
-        healthy_distance: Mean distance of random pairs that is healthy
-            (`healthy_distance`); those of probes are judged relative to it.
+        healthy_distance: Mean distance of random pairs that those of probes are relative to
+            (`trainer.curriculum.collapse.healthy_distance`).
         multiple: S of an inserted stage is a multiple of it (the replicas).
         stage: Present stage, from 0.
         step: Steps of the run so far, those before rollbacks included.
         stage_step: Steps of the present stage.
-        smoothed: Running mean of the share.
+        smoothed: Running mean of the normalized loss.
         lowest: Lowest running mean of the stage.
         lowest_at: Stage step of `lowest`.
         suspicious: Observations with the signs of an onset since the last one without, less
             those of a distance that grows again, as in the first steps of healthy runs.
-        next_share: Share on the next stage's probe when it was last measured in the stage.
+        next_normalized_loss: Normalized loss on the next stage's probe when last measured.
         distance: Relative probe distance at the last observation of the stage.
         rollbacks: Rollbacks so far.
         easier: Whether the present stage has been made easier by a rollback.
@@ -110,7 +112,7 @@ class ControllerState:
         patches: Patches seen so far.
         speed_mark: (processor seconds, stage step) at the first observation of the stage.
         entered: Stages entered so far; tells whether an observation led into another one.
-        ended: Why the run is over; empty while it is not.
+        ended: Reason for the end of the run; empty while it goes on.
     """
 
     plan: tuple[StageConfig, ...]
@@ -125,7 +127,7 @@ class ControllerState:
     lowest_at: int = 0
     suspicious: int = 0
     distance: float = math.inf
-    next_share: float | None = None
+    next_normalized_loss: float | None = None
     rollbacks: int = 0
     easier: bool = False
     inserted: int = 0
@@ -143,19 +145,6 @@ class ControllerState:
     def following(self) -> StageConfig | None:
         """The next stage, if there is one."""
         return self.plan[self.stage + 1] if self.stage + 1 < len(self.plan) else None
-
-
-def healthy_distance(start: ProbeSignals, length: float) -> float:
-    """Returns the mean distance of random pairs to judge later ones by.
-
-    That of the start, unless the descriptors start so far apart that a loss at its length could
-    not keep them there (networks without a final normalisation start 5.6 apart).
-
-    Args:
-        start: Signals before the first step.
-        length: Distance at which the loss works (`Loss.length`).
-    """
-    return max(min(start.pair_distance, _LENGTHS_APART * length), 1e-12)
 
 
 def steps_until_decision(state: ControllerState, steps_per_loop: int) -> int:
@@ -186,19 +175,29 @@ def observe(
         between stages; after `give_up` or `finish` the state has `ended` set.
     """
     if not math.isfinite(seen.loss):
-        state = _advanced(state, replace(seen, share=math.inf), settings)
+        state = _advanced(state, replace(seen, normalized_loss=math.inf), settings)
         return _collapsed(state, settings, "the loss is not finite", {})
     state = _advanced(state, seen, settings)
     if settings.enabled:
-        sign, values = _sign_of_collapse(state, seen, settings)
+        distance, rank = _relative(state, seen)
+        values = {
+            "relative_distance": distance,
+            "relative_rank": rank,
+            "normalized_loss": seen.normalized_loss,
+            "hardest_positive": seen.probe.hardest_positive,
+            "hardest_negative": seen.probe.hardest_negative,
+        }
+        loss = min(seen.normalized_loss, seen.probe.normalized_loss)
+        sign = collapse.sign(distance, rank, loss, state.easier)
         if sign == "collapse":
             return _collapsed(state, settings, "the probe batch has collapsed", values)
-        distance = values["relative_distance"]
         if sign == "onset":
             recovers = distance > _RECOVERY * state.distance
             suspicious = state.suspicious + (0 if recovers else 1)
             state = replace(state, suspicious=suspicious, distance=distance)
-            if suspicious >= settings.patience and distance < _SURE * _onset(state, settings):
+            if suspicious >= settings.patience and distance < _SURE * collapse.onset_distance(
+                state.easier
+            ):
                 return _collapsed(state, settings, "the probe batch is collapsing", values)
             return _suspected(state, seen, settings, values)
         state = replace(state, suspicious=0, distance=distance)
@@ -235,10 +234,14 @@ def _advanced(
     """Counts the steps and updates the running mean."""
     kept = settings.smoothing
     smoothed = (
-        seen.share if state.smoothed is None else kept * state.smoothed + (1 - kept) * seen.share
+        seen.normalized_loss
+        if state.smoothed is None
+        else kept * state.smoothed + (1 - kept) * seen.normalized_loss
     )
+    next_loss = seen.next_normalized_loss
+    next_loss = state.next_normalized_loss if next_loss is None else next_loss
     stage_step = state.stage_step + seen.steps
-    improved = smoothed < state.lowest * (1 - settings.plateau_improvement)
+    improved = smoothed < state.lowest * (1 - _IMPROVEMENT)
     return replace(
         state,
         step=state.step + seen.steps,
@@ -246,40 +249,19 @@ def _advanced(
         smoothed=smoothed,
         lowest=smoothed if improved else state.lowest,
         lowest_at=stage_step if improved else state.lowest_at,
-        next_share=state.next_share if seen.next_share is None else seen.next_share,
+        next_normalized_loss=next_loss,
         patches=state.patches + seen.steps * state.current.batch,
     )
 
 
-def _sign_of_collapse(
-    state: ControllerState, seen: Observation, settings: ControllerConfig
-) -> tuple[Literal["collapse", "onset", ""], dict[str, float]]:
-    """Judges the probe, relative to what is healthy."""
-    probe = seen.probe
-    distance = probe.pair_distance / state.healthy_distance
-    rank = probe.effective_rank / state.start.effective_rank
-    values = {"relative_distance": distance, "relative_rank": rank, "share": seen.share}
-    values |= {"hardest_positive": probe.hardest_positive}
-    values |= {"hardest_negative": probe.hardest_negative}
-    finite = math.isfinite(distance) and math.isfinite(rank)
-    if not finite or distance < settings.collapsed_distance:
-        return "collapse", values
-    near = min(seen.share, probe.share) > settings.collapse_share
-    if near and rank < settings.collapsed_rank:
-        return "collapse", values
-    return ("onset" if near and distance < _onset(state, settings) else ""), values
-
-
-def _onset(state: ControllerState, settings: ControllerConfig) -> float:
-    return settings.easier_onset_distance if state.easier else settings.onset_distance
+def _relative(state: ControllerState, seen: Observation) -> tuple[float, float]:
+    """Returns probe distance and effective rank, relative to what is healthy."""
+    distance = seen.probe.pair_distance / state.healthy_distance
+    return distance, seen.probe.effective_rank / state.start.effective_rank
 
 
 def _is_good(state: ControllerState, seen: Observation) -> bool:
-    relative = seen.probe.pair_distance / state.healthy_distance
-    rank = seen.probe.effective_rank / state.start.effective_rank
-    if not math.isfinite(relative) or not rank >= _HEALTHY_RANK:
-        return False
-    return relative >= _HEALTHY_DISTANCE or seen.share < _LEARNING_SHARE
+    return collapse.is_good(*_relative(state, seen), seen.normalized_loss)
 
 
 def _moved_on(
@@ -295,17 +277,17 @@ def _moved_on(
         return replace(state, ended=decision.reason), [decision]
     if state.stage_step < stage.min_steps or not (settings.enabled or used_up):
         return state, []
-    values = {"smoothed_share": state.smoothed or 0.0}
-    if state.next_share is not None:
-        values["next_share"] = state.next_share
+    values = {"smoothed_normalized_loss": state.smoothed or 0.0}
+    if state.next_normalized_loss is not None:
+        values["next_normalized_loss"] = state.next_normalized_loss
     earned = _earned_promotion(state, seen, settings)
     plateau = state.stage_step - state.lowest_at >= settings.plateau_steps
     if not (earned or plateau or used_up):
         return state, []
     if state.rollbacks and not earned:
         return _lengthened(state, values) if used_up else (state, [])
-    if not earned and settings.enabled and state.inserted < settings.max_inserted:
-        too_big = (state.next_share or 0.0) > settings.intermediate_above
+    if not earned and settings.enabled and state.inserted < _MAX_INSERTED:
+        too_big = (state.next_normalized_loss or 0.0) > _TOO_BIG_A_STEP
         between = intermediate(stage, following, state.multiple)
         if too_big and between is not None:
             plan = (*state.plan[: state.stage + 1], between, *state.plan[state.stage + 1 :])
@@ -334,7 +316,10 @@ def _earned_promotion(state: ControllerState, seen: Observation, settings: Contr
     below = state.current.promote_below
     if below is not None and state.smoothed is not None and state.smoothed < below:
         return "the smoothed loss is below its share of the collapse point"
-    if seen.next_share is not None and seen.next_share < settings.promote_probe_below:
+    if (
+        seen.next_normalized_loss is not None
+        and seen.next_normalized_loss < settings.promote_probe_below
+    ):
         return "the next stage's probe batch loses less than the collapse point"
     return ""
 
@@ -349,7 +334,7 @@ def _collapsed(
         return replace(state, ended=f"gave up: {decision.reason}"), (decision,)
     decision = _decision(state, "rollback", why, values)
     step = state.stage_step
-    plan = easier_plan(state.plan, state.stage, step, settings.rate_drop, state.multiple)
+    plan = easier_plan(state.plan, state.stage, step, _RATE_DROP, state.multiple)
     easier = state.easier or len(plan) > len(state.plan)
     state = replace(_entered(state, state.stage), plan=plan, rollbacks=state.rollbacks + 1)
     return replace(state, easier=easier), (decision,)
@@ -368,7 +353,7 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         lowest_at=0,
         suspicious=0,
         distance=math.inf,
-        next_share=None,
+        next_normalized_loss=None,
         speed_mark=None,
     )
 
@@ -382,13 +367,13 @@ def _within_budget(
     if state.speed_mark is None:
         return replace(state, speed_mark=(seen.cpu_seconds, state.stage_step)), []
     coming, budget = state.plan[state.stage :], settings.max_cpu_minutes * 60
-    found = shortage(coming, state.stage_step, state.speed_mark, seen.cpu_seconds, budget)
-    if found is None:
+    short = shortage(coming, state.stage_step, state.speed_mark, seen.cpu_seconds, budget)
+    if short is None:
         return state, []
     stage, plan = state.current, list(state.plan)
-    update = {"max_steps": found.steps, "min_steps": min(stage.min_steps, found.steps)}
+    update = {"max_steps": short.steps, "min_steps": min(stage.min_steps, short.steps)}
     plan[state.stage] = stage.model_copy(update=update)
-    values = {"needed_seconds": found.needed, "available_seconds": found.available}
+    values = {"needed_seconds": short.needed, "available_seconds": short.available}
     decision = _decision(state, "shorten", "the processor time will not do for the stage", values)
     return replace(state, plan=tuple(plan)), [decision]
 

@@ -16,7 +16,7 @@ def augment(patches: tf.Tensor, variants: int, seed: tf.Tensor, config: TrainerC
         patches: uint8 [S*K, h, h], the K patches of a sequence next to each other.
         variants: K.
         seed: int32 [2]; the same seed draws the same.
-        config: Its `augment` and `jitter`.
+        config: Settings `augment` and `jitter`.
 
     Returns:
         Like `patches`; float32 if they were jittered.
@@ -63,7 +63,7 @@ def jitter(patches: tf.Tensor, seed: tf.Tensor, how: JitterConfig) -> tf.Tensor:
     Args:
         patches: Any numeric type [N, h, h].
         seed: int32 [2]; the same seed draws the same amounts.
-        how: The bounds.
+        how: Bounds of the amounts.
 
     Returns:
         float32 [N, h, h].

@@ -1,6 +1,6 @@
 """The S x K sampler: S patch sequences across image sequences, K variants of each.
 
-A batch never holds two image sequences of one source, because they show the same
+A batch never holds two image sequences of one scene, because they show the same
 physical points under different names. An epoch uses every patch sequence once. Part of a
 batch may come from one image sequence: its points look more alike than those of different
 photographs, which makes harder negatives. What is drawn depends on (seed, epoch, batch)
@@ -21,7 +21,7 @@ from trainer.data.manifest import Manifest
 from trainer.data.packing import PackedPatches
 
 _EPOCH_STREAM, _VARIANT_STREAM = 0, 1
-_MOST_PUT_OFF = 4  # in batches: bounds the work per batch where sources are few
+_MOST_PUT_OFF = 4  # in batches: bounds the work per batch where scenes are few
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class SamplerState:
     """Where a sampler stands.
 
     Attributes:
-        seed: Of everything drawn.
-        epoch: Epochs finished.
-        position: Batches drawn in this epoch.
+        seed: Seed of everything drawn.
+        epoch: Number of finished epochs.
+        position: Number of batches drawn in this epoch.
     """
 
     seed: int
@@ -45,13 +45,13 @@ def variant_pool(noises: tuple[str, ...]) -> np.ndarray:
     return np.array([0, *(start + k for start in starts for k in range(TARGETS))], np.int32)
 
 
-def largest_batch(sequence: np.ndarray, source: np.ndarray) -> int:
-    """Most patch sequences a batch can hold: the largest image sequence of every source."""
+def largest_batch(sequence: np.ndarray, scene: np.ndarray) -> int:
+    """Most patch sequences a batch can hold: the largest image sequence of every scene."""
     if len(sequence) == 0:
         return 0
-    largest = np.zeros(int(source.max()) + 1, np.int64)
+    largest = np.zeros(int(scene.max()) + 1, np.int64)
     counts = np.bincount(sequence)
-    np.maximum.at(largest, source, counts[sequence])
+    np.maximum.at(largest, scene, counts[sequence])
     return int(largest.sum())
 
 
@@ -61,11 +61,11 @@ def most_per_batch(listing: Manifest) -> int:
     Raises:
         UserError: When the train split is empty.
     """
-    return sum(_largest_of_sources(listing).values())
+    return sum(_largest_of_scenes(listing).values())
 
 
-def _largest_of_sources(listing: Manifest) -> dict[str, int]:
-    """Returns the size of the largest image sequence of every source of the train split."""
+def _largest_of_scenes(listing: Manifest) -> dict[str, int]:
+    """Returns the size of the largest image sequence of every scene of the train split."""
     if not listing.count("train"):
         raise UserError(
             "the train split holds no patch sequence; expected at least one image sequence "
@@ -73,7 +73,7 @@ def _largest_of_sources(listing: Manifest) -> dict[str, int]:
         )
     largest: dict[str, int] = {}
     for entry in listing.splits["train"]:
-        largest[entry.source] = max(entry.count, largest.get(entry.source, 0))
+        largest[entry.scene] = max(entry.count, largest.get(entry.scene, 0))
     return largest
 
 
@@ -84,44 +84,46 @@ def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
         UserError: When the train split is empty, or a stage's S or its share of look-alikes
             is too large for it.
     """
-    largest = _largest_of_sources(listing)
+    largest = _largest_of_scenes(listing)
     most = sum(largest.values())
     for stage in plan:
-        if stage.sequences_per_batch > most:
-            raise _too_large(stage.sequences_per_batch, most, listing.count("train"), len(largest))
-        _check_look_alikes(stage.sequences_per_batch, stage.look_alikes, max(largest.values()))
-
-
-def _check_look_alikes(sequences: int, share: float, most: int) -> None:
-    wanted = round(share * sequences)
-    if wanted > most:
-        raise UserError(
-            f"look_alikes is {share:g}, which wants {wanted} of {sequences} patch sequences from "
-            f"one image sequence, but the largest of the training data holds {most}; lower "
-            f"look_alikes or sequences_per_batch"
+        if stage.points_per_batch > most:
+            raise _too_large(stage.points_per_batch, most, listing.count("train"), len(largest))
+        _check_same_sequence_fraction(
+            stage.points_per_batch, stage.same_sequence_fraction, max(largest.values())
         )
 
 
-def _too_large(sequences: int, most: int, points: int, sources: int) -> UserError:
+def _check_same_sequence_fraction(sequences: int, share: float, most: int) -> None:
+    wanted = round(share * sequences)
+    if wanted > most:
+        raise UserError(
+            f"same_sequence_fraction is {share:g}, which wants {wanted} of {sequences} patch "
+            f"sequences from one image sequence, but the largest of the training data holds "
+            f"{most}; lower same_sequence_fraction or points_per_batch"
+        )
+
+
+def _too_large(sequences: int, most: int, points: int, scenes: int) -> UserError:
     return UserError(
-        f"sequences_per_batch is {sequences}, but the training data fills batches of at most "
-        f"{most} ({points} patch sequences of {sources} sources, one image sequence of a source "
-        f"per batch); lower sequences_per_batch"
+        f"points_per_batch is {sequences}, but the training data fills batches of at most "
+        f"{most} ({points} patch sequences of {scenes} scenes, one image sequence of a scene "
+        f"per batch); lower points_per_batch"
     )
 
 
 def epoch_order(
     sequence: np.ndarray,
-    source: np.ndarray,
+    scene: np.ndarray,
     size: int,
     seed: int,
     epoch: int,
-    look_alikes: int = 0,
+    same_sequence: int = 0,
 ) -> np.ndarray:
     """Lays out an epoch.
 
-    Every source goes through its image sequences one after the other, from a random point on
-    and at a pace that ends with the epoch; so only the few batches in which a source changes
+    Every scene goes through its image sequences one after the other, from a random point on
+    and at a pace that ends with the epoch; so only the few batches in which a scene changes
     from one image sequence to the next meet both, and those put the later points off to the
     next batch. What cannot be filled so is filled up with points of earlier batches.
 
@@ -131,55 +133,55 @@ def epoch_order(
 
     Args:
         sequence: int32 [N], image sequence of each point.
-        source: int32 [N], source of each point.
+        scene: int32 [N], scene of each point.
         size: S.
-        seed: Of the sampler.
-        epoch: Its number.
-        look_alikes: Points of a batch that come from one image sequence; 0: no such rule.
+        seed: Seed of the sampler.
+        epoch: Number of the epoch.
+        same_sequence: Points of a batch that come from one image sequence; 0: no such rule.
 
     Returns:
         int32 [batches, S], points without repetition within a batch. Points that no batch can
         hold (their image sequence is too small to fill one beside the others) are left out.
     """
     rng = np.random.default_rng([seed, _EPOCH_STREAM, epoch])
-    stream = _stream(sequence, source, rng)
+    stream = _stream(sequence, scene, rng)
     blocks: list[np.ndarray] = []
-    if look_alikes:
-        blocks, stream = _blocks(stream, sequence, size, look_alikes, rng)
+    if same_sequence:
+        blocks, stream = _blocks(stream, sequence, size, same_sequence, rng)
     put_off = np.zeros(0, np.int64)
     start = 0
     rows = []
     while start < len(stream) or len(put_off) or blocks:
         pool = np.concatenate([blocks.pop(), put_off]) if blocks else put_off
-        kept, rest = _split(pool, sequence, source, size)
+        kept, rest = _split(pool, sequence, scene, size)
         while len(kept) < size and start < len(stream) and len(rest) < _MOST_PUT_OFF * size:
             take = size - len(kept)
             pool = np.concatenate([kept, rest, stream[start : start + take]])
             start += take
-            kept, rest = _split(pool, sequence, source, size)
+            kept, rest = _split(pool, sequence, scene, size)
         if len(kept) < size:
-            kept = _filled_up(kept, sequence, source, size, rng)
+            kept = _filled_up(kept, sequence, scene, size, rng)
         put_off = rest
         if len(kept) == size:
             rows.append(kept)
     if not rows:  # S is near the most there is: only the largest image sequences fill a batch
-        rows.append(_filled_up(np.zeros(0, np.int64), sequence, source, size, rng))
+        rows.append(_filled_up(np.zeros(0, np.int64), sequence, scene, size, rng))
     return np.array(rows, np.int32).reshape(-1, size)
 
 
-def _stream(sequence: np.ndarray, source: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _stream(sequence: np.ndarray, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Returns all points in the order in which the epoch comes to them."""
     count = len(sequence)
     order_of_sequence = rng.permutation(int(sequence.max()) + 1)
     shuffled = rng.permutation(count)
-    by_source = shuffled[np.lexsort((order_of_sequence[sequence[shuffled]], source[shuffled]))]
-    sizes = np.bincount(source)
+    by_scene = shuffled[np.lexsort((order_of_sequence[sequence[shuffled]], scene[shuffled]))]
+    sizes = np.bincount(scene)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    owner = source[by_source]
+    owner = scene[by_scene]
     place = np.arange(count) - first[owner]
     turned = (place + rng.integers(sizes)[owner]) % sizes[owner]
     pace = (turned + rng.random(count)) / sizes[owner]
-    return by_source[np.argsort(pace, kind="stable")]
+    return by_scene[np.argsort(pace, kind="stable")]
 
 
 def _blocks(
@@ -217,15 +219,15 @@ def _blocks(
 
 
 def _split(
-    pool: np.ndarray, sequence: np.ndarray, source: np.ndarray, size: int
+    pool: np.ndarray, sequence: np.ndarray, scene: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Splits points into those a batch may hold together (at most `size`) and the rest.
 
-    The first point of a source decides which of its image sequences the batch holds.
+    The first point of a scene decides which of its image sequences the batch holds.
     """
     if len(pool) == 0:
         return pool, pool
-    owners, first, inverse = np.unique(source[pool], return_index=True, return_inverse=True)
+    owners, first, inverse = np.unique(scene[pool], return_index=True, return_inverse=True)
     fits = sequence[pool] == sequence[pool[first]][inverse.reshape(-1)]
     if len(owners) == len(pool) or fits.all():
         return pool[:size], pool[size:]
@@ -236,18 +238,18 @@ def _split(
 def _filled_up(
     kept: np.ndarray,
     sequence: np.ndarray,
-    source: np.ndarray,
+    scene: np.ndarray,
     size: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Adds points that may share the batch; returns fewer than `size` when there are not enough."""
     others = rng.permutation(len(sequence))
     others = others[~np.isin(others, kept)]
-    # Of a source that the batch does not hold yet, the largest image sequence is taken.
+    # Of a scene that the batch does not hold yet, the largest image sequence is taken.
     counts = np.bincount(sequence)
     others = others[np.argsort(-counts[sequence[others]], kind="stable")]
     candidates = np.concatenate([kept, others])
-    fitting, _ = _split(candidates, sequence, source, len(candidates))
+    fitting, _ = _split(candidates, sequence, scene, len(candidates))
     extra = fitting[len(kept) :]
     return np.concatenate([kept, rng.permutation(extra)[: size - len(kept)]])
 
@@ -257,12 +259,12 @@ class Sampler:
     """Draws batches from packed patches.
 
     Attributes:
-        packed: What to draw from.
+        packed: Patches to draw from.
         sequences: S.
         variants: K.
         noises: Levels the variants come from; the reference is always among them.
         state: Where it stands; put a saved state here to go on from it.
-        look_alikes: Share of S that comes from one image sequence, another one each batch.
+        same_sequence_fraction: Fraction of S from one image sequence, another one each batch.
 
     Example:
         >>> sampler = Sampler(packed, 64, 2, ("e", "h"), SamplerState(seed=1))  # doctest: +SKIP
@@ -275,19 +277,19 @@ class Sampler:
     variants: int
     noises: tuple[str, ...]
     state: SamplerState
-    look_alikes: float = 0.0
+    same_sequence_fraction: float = 0.0
     _order: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        most = largest_batch(self.packed.sequence, self.packed.source)
+        most = largest_batch(self.packed.sequence, self.packed.scene)
         if self.sequences > most:
-            raise _too_large(self.sequences, most, len(self.packed), len(self.packed.sources))
+            raise _too_large(self.sequences, most, len(self.packed), len(self.packed.scenes))
         largest = int(np.bincount(self.packed.sequence).max())
-        _check_look_alikes(self.sequences, self.look_alikes, largest)
+        _check_same_sequence_fraction(self.sequences, self.same_sequence_fraction, largest)
         pool = variant_pool(self.noises)
         if self.variants > len(pool):
             raise UserError(
-                f"variants_per_sequence is {self.variants}, but the noises "
+                f"patches_per_point is {self.variants}, but the noises "
                 f"{'+'.join(self.noises)} and the reference offer only {len(pool)}"
             )
         self._pool = pool
@@ -319,11 +321,11 @@ class Sampler:
         if self._order_of != (state.seed, state.epoch):
             self._order = epoch_order(
                 self.packed.sequence,
-                self.packed.source,
+                self.packed.scene,
                 self.sequences,
                 state.seed,
                 state.epoch,
-                round(self.look_alikes * self.sequences),
+                round(self.same_sequence_fraction * self.sequences),
             )
             self._order_of = (state.seed, state.epoch)
         return self._order

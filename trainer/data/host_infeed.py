@@ -5,7 +5,7 @@ has to do is therefore said in TensorFlow operations that are placed on it: read
 of its image sequences, resize the patches, keep them in its memory, gather the batches.
 The coordinator sends rows of numbers only, those that `trainer.data.batches.Sampler` draws.
 
-Sources are dealt out whole, so that no two image sequences of one source meet in a batch
+Scenes are dealt out whole, so that no two image sequences of one scene meet in a batch
 though the hosts know nothing of each other.
 """
 
@@ -35,9 +35,9 @@ _CHUNK = 64  # blocks whose rows are sent at a time
 
 
 def share_out(entries: Sequence[SequenceEntry], hosts: int) -> list[tuple[SequenceEntry, ...]]:
-    """Deals the image sequences out, whole sources at a time, so that the shares are about equal.
+    """Deals the image sequences out, whole scenes at a time, so that the shares are about equal.
 
-    The largest source goes first, each to the host that has least so far.
+    The largest scene goes first, each to the host that has least so far.
 
     Args:
         entries: Image sequences of a split.
@@ -47,24 +47,24 @@ def share_out(entries: Sequence[SequenceEntry], hosts: int) -> list[tuple[Sequen
         The image sequences of each host, sorted by name.
 
     Raises:
-        UserError: When there are fewer sources than hosts.
+        UserError: When there are fewer scenes than hosts.
     """
     counts: dict[str, int] = {}
     for entry in entries:
-        counts[entry.source] = counts.get(entry.source, 0) + entry.count
+        counts[entry.scene] = counts.get(entry.scene, 0) + entry.count
     if len(counts) < hosts:
         raise UserError(
-            f"the training data has {len(counts)} sources for {hosts} hosts, and a source cannot "
+            f"the training data has {len(counts)} scenes for {hosts} hosts, and a scene cannot "
             f"be divided among them; use a smaller slice or more data"
         )
     loads = [0] * hosts
     owner: dict[str, int] = {}
-    for source in sorted(counts, key=lambda name: (-counts[name], name)):
-        owner[source] = loads.index(min(loads))
-        loads[owner[source]] += counts[source]
+    for scene in sorted(counts, key=lambda name: (-counts[name], name)):
+        owner[scene] = loads.index(min(loads))
+        loads[owner[scene]] += counts[scene]
     by_name = sorted(entries, key=lambda entry: entry.name)
     return [
-        tuple(entry for entry in by_name if owner[entry.source] == host) for host in range(hosts)
+        tuple(entry for entry in by_name if owner[entry.scene] == host) for host in range(hosts)
     ]
 
 
@@ -78,7 +78,7 @@ class HostPatches:
 
     Attributes:
         hosts: Number of hosts.
-        shares: What each host's sampler draws from: everything but the pixels.
+        shares: Packed data of each host's sampler, without the pixels.
     """
 
     def __init__(self, examples_root: str, entries: Sequence[SequenceEntry], hosts: int) -> None:
@@ -102,11 +102,11 @@ class HostPatches:
         """Returns what draws a host's part of a stage's batches."""
         return Sampler(
             self.shares[host],
-            stage.sequences_per_batch // self.hosts,
-            stage.variants_per_sequence,
+            stage.points_per_batch // self.hosts,
+            stage.patches_per_point,
             stage.noises,
             state,
-            stage.look_alikes,
+            stage.same_sequence_fraction,
         )
 
     def pixels(self, host: int) -> tf.Tensor:
@@ -155,8 +155,8 @@ class HostInfeed:
 
     Args:
         placement: Strategy of the run.
-        patches: Of all hosts.
-        stage: Its S is of the global batch.
+        patches: Patches of all hosts.
+        stage: Stage to draw for; its S is that of the global batch.
         block: Batches in a block.
         state: Where to go on; its position counts batches since the stage began and its epoch
             sets the stages apart.

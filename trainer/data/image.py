@@ -60,9 +60,10 @@ class Normalisation(Settings):
 
     Attributes:
         kind: `patch`: each patch by its own mean and deviation; `dataset`: all alike.
-        mean: Mean grey level of the training pixels (`dataset` only).
-        deviation: Their standard deviation in grey levels (`dataset` only).
-        floor: Least deviation of a patch that is divided by, in grey levels (`patch` only).
+        mean: Mean of the training pixels, in grey levels (`dataset` only).
+        deviation: Standard deviation of the training pixels, in grey levels (`dataset` only).
+        floor: Minimum standard deviation to divide by, in grey levels (`patch` only); keeps flat
+            patches from being amplified to noise.
     """
 
     kind: Literal["patch", "dataset"] = "patch"
@@ -76,7 +77,7 @@ def normalise(patches: tf.Tensor, how: Normalisation) -> tf.Tensor:
 
     Args:
         patches: Any numeric type [N, 32, 32], grey levels 0..255.
-        how: What to subtract and to divide by.
+        how: Normalisation to apply.
 
     Returns:
         float32 [N, 32, 32, 1].

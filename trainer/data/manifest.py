@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from trainer.core.errors import UserError
 from trainer.core.files import write_text
 from trainer.core.settings import Settings
+from trainer.core.validation_messages import first_problem
 
 FILE_NAME = "manifest.json"
 SPLITS = ("train", "val", "eval")
@@ -23,15 +24,15 @@ class SequenceEntry(Settings):
 
     Attributes:
         name: Image sequence.
-        source: Photograph or scene.
-        kind: `i`, `v` or `u`.
+        scene: Scene that it shows.
+        kind: `i` (illumination), `v` (viewpoint) or `u` (unspecified).
         count: Number of patch sequences, 0 or more.
         shards: File names relative to the manifest's folder, in index order.
         checksum: sha256 over the serialized records, in order.
     """
 
     name: str
-    source: str
+    scene: str
     kind: str
     count: int = Field(ge=0)
     shards: tuple[str, ...]
@@ -50,7 +51,7 @@ class Manifest(Settings):
 
     Attributes:
         splits: Image sequences of each split, sorted by name.
-        skipped: What was left out and why.
+        skipped: Image sequences that were left out, with the reason.
         settings: The data settings the examples were made with (for the report and for
             the exported model's identity).
     """
@@ -66,7 +67,7 @@ class Manifest(Settings):
         digest = hashlib.sha256()
         for split in sorted(self.splits):
             for entry in self.splits[split]:  # type: ignore[index]
-                digest.update(f"{split}/{entry.name}/{entry.source}/{entry.checksum}\n".encode())
+                digest.update(f"{split}/{entry.name}/{entry.scene}/{entry.checksum}\n".encode())
         return digest.hexdigest()
 
     def count(self, split: SplitName) -> int:
@@ -108,9 +109,6 @@ def read(root: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        where = f"{key}: " if key else ""
         raise UserError(
-            f"{path}: not a manifest of this version ({where}{problem['msg']})"
+            f"{path}: not a manifest of this version ({first_problem(error)})"
         ) from error

@@ -22,11 +22,10 @@ from typing import BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from trainer.core import stale_dirs
 from trainer.core.errors import UserError
 from trainer.core.progress import report
 from trainer.core.variants import VARIANTS
-from trainer.data import manifest, records, resizing
+from trainer.data import manifest, records, resizing, stale_dirs
 from trainer.data.resizing import PACKED_SHAPE, Resizer
 
 _FORMAT = "1"
@@ -43,19 +42,19 @@ class PackedPatches:
     Attributes:
         patches: uint8 [N, 16, 32, 32] (memory-mapped), ordered by (sequence, index).
         sequence: int32 [N], place in `sequences`.
-        source: int32 [N], place in `sources`.
+        scene: int32 [N], place in `scenes`.
         index: int32 [N], number of the point in its image sequence.
         sequences: Names of the image sequences, sorted.
-        sources: Names of the sources, sorted.
+        scenes: Names of the scenes, sorted.
         kinds: Kind of each image sequence.
     """
 
     patches: np.ndarray
     sequence: np.ndarray
-    source: np.ndarray
+    scene: np.ndarray
     index: np.ndarray
     sequences: tuple[str, ...]
-    sources: tuple[str, ...]
+    scenes: tuple[str, ...]
     kinds: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -143,7 +142,7 @@ def pack(
     key = _key(listing, split, transform_graph)
     folder = Path(cache_dir) / f"{split}-{key[:24]}"
     unfinished = f"{folder.name}.tmp-"
-    stale_dirs.remove_abandoned(folder.parent, unfinished)
+    stale_dirs.remove_stale(folder.parent, unfinished)
     packed = _open(folder, listing, split)
     if packed is None:
         resize = resizing.resizer(transform_graph)
@@ -174,7 +173,7 @@ def pack(
 def _key(listing: manifest.Manifest, split: manifest.SplitName, graph: str | None) -> str:
     digest = hashlib.sha256(_FORMAT.encode())
     for entry in listing.splits.get(split, ()):
-        digest.update(f"{entry.name}/{entry.source}/{entry.count}/{entry.checksum}\n".encode())
+        digest.update(f"{entry.name}/{entry.scene}/{entry.count}/{entry.checksum}\n".encode())
     folder = resizing.graph_folder(graph) if graph else ""
     files = _files_under(folder) if graph else []
     if graph and not files:
@@ -264,10 +263,10 @@ def _not_as_listed(root: str, entry: manifest.SequenceEntry) -> UserError:
     for path in paths:
         for number, record in enumerate(records.read_shard(path)):
             count += 1
-            if (record.sequence, record.source) != (entry.name, entry.source):
+            if (record.sequence, record.scene) != (entry.name, entry.scene):
                 return UserError(
-                    f"{path}: record {number} is of {record.sequence} (source {record.source}), "
-                    f"expected {entry.name} (source {entry.source}); delete the run's examples "
+                    f"{path}: record {number} is of {record.sequence} (scene {record.scene}), "
+                    f"expected {entry.name} (scene {entry.scene}); delete the run's examples "
                     f"and run again"
                 )
     differs = "their checksum differs" if count == entry.count else f"{count} were found"
@@ -312,16 +311,16 @@ def columns(entries: tuple[manifest.SequenceEntry, ...], patches: np.ndarray) ->
         entries: In the order of the patches.
         patches: uint8 [N, 16, 32, 32].
     """
-    sources = sorted({entry.source for entry in entries})
-    places = {source: place for place, source in enumerate(sources)}
+    scenes = sorted({entry.scene for entry in entries})
+    places = {scene: place for place, scene in enumerate(scenes)}
     counts = [entry.count for entry in entries]
     indices = [np.arange(count, dtype=np.int32) for count in counts]
     return PackedPatches(
         patches=patches,
         sequence=np.repeat(np.arange(len(entries), dtype=np.int32), counts),
-        source=np.repeat(np.array([places[entry.source] for entry in entries], np.int32), counts),
+        scene=np.repeat(np.array([places[entry.scene] for entry in entries], np.int32), counts),
         index=np.concatenate([np.zeros(0, np.int32), *indices]),
         sequences=tuple(entry.name for entry in entries),
-        sources=tuple(sources),
+        scenes=tuple(scenes),
         kinds=tuple(entry.kind for entry in entries),
     )

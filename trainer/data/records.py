@@ -1,7 +1,7 @@
 """The record the pipeline moves: one patch sequence, the 16 patches of one physical point.
 
-The record carries its `source` (the photograph or scene it was cut from), because two
-image sequences of one source show the same physical points under different names: they
+The record carries its `scene` (the photograph or scene it was cut from), because two
+image sequences of one scene show the same physical points under different names: they
 must never share a training batch nor judge each other.
 """
 
@@ -18,7 +18,7 @@ from trainer.core.errors import UserError
 from trainer.core.variants import KINDS, PATCH_SIZE, VARIANTS
 
 SEQUENCE = "sequence"
-SOURCE = "source"
+SCENE = "scene"
 KIND = "kind"
 INDEX = "index"
 PATCHES = "patches"
@@ -33,12 +33,12 @@ PATCH_BYTES = int(np.prod(PATCH_SHAPE))
 
 
 @dataclass(frozen=True)
-class PatchSequence:
+class PointPatches:
     """The 16 patches of one physical point.
 
     Attributes:
         sequence: Image sequence the point belongs to, e.g. `v_wall`.
-        source: Photograph or scene; equal for image sequences of the same thing.
+        scene: Scene that it shows; equal for image sequences of the same thing.
         kind: `i`, `v` or `u` (see `trainer.core.variants.KINDS`).
         index: Number of the point within its image sequence, from 0.
         patches: uint8 [16, 65, 65], in the order of `VARIANTS`.
@@ -47,7 +47,7 @@ class PatchSequence:
     """
 
     sequence: str
-    source: str
+    scene: str
     kind: str
     index: int
     patches: np.ndarray
@@ -58,7 +58,7 @@ def feature_spec() -> dict[str, tf.io.FixedLenFeature]:
     """Returns the parsing specification of one serialized record."""
     scalar = {
         SEQUENCE: tf.string,
-        SOURCE: tf.string,
+        SCENE: tf.string,
         KIND: tf.string,
         INDEX: tf.int64,
         PATCHES: tf.string,
@@ -72,7 +72,7 @@ def feature_spec() -> dict[str, tf.io.FixedLenFeature]:
     return spec
 
 
-def encode(record: PatchSequence) -> bytes:
+def encode(record: PointPatches) -> bytes:
     """Serializes a record as a `tf.train.Example`.
 
     Raises:
@@ -89,7 +89,7 @@ def encode(record: PatchSequence) -> bytes:
     pixels = patches.tobytes()
     features = {
         SEQUENCE: _bytes(record.sequence.encode()),
-        SOURCE: _bytes(record.source.encode()),
+        SCENE: _bytes(record.scene.encode()),
         KIND: _bytes(record.kind.encode()),
         INDEX: _ints(record.index),
         PATCHES: _bytes(pixels),
@@ -103,7 +103,7 @@ def encode(record: PatchSequence) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def decode(serialized: bytes) -> PatchSequence:
+def decode(serialized: bytes) -> PointPatches:
     """Reads a record back.
 
     Raises:
@@ -117,9 +117,9 @@ def decode(serialized: bytes) -> PatchSequence:
                 f"{len(pixels)} bytes are {len(pixels) / PATCH_SIZE**2:g} patches of "
                 f"{PATCH_SIZE} x {PATCH_SIZE}, expected {len(VARIANTS)}"
             )
-        return PatchSequence(
+        return PointPatches(
             sequence=values[SEQUENCE].bytes_list.value[0].decode(),
-            source=values[SOURCE].bytes_list.value[0].decode(),
+            scene=values[SCENE].bytes_list.value[0].decode(),
             kind=values[KIND].bytes_list.value[0].decode(),
             index=int(values[INDEX].int64_list.value[0]),
             patches=np.frombuffer(pixels, np.uint8).reshape(PATCH_SHAPE),
@@ -129,7 +129,7 @@ def decode(serialized: bytes) -> PatchSequence:
         raise ValueError(f"not a patch sequence record: {error}") from error
 
 
-def read_shard(path: str) -> Iterator[PatchSequence]:
+def read_shard(path: str) -> Iterator[PointPatches]:
     """Yields the records of one TFRecord shard in order.
 
     Raises:

@@ -33,9 +33,9 @@ class Checkpoint:
     """What a checkpoint holds.
 
     Attributes:
-        step: Steps of the run so far.
-        snapshots: Weights and optimizer slots, by what they are for.
-        state: Everything else, as JSON knows it.
+        step: Number of steps of the run so far.
+        snapshots: Weights and optimizer slots, by purpose (`learner`, `good`, `best`).
+        state: Rest of the run's state, as JSON values.
     """
 
     step: int
@@ -47,8 +47,8 @@ class CheckpointStore:
     """The last checkpoints of a run in a folder of its own.
 
     Args:
-        folder: Where they go; local or remote.
-        keep: How many.
+        folder: Folder of the checkpoints, local or remote.
+        keep: Number of checkpoints to keep.
     """
 
     def __init__(self, folder: str, keep: int = 2) -> None:

@@ -133,14 +133,14 @@ class Learner:
     def probe(self, patches: np.ndarray, variants: int) -> probe.ProbeSignals:
         """Returns the signals of a batch uint8 [S*K, 32, 32] in inference mode."""
         embedding, descriptors = self.forward(patches)
-        share = self._share(descriptors, variants)
-        return probe.signals(embedding, descriptors, variants, share)
+        normalized_loss = self._normalized_loss(descriptors, variants)
+        return probe.signals(embedding, descriptors, variants, normalized_loss)
 
-    def _share(self, descriptors: np.ndarray, variants: int) -> float:
+    def _normalized_loss(self, descriptors: np.ndarray, variants: int) -> float:
         triplet_loss = self.loss.mean_triplet(tf.constant(descriptors), variants)
-        return self.loss.share(float(triplet_loss))
+        return self.loss.normalized(float(triplet_loss))
 
-    def share_on(self, patches: np.ndarray, variants: int) -> float:
+    def normalized_loss_on(self, patches: np.ndarray, variants: int) -> float:
         """Returns the loss on a batch as a share of the collapse point, in inference mode.
 
         Args:
@@ -152,7 +152,7 @@ class Learner:
             self.forward(patches[start : start + _PART])[1]
             for start in range(0, len(patches), _PART)
         ]
-        return self._share(np.concatenate(parts), variants)
+        return self._normalized_loss(np.concatenate(parts), variants)
 
     def calibrate(self, patches: np.ndarray) -> None:
         """Sets the batch norms' statistics to those of a batch, so that inference is meaningful.

@@ -7,17 +7,18 @@ import logging
 import posixpath
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from trainer.core import stale_dirs
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.core.files import make_writable_folder
 from trainer.curriculum import auto_plan
-from trainer.data import manifest, packing
+from trainer.data import manifest, packing, stale_dirs
 from trainer.data.batches import check_stages
 from trainer.data.host_infeed import HostPatches
 from trainer.data.image import Normalisation
@@ -31,22 +32,42 @@ from trainer.engine.run import Clock, Run
 from trainer.model import export
 from trainer.reporting import result
 from trainer.reporting.result import TrainingResult
+from trainer.reporting.tensorboard import TensorBoardWriter
+from trainer.reporting.timeline import Timeline
 
 _TEMPORARY = "packed-"
+_COMPARED_POINTS = 16  # 256 patches, on which an export is compared with the trained network
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Folders that a training run writes.
+
+    Attributes:
+        output: Gets `Format-Serving/` (the SavedModel), `training_result.json` and
+            `timeline.json`.
+        logs: Gets TensorBoard's files.
+        checkpoints: Holds the checkpoints, in a folder per run; None: `checkpoints` in `output`.
+        packed: Local folder that keeps the packed patches for the next run; None: they lie
+            beside the run's checkpoints and go with them, or in a temporary folder where those
+            are switched off or not on a local disk.
+    """
+
+    output: str
+    logs: str
+    checkpoints: str | None = None
+    packed: str | None = None
 
 
 def train(
     config: TrainerConfig,
     examples_root: str,
     transform_graph: str | None,
-    output_dir: str,
-    log_dir: str,
+    folders: Folders,
     warm_start: str | None = None,
-    pack_dir: str | None = None,
     *,
-    checkpoint_dir: str | None = None,
     keep_checkpoints: bool = False,
     existing: Existing = "replace",
 ) -> TrainingResult:
@@ -56,21 +77,14 @@ def train(
     same data, settings, code and warm start, whose hash names the folder of its checkpoints.
 
     Args:
-        config: What to do.
+        config: Settings of the run.
         examples_root: Folder with `manifest.json` and the shards of `train` and `val`.
         transform_graph: Output of Transform; None resizes the patches directly.
-        output_dir: Gets `Format-Serving/` (the SavedModel), `training_result.json` and
-            `timeline.json`.
-        log_dir: Gets TensorBoard's files.
+        folders: Folders to write.
         warm_start: SavedModel to start from, or None.
-        pack_dir: Local folder that keeps the packed patches for the next run; None: they lie
-            beside the run's checkpoints and go with them, or in a temporary folder where those
-            are switched off or not on a local disk.
-        checkpoint_dir: Holds the checkpoints, in a folder per run; None: `checkpoints` in
-            `output_dir`.
         keep_checkpoints: Leave them there at the end, for a caller with more to do before the
             run is safe (`forget` deletes them).
-        existing: What to do with an earlier run's work (`trainer.engine.output_folder`).
+        existing: Treatment of an earlier run's work (`trainer.engine.output_folder.Existing`).
 
     Raises:
         Interrupted: After SIGTERM or Ctrl-C while it took steps, which are saved.
@@ -91,14 +105,15 @@ def train(
     strategy.check_divisible(config, placement.num_replicas_in_sync)
     check_stages(config.plan, examples)
     host_patches = _host_patches(config, examples_root, examples, strategy.hosts(placement))
-    checkpoint_dir = checkpoint_dir or posixpath.join(output_dir, output_folder.CHECKPOINTS)
+    output_dir, pack_dir = folders.output, folders.packed
+    checkpoint_dir = folders.checkpoints or posixpath.join(output_dir, output_folder.CHECKPOINTS)
     store = CheckpointStore(posixpath.join(checkpoint_dir, identity.hash))
     if output_folder.is_finished(output_dir, checkpoint_dir, identity, existing):
         outcome = result.read(output_dir)
         if not keep_checkpoints:
             store.clear()  # which a process that was killed behind its result has left
         return outcome
-    for written in (output_dir, log_dir):
+    for written in (output_dir, folders.logs):
         make_writable_folder(written)
     if config.checkpoint_every:
         make_writable_folder(checkpoint_dir)
@@ -113,22 +128,22 @@ def train(
             export.load_weights(learner.model, warm_start)
         # Deletes earlier work: not before all that was given has been found good.
         output_folder.claim(output_dir, checkpoint_dir, identity, existing)
+        logs = TensorBoardWriter(folders.logs)
         run = Run(
-            config,
             learner,
-            train_set,
-            val_set,
-            output_dir,
-            log_dir,
+            (train_set, val_set),
+            logs,
+            Timeline(output_dir, logs.writer),
             store,
             clock,
             made_for,
             host_patches,
         )
         state = run.to_the_end(calibrate=not warm_start)
+        reference = _reference(learner, val_set if len(val_set) else train_set)
     itself = export.describe_itself(learner.model, config, normalisation, examples)
     model_path = posixpath.join(output_dir, export.SERVING_DIR)
-    export.save(learner.model, normalisation, itself, model_path)
+    export.save(learner.model, normalisation, itself, model_path, reference)
     outcome = run.result(state, identity.hash, model_path)
     result.write(outcome, output_dir)
     if not keep_checkpoints:
@@ -140,7 +155,7 @@ def forget(run: str, checkpoint_dir: str) -> None:
     """Deletes the checkpoints of a run that nothing can happen to any more.
 
     Args:
-        run: Its hash (`TrainingResult.run`).
+        run: Hash of the run (`TrainingResult.run`).
         checkpoint_dir: As `train` was given it.
     """
     CheckpointStore(posixpath.join(checkpoint_dir, run)).clear()
@@ -161,9 +176,17 @@ def _host_patches(
     return patches
 
 
+def _reference(learner: Learner, data: PackedPatches) -> export.Reference:
+    """Returns the trained network's descriptors of evenly spread points."""
+    points = np.unique(np.linspace(0, len(data) - 1, _COMPARED_POINTS).astype(int))
+    patches = data.take_all(points).reshape(-1, *data.patches.shape[2:])
+    rounded = learner.config.bfloat16 or resources.device_kind(learner.placement) != "cpu"
+    return export.Reference(patches, learner.forward(patches)[1], rounded)
+
+
 def _normalisation(config: TrainerConfig, data: PackedPatches) -> Normalisation:
     if config.model.normalise == "patch":
-        return Normalisation(kind="patch", floor=config.model.deviation_floor)
+        return Normalisation(kind="patch")
     mean, deviation = data.pixel_statistics()
     return Normalisation(kind="dataset", mean=mean, deviation=deviation)
 
@@ -191,7 +214,7 @@ def _folder(kept: str | None) -> Iterator[str]:
         yield kept
         return
     # Of processes that were killed, which could not delete theirs.
-    stale_dirs.remove_abandoned(Path(tempfile.gettempdir()), _TEMPORARY)
+    stale_dirs.remove_stale(Path(tempfile.gettempdir()), _TEMPORARY)
     with tempfile.TemporaryDirectory(prefix=f"{_TEMPORARY}{stale_dirs.process()}.") as temporary:
         yield temporary
 

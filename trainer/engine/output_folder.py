@@ -43,7 +43,7 @@ def is_finished(
         folder: To hold the results; need not be there.
         checkpoint_dir: Holds a folder of checkpoints per run.
         identity: The run that wants the folder.
-        existing: What to do with an earlier run's work.
+        existing: Treatment of an earlier run's work (`Existing`).
 
     Returns:
         Whether this very run has ended already and is not to be repeated.

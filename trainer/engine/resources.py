@@ -10,7 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from trainer.core.config import TrainerConfig
-from trainer.curriculum.auto_plan import Circumstances, DeviceKind
+from trainer.curriculum.auto_plan import DeviceKind, Resources
 from trainer.data.batches import most_per_batch
 from trainer.data.image import INPUT_SIZE
 from trainer.data.manifest import Manifest
@@ -28,7 +28,7 @@ _ASSUMED = 8 * 2**30  # bytes of an accelerator that does not tell: the smallest
 
 def measure(
     config: TrainerConfig, listing: Manifest, placement: tf.distribute.Strategy
-) -> Circumstances:
+) -> Resources:
     """Returns what a plan has to fit.
 
     Args:
@@ -40,7 +40,7 @@ def measure(
     replicas = placement.num_replicas_in_sync
     # Logical CPU devices share the host's memory.
     memory = host_memory() // replicas if kind == "cpu" else accelerator_memory(kind)
-    return Circumstances(
+    return Resources(
         points=listing.count("train"),
         largest_batch=most_per_batch(listing),
         patch_bytes=patch_bytes(config),

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from trainer.core.config import StageConfig, TrainerConfig
+from trainer.core.config import StageConfig
 from trainer.core.errors import UserError
 from trainer.core.interruption import Interrupted, StopRequest, stop_requests
 from trainer.core.progress import report
 from trainer.core.variants import NOISES
-from trainer.curriculum import stages
-from trainer.curriculum.auto_plan import Circumstances
+from trainer.curriculum import collapse, stages
+from trainer.curriculum.auto_plan import Resources
 from trainer.curriculum.plan import rate_at
 from trainer.data.batches import Sampler, SamplerState, largest_batch
 from trainer.data.host_infeed import HostInfeed, HostPatches
@@ -26,10 +26,11 @@ from trainer.engine.learner import Learner
 from trainer.engine.run_state import Best, RunState
 from trainer.reporting.result import TrainingResult
 from trainer.reporting.stage_progress import StageProgress
-from trainer.reporting.tensorboard import Board
+from trainer.reporting.tensorboard import TensorBoardWriter
 from trainer.reporting.timeline import Timeline
 from trainer.reporting.validation import ValidationSet
 
+PROBE_POINTS, PROBE_PATCHES = 48, 4  # S and K of the batch that the collapse signals are from
 _PROBE_EPOCH = 2**30  # an epoch no training reaches: the probe draws batches of its own
 
 # Of healthy observations in a row, the one after any of these is told (`reporting.timeline`).
@@ -58,33 +59,43 @@ class Clock:
 
 
 class Run:
-    """The loop and what it keeps between two observations."""
+    """The loop and what it keeps between two observations.
+
+    Args:
+        learner: Network in training.
+        data: Packed train and val split.
+        tensorboard: Where curves and pictures go.
+        timeline: Where decisions go.
+        store: Checkpoints of the run.
+        clock: Times since the run began.
+        made_for: Data and machine that `stages: auto` was resolved for; None for a given plan.
+        host_patches: Training patches of several hosts; None with one host.
+    """
 
     def __init__(
         self,
-        config: TrainerConfig,
         learner: Learner,
-        train_set: PackedPatches,
-        val_set: PackedPatches,
-        output_dir: str,
-        log_dir: str,
+        data: tuple[PackedPatches, PackedPatches],
+        tensorboard: TensorBoardWriter,
+        timeline: Timeline,
         store: CheckpointStore,
         clock: Clock,
-        made_for: Circumstances | None = None,
+        made_for: Resources | None = None,
         host_patches: HostPatches | None = None,
     ) -> None:
-        self._config = config
+        train_set, val_set = data
+        self._config = config = learner.config
         self._learner = learner
         self._data = train_set
         self._host_patches = host_patches
         self._clock = clock
-        self._board = Board(log_dir)
-        self._timeline = Timeline(output_dir, self._board.writer)
+        self._tensorboard = tensorboard
+        self._timeline = timeline
         self._store = store
         self._validation_set = ValidationSet.of(val_set, config.validation)
-        most = largest_batch(train_set.sequence, train_set.source)
+        most = largest_batch(train_set.sequence, train_set.scene)
         self._probe_place = SamplerState(config.seed, _PROBE_EPOCH)
-        probe = min(config.probe.sequences, most), config.probe.variants
+        probe = min(PROBE_POINTS, most), PROBE_PATCHES
         self._probe_batch = next(Sampler(train_set, *probe, NOISES, self._probe_place))
         self._next_batch: tuple[StageConfig, np.ndarray] | None = None
         self._progress = StageProgress()
@@ -153,12 +164,12 @@ class Run:
             values = dataclasses.asdict(self._made_for)
             values["plan"] = [stage.in_words for stage in self._config.plan]
             self._timeline.add("plan", 0, 0, reason, **values)
-        start = learner.probe(self._probe_batch, self._config.probe.variants)
+        start = learner.probe(self._probe_batch, PROBE_PATCHES)
         self._timeline.add("start", 0, 0, "before the first step", **start.as_dict())
         controller = stages.ControllerState(
             self._config.plan,
             start,
-            healthy_distance=stages.healthy_distance(start, learner.loss.length),
+            healthy_distance=collapse.healthy_distance(start, learner.loss.distance_scale),
             multiple=learner.replicas,
         )
         # Good before step 1: one step at a high rate can spoil everything.
@@ -174,7 +185,7 @@ class Run:
             self._learner.restore(checkpoint.snapshots["learner"])
             self._clock.add(state.wall_seconds, state.cpu_seconds)
             self._timeline.events = list(checkpoint.state["events"])
-            self._board.take_over(state.log_dir)
+            self._tensorboard.take_over(state.log_dir)
         step, stage = (state.controller.step, state.controller.stage) if state else (0, 0)
         for problem in damaged:
             _log.warning("%s; the one before it is taken", problem)
@@ -192,7 +203,7 @@ class Run:
         """
         replicas = self._learner.replicas
         for stage in controller.plan[controller.stage :]:
-            if stage.sequences_per_batch % replicas:
+            if stage.points_per_batch % replicas:
                 raise UserError(
                     f"{self._store.folder}: the run has a stage of {stage.in_words}, which "
                     f"{replicas} replicas cannot share evenly; go on with {controller.multiple} "
@@ -206,7 +217,7 @@ class Run:
         stage = controller.current
         self._progress.enter()
         if controller.stage_step == 0:
-            shape = {"S": stage.sequences_per_batch, "K": stage.variants_per_sequence}
+            shape = {"S": stage.points_per_batch, "K": stage.patches_per_point}
             rate, place = stage.learning_rate, (controller.step, controller.stage)
             self._timeline.add("stage", *place, "begins", **shape, rate=rate)
         block = self._config.steps_per_loop
@@ -231,26 +242,26 @@ class Run:
         waited = infeed.waited
         batches = infeed.take(steps, ahead)
         waited = infeed.waited - waited
-        metrics = learner.train(batches, stage.variants_per_sequence, rates, controller.step)
+        metrics = learner.train(batches, stage.patches_per_point, rates, controller.step)
         seconds = time.perf_counter() - started
         state.sampler = infeed.state
         state.weights_at = after.step
         state.stepping_seconds += seconds
         state.waited += waited
-        probe = learner.probe(self._probe_batch, self._config.probe.variants)
-        next_share = None
+        probe = learner.probe(self._probe_batch, PROBE_PATCHES)
+        next_normalized_loss = None
         if self._config.controller.enabled and stages.wants_next_probe(controller, steps):
-            next_share = self._share_on(controller.following)
+            next_normalized_loss = self._normalized_loss_on(controller.following)
         speed = {"patches_per_second": steps * stage.batch / seconds}
         speed |= {"input_wait": waited / seconds, "learning_rate": float(rates[-1])}
         seen = {**metrics, **speed, "stage": float(controller.stage)}
-        self._board.scalars(after.step, train=seen, probe=probe.as_dict())
+        self._tensorboard.scalars(after.step, train=seen, probe=probe.as_dict())
         return stages.Observation(
             steps=steps,
             loss=metrics["loss"],
-            share=learner.loss.share(metrics["triplet_loss"]),
+            normalized_loss=learner.loss.normalized(metrics["triplet_loss"]),
             probe=probe,
-            next_share=next_share,
+            next_normalized_loss=next_normalized_loss,
             cpu_seconds=self._clock.cpu(),
         )
 
@@ -271,14 +282,14 @@ class Run:
             state.sampler = SamplerState(self._config.seed, state.sampler.epoch + 1)
         return decisions
 
-    def _share_on(self, stage: StageConfig | None) -> float | None:
+    def _normalized_loss_on(self, stage: StageConfig | None) -> float | None:
         """Returns the loss of the present weights on a batch of another stage's shape."""
         if stage is None:
             return None
         if self._next_batch is None or self._next_batch[0] != stage:
             self._next_batch = (stage, next(_sampler(self._data, stage, self._probe_place)))
         batch = self._next_batch[1]
-        return self._learner.share_on(batch, stage.variants_per_sequence)
+        return self._learner.normalized_loss_on(batch, stage.patches_per_point)
 
     def _validate_when_due(self, state: RunState, decisions: tuple[stages.Decision, ...]) -> None:
         """Scores the weights on `val` and keeps the best."""
@@ -292,14 +303,14 @@ class Run:
         state.validated_at = step
         descriptors = self._validation_set.described(self._describe)
         scores = self._validation_set.score(descriptors)
-        self._board.scalars(step, val=scores)
+        self._tensorboard.scalars(step, val=scores)
         self._progress.validated(scores["mean"])
         # Just after a rollback the weights are older than the step.
         told = {**scores, "weights_at": state.weights_at}
         self._timeline.add("validate", step, stage, "matching mAP on val", **told)
         if state.best is None or scores["mean"] > state.best.scores["mean"]:
             state.best = Best(state.weights_at, scores, self._learner.snapshot())
-            self._board.projection(self._validation_set, descriptors)
+            self._tensorboard.projection(self._validation_set, descriptors)
 
     def _show_when_due(self, state: RunState) -> None:
         """Draws the probe batch as often as the weights are validated, and at the end."""
@@ -308,8 +319,8 @@ class Run:
         if state.controller.ended or step - state.shown_at >= every:
             state.shown_at = step
             descriptors = self._describe(self._probe_batch)
-            variants = self._config.probe.variants
-            self._board.batch(step, self._probe_batch, descriptors, variants)
+            variants = PROBE_PATCHES
+            self._tensorboard.batch(step, self._probe_batch, descriptors, variants)
 
     def _describe(self, patches: np.ndarray) -> np.ndarray:
         return self._learner.forward(patches)[1]
@@ -318,7 +329,7 @@ class Run:
         """Saves the run now and then, after each stage, at its end and before it stops.
 
         Args:
-            state: Of the run.
+            state: Present state of the run.
             entered: Stages entered before the last steps.
             request: Whether it is to stop.
 
@@ -339,8 +350,8 @@ class Run:
 
     def _save(self, state: RunState) -> None:
         step = state.controller.step
-        state.checkpointed_at, state.log_dir = step, self._board.folder
-        self._board.flush()  # the curves up to a checkpoint are on disk like it
+        state.checkpointed_at, state.log_dir = step, self._tensorboard.folder
+        self._tensorboard.flush()  # the curves up to a checkpoint are on disk like it
         state.wall_seconds, state.cpu_seconds = self._clock.wall(), self._clock.cpu()
         # The present weights may have been copied already: one copy, one file.
         present = state.good if state.good_at == state.weights_at else None
@@ -359,7 +370,7 @@ class Run:
         elif _gave_up(state.controller):
             reason = "the last good one, as the run gave up and there is no val split"
         self._timeline.add("export", step, state.controller.stage, reason, **scores)
-        self._board.flush()
+        self._tensorboard.flush()
 
     def _record(self, decision: stages.Decision, state: stages.ControllerState) -> None:
         if decision.kind == "good" and self._timeline.last_of(*_AROUND_GOOD) == "good":
@@ -377,9 +388,9 @@ def _gave_up(controller: stages.ControllerState) -> bool:
 def _sampler(data: PackedPatches, stage: StageConfig, state: SamplerState) -> Sampler:
     return Sampler(
         data,
-        stage.sequences_per_batch,
-        stage.variants_per_sequence,
+        stage.points_per_batch,
+        stage.patches_per_point,
         stage.noises,
         state,
-        stage.look_alikes,
+        stage.same_sequence_fraction,
     )

@@ -66,7 +66,7 @@ def identify(
     """Returns the identity of a run.
 
     Args:
-        config: Its settings, as they were given.
+        config: Settings of the run, as given (`stages: auto` unresolved).
         examples: Manifest of the data.
         transform_graph: Output of Transform, or None.
         warm_start: SavedModel it starts from, or None.

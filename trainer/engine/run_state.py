@@ -21,7 +21,7 @@ class Best:
     """The weights that match best on `val` so far.
 
     Attributes:
-        step: Where they are from.
+        step: Step of the weights.
         scores: mAP for `e`, `h`, `t` and `mean`.
         snapshot: The weights.
     """
@@ -37,20 +37,20 @@ class RunState:
 
     Attributes:
         controller: Plan, stage, counters and signals.
-        sampler: Where the next batch is drawn.
-        good: The state to roll back to.
-        good_at: Step it was taken at.
+        sampler: Position of the next batch.
+        good: Snapshot to roll back to.
+        good_at: Step of that snapshot.
         weights_at: Step that the learner's weights are from: the last one, but after a rollback
             or when the run gave up `good_at`.
-        best: What would be exported; None before the first validation.
+        best: Best validated weights; None before the first validation.
         validated_at: Step of the last validation.
         shown_at: Step at which the probe batch was last drawn.
         checkpointed_at: Step of the last checkpoint.
-        log_dir: Where the process that the state is of writes its curves.
-        wall_seconds: Spent in `train` up to the last checkpoint.
-        cpu_seconds: Processor time of the same.
-        stepping_seconds: Spent taking steps so far.
-        waited: Seconds of them spent waiting for batches.
+        log_dir: TensorBoard folder of the process that saved the state.
+        wall_seconds: Wall time in `train` up to the last checkpoint, in seconds.
+        cpu_seconds: Processor time of the same span, in seconds.
+        stepping_seconds: Seconds spent taking steps so far.
+        waited: Seconds of these spent waiting for batches.
     """
 
     controller: ControllerState

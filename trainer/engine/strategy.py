@@ -52,8 +52,8 @@ def create(
     """Returns the strategy of a run.
 
     Args:
-        config: What to take.
-        offered: The TPU that `auto` takes when none is named, if there is one.
+        config: Settings `strategy` and `tpu`.
+        offered: Returns the TPU that `auto` takes when none is named, or None.
 
     Raises:
         UserError: When what is asked for, or offered, is not there.
@@ -108,9 +108,9 @@ def check_divisible(config: TrainerConfig, replicas: int) -> None:
         UserError: When a stage's S is not a multiple of the replicas.
     """
     for number, stage in enumerate(config.plan, start=1):
-        if stage.sequences_per_batch % replicas:
+        if stage.points_per_batch % replicas:
             raise UserError(
-                f"stages.{number - 1}.sequences_per_batch is {stage.sequences_per_batch}, which "
+                f"stages.{number - 1}.points_per_batch is {stage.points_per_batch}, which "
                 f"{replicas} replicas cannot share evenly; make it a multiple of {replicas}"
             )
 

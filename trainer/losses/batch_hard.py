@@ -11,12 +11,17 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from trainer.core.config import LossConfig
 from trainer.losses import distances, mining
 from trainer.losses.mining import Triplets
 
 
 def mine(
-    anchors: tf.Tensor, variants: int, candidates: tf.Tensor, offset: tf.Tensor | int
+    anchors: tf.Tensor,
+    variants: int,
+    candidates: tf.Tensor,
+    offset: tf.Tensor | int,
+    config: LossConfig,
 ) -> Triplets:
     """Finds each anchor's farthest positive and nearest negative.
 
@@ -26,10 +31,12 @@ def mine(
         candidates: float32 [S*K, D], all descriptors that negatives come from, the anchors
             among them.
         offset: Row of `candidates` at which the anchors begin.
+        config: Settings of the loss; none of them concerns this miner.
 
     Returns:
         S_a*K triplets.
     """
+    del config
     positive = _farthest_positive(tf.stop_gradient(anchors), variants)
     negative = _nearest_negative(
         tf.stop_gradient(anchors), tf.stop_gradient(candidates), variants, offset

@@ -14,31 +14,38 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from trainer.core.config import LossConfig
 from trainer.losses import distances, mining
 from trainer.losses.mining import Triplets
 
 
 def mine(
-    descriptors: tf.Tensor, candidates: tf.Tensor, offset: tf.Tensor | int, *, swap: bool
+    descriptors: tf.Tensor,
+    variants: int,
+    candidates: tf.Tensor,
+    offset: tf.Tensor | int,
+    config: LossConfig,
 ) -> Triplets:
     """Finds each pair's hardest negative.
 
     Args:
         descriptors: float32 [2*P, D], the two patches of a pair next to each other: the
             anchor and its positive.
+        variants: 2.
         candidates: float32 [2*N, D], the pairs of the whole batch, these among them.
         offset: Row of `candidates` at which `descriptors` begin; even.
-        swap: Whether the column counts too.
+        config: Settings of the loss; with `anchor_swap` the column counts too.
 
     Returns:
         P triplets.
     """
+    del variants
     anchors, positives = split(descriptors)
     fixed_anchors, fixed_positives = split(tf.stop_gradient(descriptors))
     all_anchors, all_positives = split(tf.stop_gradient(candidates))
     row, near_anchor = _nearest(fixed_anchors, all_positives, offset // 2)
     pivot, negative = anchors, 2 * row + 1
-    if swap:
+    if config.anchor_swap:
         column, near_positive = _nearest(fixed_positives, all_anchors, offset // 2)
         swapped = near_positive < near_anchor
         pivot = tf.where(swapped[:, tf.newaxis], positives, anchors)

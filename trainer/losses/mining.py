@@ -18,11 +18,11 @@ class Triplets(NamedTuple):
     """The descriptors of the mined triplets, float32 [T, D] each, differentiable.
 
     Attributes:
-        anchor: One per triplet.
-        positive: Of the anchor's point.
+        anchor: Descriptors of the anchors.
+        positive: Descriptors of the same points as the anchors'.
         pivot: The one of the two that the negative is near to: the anchor, or, after an
             anchor swap, the positive.
-        negative: Of another point.
+        negative: Descriptors of other points.
     """
 
     anchor: tf.Tensor

@@ -1,8 +1,9 @@
 """The SavedModel: what is served, and what it says about itself.
 
-The serving functions hold the network with its batch norms folded into the
-convolutions, as constants, which is the form a CPU runs fastest; the weights as they were
-trained lie beside them as variables, for a warm start.
+What is served is the trained Keras graph itself, in float32 and in inference mode, with its
+batch norms folded into the convolutions by TensorFlow's pass for that; the weights as they were
+trained lie beside it as variables, for a warm start. Every export is loaded again and compared
+with the network that was trained, on real patches.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.tools.optimize_for_inference_lib import optimize_for_inference
 
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
@@ -22,7 +27,7 @@ from trainer.core.files import replace_folder, writing
 from trainer.core.variants import VARIANTS
 from trainer.data import image, records, resizing
 from trainer.data.manifest import Manifest
-from trainer.model import byte_codes, l2net
+from trainer.model import byte_codes
 
 SERVING_SIGNATURE = "serving_default"
 RECORDS_SIGNATURE = "serialized_records"
@@ -33,6 +38,25 @@ RECORDS_INPUT = "records"
 OUTPUT = "descriptors"
 IDENTITY_FILE = posixpath.join("assets.extra", "descriptor.json")
 _VARIABLE = "network/{}/.ATTRIBUTES/VARIABLE_VALUE"
+# Root mean square of the difference to the trained network's descriptors, relative to these.
+_TOLERANCE = 1e-3
+_TOLERANCE_ROUNDED = 0.1  # bfloat16 alone makes 0.03
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the trained network says of some patches; its export must say the same.
+
+    Attributes:
+        patches: Real patches, uint8 [N, 32, 32].
+        descriptors: Descriptors that the trained network gives them, float32 [N, D].
+        rounded: Whether it computed in less than float32 (bfloat16, or an accelerator's
+            matrix products), which the export does not.
+    """
+
+    patches: np.ndarray
+    descriptors: np.ndarray
+    rounded: bool = False
 
 
 def save(
@@ -40,17 +64,20 @@ def save(
     normalisation: image.Normalisation,
     identity: dict[str, Any],
     path: str,
+    reference: Reference,
 ) -> None:
-    """Writes the SavedModel, whole or not at all.
+    """Writes the SavedModel, whole or not at all, and compares it with the trained network.
 
     Args:
-        network: From `trainer.model.l2net.build`.
-        normalisation: From grey levels to its input.
-        identity: What `assets.extra/descriptor.json` is to say.
-        path: Folder to write; replaced when it is there.
+        network: Trained network: normalised patches to the pair (embedding, descriptors).
+        normalisation: Grey levels to network input.
+        identity: Content of `assets.extra/descriptor.json`.
+        path: Folder to write; replaced if it exists.
+        reference: Descriptors that the SavedModel must reproduce.
 
     Raises:
-        UserError: When it cannot be written.
+        UserError: If it cannot be written, or describes the patches differently; what was at
+            `path` is then still there.
     """
     temporary = path.rstrip("/") + ".tmp"
     extra = posixpath.join(temporary, IDENTITY_FILE)
@@ -65,7 +92,31 @@ def save(
         tf.io.gfile.makedirs(posixpath.dirname(extra))
         with tf.io.gfile.GFile(extra, "w") as file:
             file.write(json.dumps(identity, indent=1, sort_keys=True))
+    try:
+        _compare(temporary, reference)
+    except BaseException:
+        tf.io.gfile.rmtree(temporary)
+        raise
+    with writing(path):
         replace_folder(temporary, path.rstrip("/"))
+
+
+def _compare(path: str, reference: Reference) -> None:
+    """Raises a UserError if a SavedModel's descriptors are not the trained network's."""
+    serve = tf.saved_model.load(path).signatures[SERVING_SIGNATURE]
+    served = serve(**{PATCHES_INPUT: tf.constant(reference.patches)})[OUTPUT].numpy()
+    trained = reference.descriptors.astype(np.float64)
+    norm = max(float(np.linalg.norm(trained)), 1e-12)
+    difference = float(np.linalg.norm(served - trained)) / norm
+    tolerance = _TOLERANCE_ROUNDED if reference.rounded else _TOLERANCE
+    # Not `>`: what is not a number is no agreement, unless the network's is none either.
+    if np.isfinite(trained).all() and not difference <= tolerance:
+        raise UserError(
+            f"{path.removesuffix('.tmp')}: not exported, as the SavedModel describes "
+            f"{len(trained)} patches of the data differently from the trained network (relative "
+            f"difference {difference:.2g}, expected at most {tolerance:g}); the "
+            f"checkpoints are kept: report this, or export on another device"
+        )
 
 
 def describe_itself(
@@ -98,7 +149,7 @@ def describe_itself(
         "extraction": examples.settings,
         "data_checksum": examples.checksum,
         "sequences": _names(examples, "name"),
-        "sources": _names(examples, "source"),
+        "scenes": _names(examples, "scene"),
         "training": json.loads(config.model_dump_json()),
         "versions": {"tensorflow": tf.__version__, "tf_keras": tf_keras.__version__},
     }
@@ -201,7 +252,7 @@ def _key(variable: tf.Variable) -> str:
 
 
 class _Served(tf.Module):
-    """The functions of the SavedModel."""
+    """The functions of the SavedModel, and the weights as variables."""
 
     def __init__(self, network: tf_keras.Model, normalisation: image.Normalisation) -> None:
         super().__init__()
@@ -209,9 +260,9 @@ class _Served(tf.Module):
             _key(variable): tf.Variable(variable.numpy(), trainable=False)
             for variable in network.variables
         }
-        self._folded = FoldedNetwork(network)
-        self.unit_length = self._folded.unit_length
+        self.unit_length = any(layer.name == "l2" for layer in network.layers)
         self._normalisation = normalisation
+        self._infer = _folded(_in_float32(network))
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, None, None], tf.uint8, PATCHES_INPUT)],
@@ -240,44 +291,37 @@ class _Served(tf.Module):
         count = tf.shape(resized)[0]
         added = tf.cast(tf.equal(count, 0), tf.int32)
         inputs = image.normalise(tf.pad(resized, [[0, added], [0, 0], [0, 0]]), self._normalisation)
-        return self._folded(inputs)[:count]
+        return self._infer(inputs)[:count]
 
 
-class FoldedNetwork:
-    """The network in inference, each batch norm folded into the convolution before it.
+def _in_float32(network: tf_keras.Model) -> tf_keras.Model:
+    """Copies a network to float32, onto this host and out of its distribution strategy."""
 
-    Args:
-        network: From `trainer.model.l2net.build`, with trained statistics.
+    def copied(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    copy = tf_keras.models.clone_model(network, clone_function=copied)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _folded(network: tf_keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns normalised patches to descriptors as a graph of constants.
+
+    Batch norms are folded into convolutions: that is faster, and TensorFlow's own fusion at run
+    time fails on a batch norm with an activation other than a few.
     """
+    spec = tf.TensorSpec([None, *network.input_shape[1:]], tf.float32)
+    infer = tf.function(lambda inputs: network(inputs, training=False)[1], autograph=False)
+    frozen = convert_variables_to_constants_v2(infer.get_concrete_function(spec))
+    graph = frozen.graph.as_graph_def()
+    for node in graph.node:  # control edges to what was read would keep it from being folded
+        node.input[:] = [name for name in node.input if not name.startswith("^")]
+    given, taken = frozen.inputs[0].op.name, frozen.outputs[0].op.name
+    graph = optimize_for_inference(graph, [given], [taken], tf.float32.as_datatype_enum)
 
-    def __init__(self, network: tf_keras.Model) -> None:
-        layers = {layer.name: layer for layer in network.layers}
-        self._convolutions = []
-        for number, (_, stride) in enumerate(l2net.CONVOLUTIONS, start=1):
-            kernel, bias = _folded(layers[f"conv{number}"], layers[f"norm{number}"])
-            self._convolutions.append((kernel, bias, stride))
-        last = layers[f"conv{len(l2net.CONVOLUTIONS) + 1}"]
-        self._last, self._last_bias = _folded(last, layers.get("final_norm"))
-        self.unit_length = "l2" in layers
+    def described(inputs: tf.Tensor) -> tf.Tensor:
+        (descriptors,) = tf.graph_util.import_graph_def(graph, {given: inputs}, [f"{taken}:0"])
+        return tf.ensure_shape(descriptors, [None, network.output_shape[1][-1]])
 
-    def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns descriptors float32 [N, D] of normalised patches float32 [N, 32, 32, 1]."""
-        values = inputs
-        for kernel, bias, stride in self._convolutions:
-            values = tf.nn.conv2d(values, kernel, stride, "SAME")
-            values = tf.nn.relu(tf.nn.bias_add(values, bias))
-        values = tf.nn.conv2d(values, self._last, 1, "VALID")
-        values = tf.reshape(tf.nn.bias_add(values, self._last_bias), [-1, self._last.shape[-1]])
-        return l2net.l2_normalise(values) if self.unit_length else values
-
-
-def _folded(
-    convolution: tf_keras.layers.Conv2D, norm: tf_keras.layers.Layer | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns kernel and bias of a convolution with the batch norm that follows it."""
-    kernel = convolution.kernel.numpy().astype(np.float64)
-    if norm is None:
-        return kernel.astype(np.float32), np.zeros(kernel.shape[-1], np.float32)
-    scale = 1 / np.sqrt(norm.moving_variance.numpy().astype(np.float64) + norm.epsilon)
-    bias = -norm.moving_mean.numpy() * scale
-    return (kernel * scale).astype(np.float32), bias.astype(np.float32)
+    return described

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -36,8 +37,8 @@ def build(
     """Builds the network.
 
     Args:
-        config: Its shape.
-        seed: Of the weights.
+        config: Width, dimension and final normalisation.
+        seed: Seed of the initial weights.
         synchronized: Batch statistics over all replicas (needed where there are several; the
             fused kernel of a single device is faster).
         bfloat16: Convolutions in bfloat16, everything after the last one in float32.
@@ -109,8 +110,8 @@ class SeededDropout(tf_keras.layers.Layer):
     not go on as it would have without.
 
     Args:
-        rate: Share that is dropped.
-        dtype: Policy of the layer.
+        rate: Fraction of values that is dropped.
+        dtype: Mixed-precision policy of the layer.
 
     Attributes:
         seed: int32 [2], set before each training call (`seed_dropout`); None drops nothing.
@@ -121,6 +122,10 @@ class SeededDropout(tf_keras.layers.Layer):
         super().__init__(name="dropout", dtype=dtype)
         self._of_thread = threading.local()
         self._rate = rate
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor, as Keras copies layers by them."""
+        return {"rate": self._rate, "dtype": super().get_config()["dtype"]}
 
     @property
     def seed(self) -> tf.Tensor | None:
@@ -135,7 +140,7 @@ class SeededDropout(tf_keras.layers.Layer):
         """Drops values and scales the others up, in training only.
 
         Args:
-            values: Of the layer's dtype, of any shape (here a feature map [N, 8, 8, C]).
+            values: Any shape (here a feature map [N, 8, 8, C]), in the layer's dtype.
             training: Whether the call is one of training.
 
         Returns:
@@ -157,7 +162,7 @@ def with_lengths(network: tf_keras.Model) -> tf_keras.Model:
     """Returns the same network with a third output: the descriptors before L2, [N, D].
 
     Args:
-        network: Of `build`, with a final normalisation that ends in L2.
+        network: From `build`, with a final normalisation that ends in L2.
     """
     before = network.get_layer("l2").input
     return tf_keras.Model(network.inputs, (*network.outputs, before), name=network.name)

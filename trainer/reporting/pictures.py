@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from trainer.reporting.triplets import Triplets
 
@@ -15,22 +16,7 @@ _GAP = 12  # pixels between triplets
 _COLUMNS = 2
 _INK = 40
 _PAPER = 255
-_DOT = 2  # pixels on a side of a letter's dots
-_LETTER = (5, 3)  # dots
-# Rows of three dots, as bits.
-_GLYPHS = {
-    "0": (7, 5, 5, 5, 7),
-    "1": (2, 6, 2, 2, 7),
-    "2": (7, 1, 7, 4, 7),
-    "3": (7, 1, 7, 1, 7),
-    "4": (5, 5, 7, 1, 1),
-    "5": (7, 4, 7, 1, 7),
-    "6": (7, 4, 7, 5, 7),
-    "7": (7, 1, 1, 1, 1),
-    "8": (7, 5, 7, 5, 7),
-    "9": (7, 5, 7, 1, 7),
-    ".": (0, 0, 0, 0, 2),
-}
+_TEXT_HEIGHT = 14  # pixels
 
 
 def triplet_picture(patches: np.ndarray, triplets: Triplets) -> np.ndarray:
@@ -69,29 +55,24 @@ def _triplet(patches: np.ndarray, pair: tuple[float, float], right: bool) -> np.
     """Draws one triplet from its three patches, uint8 [3, h, w]."""
     large = patches.repeat(_SCALE, 1).repeat(_SCALE, 2)
     high, wide = large.shape[1:]
-    below = _LETTER[0] * _DOT + 2 * _FRAME
+    below = _TEXT_HEIGHT + 2 * _FRAME
     drawn = np.full((high + 2 * _FRAME + below, 3 * wide + 4 * _FRAME, 3), _PAPER, np.uint8)
     drawn[: high + 2 * _FRAME] = GREEN if right else RED
     for place, patch in enumerate(large):
         left = _FRAME + place * (wide + _FRAME)
         drawn[_FRAME : _FRAME + high, left : left + wide] = patch[..., None]
         if place:
-            text = caption(f"{pair[place - 1]:.2f}")[:, :wide]
+            text = caption(f"{pair[place - 1]:.2f}", wide)
             top = high + 3 * _FRAME
             drawn[top : top + text.shape[0], left : left + text.shape[1]] = text[..., None]
     return drawn
 
 
-def caption(text: str) -> np.ndarray:
-    """Writes a number in a small fixed font, uint8 [10, 8 per character]."""
-    height, width = _LETTER
-    dots = np.zeros((height, len(text) * (width + 1)), bool)
-    for place, character in enumerate(text):
-        for row, bits in enumerate(_GLYPHS[character]):
-            for column in range(width):
-                on = bits >> (width - 1 - column) & 1
-                dots[row, place * (width + 1) + column] = bool(on)
-    return np.where(dots, _INK, _PAPER).astype(np.uint8).repeat(_DOT, 0).repeat(_DOT, 1)
+def caption(text: str, width: int) -> np.ndarray:
+    """Writes a text in Pillow's own font, uint8 [14, width]; what does not fit is cut off."""
+    picture = Image.new("L", (width, _TEXT_HEIGHT), _PAPER)
+    ImageDraw.Draw(picture).text((0, 0), text, fill=_INK)
+    return np.asarray(picture)
 
 
 def sprite_sheet(patches: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ def write_sample(sample: Sample, folder: str) -> None:
     """Writes what stays the same over a run: sprites, metadata and the configuration.
 
     Args:
-        sample: What is shown.
+        sample: Patches shown by the projector.
         folder: TensorBoard's log folder.
 
     Raises:
@@ -87,7 +87,7 @@ def write_descriptors(sample: Sample, descriptors: np.ndarray, folder: str) -> N
     The configuration comes last: the projector reads nothing before it is there.
 
     Args:
-        sample: What is shown.
+        sample: Patches shown by the projector.
         descriptors: float32 [N, D] of the whole validation set.
         folder: TensorBoard's log folder.
 

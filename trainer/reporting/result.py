@@ -1,4 +1,4 @@
-"""How a training run went, in `training_result.json`."""
+"""The result of a training run, in `training_result.json`."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ FILE_NAME = "training_result.json"
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a run went; `training_result.json` holds the same.
+    """Result of a run; the content of `training_result.json`.
 
     Attributes:
         run: Hash of data, configuration, code and warm start (`trainer.engine.run_identity`).
         model_path: The SavedModel.
-        ended: Why the run ended.
-        gave_up: Whether it gave up, so that the model is the best of an unfinished run.
-        steps: Steps taken, those before rollbacks included.
-        patches: Patches seen.
-        best_step: Step the exported weights are from.
+        ended: Reason for the end of the run.
+        gave_up: Whether the controller gave up; the model is then the best of an unfinished run.
+        steps: Number of steps, including those undone by rollbacks.
+        patches: Number of patches trained on, with repetition.
+        best_step: Step of the exported weights.
         validation: Matching mAP of the exported weights on `val` (`e`, `h`, `t`, `mean`);
             empty when there is no `val` data.
-        rollbacks: How often the controller went back.
-        traces: Compiled training functions (one per batch shape) of the last process.
+        rollbacks: Number of rollbacks by the controller.
+        traces: Number of compiled training functions (one per batch shape) of the last process.
         wall_seconds: From start to end of `train`; of a run that was interrupted, with what
             earlier processes took up to the checkpoints it went on from.
         cpu_seconds: Processor time of the process over the same.
-        patches_per_second: While taking steps.
-        input_wait: Share of the stepping time spent waiting for batches.
+        patches_per_second: Training speed, compilation included and validation not.
+        input_wait: Fraction of the stepping time spent waiting for batches.
         stages: The plan, with what the controller changed of it, in words.
     """
 

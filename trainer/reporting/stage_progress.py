@@ -19,7 +19,7 @@ class Pace:
 
     Attributes:
         patches: Patches of the measurements, old ones counted less.
-        seconds: Their time, likewise.
+        seconds: Time of the measurements, weighted likewise.
     """
 
     patches: float = 0.0
@@ -88,7 +88,7 @@ class StageProgress:
         self._first, self._told = False, now
         label = (
             f"training stage {state.stage + 1} of {len(state.plan)} "
-            f"(S {stage.sequences_per_batch}, K {stage.variants_per_sequence})"
+            f"(S {stage.points_per_batch}, K {stage.patches_per_point})"
         )
         done = state.stage_step + seen.steps
         self._last = (label, done, seen.loss)

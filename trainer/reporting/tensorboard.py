@@ -20,11 +20,11 @@ _EVENT_FILE = re.compile(r"\.tfevents\.")
 _log = logging.getLogger(__name__)
 
 
-class Board:
+class TensorBoardWriter:
     """TensorBoard's files of a run.
 
     Args:
-        folder: Its log folder.
+        folder: TensorBoard's log folder.
 
     Attributes:
         folder: The same.

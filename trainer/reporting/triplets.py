@@ -88,9 +88,9 @@ def worst(triplets: Triplets, variants: int, count: int) -> Triplets:
     One per point at most: the patches of a hard point would otherwise fill the list.
 
     Args:
-        triplets: Of all S*K patches of a batch, in order (`hardest`).
+        triplets: One triplet for each of the S*K patches of a batch, in order (`hardest`).
         variants: K.
-        count: How many at most.
+        count: Maximum number of triplets.
     """
     excess = (triplets.positive_distance - triplets.negative_distance).reshape(-1, variants)
     of_point = excess.argmax(1) + variants * np.arange(len(excess))

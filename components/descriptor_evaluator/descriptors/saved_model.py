@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from components.core import files
+from components.core.names import SAVED_MODEL_FILE
 from components.descriptor_evaluator.descriptors import csv_tree
-from components.example_gen.formats import registry
+from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
 from trainer.core import progress
 from trainer.core.errors import UserError
@@ -89,7 +90,7 @@ def check_folder(path: str) -> None:
     Raises:
         UserError: When there is none.
     """
-    if not files.exists(files.join(path, "saved_model.pb")):
+    if not files.exists(files.join(path, SAVED_MODEL_FILE)):
         raise UserError(f"{path}: holds no saved_model.pb, expected the folder of a SavedModel")
 
 
@@ -152,13 +153,13 @@ def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
             is left at `output`.
     """
     target = output.rstrip("/")
-    settings = DataSettings(source="strips")
+    settings = DataSettings(format="strips")
     patches = dimension = 0
     with files.new_folder(target) as folder:
-        inputs, _ = registry.list_sequences("strips", data, settings)
+        inputs, _ = reading.list_sequences("strips", data, settings)
         model = load_model(model_path)
         for number, item in enumerate(inputs):
-            found = describe_patches(model, registry.load_sequence(item, settings).patches)
+            found = describe_patches(model, reading.load_sequence(item, settings).patches)
             csv_tree.write_sequence(folder, item.name, found)
             patches, dimension = patches + found.shape[0] * found.shape[1], found.shape[2]
             progress.report("describing patches", number + 1, len(inputs), item.name)
@@ -175,7 +176,7 @@ def read_identity(path: str) -> dict[str, Any] | None:
 
     Raises:
         UserError: When the file is there but is no JSON object, or its `sequences` or
-            `registry` are not lists of names by split.
+            `scenes` are not lists of names by split.
     """
     return _read_identity_file(files.join(path, _IDENTITY_PLACE, IDENTITY_FILE))
 
@@ -194,10 +195,10 @@ def refuse_if_trained_on(
     sequences under the same names, so that a comparison by name finds them.
 
     Args:
-        identity: As `read_identity` returned it: `sequences` and `registry` by `train` and
+        identity: As `read_identity` returned it: `sequences` and `scenes` by `train` and
             `val`. None (nothing is known) passes.
         names: Image sequences to be scored.
-        scenes: Their sources.
+        scenes: Their scenes.
 
     Raises:
         UserError: When training or validation used one of them.
@@ -206,7 +207,7 @@ def refuse_if_trained_on(
         return
     used = [
         {name for split in ("train", "val") for name in identity.get(key, {}).get(split, ())}
-        for key in ("sequences", "sources")
+        for key in ("sequences", "scenes")
     ]
     both = sorted((set(names) & used[0]) | (set(scenes) & used[1]))
     if both:
@@ -226,7 +227,9 @@ def _read_identity_file(path: str) -> dict[str, Any] | None:
         raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no JSON object, expected the model's identity")
-    for key in ("sequences", "sources"):
+    if "scenes" in content:  # so called by the models of earlier versions
+        content["scenes"] = content.pop("scenes")
+    for key in ("sequences", "scenes"):
         by_split = content.get(key, {})
         if not isinstance(by_split, dict) or not all(map(_is_list_of_names, by_split.values())):
             raise UserError(

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import logging
 import posixpath
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import apache_beam as beam
 import numpy as np
 
+from components.descriptor_evaluator.descriptors.describer import (
+    Describer,
+    ModelError,
+    machinery_errors,
+    reference_error,
+)
 from components.descriptor_evaluator.protocol import tasks
 from trainer.core.errors import UserError
 from trainer.core.progress import report
@@ -26,86 +30,6 @@ from trainer.data.manifest import SequenceEntry
 # them yet then starts in one second instead of ten.
 
 _log = logging.getLogger(__name__)
-_MACHINERY = re.compile(
-    r"\[Errno \d+\]"
-    r"|\w*(?:OSError|IOError|MemoryError|ResourceExhaustedError|UnavailableError)[:(]"
-)
-
-
-@dataclass(frozen=True)
-class Describer:
-    """Something that turns patches into descriptors.
-
-    Attributes:
-        name: `candidate`, `production` or the name of a baseline; names its folder too.
-        model: Folder of a SavedModel; empty for another descriptor.
-        descriptors: Folder of a CSV tree; empty for another descriptor.
-        baseline: Name that `handcrafted.describe` knows; empty for another descriptor.
-        recipe: Values of the baseline's `SiftRecipe`.
-        judged: Whether it is a model that the gate is about; a failure of its own is then a
-            finding, not the user's mistake.
-    """
-
-    name: str
-    model: str = ""
-    descriptors: str = ""
-    baseline: str = ""
-    recipe: tuple[tuple[str, float], ...] = ()
-    judged: bool = True
-
-    def load(self) -> Callable[[str, np.ndarray], np.ndarray]:
-        """Returns a function from (sequence, uint8 [N, 16, 65, 65]) to float32 [16, N, D]."""
-        if self.model:
-            from components.descriptor_evaluator.descriptors import saved_model
-
-            model = saved_model.load_model(self.model)
-            return lambda _, patches: saved_model.describe_patches(model, patches)
-        if self.descriptors:
-            from components.descriptor_evaluator.descriptors import csv_tree
-
-            return lambda sequence, patches: csv_tree.read_sequence(
-                self.descriptors, sequence, len(patches)
-            )
-        from components.descriptor_evaluator.descriptors import handcrafted
-
-        recipe = handcrafted.SiftRecipe(**dict(self.recipe))
-        return lambda _, patches: handcrafted.describe_sequence(self.baseline, patches, recipe)
-
-    @property
-    def is_reference(self) -> bool:
-        """Whether it is one that the user gives under `evaluation.references`."""
-        return not self.judged and not self.baseline
-
-
-class ModelError(Exception):
-    """A descriptor that could not be had; the message is a sentence for the verdict."""
-
-
-def machinery_errors() -> tuple[type[Exception], ...]:
-    """Returns what a failing machine raises: a full disk, no memory, a lost file system."""
-    import tensorflow as tf
-
-    return OSError, MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError
-
-
-def is_machinery(error: BaseException) -> bool:
-    """Tells a failing machine (a full disk, no memory) from a failing program.
-
-    Beam hands on a worker's exception as a cause or as text, in a sentence of its own.
-    """
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, machinery_errors()):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return bool(_MACHINERY.search(str(error)))
-
-
-def reference_error(name: str, error: object) -> UserError:
-    """Returns the error of a reference, with the key that names it."""
-    said = " ".join(str(error).split())[:500]
-    kind = "" if isinstance(error, UserError | str) else f"{type(error).__name__}: "
-    return UserError(f"evaluation.references.{name}: {kind}{said}; mend it or leave it out")
 
 
 class DescribeSequence(beam.DoFn):
@@ -216,26 +140,6 @@ def read_patches(examples: str, entry: SequenceEntry, most: int | None = None) -
     return patches
 
 
-def described_paths(
-    folder: str, name: str, entries: Sequence[SequenceEntry]
-) -> list[tuple[str, str]]:
-    """Returns each image sequence's name and the file of its descriptors.
-
-    Raises:
-        ModelError: When `DescribeSequence` could not describe a sequence.
-    """
-    import tensorflow as tf
-
-    paths = []
-    for entry in entries:
-        path = posixpath.join(folder, name, entry.name)
-        if tf.io.gfile.exists(path + ".failed"):
-            with tf.io.gfile.GFile(path + ".failed", "r") as file:
-                raise ModelError(file.read())
-        paths.append((entry.name, path + ".npy"))
-    return paths
-
-
 class StoredDescriptors(Mapping[str, np.ndarray]):
     """The descriptors of a collection, float32 [16, N, D] by sequence, mapped from files.
 
@@ -261,6 +165,26 @@ class StoredDescriptors(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __reduce__(self) -> tuple[type, tuple[str, tuple[str, ...]]]:
+        """Pickles folder and names alone; workers open the files themselves."""
+        return StoredDescriptors, (self.folder, self.names)
+
+
+def open_described(folder: str, name: str, entries: Sequence[SequenceEntry]) -> StoredDescriptors:
+    """Returns what `DescribeSequence` wrote of one descriptor.
+
+    Raises:
+        ModelError: When it could not describe a sequence.
+    """
+    import tensorflow as tf
+
+    for entry in entries:
+        failed = posixpath.join(folder, name, entry.name) + ".failed"
+        if tf.io.gfile.exists(failed):
+            with tf.io.gfile.GFile(failed, "r") as file:
+                raise ModelError(file.read())
+    return StoredDescriptors(posixpath.join(folder, name), [entry.name for entry in entries])
 
 
 def check_dimensions(name: str, descriptors: StoredDescriptors) -> None:

@@ -1,6 +1,6 @@
-"""The gate: from unit rows to checks.
+"""The gate: from unit scores to checks.
 
-Pure functions over unit rows. A check that cannot be made (no rows, a missing metric, NaN,
+Pure functions over unit scores. A check that cannot be made (no rows, a missing metric, NaN,
 other units than the candidate's) fails; nothing passes for want of evidence.
 """
 
@@ -23,9 +23,8 @@ from components.descriptor_evaluator.gate.non_inferiority import (
     best_pushed_checks,
     compare,
     production_checks,
-    stated_share,
+    stated_rejection_rate,
 )
-from components.descriptor_evaluator.gate.validation import Validation
 from components.descriptor_evaluator.gate.verdict import (
     Change,
     Check,
@@ -35,8 +34,8 @@ from components.descriptor_evaluator.gate.verdict import (
 )
 from components.descriptor_evaluator.protocol.scores import MAIN_METRIC, Slice
 from components.descriptor_evaluator.settings import ROUNDING, Floor, GateSettings
-from components.descriptor_evaluator.statistics.intervals import BOOTSTRAP_SOURCES, mean_interval
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.intervals import BOOTSTRAP_SCENES, mean_interval
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.variants import NOISE_NAMES, NOISES
 
 
@@ -46,23 +45,21 @@ class Evidence:
 
     Attributes:
         candidate: Rows of the candidate.
-        baselines: Rows of the handmade descriptors, by name.
+        baselines: Rows of the handcrafted descriptors, by name.
         production: Rows of the model in production; None when there is none or it is the
             candidate itself.
         production_state: What stands in production.
         earlier: Rows of other models that were pushed, by what they are called.
-        validation: TFMA's answer to the same thresholds.
         candidate_checksum: Of the candidate.
         other_checks: Checks made elsewhere (degeneracy, training on held-out data).
         notes: Remarks to carry into the verdict.
     """
 
-    candidate: UnitTable
-    baselines: Mapping[str, UnitTable]
-    production: UnitTable | None = None
+    candidate: ScoreTable
+    baselines: Mapping[str, ScoreTable]
+    production: ScoreTable | None = None
     production_state: Production = field(default_factory=Production)
-    earlier: Mapping[str, UnitTable] = field(default_factory=dict)
-    validation: Validation | None = None
+    earlier: Mapping[str, ScoreTable] = field(default_factory=dict)
     candidate_checksum: str = ""
     other_checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
@@ -86,18 +83,16 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
         *_best_pushed_checks(evidence, settings),
         *evidence.other_checks,
     ]
-    if evidence.validation is not None:
-        checks.append(evidence.validation.as_check(checks))
     production = evidence.production_state
     if evidence.production is not None:
-        share = stated_share(evidence.candidate, evidence.production, settings)
+        share = stated_rejection_rate(evidence.candidate, evidence.production, settings)
         production = replace(production, refused_if_equal=share)
     return Verdict(
         checks=tuple(checks),
-        table=result_table(evidence, settings, tasks),
+        table=result_table(evidence, tasks),
         production=production,
         candidate_checksum=evidence.candidate_checksum,
-        notes=(*evidence.notes, *_source_notes(evidence, tasks), *_refusal_notes(production)),
+        notes=(*evidence.notes, *_scene_notes(evidence, tasks), *_refusal_notes(production)),
     )
 
 
@@ -122,7 +117,7 @@ def completeness_checks(evidence: Evidence, metric: str, tasks: Sequence[str]) -
     return checks
 
 
-def floor_check(candidate: UnitTable, floor: Floor, settings: GateSettings) -> Check:
+def floor_check(candidate: ScoreTable, floor: Floor, settings: GateSettings) -> Check:
     """Checks an absolute threshold, on the metric that the settings give it."""
     metric = settings.metric_of(floor)
     part = Slice(floor.task, floor.noise or "", floor.kind or "")
@@ -187,18 +182,16 @@ def _best_pushed_checks(evidence: Evidence, settings: GateSettings) -> list[Chec
     return best_pushed_checks(evidence.candidate, evidence.production, evidence.earlier, settings)
 
 
-def result_table(
-    evidence: Evidence, settings: GateSettings, tasks: Sequence[str]
-) -> tuple[TableRow, ...]:
+def result_table(evidence: Evidence, tasks: Sequence[str]) -> tuple[TableRow, ...]:
     """Returns the mean of every task and noise with its interval, beside the others."""
     rows = []
     for task in tasks:
         for noise in (*NOISES, "mean"):
             part = Slice(task, "" if noise == "mean" else noise)
             totals = evidence.candidate.totals(part, MAIN_METRIC)
-            interval = mean_interval(totals, resamples=settings.resamples, seed=settings.seed)
+            interval = mean_interval(totals)
             candidate = evidence.candidate.mean(part, MAIN_METRIC)
-            production, change = _production_cells(evidence, settings, part, candidate)
+            production, change = _production_cells(evidence, part, candidate)
             low, high = np.clip([interval.low, interval.high], 0.0, 1.0).tolist()  # keeps NaN
             rows.append(
                 TableRow(
@@ -208,21 +201,21 @@ def result_table(
                     candidate=candidate,
                     low=low,
                     high=high,
-                    sources=interval.sources,
+                    scenes=interval.scenes,
                     baselines={
                         name: table.mean(part, MAIN_METRIC)
                         for name, table in evidence.baselines.items()
                     },
                     production=production,
                     change=change,
-                    over_baselines=_over_baselines(evidence, settings, part),
+                    over_baselines=_over_baselines(evidence, part),
                 )
             )
     return tuple(rows)
 
 
 def _production_cells(
-    evidence: Evidence, settings: GateSettings, part: Slice, candidate: float
+    evidence: Evidence, part: Slice, candidate: float
 ) -> tuple[float, Change | None]:
     if evidence.production_state.status == "identical":
         return candidate, Change(0.0, 0.0, 0.0)
@@ -232,29 +225,29 @@ def _production_cells(
     value = table.mean(part, MAIN_METRIC)
     if not table.covers_the_same_units_as(evidence.candidate):
         return value, None
-    found = compare(evidence.candidate, table, part, MAIN_METRIC, settings)
+    found = compare(evidence.candidate, table, part, MAIN_METRIC)
     return value, Change(found.mean, found.low, found.high)
 
 
-def _over_baselines(evidence: Evidence, settings: GateSettings, part: Slice) -> dict[str, Change]:
+def _over_baselines(evidence: Evidence, part: Slice) -> dict[str, Change]:
     """Returns candidate minus each baseline; without those that cannot be paired with it."""
     found = {
-        name: compare(evidence.candidate, table, part, MAIN_METRIC, settings)
+        name: compare(evidence.candidate, table, part, MAIN_METRIC)
         for name, table in evidence.baselines.items()
         if table.covers_the_same_units_as(evidence.candidate)
     }
     return {name: Change(item.mean, item.low, item.high) for name, item in found.items()}
 
 
-def _source_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
-    """Says when the intervals rest on few sources."""
-    counts = {
-        len(evidence.candidate.totals(Slice(task), MAIN_METRIC).sources) for task in tasks
-    } - {0}
-    if counts and min(counts) < BOOTSTRAP_SOURCES:
+def _scene_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:
+    """Says when the intervals rest on few scenes."""
+    counts = {len(evidence.candidate.totals(Slice(task), MAIN_METRIC).scenes) for task in tasks} - {
+        0
+    }
+    if counts and min(counts) < BOOTSTRAP_SCENES:
         return [
-            f"The intervals rest on {min(counts)} sources: too few for more than an impression "
-            f"(at least {BOOTSTRAP_SOURCES} are wanted)."
+            f"The intervals rest on {min(counts)} scenes: too few for more than an impression "
+            f"(at least {BOOTSTRAP_SCENES} are wanted)."
         ]
     return []
 

@@ -1,12 +1,12 @@
 """How often the gate refuses a model that is exactly as good as production.
 
 Every rule that looks at a sample refuses good models now and then, the more often the
-fewer sources there are and the more they differ. The gate therefore states its share: the
-sources are resampled around a true difference of 0, the rules are applied to each resample,
+fewer scenes there are and the more they differ. The gate therefore states its share: the
+scenes are resampled around a true difference of 0, the rules are applied to each resample,
 and the refusals are counted. Bounds and p-values of a resample come from the same resamples
 (a bootstrap inside each would cost thousands of times more).
 
-The share holds for two given models on new sources. What training the same model once more
+The share holds for two given models on new scenes. What training the same model once more
 would change is not in it.
 """
 
@@ -17,50 +17,55 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from components.descriptor_evaluator.settings import GateSettings
+from components.descriptor_evaluator.settings import MIN_SCENES
 from components.descriptor_evaluator.statistics.intervals import (
-    BOOTSTRAP_SOURCES,
-    SourceTotals,
+    BOOTSTRAP_SCENES,
+    CONFIDENCE,
+    RESAMPLES,
+    SceneTotals,
     known_errors,
     resampled_errors,
 )
 
 
-def share_refused_if_equal(
-    differences: Sequence[SourceTotals], deltas: Sequence[float], settings: GateSettings
+def false_rejection_rate(
+    differences: Sequence[SceneTotals],
+    deltas: Sequence[float],
+    mode: str,
+    resamples: int = RESAMPLES,
 ) -> float:
     """Returns the share of equally good models that the comparison with production refuses.
 
     Args:
-        differences: Candidate - production per guarded slice, over the same sources.
+        differences: Candidate - production per guarded slice, over the same scenes.
         deltas: Loss that is still called "not worse", per slice.
-        settings: Thresholds.
+        mode: `lower_bound` or `point`, as in `ProductionRule`.
+        resamples: Bootstrap resamples.
 
     Returns:
-        A share of all such models; NaN when there are too few sources to say, or slices have
+        A share of all such models; NaN when there are too few scenes to say, or slices have
         different ones.
     """
-    rule = settings.production
-    sources = {item.sources for item in differences}
-    size = len(next(iter(sources), ()))
-    if len(sources) != 1 or size < BOOTSTRAP_SOURCES:
+    scenes = {item.scenes for item in differences}
+    size = len(next(iter(scenes), ()))
+    if len(scenes) != 1 or size < BOOTSTRAP_SCENES:
         return float("nan")
     if not all(np.isfinite(item.sums).all() for item in differences):
         return float("nan")
-    drawn = [resampled_errors(item, settings.resamples, settings.seed) for item in differences]
+    drawn = [resampled_errors(item, resamples) for item in differences]
     shifts, errors = np.stack(drawn, axis=1)  # [slices, resamples] each
     usable = known_errors(errors, np.sqrt((shifts**2).mean(axis=1, keepdims=True)))
     pivots = np.divide(shifts, errors, out=np.zeros_like(shifts), where=usable)
     limits = -np.asarray(deltas, np.float64)[:, None]
     refused = (shifts < limits).any(axis=0)
-    if rule.mode == "lower_bound":
-        if size < rule.min_sources:
+    if mode == "lower_bound":
+        if size < MIN_SCENES:
             return 1.0
-        reach = np.quantile(pivots, rule.confidence, axis=1, keepdims=True)
-        reach = np.maximum(reach, stats.t.ppf(rule.confidence, size - 1))
+        reach = np.quantile(pivots, CONFIDENCE, axis=1, keepdims=True)
+        reach = np.maximum(reach, stats.t.ppf(CONFIDENCE, size - 1))
         refused |= (shifts - reach * errors <= limits).any(axis=0)
     # Holm refuses something if and only if the smallest p-value passes its first step.
-    level = (1.0 - rule.confidence) / len(differences)
+    level = (1.0 - CONFIDENCE) / len(differences)
     worst = np.quantile(pivots, level, axis=1, keepdims=True)
     refused |= ((pivots < worst) & usable).any(axis=0)
     return float(refused.mean())

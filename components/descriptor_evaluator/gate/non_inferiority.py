@@ -1,6 +1,6 @@
 """Whether the candidate is worse than what was pushed before it.
 
-Not worse than production (per guarded slice, paired over sources):
+Not worse than production (per guarded slice, paired over scenes):
 
 * the difference of the means is not below -delta;
 * the candidate is not *significantly worse*: Holm over all guarded slices, so that
@@ -21,7 +21,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.descriptor_evaluator.gate.false_rejection import share_refused_if_equal
+from components.descriptor_evaluator.gate.false_rejection import false_rejection_rate
 from components.descriptor_evaluator.gate.messages import (
     above_or_below,
     missed_by,
@@ -31,15 +31,21 @@ from components.descriptor_evaluator.gate.messages import (
 )
 from components.descriptor_evaluator.gate.verdict import Check, Production
 from components.descriptor_evaluator.protocol.scores import Slice
-from components.descriptor_evaluator.settings import ROUNDING, GateSettings, ProductionRule
+from components.descriptor_evaluator.settings import (
+    MIN_SCENES,
+    ROUNDING,
+    GateSettings,
+    ProductionRule,
+)
 from components.descriptor_evaluator.statistics import intervals
 from components.descriptor_evaluator.statistics.intervals import (
-    BOOTSTRAP_SOURCES,
+    BOOTSTRAP_SCENES,
+    CONFIDENCE,
     PairedDifference,
     holm,
     paired_difference,
 )
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,8 @@ def guards(rule: ProductionRule) -> tuple[Guard, ...]:
 
 
 def production_checks(
-    candidate: UnitTable,
-    production: UnitTable | None,
+    candidate: ScoreTable,
+    production: ScoreTable | None,
     state: Production,
     settings: GateSettings,
 ) -> list[Check]:
@@ -89,10 +95,7 @@ def production_checks(
     if production is None or not production.covers_the_same_units_as(candidate):
         sentence = "The production model was not scored on the candidate's units."
         return [Check("production", False, sentence)]
-    found = [
-        compare(candidate, production, guard.part, settings.metric, settings)
-        for guard in guards(rule)
-    ]
+    found = [compare(candidate, production, guard.part, settings.metric) for guard in guards(rule)]
     return decide(found, settings)
 
 
@@ -111,7 +114,9 @@ def decide(found: Sequence[PairedDifference], settings: GateSettings) -> list[Ch
     return checks + _significance_checks([guard.part for guard in guarded], found, settings)
 
 
-def stated_share(candidate: UnitTable, production: UnitTable, settings: GateSettings) -> float:
+def stated_rejection_rate(
+    candidate: ScoreTable, production: ScoreTable, settings: GateSettings
+) -> float:
     """Returns the share of equally good models that `production_checks` refuses; NaN: unknown."""
     if not production.covers_the_same_units_as(candidate):
         return math.nan
@@ -119,16 +124,18 @@ def stated_share(candidate: UnitTable, production: UnitTable, settings: GateSett
     totals = [
         [table.totals(guard.part, metric) for table in (candidate, production)] for guard in guarded
     ]
-    if any(ours.sources != theirs.sources for ours, theirs in totals):
-        return math.nan  # a verification slice without known influences has no sources
+    if any(ours.scenes != theirs.scenes for ours, theirs in totals):
+        return math.nan  # a verification slice without known influences has no scenes
     differences = [intervals.difference(ours, theirs) for ours, theirs in totals]
-    return share_refused_if_equal(differences, [guard.delta for guard in guarded], settings)
+    return false_rejection_rate(
+        differences, [guard.delta for guard in guarded], settings.production.mode
+    )
 
 
 def best_pushed_checks(
-    candidate: UnitTable,
-    production: UnitTable,
-    earlier: Mapping[str, UnitTable],
+    candidate: ScoreTable,
+    production: ScoreTable,
+    earlier: Mapping[str, ScoreTable],
     settings: GateSettings,
 ) -> list[Check]:
     """Checks that the candidate is not below the best model ever pushed.
@@ -142,7 +149,7 @@ def best_pushed_checks(
     """
     guarded, metric = guards(settings.production), settings.metric
 
-    def standing(table: UnitTable) -> float:
+    def standing(table: ScoreTable) -> float:
         return math.fsum(table.mean(guard.part, metric) for guard in guarded) / len(guarded)
 
     standings = {
@@ -168,21 +175,15 @@ def best_pushed_checks(
 
 
 def compare(
-    candidate: UnitTable, production: UnitTable, part: Slice, metric: str, settings: GateSettings
+    candidate: ScoreTable, production: ScoreTable, part: Slice, metric: str
 ) -> PairedDifference:
-    """Returns candidate minus production on a slice, paired over sources."""
+    """Returns candidate minus production on a slice, paired over scenes."""
     mean = candidate.mean(part, metric) - production.mean(part, metric)
     ours, theirs = candidate.totals(part, metric), production.totals(part, metric)
-    if not ours.sources or not theirs.sources:
+    if not ours.scenes or not theirs.scenes:
         nan = math.nan
         return PairedDifference(mean, nan, nan, nan, nan, nan, 0, "none")
-    return paired_difference(
-        ours,
-        theirs,
-        confidence=settings.production.confidence,
-        resamples=settings.resamples,
-        seed=settings.seed,
-    )
+    return paired_difference(ours, theirs)
 
 
 def _point_check(
@@ -204,19 +205,19 @@ def _point_check(
 
 
 def _bound_check(guard: Guard, found: PairedDifference, settings: GateSettings) -> Check:
-    rule, part = settings.production, guard.part
+    part = guard.part
     words = name_slice(part, settings.metric)
-    if found.sources < rule.min_sources:
+    if found.scenes < MIN_SCENES:
         sentence = (
-            f"{words}: {found.sources} sources are too few for a lower bound (at least "
-            f"{rule.min_sources}); evaluate on more sources or set "
+            f"{words}: {found.scenes} scenes are too few for a lower bound (at least "
+            f"{MIN_SCENES}); evaluate on more scenes or set "
             f"gate.production.mode to point."
         )
         return Check("production", False, sentence, part, settings.metric, threshold=-guard.delta)
     passed = found.lower > -guard.delta
     sentence = (
-        f"{words}: the {100 * rule.confidence:g} % lower bound of the difference to production "
-        f"is {signed(found.lower)} over {found.sources} sources; it must be above "
+        f"{words}: the {100 * CONFIDENCE:g} % lower bound of the difference to production "
+        f"is {signed(found.lower)} over {found.scenes} scenes; it must be above "
         f"{signed(-guard.delta)}."
     )
     return Check("production", passed, sentence, part, settings.metric, found.lower, -guard.delta)
@@ -226,15 +227,15 @@ def _significance_checks(
     parts: Sequence[Slice], found: Sequence[PairedDifference], settings: GateSettings
 ) -> list[Check]:
     """Tests "significantly worse" on all guarded slices together; the value is Holm's p."""
-    level = 1.0 - settings.production.confidence
-    tested = [place for place, item in enumerate(found) if item.sources >= BOOTSTRAP_SOURCES]
+    level = 1.0 - CONFIDENCE
+    tested = [place for place, item in enumerate(found) if item.scenes >= BOOTSTRAP_SCENES]
     adjusted = dict(zip(tested, holm([found[place].p_worse for place in tested]), strict=True))
     checks = []
     for place, part in enumerate(parts):
-        words, sources = name_slice(part, settings.metric), found[place].sources
+        words, scenes = name_slice(part, settings.metric), found[place].scenes
         if place not in adjusted:
             sentence = (
-                f"{words}: {sources} sources are too few to test for a significant loss; "
+                f"{words}: {scenes} scenes are too few to test for a significant loss; "
                 f"the means decide."
             )
             checks.append(Check("production", True, sentence, part, "p"))
@@ -243,7 +244,7 @@ def _significance_checks(
         passed = p >= level  # False for NaN
         sentence = (
             f"{words} is {'not ' if passed else ''}significantly worse than production "
-            f"(p = {p:.3f} after Holm, level {level:.2g}, {sources} sources)."
+            f"(p = {p:.3f} after Holm, level {level:.2g}, {scenes} scenes)."
         )
         checks.append(Check("production", passed, sentence, part, "p", p, level))
     return checks

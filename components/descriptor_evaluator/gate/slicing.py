@@ -1,47 +1,98 @@
-"""Unit rows through TFMA: sliced means and threshold validation.
+"""Unit scores through TFMA, which slices them and writes results for its own views.
 
-This is TFMA's model-agnostic path: the "predictions" are metrics that are already there.
-`ExtractEvaluateAndWriteResults` refuses change thresholds without a model, so its three
-steps are composed here.
-
-No slice is finer than a sequence at a noise level, so the units of such a cell are handed
-over as their mean, weighted by their number: every sliced mean stays what it is, and TFMA's
-cost no longer grows with the number of retrieval queries.
+The gate has decided by then (`decision`); what TFMA writes is read by
+`tfma.load_eval_result`. This is its model-agnostic path: the "predictions" are metrics that
+are already there. The units of a sequence at a noise level become one TFMA example per metric
+with the features `task`, `metric`, `noise`, `kind` and `sequence`, their number as weight, and
+one `model_spec` per column: `candidate`, `production` (TFMA's baseline, if there is one), and
+`over_<name>`, candidate minus a baseline. The weighted `MeanPrediction` is then the mean over
+the unit scores of a slice. No slice is finer than a sequence at a noise level, so TFMA's cost
+does not grow with the number of retrieval queries.
 """
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.descriptor_evaluator.gate.thresholds import (
-    CANDIDATE,
-    FEATURES,
-    LABEL,
-    PRODUCTION,
-    WEIGHT,
-    over,
-)
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.core.names import CANDIDATE, PRODUCTION, TASK_NAMES
+from components.descriptor_evaluator.protocol.scores import MAIN_METRIC
+from components.descriptor_evaluator.settings import GateSettings
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 
 if TYPE_CHECKING:
     import pyarrow
-    from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
+    from tensorflow_model_analysis.proto import config_pb2
+
+LABEL = "label"
+WEIGHT = "units"
+FEATURES = ("task", "metric", "noise", "kind", "sequence")
+SLICES = (
+    ("task", "metric"),
+    ("task", "metric", "noise"),
+    ("task", "metric", "kind"),
+    ("task", "metric", "noise", "kind"),
+    ("task", "metric", "sequence"),
+)
+
+
+def over(baseline: str) -> str:
+    """Returns the column that holds candidate minus a baseline."""
+    return f"over_{baseline}"
+
+
+def metrics_used(settings: GateSettings) -> dict[str, tuple[str, ...]]:
+    """Returns the metrics that TFMA slices, by task: the gate's and the reference's."""
+    names: dict[str, set[str]] = {task: {MAIN_METRIC, settings.metric} for task in TASK_NAMES}
+    for floor in settings.floors:
+        names[floor.task].add(settings.metric_of(floor))
+    return {task: tuple(sorted(metrics)) for task, metrics in names.items()}
+
+
+def eval_config(baselines: Sequence[str], with_production: bool) -> config_pb2.EvalConfig:
+    """Returns what TFMA computes: the mean of every column on every slice.
+
+    Args:
+        baselines: Baselines that were scored, at least one (TFMA lays out a single column
+            otherwise); each gets a column.
+        with_production: Whether there is a production model other than the candidate.
+    """
+    # TFMA's package imports TensorFlow, and this module is imported early.
+    from tensorflow_model_analysis.proto import config_pb2
+
+    config = config_pb2.EvalConfig()
+    columns = [CANDIDATE, *([PRODUCTION] if with_production else []), *map(over, baselines)]
+    for column in columns:
+        config.model_specs.add(
+            name=column,
+            prediction_key=column,
+            label_key=LABEL,
+            example_weight_key=WEIGHT,
+            is_baseline=column == PRODUCTION,
+        )
+    for keys in SLICES:
+        config.slicing_specs.add(feature_keys=keys)
+    config.options.include_default_metrics.value = False
+    spec = config.metrics_specs.add(model_names=columns)
+    spec.example_weights.weighted = True
+    spec.metrics.add(class_name="MeanPrediction")
+    return config
 
 
 def record_batch(
-    candidate: UnitTable,
-    baselines: Mapping[str, UnitTable],
-    production: UnitTable | None,
+    candidate: ScoreTable,
+    baselines: Mapping[str, ScoreTable],
+    production: ScoreTable | None,
     metrics: Mapping[str, Sequence[str]],
 ) -> pyarrow.RecordBatch:
-    """Lays unit rows out as TFMA's input, one example per cell and metric.
+    """Lays unit scores out as TFMA's input, one example per cell and metric.
 
     Args:
         candidate: Rows of the candidate.
-        baselines: Rows of the handmade descriptors, by name.
+        baselines: Rows of the handcrafted descriptors, by name.
         production: Rows of the production model, or None.
         metrics: Metrics to take along, by task.
 
@@ -81,17 +132,18 @@ def run_tfma(
     config: config_pb2.EvalConfig,
     output: str,
     make_pipeline: Callable[[], Any],
-) -> validation_result_pb2.ValidationResult:
-    """Slices and validates, writes TFMA's results and returns its validation.
+) -> None:
+    """Slices and writes TFMA's results.
 
     Args:
         batch: From `record_batch`.
-        config: From `thresholds.eval_config`.
+        config: From `eval_config`.
         output: Folder for TFMA's files; `tfma.load_eval_result` reads them.
         make_pipeline: Returns a Beam pipeline that runs when its context closes.
     """
     import apache_beam as beam
     import tensorflow_model_analysis as tfma
+    from tensorflow_model_analysis import constants
     from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator
     from tensorflow_model_analysis.extractors import (
         example_weights_extractor,
@@ -100,6 +152,10 @@ def run_tfma(
         materialized_predictions_extractor,
         slice_key_extractor,
         unbatch_extractor,
+    )
+    from tensorflow_model_analysis.writers import (
+        eval_config_writer,
+        metrics_plots_and_validations_writer,
     )
 
     extractors = [
@@ -113,18 +169,26 @@ def run_tfma(
     evaluators = [
         metrics_plots_and_validations_evaluator.MetricsPlotsAndValidationsEvaluator(config)
     ]
+    keys = (constants.METRICS_KEY, constants.PLOTS_KEY)  # no validation: the gate has decided
+    writers = [
+        eval_config_writer.EvalConfigWriter(output, config, model_locations={"": "<unknown>"}),
+        metrics_plots_and_validations_writer.MetricsPlotsAndValidationsWriter(
+            output_paths={key: posixpath.join(output, key) for key in keys},
+            eval_config=config,
+            output_file_format="tfrecord",
+        ),
+    ]
     with make_pipeline() as pipeline:
         _ = (
             pipeline
-            | "UnitRows" >> beam.Create([batch])
+            | "UnitScores" >> beam.Create([batch])
             | "ToExtracts" >> tfma.BatchedInputsToExtracts()
             | "Slice" >> tfma.ExtractAndEvaluate(extractors=extractors, evaluators=evaluators)
-            | "Write" >> tfma.WriteResults(writers=tfma.default_writers(output, eval_config=config))
+            | "Write" >> tfma.WriteResults(writers=writers)
         )
-    return tfma.load_validation_result(output)
 
 
-def _mean(table: UnitTable, places: Sequence[int], metric: str) -> float:
+def _mean(table: ScoreTable, places: Sequence[int], metric: str) -> float:
     return float(np.mean([table.rows[place].metrics.get(metric, np.nan) for place in places]))
 
 

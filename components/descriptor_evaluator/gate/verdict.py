@@ -15,7 +15,7 @@
                  "metric": "ap", "value": 0.7, "threshold": 0.5, "margin": 0.2,
                  "passed": true, "sentence": ""}, ...],
      "table": [{"task": "matching", "noise": "e|h|t|mean", "metric": "ap",
-                "candidate": 0.7, "low": 0.6, "high": 0.8, "sources": 5,
+                "candidate": 0.7, "low": 0.6, "high": 0.8, "scenes": 5,
                 "baselines": {"rootsift": 0.6, "rootsift-smoothed": 0.65},
                 "over_baselines": {"rootsift": {"mean": 0.1, "low": 0.08, "high": 0.12}, ...},
                 "production": 0.69,
@@ -24,7 +24,7 @@
 `margin` is value minus threshold: how far above (or, negative, below) the check was.
 `refused_if_equal` is the share of models exactly as good as production that the comparison
 would refuse (see `false_rejection`). `low` and `high` are the ends of the two-sided 95 %
-interval over sources, `change` is candidate minus production, paired over sources, and
+interval over scenes, `change` is candidate minus production, paired over scenes, and
 `over_baselines` likewise candidate minus each baseline that was scored on the same units.
 """
 
@@ -91,7 +91,7 @@ class TableRow:
     candidate: float
     low: float
     high: float
-    sources: int
+    scenes: int
     baselines: dict[str, float] = field(default_factory=dict)
     production: float = math.nan
     change: Change | None = None

@@ -121,15 +121,31 @@ def average_precision_of_ranks(
         >>> average_precision_of_ranks(before, retrieved, 2).round(9).tolist()
         [0.791666667]
     """
-    behind = np.where(retrieved, before, np.iinfo(np.int64).max)
-    order = np.sort(behind, axis=-1)
+    entering, leaving, counted = precision_steps(before, retrieved)
+    area = np.where(counted, (entering + leaving) / 2, 0.0).sum(axis=-1)
+    return area / positives
+
+
+def precision_steps(
+    before: np.ndarray, retrieved: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision on entering and on leaving each positive, in rank order.
+
+    Args:
+        before: int [..., m], for each positive the number of negatives ranked before it.
+        retrieved: bool [..., m], false for positives that are never retrieved.
+
+    Returns:
+        float64 [..., m] twice, and bool [..., m], which of them are of retrieved positives
+        (the first ones; the others hold no meaning).
+    """
+    order = np.sort(np.where(retrieved, before, np.iinfo(np.int64).max), axis=-1)
     counted = np.arange(order.shape[-1]) < retrieved.sum(axis=-1, keepdims=True)
     misses = np.where(counted, order, 0).astype(np.float64)
     hits = np.arange(order.shape[-1], dtype=np.float64)
     entering = np.maximum(hits, _SMALL) / np.maximum(hits + misses, _SMALL)
     leaving = (hits + 1) / (hits + 1 + misses)
-    area = np.where(counted, (entering + leaving) / 2, 0.0).sum(axis=-1)
-    return area / positives
+    return entering, leaving, counted
 
 
 def roc_area_of_ranks(

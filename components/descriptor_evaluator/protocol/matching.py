@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.descriptor_evaluator.protocol import distances
-from components.descriptor_evaluator.protocol.average_precision import Ties, average_precision
+from components.descriptor_evaluator.protocol.average_precision import Ties
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitRow
+from components.descriptor_evaluator.protocol.metrics import METRICS
+from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
+from components.descriptor_evaluator.protocol.task_tables import Tasks
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
 TASK = "matching"
@@ -96,35 +98,41 @@ def score_neighbours(found: Neighbours) -> dict[str, float]:
     """
     right = found.index == np.arange(len(found.index))
     sure = right & ~found.tied & np.isfinite(found.distance)
-    kinds: tuple[tuple[str, np.ndarray, Ties], ...] = (
+    ways: tuple[tuple[str, np.ndarray, Ties], ...] = (
         ("", right, "order"),
         (TIE_SAFE, sure, "against"),
     )
-    metrics = {}
-    for suffix, labels, ties in kinds:
-        precision = float("nan")
-        if np.isfinite(found.distance).any():
-            precision = average_precision(-found.distance, labels, len(right), ties)
-        metrics[f"ap{suffix}"] = precision
-        metrics[f"success_rate{suffix}"] = float(labels.mean())
-    return metrics
+    return {
+        f"{name}{suffix}": metric(found.distance, labels, ties)
+        for suffix, labels, ties in ways
+        for name, metric in METRICS[TASK].items()
+    }
 
 
-def rows_of_sequence(
-    name: str, source: str, kind: str, descriptors: np.ndarray, distance: Distance = "l2"
-) -> list[UnitRow]:
-    """Scores an image sequence; one row per image pair.
+def groups(tasks: Tasks) -> tuple[str, ...]:
+    """Returns the image sequences, each of which is scored on its own."""
+    return tasks.names
+
+
+def score_group(
+    group: str, descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
+) -> list[UnitScore]:
+    """Scores the image pairs of an image sequence.
 
     Args:
-        name: Image sequence.
-        source: Its photograph or scene.
-        kind: `i`, `v` or `u`.
-        descriptors: float32 [16, N, D], variants in the order of `trainer.core.variants`.
-        distance: What neighbours are near by.
+        group: The image sequence.
+        descriptors: float32 [16, N, D] of (at least) this image sequence.
+        tasks: Image sequences with their scenes and kinds.
+        distance: Distance metric, l1 or l2.
+
+    Returns:
+        One score per noise level and target image.
     """
+    number = tasks.names.index(group)
+    scene, kind = tasks.scenes[number], tasks.kinds[number]
     return [
-        UnitRow(TASK, noise, kind, name, source, str(target), metrics)
-        for noise, target, metrics in match_sequence(descriptors, distance)
+        UnitScore(TASK, noise, kind, group, scene, str(target), metrics)
+        for noise, target, metrics in match_sequence(descriptors[group], distance)
     ]
 
 

@@ -2,7 +2,7 @@
 
 For a query and a noise level the pool is the five positives of that noise followed by the
 distractors in file order that do not belong to the query's group (its sequence in the
-official task, its source in drawn ones). The pool is *cut to its first k entries* and then
+official task, its scene in drawn ones). The pool is *cut to its first k entries* and then
 ranked, for each pool size k.
 
 Instead of sorting pools, the distractors that are nearer than each positive are counted:
@@ -19,30 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.descriptor_evaluator.protocol import distances
-from components.descriptor_evaluator.protocol.average_precision import average_precision_of_ranks
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitRow
-from components.descriptor_evaluator.protocol.tasks import Tasks
-from trainer.core import progress
+from components.descriptor_evaluator.protocol.metrics import METRICS
+from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
+from components.descriptor_evaluator.protocol.task_tables import Tasks
 from trainer.core.variants import NOISES, TARGETS
 
 TASK = "retrieval"
 _CHUNK = 255  # distractors counted at once; a count must fit a byte
 _QUERIES = 256  # queries per block: products of chunk x block stay in the cache
-
-
-@dataclass(frozen=True)
-class RetrievalScores:
-    """Average precisions of Q queries.
-
-    Attributes:
-        reference: float64 [Q, 3, K] per noise level and pool size, as the reference has it;
-            NaN where no entry of the pool has a finite distance.
-        tie_safe: float64 [Q, 3, K], ties counted against the descriptors.
-    """
-
-    reference: np.ndarray
-    tie_safe: np.ndarray
 
 
 def score_queries(
@@ -51,7 +36,7 @@ def score_queries(
     distractors: np.ndarray,
     pool_sizes: Sequence[int],
     distance: Distance = "l2",
-) -> RetrievalScores:
+) -> dict[str, np.ndarray]:
     """Scores queries that share their distractors.
 
     Args:
@@ -61,21 +46,26 @@ def score_queries(
         pool_sizes: Ascending pool sizes, each at least 5; one beyond 5 + M takes all.
         distance: What patches are near by.
 
+    Returns:
+        float64 [Q, 3, K] per noise level and pool size, by the name of the metric: as the
+        reference has it (NaN where no entry of the pool has a finite distance), and with ties
+        counted against the descriptors under the name that ends in `_tie_safe`.
+
     Raises:
         ValueError: When the pool sizes are not ascending or one is below 5.
     """
     sizes = list(pool_sizes)
     if not sizes or sizes != sorted(set(sizes)) or sizes[0] < TARGETS:
         raise ValueError(f"pool sizes are {sizes}, expected ascending numbers of at least 5")
-    shape = (len(queries), len(NOISES), len(sizes))
-    scores = RetrievalScores(np.empty(shape), np.empty(shape))
     pool = _Pool(distractors, distances.finite_rows(distractors), sizes, distance)
     encoded = _encode(pool, queries) if distance == "l2" else None
-    for start in range(0, len(queries), _QUERIES):
-        block = slice(start, start + _QUERIES)
-        reference, tie_safe = _score_block(queries[block], positives[block], pool, encoded)
-        scores.reference[block], scores.tie_safe[block] = reference, tie_safe
-    return scores
+    blocks = [
+        _score_block(
+            queries[start : start + _QUERIES], positives[start : start + _QUERIES], pool, encoded
+        )
+        for start in range(0, len(queries), _QUERIES)
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 @dataclass(frozen=True)
@@ -128,8 +118,8 @@ def _encode(pool: _Pool, queries: np.ndarray) -> _EncodedPool:
 
 def _score_block(
     queries: np.ndarray, positives: np.ndarray, pool: _Pool, encoded: _EncodedPool | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scores a block; float64 [Q, 3, K] twice. Without an encoded pool all is exact."""
+) -> dict[str, np.ndarray]:
+    """Scores a block as `score_queries`. Without an encoded pool all is exact."""
     usable = distances.finite_rows(queries)
     flat = positives.reshape(len(queries), -1, positives.shape[-1])
     with np.errstate(invalid="ignore", over="ignore"):
@@ -154,12 +144,13 @@ def _score_block(
     scorable = usable & (any_positive | (ranked[:, None, None] > 0))
     # [K, P, Q] -> [Q, 3, K, 5]
     found = retrieved.T.reshape(-1, len(NOISES), 1, TARGETS)
-    areas = []
-    for counts in (nearer, not_farther):
+    scores = {}
+    for suffix, counts in (("", nearer), (TIE_SAFE, not_farther)):
         before = counts.reshape(len(cuts), len(NOISES), TARGETS, -1).transpose(3, 1, 0, 2)
-        area = average_precision_of_ranks(before, np.broadcast_to(found, before.shape), TARGETS)
-        areas.append(np.where(scorable.transpose(2, 1, 0), area, np.nan))
-    return areas[0], areas[1]
+        for name, metric in METRICS[TASK].items():
+            values = metric(before, np.broadcast_to(found, before.shape))
+            scores[f"{name}{suffix}"] = np.where(scorable.transpose(2, 1, 0), values, np.nan)
+    return scores
 
 
 def _count_exactly(
@@ -274,67 +265,67 @@ def _recount(
     return np.stack(counts)
 
 
-def score(
-    descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
-) -> list[UnitRow]:
-    """Scores all queries; one row per query and noise level.
-
-    Args:
-        descriptors: float32 [16, N, D] per image sequence.
-        tasks: Queries and distractors; without them there are no rows.
-        distance: What patches are near by.
-    """
+def groups(tasks: Tasks) -> tuple[str, ...]:
+    """Returns the groups that queries are of, each of which is scored on its own."""
     if tasks.queries is None or tasks.distractors is None:
-        return []
-    pool = tasks.gather_references(descriptors, tasks.distractors)
-    asked = tasks.group_numbers[tasks.queries.sequence]
-    rows: list[UnitRow] = []
-    present = np.unique(asked)
-    for number, group in enumerate(present):
-        places = np.flatnonzero(asked == group)
-        rows += rows_of_queries(descriptors, tasks, places, pool, distance)
-        progress.report("scoring retrieval", number + 1, len(present))
-    return rows
+        return ()
+    asked = {tasks.groups[number] for number in np.unique(tasks.queries.sequence)}
+    return tuple(sorted(asked, key=tasks.groups.index))
 
 
-def rows_of_queries(
+def pool_of(descriptors: Mapping[str, np.ndarray], tasks: Tasks) -> np.ndarray:
+    """Gathers the distractors that all groups share, float32 [M, D] in file order."""
+    assert tasks.distractors is not None
+    return tasks.gather_references(descriptors, tasks.distractors)
+
+
+def score_group(
+    group: str,
     descriptors: Mapping[str, np.ndarray],
     tasks: Tasks,
-    places: np.ndarray,
     pool: np.ndarray,
     distance: Distance = "l2",
-) -> list[UnitRow]:
-    """Scores some queries of one group; one row per query and noise level.
+) -> list[UnitScore]:
+    """Scores the queries of a group.
 
     Args:
-        descriptors: float32 [16, N, D] of (at least) the queries' image sequences.
+        group: One of `groups`.
+        descriptors: float32 [16, N, D] of (at least) the group's image sequences.
         tasks: Queries and distractors.
-        places: Which queries, at least one.
-        pool: float32 [M, D], all distractors in file order.
-        distance: What patches are near by.
+        pool: As `pool_of` returned it.
+        distance: Distance metric, l1 or l2.
+
+    Returns:
+        One score per query and noise level.
     """
     assert tasks.queries is not None and tasks.distractors is not None
-    group = tasks.group_numbers
-    others = group[tasks.distractors.sequence] != group[tasks.queries.sequence[places[0]]]
+    member = np.array([name == group for name in tasks.groups])
+    places = np.flatnonzero(member[tasks.queries.sequence])
+    others = ~member[tasks.distractors.sequence]
     views = tasks.gather_views(descriptors, tasks.queries, places)
     targets = views[:, 1:].reshape(len(places), len(NOISES), TARGETS, views.shape[-1])
     found = score_queries(views[:, 0], targets, pool[others], tasks.pool_sizes, distance)
-    return _rows(tasks, places, found)
+    return _unit_scores(tasks, places, found)
 
 
-def _rows(tasks: Tasks, places: np.ndarray, found: RetrievalScores) -> list[UnitRow]:
+def _unit_scores(
+    tasks: Tasks, places: np.ndarray, found: Mapping[str, np.ndarray]
+) -> list[UnitScore]:
     assert tasks.queries is not None
-    # [Q, 3, 2 (1 + K)]: the mean over pool sizes and each of them, both ways.
-    both = [[part.mean(axis=-1, keepdims=True), part] for part in (found.reference, found.tie_safe)]
-    values = np.concatenate(both[0] + both[1], axis=-1).tolist()
-    names = ["ap", *(f"{POOL}{size}" for size in tasks.pool_sizes)]
-    names += [f"{name}{TIE_SAFE}" for name in names]
-    rows = []
+    names: list[str] = []
+    columns: list[np.ndarray] = []
+    for metric, values in found.items():  # the mean over pool sizes, and each of them
+        plain = metric.removesuffix(TIE_SAFE)
+        end = metric.removeprefix(plain)
+        names += [metric, *(f"{plain}@{size}{end}" for size in tasks.pool_sizes)]
+        columns += [values.mean(axis=-1, keepdims=True), values]
+    table = np.concatenate(columns, axis=-1).tolist()
+    scores = []
     for row, place in enumerate(places):
         number = int(tasks.queries.sequence[place])
-        name, source, kind = tasks.names[number], tasks.sources[number], tasks.kinds[number]
+        name, scene, kind = tasks.names[number], tasks.scenes[number], tasks.kinds[number]
         unit = str(int(tasks.queries.index[place]))
         for level, noise in enumerate(NOISES):
-            metrics = dict(zip(names, values[row][level], strict=True))
-            rows.append(UnitRow(TASK, noise, kind, name, source, unit, metrics))
-    return rows
+            metrics = dict(zip(names, table[row][level], strict=True))
+            scores.append(UnitScore(TASK, noise, kind, name, scene, unit, metrics))
+    return scores

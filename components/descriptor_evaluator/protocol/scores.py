@@ -11,7 +11,7 @@ TIE_SAFE = "_tie_safe"  # ends the names of metrics that count ties against the 
 
 
 @dataclass(frozen=True)
-class UnitRow:
+class UnitScore:
     """What one unit scored; the unit is what the headline mean averages over.
 
     Attributes:
@@ -20,22 +20,22 @@ class UnitRow:
         noise: `e`, `h` or `t`.
         kind: `i`, `v` or `u`; `u` for verification, whose pairs cross sequences.
         sequence: Image sequence; empty for verification.
-        source: Photograph or scene of the sequence; empty for verification.
+        scene: Scene of the sequence; empty for verification.
         unit: Name of the unit: the target image `1`..`5`, the query's index within its
             sequence, or the pair set `inter` or `intra`.
         metrics: Values by name, as fractions. Every task has `ap`; matching adds
             `success_rate`, retrieval `ap@100` and so on per pool size, verification `auc`.
             Beside each stands its tie-safe value, e.g. `ap_tie_safe` (ties counted against
             the descriptors). NaN stands where the reference evaluator finds nothing to score.
-        without: Verification only: `ap` without the pairs of a source, by source. The other
-            tasks' rows belong to one source each.
+        without: Verification only: `ap` without the pairs of a scene, by scene. The other
+            tasks' rows belong to one scene each.
     """
 
     task: str
     noise: str
     kind: str
     sequence: str
-    source: str
+    scene: str
     unit: str
     metrics: Mapping[str, float]
     without: Mapping[str, float] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class UnitRow:
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the unit rows; an empty string means all.
+    """A part of the unit scores; an empty string means all.
 
     Attributes:
         task: `verification`, `matching` or `retrieval`.

@@ -24,7 +24,7 @@ _DAMAGED = (
     *(KeyError, ValueError, TypeError, AttributeError),  # whole, but not what `save` writes
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error),
 )
-_LISTS = ("names", "sources", "kinds", "counts", "groups", "pool_sizes", "notes")
+_LISTS = ("names", "scenes", "kinds", "counts", "groups", "pool_sizes", "notes")
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class Tasks:
     Attributes:
         origin: Where the tables come from, in words.
         names: Image sequences, sorted.
-        sources: Photograph or scene of each.
+        scenes: Photograph or scene of each.
         kinds: `i`, `v` or `u` of each.
         counts: Number of points of each.
         groups: Distractors of the query's group are left out of its pool: the sequence
-            itself in official tasks, its source in drawn ones.
+            itself in official tasks, its scene in drawn ones.
         pool_sizes: Retrieval pool sizes, ascending.
         positives: Positive pairs, or None when there is no verification task.
         intra: Negative pairs within a sequence.
@@ -90,7 +90,7 @@ class Tasks:
 
     origin: str
     names: tuple[str, ...]
-    sources: tuple[str, ...]
+    scenes: tuple[str, ...]
     kinds: tuple[str, ...]
     counts: tuple[int, ...]
     groups: tuple[str, ...]

@@ -13,18 +13,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from components.core.names import TASK_NAMES
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
 from trainer.core.errors import UserError
 from trainer.core.settings import Settings
 from trainer.core.variants import TARGETS, kind_of
 
-TASK_NAMES = ("verification", "matching", "retrieval")
 POOL_SIZES = (100, 500, 1000, 5000, 10_000, 15_000, 20_000)
 _PAIR_COLUMNS = ("s1", "t1", "idx1", "s2", "t2", "idx2")
 _POINT_COLUMNS = ("s", "idx")
 _DRAWN_IMAGES = TARGETS  # the published generator draws images 0..4: image 5 never occurs
-
-__all__ = ["Pairs", "Points", "SequenceInfo", "TaskSettings", "Tasks", "draw", "load_official"]
 
 
 class TaskSettings(Settings):
@@ -58,7 +56,7 @@ class SequenceInfo:
 
     Attributes:
         name: Image sequence.
-        source: Photograph or scene.
+        scene: Scene that it shows.
         kind: `i`, `v` or `u`.
         count: Number of points N.
         ref_contrast: float32 [N], standard deviation of each reference patch in grey
@@ -66,7 +64,7 @@ class SequenceInfo:
     """
 
     name: str
-    source: str
+    scene: str
     kind: str
     count: int
     ref_contrast: np.ndarray | None = None
@@ -89,17 +87,17 @@ def draw(infos: Sequence[SequenceInfo], settings: TaskSettings) -> Tasks:
     images of a pair are different ones out of 0..4 (the generator leaves image 5 out);
     positive and negative pairs share their first patch; queries and distractors are
     reference patches with contrast, without repetition and without overlap. Unlike the
-    published files, inter negatives and distractors never come from the same source.
+    published files, inter negatives and distractors never come from the same scene.
 
     Args:
         infos: Image sequences to be scored.
         settings: Sizes and seed.
 
     Returns:
-        Tasks; what cannot be drawn (one source only, a single point) is None and noted.
+        Tasks; what cannot be drawn (one scene only, a single point) is None and noted.
     """
     infos = sorted(infos, key=lambda info: info.name)
-    columns = _columns(infos, "source")
+    columns = _columns(infos, "scene")
     notes: list[str] = []
     tables: dict[str, Any] = _draw_pairs(columns, settings, notes)
     tables |= _draw_points(infos, columns, settings, notes)
@@ -112,7 +110,7 @@ def _columns(infos: Sequence[SequenceInfo], group: str) -> dict[str, Any]:
     infos = sorted(infos, key=lambda info: info.name)
     return {
         "names": tuple(info.name for info in infos),
-        "sources": tuple(info.source for info in infos),
+        "scenes": tuple(info.scene for info in infos),
         "kinds": tuple(info.kind for info in infos),
         "counts": tuple(int(info.count) for info in infos),
         "groups": tuple(getattr(info, group) for info in infos),
@@ -123,7 +121,7 @@ def _draw_pairs(
     columns: dict[str, Any], settings: TaskSettings, notes: list[str]
 ) -> dict[str, Pairs | None]:
     """Draws positives, intra and inter negatives of equal length."""
-    counts, sources = np.array(columns["counts"]), np.array(columns["sources"])
+    counts, scenes = np.array(columns["counts"]), np.array(columns["scenes"])
     usable = np.flatnonzero(counts >= 2)
     if not len(usable):
         notes.append("verification is absent: no image sequence has two points")
@@ -134,15 +132,15 @@ def _draw_pairs(
     index1, index2 = _two_of(rng, counts[first])
     image1, image2 = _two_of(rng, np.full(wanted, _DRAWN_IMAGES))
     inter = None
-    if len(set(columns["sources"])) < 2:
+    if len(set(columns["scenes"])) < 2:
         notes.append(
-            "verification inter is absent: its negatives need two sources, and the data has one"
+            "verification inter is absent: its negatives need two scenes, and the data has one"
         )
     else:
         second = np.empty_like(first)
-        for source in np.unique(sources[first]):
-            rows = np.flatnonzero(sources[first] == source)
-            others = np.flatnonzero(sources != source)
+        for scene in np.unique(scenes[first]):
+            rows = np.flatnonzero(scenes[first] == scene)
+            others = np.flatnonzero(scenes != scene)
             second[rows] = others[rng.integers(len(others), size=len(rows))]
         inter = _pairs(first, image1, index1, second, image2, rng.integers(counts[second]))
     return {
@@ -170,8 +168,8 @@ def _draw_points(
 ) -> dict[str, Points | None]:
     """Draws queries and distractors."""
     counts = np.array(columns["counts"])
-    if len(set(columns["sources"])) < 2:
-        notes.append("retrieval is absent: distractors need two sources, and the data has one")
+    if len(set(columns["scenes"])) < 2:
+        notes.append("retrieval is absent: distractors need two scenes, and the data has one")
         return {"queries": None, "distractors": None}
     eligible = _eligible(infos, settings, notes)
     starts = np.concatenate([[0], np.cumsum(counts)])
@@ -195,7 +193,7 @@ def _draw_points(
     # A query whose pool would hold its positives alone asks nothing.
     queries = queries[[(owner != group).any() for group in asked]] if len(queries) else queries
     if not len(queries):
-        notes.append("retrieval is absent: no query has a distractor of another source")
+        notes.append("retrieval is absent: no query has a distractor of another scene")
         return {"queries": None, "distractors": None}
     return {"queries": _points(queries, starts), "distractors": _points(distractors, starts)}
 
@@ -239,7 +237,7 @@ def load_official(
     split: str,
     counts: Mapping[str, int],
     which: Sequence[str] = TASK_NAMES,
-    sources: Mapping[str, str] | None = None,
+    scenes: Mapping[str, str] | None = None,
 ) -> Tasks:
     """Reads the published task files of a split.
 
@@ -249,16 +247,16 @@ def load_official(
         split: Name of the split, e.g. `a`.
         counts: Number of points of each image sequence that is scored.
         which: Tasks whose files are read.
-        sources: Source of each sequence for the unit rows; by default the sequence. It
+        scenes: Scene of each sequence for the unit scores; by default the sequence. It
             does not change the tasks: only the query's own sequence is left out of a pool.
 
     Raises:
         UserError: When a file is missing or names a sequence, image or point that is not
             there, or a query is asked twice; the message names file and line.
     """
-    sources = sources or {}
+    scenes = scenes or {}
     infos = [
-        SequenceInfo(name, sources.get(name, name), kind_of(name), count)
+        SequenceInfo(name, scenes.get(name, name), kind_of(name), count)
         for name, count in counts.items()
     ]
     columns = _columns(infos, "name")
@@ -383,6 +381,6 @@ def _check(path: str, table: Any, name: str, good: np.ndarray, expected: str) ->
     sequence = table.iloc[row]["s" + name[3:]] if name.startswith("idx") else ""
     where = f" of {sequence}" if sequence else ""
     raise UserError(
-        f"{path}, line {_line(path, row)}: {name} is {table.iloc[row][name]!r}{where}, "
+        f"{path}, line {_line(path, row)}: {name} is {table[name].tolist()[row]!r}{where}, "
         f"expected {expected}; the task file does not belong to this data"
     )

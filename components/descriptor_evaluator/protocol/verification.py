@@ -19,19 +19,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from components.descriptor_evaluator.protocol import distances
-from components.descriptor_evaluator.protocol.average_precision import (
-    average_precision_of_ranks,
-    roc_area_of_ranks,
-)
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.jackknife import precision_without_each
-from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitRow
-from components.descriptor_evaluator.protocol.tasks import Pairs, Tasks
-from trainer.core import progress
+from components.descriptor_evaluator.protocol.metrics import METRICS, PairRanking, first_fifth
+from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
+from components.descriptor_evaluator.protocol.task_tables import Pairs, Tasks
 from trainer.core.variants import NOISES, TARGETS
 
 TASK = "verification"
-NEGATIVES = ("inter", "intra")  # sets of negative pairs, in the order of the rows
+NEGATIVES = ("inter", "intra")  # sets of negative pairs, in the order of the scores
 _BLOCK = 4096  # pairs per step: both sides stay in the cache
 
 
@@ -39,28 +35,43 @@ def pair_distances(
     descriptors: Mapping[str, np.ndarray],
     names: tuple[str, ...],
     pairs: Pairs,
+    noise: str,
     distance: Distance = "l2",
 ) -> np.ndarray:
-    """Returns the distances of pairs, float32 [3, n], one row per noise level.
+    """Computes the distances of pairs at a noise level.
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
-        names: Image sequences that the pairs' numbers mean.
-        pairs: Pairs of patches; image 0 is the reference at every noise level.
-        distance: Which one.
+        names: Image sequences that the pairs' numbers stand for.
+        pairs: n pairs of patches; image 0 is the reference at every noise level.
+        noise: `e`, `h` or `t`.
+        distance: Distance metric, l1 or l2.
+
+    Returns:
+        float32 [n].
     """
-    result = np.empty((len(NOISES), len(pairs)), np.float32)
+    result = np.empty(len(pairs), np.float32)
     both = pairs.sequence1.astype(np.int64) * len(names) + pairs.sequence2
     order = np.argsort(both, kind="stable")
     bounds = np.flatnonzero(np.diff(both[order], prepend=-1, append=-1))
+    shift = NOISES.index(noise) * TARGETS
+
+    def places(image: np.ndarray, index: np.ndarray, points: int) -> np.ndarray:
+        """Returns rows of descriptors reshaped to [16 x points, D]."""
+        return np.where(image == 0, 0, image.astype(np.int64) + shift) * points + index
 
     def fill(group: tuple[int, int]) -> None:
         start, stop = group
-        first, second = (int(number) for number in divmod(both[order[start]], len(names)))
-        left, right = descriptors[names[first]], descriptors[names[second]]
+        numbers = divmod(int(both[order[start]]), len(names))
+        left, right = (descriptors[names[number]] for number in numbers)
+        flat_left, flat_right = (side.reshape(-1, side.shape[-1]) for side in (left, right))
         for begin in range(start, stop, _BLOCK):
             rows = order[begin : min(begin + _BLOCK, stop)]
-            _fill(result, rows, left, right, pairs, distance)
+            first = places(pairs.image1[rows], pairs.index1[rows], left.shape[1])
+            second = places(pairs.image2[rows], pairs.index2[rows], right.shape[1])
+            result[rows] = distances.verification_pairs(
+                flat_left[first], flat_right[second], distance
+            )
 
     # Gathering waits for memory and NumPy lets other threads run meanwhile.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -76,8 +87,9 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
         positive: float32 [n] distances of positive pairs, in file order.
 
     Returns:
-        `auc` of all rows (balanced) and `ap` of the negatives with the first int(0.2 n)
-        positives (imbalanced), each also as tie-safe; NaN when no distance is finite.
+        Every metric of verification, by default `auc` of all pairs (balanced) and `ap` of the
+        negatives with the first int(0.2 n) positives (imbalanced), each also as tie-safe; NaN
+        when no distance is finite.
 
     Example:
         >>> near, far = np.full(5, 0.1, np.float32), np.full(5, 0.9, np.float32)
@@ -85,106 +97,58 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
         1.0
     """
     ranked = np.sort(negative[np.isfinite(negative)])
-    retrieved = np.isfinite(positive)
     before = np.searchsorted(ranked, positive, side="right")
-    metrics = dict.fromkeys(("auc", "ap"), float("nan"))
-    if len(ranked) or retrieved.any():
-        metrics["auc"] = roc_area_of_ranks(
-            before, retrieved, len(positive), len(negative), len(ranked)
-        )
-    fifth = _fifth(positive)
-    if len(ranked) or retrieved[:fifth].any():
-        metrics["ap"] = float(
-            average_precision_of_ranks(before[:fifth], retrieved[:fifth], max(fifth, 1))
-        )
+    ranking = PairRanking(before, np.isfinite(positive), len(negative), len(ranked))
+    metrics = {name: metric(ranking) for name, metric in METRICS[TASK].items()}
     return metrics | {f"{name}{TIE_SAFE}": value for name, value in metrics.items()}
 
 
-def score(
-    descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
-) -> list[UnitRow]:
-    """Scores the task; one row per pair set and noise level.
+def groups(tasks: Tasks) -> tuple[str, ...]:
+    """Returns the noise levels, each of which is scored on its own; none without pairs."""
+    return NOISES if tasks.positives is not None else ()
 
-    Each row also says what the (imbalanced) precision is `without` each source, from which
+
+def score_group(
+    group: str, descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
+) -> list[UnitScore]:
+    """Scores the pair sets at a noise level.
+
+    Each score also says what the (imbalanced) precision is `without` each scene, from which
     intervals are made.
 
     Args:
-        descriptors: float32 [16, N, D] per image sequence.
-        tasks: Pairs; a set without pairs gives no rows.
-        distance: What pairs are near by.
-    """
-    if tasks.positives is None:
-        return []
-    sets = [name for name in NEGATIVES if getattr(tasks, name) is not None]
-    positive = pair_distances(descriptors, tasks.names, tasks.positives, distance)
-    progress.report("scoring verification", 1, 1 + len(sets))
-    rows: list[UnitRow] = []
-    for number, name in enumerate(sets, start=1):
-        negative = pair_distances(descriptors, tasks.names, getattr(tasks, name), distance)
-        rows += rows_of_pair_set(name, negative, positive, tasks)
-        progress.report("scoring verification", 1 + number, 1 + len(sets))
-    return rows
+        group: The noise level.
+        descriptors: float32 [16, N, D] of all image sequences.
+        tasks: Pairs; a set that is None gives no score.
+        distance: Distance metric, l1 or l2.
 
-
-def rows_of_pair_set(
-    name: str, negative: np.ndarray, positive: np.ndarray, tasks: Tasks
-) -> list[UnitRow]:
-    """Scores a set of negative pairs against the positive ones; one row per noise level.
-
-    Args:
-        name: `inter` or `intra`.
-        negative: float32 [3, n] distances of `tasks`' pairs of that name.
-        positive: float32 [3, n] distances of the positive pairs.
-        tasks: Pairs and the sources of their sequences.
+    Returns:
+        One score per pair set.
     """
     assert tasks.positives is not None
-    sources, of_sequence = np.unique(np.array(tasks.sources), return_inverse=True)
-    fifth = _fifth(positive[0])
+    scenes, of_sequence = np.unique(np.array(tasks.scenes), return_inverse=True)
+    positive = pair_distances(descriptors, tasks.names, tasks.positives, group, distance)
+    fifth = first_fifth(len(positive))
     touched_by_positive = _touched(tasks.positives, of_sequence)[:, :fifth]
-    touched_by_negative = _touched(getattr(tasks, name), of_sequence)
-    rows: list[UnitRow] = []
-    for level, noise in enumerate(NOISES):
-        metrics = score_distances(negative[level], positive[level])
-        values = precision_without_each(
-            negative[level],
-            positive[level, :fifth],
-            touched_by_negative,
+    scores: list[UnitScore] = []
+    for name in NEGATIVES:
+        pairs = getattr(tasks, name)
+        if pairs is None:
+            continue
+        negative = pair_distances(descriptors, tasks.names, pairs, group, distance)
+        without = precision_without_each(
+            negative,
+            positive[:fifth],
+            _touched(pairs, of_sequence),
             touched_by_positive,
-            len(sources),
+            len(scenes),
         )
-        without = dict(zip(sources.tolist(), values.tolist(), strict=True))
-        rows.append(UnitRow(TASK, noise, "u", "", "", name, metrics, without))
-    return rows
-
-
-def _fifth(positive: np.ndarray) -> int:
-    """Returns how many of the positives the imbalanced setting takes."""
-    return int(0.2 * len(positive))
+        by_scene = dict(zip(scenes.tolist(), without.tolist(), strict=True))
+        metrics = score_distances(negative, positive)
+        scores.append(UnitScore(TASK, group, "u", "", "", name, metrics, by_scene))
+    return scores
 
 
 def _touched(pairs: Pairs, of_sequence: np.ndarray) -> np.ndarray:
-    """Returns the numbers of the sources of both patches of each pair, int [2, n]."""
+    """Returns the numbers of the scenes of both patches of each pair, int [2, n]."""
     return np.stack([of_sequence[pairs.sequence1], of_sequence[pairs.sequence2]])
-
-
-def _fill(
-    result: np.ndarray,
-    rows: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    pairs: Pairs,
-    distance: Distance,
-) -> None:
-    """Computes the distances of some pairs between two image sequences."""
-    flat_left, flat_right = (side.reshape(-1, side.shape[-1]) for side in (left, right))
-    for level in range(len(NOISES)):
-        places = []
-        for side, image, index in (
-            (left, pairs.image1[rows], pairs.index1[rows]),
-            (right, pairs.image2[rows], pairs.index2[rows]),
-        ):
-            variant = np.where(image == 0, 0, image.astype(np.int64) + level * TARGETS)
-            places.append(variant * side.shape[1] + index)
-        result[level, rows] = distances.verification_pairs(
-            flat_left[places[0]], flat_right[places[1]], distance
-        )

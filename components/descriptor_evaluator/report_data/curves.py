@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.protocol import distances, matching, verification
+from components.descriptor_evaluator.protocol.average_precision import precision_steps
 from components.descriptor_evaluator.protocol.distances import Distance
+from components.descriptor_evaluator.protocol.metrics import first_fifth
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
@@ -24,7 +26,6 @@ _REFERENCES = 300  # reference patches per image sequence
 _QUERIES = 300
 _BLOCK = 64  # queries whose distances to all distractors are held at once
 _BINS = 60
-_SMALL = 1e-10  # as in `average_precision`: precision is 1 where nothing is retrieved yet
 
 
 def precision_at_recall(
@@ -49,17 +50,12 @@ def precision_at_recall(
         >>> precision_at_recall(before, retrieved, 2, np.array([0.25, 0.75])).round(3).tolist()
         [1.0, 0.583]
     """
-    order = np.sort(np.where(retrieved, before, np.iinfo(np.int64).max), axis=-1)
-    counted = np.arange(order.shape[-1]) < retrieved.sum(axis=-1, keepdims=True)
-    misses = np.where(counted, order, 0).astype(np.float64)
-    hits = np.arange(order.shape[-1], dtype=np.float64)
-    entering = np.maximum(hits, _SMALL) / np.maximum(hits + misses, _SMALL)
-    leaving = (hits + 1) / (hits + 1 + misses)
+    entering, leaving, counted = precision_steps(before, retrieved)
     place = np.floor(recall * positives).astype(np.int64)
-    known = np.minimum(place, order.shape[-1] - 1)
+    known = np.minimum(place, counted.shape[-1] - 1)
     share = recall * positives - place
     value = entering[..., known] + share * (leaving[..., known] - entering[..., known])
-    return np.where(counted[..., known] & (place < order.shape[-1]), value, 0.0)
+    return np.where(counted[..., known] & (place < counted.shape[-1]), value, 0.0)
 
 
 def verification_curves(
@@ -81,19 +77,21 @@ def verification_curves(
     """
     if tasks.positives is None:
         return {}
-    positive = verification.pair_distances(
-        descriptors, tasks.names, _thinned(tasks.positives), distance
-    )
+    positives = _thinned(tasks.positives)
     result: dict[str, Any] = {}
-    for name, pairs in (("inter", tasks.inter), ("intra", tasks.intra)):
-        if pairs is None:
+    for name in verification.NEGATIVES:
+        if getattr(tasks, name) is None:
             continue
-        negative = verification.pair_distances(descriptors, tasks.names, _thinned(pairs), distance)
-        result[name] = {
-            noise: _roc_and_precision(negative[level], positive[level])
-            | _histograms(negative[level], positive[level])
-            for level, noise in enumerate(NOISES)
-        }
+        negatives = _thinned(getattr(tasks, name))
+        result[name] = {}
+        for noise in NOISES:
+            negative, positive = (
+                verification.pair_distances(descriptors, tasks.names, pairs, noise, distance)
+                for pairs in (negatives, positives)
+            )
+            result[name][noise] = _roc_and_precision(negative, positive) | _histograms(
+                negative, positive
+            )
     return result
 
 
@@ -231,7 +229,7 @@ def _roc_and_precision(negative: np.ndarray, positive: np.ndarray) -> dict[str, 
     # True rate where so many negatives have been let through: the positives ahead of the next.
     allowed = np.floor(FALSE_RATE * len(negative))
     ahead = np.searchsorted(np.sort(before[retrieved]), allowed, side="right")
-    fifth = max(1, int(0.2 * len(positive)))
+    fifth = max(1, first_fifth(len(positive)))
     precision = precision_at_recall(before[:fifth], retrieved[:fifth], fifth)
     return {
         "true_rate": rounded(ahead / max(len(positive), 1)),

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from components.core import files
+from components.descriptor_evaluator.descriptors.describer import is_machinery
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.tasks import Tasks
 from components.descriptor_evaluator.report_data import curves, descriptor_map, worst_cases
 from trainer.core import progress
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 def choose(
     descriptors: Mapping[str, np.ndarray],
     tasks: Tasks,
-    rows: Sequence[UnitRow],
+    rows: Sequence[UnitScore],
     curves_only: bool = False,
     distance: Distance = "l2",
 ) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def choose(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: What was compared.
         rows: What it scored; exhibits of tasks without rows are not made.
-        curves_only: Leave out what needs patches to be shown: for handmade descriptors and
+        curves_only: Leave out what needs patches to be shown: for handcrafted descriptors and
             references, which stand beside the model as curves alone.
         distance: What patches are near by.
 
@@ -96,8 +97,6 @@ def choose(
             chosen[name] = made
         except Exception as error:
             _log.exception("the exhibit %s cannot be made", name)
-            from components.descriptor_evaluator.descriptors.store import is_machinery  # Beam
-
             problems[name] = f"{type(error).__name__}: {error}"
             if is_machinery(error):
                 transient.append(name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from components.descriptor_evaluator.protocol import distances, matching, retrieval
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.tasks import Tasks
 from components.descriptor_evaluator.report_data.curves import query_distances, reference_rows
 from trainer.core.variants import NOISES, TARGETS, VARIANTS, variant_index
@@ -50,7 +50,7 @@ def false_matches(
 def retrieval_rows(
     descriptors: Mapping[str, np.ndarray],
     tasks: Tasks,
-    rows: Sequence[UnitRow],
+    rows: Sequence[UnitScore],
     distance: Distance = "l2",
 ) -> list[dict[str, Any]]:
     """Returns the queries with the least (tie-safe) precision, per noise level.
@@ -60,7 +60,7 @@ def retrieval_rows(
     Args:
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Queries and distractors.
-        rows: Unit rows; those of retrieval are looked at.
+        rows: Unit scores; those of retrieval are looked at.
         distance: What patches are near by.
 
     Returns:
@@ -119,14 +119,14 @@ def _worst(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return chosen
 
 
-def _worst_rows(rows: Sequence[UnitRow], noise: str) -> list[UnitRow]:
+def _worst_rows(rows: Sequence[UnitScore], noise: str) -> list[UnitScore]:
     found = [
         row
         for row in rows
         if (row.task, row.noise) == (retrieval.TASK, noise)
         and np.isfinite(row.metrics["ap_tie_safe"])
     ]
-    chosen: list[UnitRow] = []
+    chosen: list[UnitScore] = []
     counts: dict[str, int] = {}
     # More than are shown, as one image sequence may hold many of the worst.
     for row in heapq.nsmallest(1000, found, key=lambda row: row.metrics["ap_tie_safe"]):
@@ -137,7 +137,7 @@ def _worst_rows(rows: Sequence[UnitRow], noise: str) -> list[UnitRow]:
 
 
 def _retrieved(
-    row: UnitRow, tasks: Tasks, positive: np.ndarray, distance: np.ndarray
+    row: UnitScore, tasks: Tasks, positive: np.ndarray, distance: np.ndarray
 ) -> dict[str, Any]:
     assert tasks.distractors is not None
     level = NOISES.index(row.noise)

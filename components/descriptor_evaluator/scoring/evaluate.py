@@ -1,194 +1,96 @@
-"""Scoring descriptors on the HPatches tasks: `score` for arrays, `evaluate_release` for files."""
+"""Scoring descriptors on a patch release: `hpatches evaluate` and `compare --data`."""
 
 from __future__ import annotations
 
 import hashlib
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from components.core import files
-from components.descriptor_evaluator.descriptors import csv_tree, handcrafted
-from components.descriptor_evaluator.protocol import matching, retrieval, verification
+from components.core.names import TASK_NAMES
+from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model
+from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import UnitRow
-from components.descriptor_evaluator.protocol.tasks import (
-    TASK_NAMES,
-    SequenceInfo,
-    Tasks,
-    TaskSettings,
-)
-from components.descriptor_evaluator.scoring import release, stored_result, summary
+from components.descriptor_evaluator.protocol.task_tables import Tasks
+from components.descriptor_evaluator.protocol.tasks import SequenceInfo, TaskSettings
+from components.descriptor_evaluator.scoring import provenance, release, result_files, summary
+from components.descriptor_evaluator.scoring.score import score
+from components.descriptor_evaluator.scoring.scores_cache import Scored
 from components.descriptor_evaluator.statistics import degeneracy
 from trainer.core import progress
-from trainer.core.code_fingerprint import fingerprint
 from trainer.core.errors import UserError
 from trainer.core.variants import VARIANTS
 
-_CODE = (
-    "components.descriptor_evaluator",
-    "components.pusher.push_log",
-    "trainer.model.byte_codes",
-    "trainer.model.export",
-    "trainer.data.records",
-    "trainer.data.manifest",
-    "trainer.core.variants",
-)
-_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "tensorflow")
-
-
-def score(
-    descriptors: Mapping[str, np.ndarray],
-    tasks: Tasks,
-    which: Sequence[str] = TASK_NAMES,
-    distance: Distance = "l2",
-) -> list[UnitRow]:
-    """Scores descriptors.
-
-    Args:
-        descriptors: float32 [16, N, D] per image sequence of `tasks`.
-        tasks: What is compared.
-        which: Tasks to score; one that `tasks` does not hold gives no rows.
-        distance: What patches are near by.
-
-    Returns:
-        One row per unit; equal input gives equal rows in equal order.
-
-    Raises:
-        ValueError: When descriptors are missing or not of the expected shape, or a task is
-            unknown.
-    """
-    unknown = sorted(set(which) - set(TASK_NAMES))
-    if unknown:
-        raise ValueError(f"there is no task {unknown[0]}, expected some of {TASK_NAMES}")
-    for name, count in zip(tasks.names, tasks.counts, strict=True):
-        shape = descriptors[name].shape if name in descriptors else None
-        if shape is None or shape[:2] != (16, count):
-            raise ValueError(f"descriptors of {name} have shape {shape}, expected (16, {count}, D)")
-    rows: list[UnitRow] = []
-    if "verification" in which:
-        rows += verification.score(descriptors, tasks, distance)
-    if "matching" in which:
-        for number, name in enumerate(tasks.names):
-            source, kind = tasks.sources[number], tasks.kinds[number]
-            rows += matching.rows_of_sequence(name, source, kind, descriptors[name], distance)
-            progress.report("scoring matching", number + 1, len(tasks.names), name)
-    if "retrieval" in which:
-        rows += retrieval.score(descriptors, tasks, distance)
-    return rows
-
 
 @dataclass(frozen=True)
-class Subject:
-    """What is scored: exactly one of these is given.
+class ReleaseOptions:
+    """What of a patch release is scored, and how.
 
     Attributes:
-        model: SavedModel with our serving signature.
-        descriptors: CSV tree.
-        baseline: Name of a handmade descriptor.
-    """
-
-    model: str | None = None
-    descriptors: str | None = None
-    baseline: str | None = None
-
-    def __post_init__(self) -> None:
-        given = [value for value in (self.model, self.descriptors, self.baseline) if value]
-        if len(given) != 1:
-            raise UserError(
-                f"{len(given)} of --model, --descriptors and --baseline are given, expected one "
-                f"of them"
-            )
-        if self.baseline and self.baseline not in handcrafted.NAMES:
-            raise UserError(
-                f"there is no baseline '{self.baseline}', expected one of "
-                f"{', '.join(handcrafted.NAMES)}"
-            )
-
-
-@dataclass(frozen=True)
-class ReleaseScores:
-    """What descriptors scored on a patch release.
-
-    Attributes:
-        rows: Of each subject.
-        degeneracy: Measures of each subject.
-        tasks: What was compared.
-    """
-
-    rows: tuple[list[UnitRow], ...]
-    degeneracy: tuple[dict[str, Any], ...]
-    tasks: Tasks
-
-
-def score_release(
-    data: str,
-    subjects: Sequence[Subject],
-    *,
-    split: str | None = None,
-    splits_file: str | None = None,
-    tasks_folder: str | None = None,
-    which: Sequence[str] = TASK_NAMES,
-    settings: TaskSettings | None = None,
-    distance: Distance = "l2",
-) -> ReleaseScores:
-    """Scores descriptors on the same tasks of a patch release.
-
-    Args:
-        data: Patch release; only names and numbers of patches are needed for a CSV tree.
-        subjects: What is scored.
         split: Score the test list of this split; by default all image sequences.
         splits_file: Splits of the shape of HPatches' `splits.json`; by default the
             official ones.
         tasks_folder: Published task files of `split` (it need not be given when the folder
             holds those of one split); by default tasks are drawn.
         which: Tasks to score.
-        settings: Sizes and seed of drawn tasks.
-        distance: What patches are near by.
+        distance: Distance metric, l1 or l2.
+    """
+
+    split: str | None = None
+    splits_file: str | None = None
+    tasks_folder: str | None = None
+    which: Sequence[str] = TASK_NAMES
+    distance: Distance = "l2"
+
+
+def score_release(
+    data: str, describers: Sequence[Describer], options: ReleaseOptions
+) -> tuple[list[Scored], Tasks]:
+    """Scores descriptors on the same tasks of a patch release.
+
+    Args:
+        data: Patch release; only names and numbers of patches are needed for a CSV tree.
+        describers: What is scored, one after the other: only the descriptors of one are in
+            memory at a time.
+        options: What is scored, and how.
+
+    Returns:
+        The scores of each describer (with the fact `degeneracy`), and what was compared.
 
     Raises:
         UserError: When anything that was given cannot be used.
     """
     counts = release.counts_of_release(data)
-    names = release.choose_sequences(list(counts), split, splits_file, data)
-    drawn = tasks_folder is None and set(which) != {"matching"}
+    names = release.choose_sequences(list(counts), options.split, options.splits_file, data)
+    drawn = options.tasks_folder is None and set(options.which) != {"matching"}
     infos = release.describe_sequences(data, names, with_contrast=drawn)
-    tasks = _tasks(infos, split, tasks_folder, which, settings or TaskSettings())
-    rows, reports = [], []
-    for subject in subjects:  # one after the other: the descriptors of one are held at a time
-        found = _descriptors(data, infos, subject)
-        rows.append(score(found, tasks, which, distance))
-        reports.append(degeneracy.measure(found))
-    return ReleaseScores(tuple(rows), tuple(reports), tasks)
+    tasks = _tasks(infos, options)
+    results = []
+    for describer in describers:
+        descriptors = _describe(data, infos, describer)
+        scores = score(descriptors, tasks, options.which, options.distance)
+        results.append(Scored(tuple(scores), {"degeneracy": degeneracy.measure(descriptors)}))
+    return results, tasks
 
 
 def evaluate_release(
     data: str,
+    describer: Describer,
+    options: ReleaseOptions | None = None,
     *,
-    model: str | None = None,
-    descriptors: str | None = None,
-    baseline: str | None = None,
-    which: Sequence[str] = TASK_NAMES,
     rows_folder: str | None = None,
-    distance: Distance = "l2",
-    **chosen: Any,
 ) -> dict[str, Any]:
     """Scores a model, stored descriptors or a baseline on a patch release.
 
     Args:
         data: Patch release.
-        model: SavedModel with our serving signature.
-        descriptors: CSV tree.
-        baseline: Name of a handmade descriptor. Exactly one of these three is given.
-        which: Tasks to score.
-        rows_folder: New folder for the rows of all units (`stored_result`); None writes none.
-        distance: What patches are near by.
-        **chosen: As `score_release` takes them.
+        describer: What is scored.
+        options: What of the release is scored, and how.
+        rows_folder: New folder for the scores of all units (`result_files`); None writes none.
 
     Returns:
         `summary.summarise`'s result, `data` (what was scored and by which recipe, if a run
@@ -199,55 +101,51 @@ def evaluate_release(
     Raises:
         UserError: When anything that was given cannot be used.
     """
-    subject = Subject(model, descriptors, baseline)
+    options = options or ReleaseOptions()
     if rows_folder is not None:
         files.check_new_folder(rows_folder)
-    scores = score_release(data, [subject], which=which, distance=distance, **chosen)
-    (rows,), (report,), tasks = scores.rows, scores.degeneracy, scores.tasks
-    limits = degeneracy.DegeneracySettings()
-    result = summary.summarise(rows)
-    result = {task: result.get(task) for task in TASK_NAMES if task in which}
-    recipes = recipe_notes([subject])
-    scored = asdict(subject)
-    if recipes:
-        scored["recipe"] = asdict(handcrafted.SMOOTHED)
-    result["data"] = {
+    (scored,), tasks = score_release(data, [describer], options)
+    report, notes = scored.facts["degeneracy"], recipe_notes([describer])
+    means = summary.summarise(scored.rows)
+    about = {
         "release": data,
-        "split": chosen.get("split"),
-        "scored": scored,
-        "distance": distance,
-        "sequences": list(tasks.names),
-        "sources": len(set(tasks.sources)),
-        "points": int(sum(tasks.counts)),
-        "tasks": _task_facts(tasks),
-        "degeneracy": report | {"thresholds": limits.model_dump()},
-        "notes": [*tasks.notes, *recipes, *degeneracy.problems(report, limits)],
+        "scored": _subject(describer),
+        "distance": options.distance,
+        "degeneracy": report,
+        "notes": notes,
+        **provenance.stamp(),
     }
-    result["versions"] = versions()
     if rows_folder is not None:
-        about = {
+        about["data_checksum"] = data_checksum(data, tasks.names)
+        result_files.write_new(rows_folder, scored, tasks, about)
+    return {
+        **{task: means.get(task) for task in TASK_NAMES if task in options.which},
+        "data": {
             "release": data,
-            "data_checksum": data_checksum(data, tasks.names),
-            "scored": scored,
-            "distance": distance,
-            "degeneracy": report,
-            "notes": recipes,
-            "versions": result["versions"],
-            "code_fingerprint": code_fingerprint(),
-            "evaluated": stored_result.now(),
-        }
-        stored_result.write(rows_folder, rows, tasks, about)
-    return result
+            "split": options.split,
+            "scored": about["scored"],
+            "distance": options.distance,
+            "sequences": list(tasks.names),
+            "scenes": len(set(tasks.scenes)),
+            "points": int(sum(tasks.counts)),
+            "tasks": _task_facts(tasks),
+            "degeneracy": report | {"thresholds": asdict(degeneracy.LIMITS)},
+            "notes": [*tasks.notes, *notes, *degeneracy.problems(report)],
+        },
+        "versions": about["versions"],
+    }
 
 
-def recipe_notes(subjects: Sequence[Subject]) -> list[str]:
-    """Says of handmade descriptors whose recipe a run chooses on data which one was taken."""
-    how = handcrafted.in_words(handcrafted.SMOOTHED)
-    return [
-        f"{subject.baseline}: {how}; `hpatches run` chooses them on validation sequences"
-        for subject in subjects
-        if subject.baseline in handcrafted.CHOSEN
-    ]
+def recipe_notes(describers: Sequence[Describer]) -> list[str]:
+    """Says of tuned baselines, whose recipe a run chooses on data, which one was taken."""
+    names = [item.baseline for item in describers if item.baseline]
+    tuned = [name for name in names if handcrafted.get(name).tuned]
+    if not tuned:
+        return []
+    from components.descriptor_evaluator.descriptors import sift  # imports OpenCV
+
+    how = sift.in_words(sift.SMOOTHED)
+    return [f"{name}: {how}; `hpatches run` chooses them on validation sequences" for name in tuned]
 
 
 def data_checksum(data: str, names: Sequence[str]) -> str:
@@ -271,91 +169,63 @@ def data_checksum(data: str, names: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def code_fingerprint() -> str:
-    """Returns the fingerprint of all code that describes, scores and judges."""
-    return fingerprint(*_CODE)
+def _subject(describer: Describer) -> dict[str, Any]:
+    """Returns what was scored; JSON."""
+    subject: dict[str, Any] = {
+        key: getattr(describer, key) or None for key in ("model", "descriptors", "baseline")
+    }
+    if describer.baseline and handcrafted.get(describer.baseline).tuned:
+        from components.descriptor_evaluator.descriptors import sift  # imports OpenCV
+
+        subject["recipe"] = asdict(sift.SMOOTHED)
+    return subject
 
 
-def versions() -> dict[str, str]:
-    """Returns the versions of what scores depend on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:  # pragma: no cover (another build of OpenCV)
-            continue
-    return found
-
-
-def _tasks(
-    infos: Sequence[SequenceInfo],
-    split: str | None,
-    folder: str | None,
-    which: Sequence[str],
-    settings: TaskSettings,
-) -> Tasks:
-    if set(which) == {"matching"}:
+def _tasks(infos: Sequence[SequenceInfo], options: ReleaseOptions) -> Tasks:
+    if set(options.which) == {"matching"}:
         return task_sources.matching_only(infos)
+    folder = options.tasks_folder
     if folder is None:
-        return task_sources.draw(infos, settings)
-    split = split or _only_split(folder)
+        return task_sources.draw(infos, TaskSettings())
+    split = options.split or _only_split(folder)
     counts = {info.name: info.count for info in infos}
-    scenes = {info.name: info.source for info in infos}
-    return task_sources.load_official(folder, split, counts, which, scenes)
+    scenes = {info.name: info.scene for info in infos}
+    return task_sources.load_official(folder, split, counts, options.which, scenes)
 
 
 def _only_split(folder: str) -> str:
     """Returns the split whose task files a folder holds."""
     names = [name for name in files.list_folder(folder) if name.endswith(".csv")]
-    found = sorted({name[:-4].partition("_split-")[2] for name in names} - {""})
-    if len(found) != 1:
+    splits = sorted({name[:-4].partition("_split-")[2] for name in names} - {""})
+    if len(splits) != 1:
         raise UserError(
-            f"{folder}: holds task files of {len(found)} splits ({', '.join(found) or 'none'}), "
+            f"{folder}: holds task files of {len(splits)} splits ({', '.join(splits) or 'none'}), "
             f"expected one; say with --split which"
         )
-    return found[0]
+    return splits[0]
 
 
-def _read(folder: str, infos: Sequence[SequenceInfo]) -> dict[str, np.ndarray]:
-    from components.descriptor_evaluator.descriptors import saved_model
-
-    _refuse_trained(saved_model.read_identity_of_descriptors(folder), infos)
-    return csv_tree.read_tree(folder, {info.name: info.count for info in infos})
-
-
-def _refuse_trained(identity: dict[str, Any] | None, infos: Sequence[SequenceInfo]) -> None:
-    from components.descriptor_evaluator.descriptors import saved_model
-
-    saved_model.refuse_if_trained_on(
-        identity, [info.name for info in infos], [info.source for info in infos]
-    )
-
-
-def _descriptors(
-    data: str, infos: Sequence[SequenceInfo], subject: Subject
+def _describe(
+    data: str, infos: Sequence[SequenceInfo], describer: Describer
 ) -> dict[str, np.ndarray]:
     """Reads or computes descriptors, of one image sequence's patches at a time."""
-    from components.descriptor_evaluator.descriptors import saved_model
-    from components.example_gen.formats import strips
-
-    if subject.descriptors:
-        return _read(subject.descriptors, infos)
-    model = None
-    if subject.model:
+    identity = None
+    if describer.descriptors:
+        identity = saved_model.read_identity_of_descriptors(describer.descriptors)
+    elif describer.model:
         # Before TensorFlow is loaded: a refusal should not take ten seconds.
-        _refuse_trained(saved_model.read_identity(subject.model), infos)
-        model = saved_model.load_model(subject.model)
-    found: dict[str, np.ndarray] = {}
+        identity = saved_model.read_identity(describer.model)
+    saved_model.refuse_if_trained_on(
+        identity, [info.name for info in infos], [info.scene for info in infos]
+    )
+    if describer.descriptors:
+        return csv_tree.read_tree(describer.descriptors, {info.name: info.count for info in infos})
+    describe = describer.load()
+    descriptors: dict[str, np.ndarray] = {}
     for number, info in enumerate(infos):
-        folder = files.join(data, info.name)
-        item = strips.check(info.name, (folder,), info.source)[0]
-        patches = strips.load(item).patches
-        if model is not None:
-            found[info.name] = saved_model.describe_patches(model, patches)
-        else:
-            found[info.name] = handcrafted.describe_sequence(str(subject.baseline), patches)
+        descriptors[info.name] = describe(info.name, release.read_patches(data, info))
         progress.report("describing patches", number + 1, len(infos), info.name)
-    return found
+    return descriptors
 
 
 def _task_facts(tasks: Tasks) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.descriptor_evaluator.scoring import evaluate
-from components.descriptor_evaluator.scoring.scores_cache import RowsCache, entry_key
+from components.descriptor_evaluator.scoring import provenance
+from components.descriptor_evaluator.scoring.scores_cache import ScoresCache, entry_key
 from components.descriptor_evaluator.settings import EvaluationSettings
 from trainer.core.errors import UserError
 from trainer.data import manifest
@@ -31,7 +31,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Bench:
+class EvaluationContext:
     """Where and with what things are measured.
 
     Attributes:
@@ -47,7 +47,7 @@ class Bench:
     examples: str
     manifest: Manifest
     settings: EvaluationSettings
-    cache: RowsCache
+    cache: ScoresCache
     code_fingerprint: str
     folder: str
     make_pipeline: Callable[[], Any]
@@ -73,22 +73,22 @@ class Bench:
         """
         return entry_key(
             descriptor,
-            parameters | {"versions": evaluate.versions()},
+            parameters | {"versions": provenance.versions()},
             data_checksum(entries),
             tasks_checksum,
             self.code_fingerprint,
         )
 
 
-def open_bench(
+def open_context(
     examples: str,
     settings: EvaluationSettings,
-    cache: RowsCache,
+    cache: ScoresCache,
     code_fingerprint: str,
     folder: str,
     make_pipeline: Callable[[], Any],
-) -> Bench:
-    """Reads the manifest and returns a bench.
+) -> EvaluationContext:
+    """Reads the manifest and returns a context.
 
     Raises:
         UserError: When there is no manifest or no held-out image sequence.
@@ -99,12 +99,14 @@ def open_bench(
             f"{examples}: there is no image sequence in the split eval; give the data a split "
             f"that holds some out"
         )
-    return Bench(examples, content, settings, cache, code_fingerprint, folder, make_pipeline)
+    return EvaluationContext(
+        examples, content, settings, cache, code_fingerprint, folder, make_pipeline
+    )
 
 
 def data_checksum(entries: Sequence[SequenceEntry]) -> str:
     """sha256 over the content of some image sequences: equal data, equal checksum."""
     digest = hashlib.sha256()
     for entry in sorted(entries, key=lambda entry: entry.name):
-        digest.update(f"{entry.name}/{entry.source}/{entry.kind}/{entry.checksum}\n".encode())
+        digest.update(f"{entry.name}/{entry.scene}/{entry.kind}/{entry.checksum}\n".encode())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""From examples and models to unit rows: what is described, scored, and kept.
+"""From examples and models to unit scores: what is described, scored, and kept.
 
 The cost is in describing patches; everything that follows from content that was seen before
 comes from `scores_cache`.
@@ -18,28 +18,33 @@ import apache_beam as beam
 import numpy as np
 
 from components.core.user_errors import find_user_error
-from components.descriptor_evaluator.descriptors import csv_tree, saved_model
-from components.descriptor_evaluator.descriptors import handcrafted as baseline_descriptors
-from components.descriptor_evaluator.descriptors.store import (
+from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model
+from components.descriptor_evaluator.descriptors.describer import (
     Describer,
-    DescribeSequence,
     ModelError,
-    ReferenceContrast,
-    StoredDescriptors,
-    check_dimensions,
-    described_paths,
     is_machinery,
     machinery_errors,
-    read_array,
     reference_error,
 )
+from components.descriptor_evaluator.descriptors.store import (
+    DescribeSequence,
+    ReferenceContrast,
+    check_dimensions,
+    open_described,
+    read_array,
+)
 from components.descriptor_evaluator.protocol import tasks as task_drawing
-from components.descriptor_evaluator.protocol.scores import UnitRow
 from components.descriptor_evaluator.protocol.task_tables import Tasks
 from components.descriptor_evaluator.report_data import exhibits
-from components.descriptor_evaluator.scoring import recipes
-from components.descriptor_evaluator.scoring.evaluation_context import Bench, Candidate
-from components.descriptor_evaluator.scoring.scores_cache import Scored, rows_from_lines
+from components.descriptor_evaluator.scoring import provenance, recipes
+from components.descriptor_evaluator.scoring.beam_scoring import score_in_beam
+from components.descriptor_evaluator.scoring.evaluation_context import (
+    Candidate,
+    EvaluationContext,
+    data_checksum,
+)
+from components.descriptor_evaluator.scoring.scores_cache import Scored
+from components.descriptor_evaluator.statistics import degeneracy
 from trainer.core.errors import UserError
 from trainer.data.manifest import SequenceEntry
 
@@ -58,25 +63,25 @@ class RunError(RuntimeError):
     """The machinery failed (a full disk, a lost worker): no finding about the model."""
 
 
-def make_tasks(bench: Bench) -> Tasks:
+def make_tasks(context: EvaluationContext) -> Tasks:
     """Reads the official tasks or draws tasks from the evaluation split.
 
     Raises:
         UserError: When official task files do not belong to the data.
     """
-    entries, settings = bench.entries("eval"), bench.settings
+    entries, settings = context.entries("eval"), context.settings
     if settings.official_tasks:
         return task_drawing.load_official(
             settings.official_tasks,
             settings.official_split or "a",
             {entry.name: entry.count for entry in entries},
             which=settings.tasks,
-            sources={entry.name: entry.source for entry in entries},
+            scenes={entry.name: entry.scene for entry in entries},
         )
-    contrast = _reference_contrast(bench)
+    contrast = _reference_contrast(context)
     infos = [
         task_drawing.SequenceInfo(
-            entry.name, entry.source, entry.kind, entry.count, contrast[entry.name]
+            entry.name, entry.scene, entry.kind, entry.count, contrast[entry.name]
         )
         for entry in entries
     ]
@@ -84,15 +89,15 @@ def make_tasks(bench: Bench) -> Tasks:
 
 
 def score_all(
-    bench: Bench, tasks: Tasks, models: Sequence[Candidate], baselines: Sequence[str]
+    context: EvaluationContext, tasks: Tasks, models: Sequence[Candidate], baselines: Sequence[str]
 ) -> dict[str, Scored]:
-    """Scores models and handmade descriptors on the evaluation split.
+    """Scores models and handcrafted descriptors on the evaluation split.
 
     Args:
-        bench: Where and with what.
+        context: Where and with what.
         tasks: What is compared.
         models: SavedModels that are judged.
-        baselines: Names of handmade descriptors and of references.
+        baselines: Names of handcrafted descriptors and of references.
 
     Returns:
         Scores by name.
@@ -104,51 +109,66 @@ def score_all(
     """
     wanted: dict[str, tuple[Describer, str]] = {}
     for model in models:
-        key = _key(bench, tasks, model.checksum, _JUDGED)
+        key = _key(context, tasks, model.checksum, _JUDGED)
         wanted[model.name] = Describer(model.name, model=model.path), key
     for name in baselines:
-        describer, content = _baseline(bench, name)
-        wanted[name] = describer, _key(bench, tasks, content, dict(describer.recipe) | _BESIDE)
-    found = {name: _kept(bench, key) for name, (_, key) in wanted.items()}
+        describer, content = _baseline(context, name)
+        wanted[name] = describer, _key(context, tasks, content, dict(describer.recipe) | _BESIDE)
+    found = {name: _kept(context, key) for name, (_, key) in wanted.items()}
     missing = [describer for name, (describer, _) in wanted.items() if found[name] is None]
     if missing:
-        entries, folder = bench.entries("eval"), posixpath.join(bench.folder, "descriptors")
-        _run(bench, entries, DescribeSequence(bench.examples, missing, folder, len(entries)))
+        entries, folder = context.entries("eval"), posixpath.join(context.folder, "descriptors")
+        _run(context, entries, DescribeSequence(context.examples, missing, folder, len(entries)))
     for describer in missing:
-        scored = _score(bench, tasks, describer, curves_only=describer.name in baselines)
-        bench.cache.put(wanted[describer.name][1], _worth_keeping(scored))
+        scored = _score(context, tasks, describer, curves_only=describer.name in baselines)
+        context.cache.put(wanted[describer.name][1], _worth_keeping(scored))
         found[describer.name] = scored
     return {name: scored for name, scored in found.items() if scored is not None}
 
 
-def known_scores(bench: Bench, tasks: Tasks, checksum: str) -> Scored | None:
+def about(context: EvaluationContext, candidate: Candidate, scored: Scored) -> dict[str, Any]:
+    """Returns what a candidate's result is about, as `result_files` keeps it; JSON."""
+    return {
+        "data_checksum": data_checksum(context.entries("eval")),
+        "scored": {"model": candidate.path, "checksum": candidate.checksum},
+        "distance": context.settings.distance,
+        "degeneracy": scored.facts["degeneracy"],
+        "settings": context.settings.model_dump(mode="json"),
+        **provenance.stamp(),
+        "code_fingerprint": context.code_fingerprint,
+    }
+
+
+def known_scores(context: EvaluationContext, tasks: Tasks, checksum: str) -> Scored | None:
     """Returns what an earlier run made of a model on the same data and tasks, if it is kept."""
-    return bench.cache.get(_key(bench, tasks, checksum, _JUDGED))
+    return context.cache.get(_key(context, tasks, checksum, _JUDGED))
 
 
-def score_earlier(bench: Bench, tasks: Tasks, model: Candidate) -> Scored | None:
+def score_earlier(context: EvaluationContext, tasks: Tasks, model: Candidate) -> Scored | None:
     """Scores a model that was pushed earlier; None when it cannot be described or scored.
 
     Raises:
         RunError: When the machinery failed.
     """
     try:
-        return score_all(bench, tasks, [model], ())[model.name]
+        return score_all(context, tasks, [model], ())[model.name]
     except ModelError as error:
         _log.warning("%s", error)
         return None
 
 
-def _key(bench: Bench, tasks: Tasks, descriptor: str, parameters: dict[str, Any]) -> str:
-    settings = bench.settings
+def _key(
+    context: EvaluationContext, tasks: Tasks, descriptor: str, parameters: dict[str, Any]
+) -> str:
+    settings = context.settings
     wanted = parameters | {"tasks": sorted(settings.tasks), "distance": settings.distance}
-    return bench.key(descriptor, wanted, bench.entries("eval"), tasks.checksum)
+    return context.key(descriptor, wanted, context.entries("eval"), tasks.checksum)
 
 
-def _kept(bench: Bench, key: str) -> Scored | None:
+def _kept(context: EvaluationContext, key: str) -> Scored | None:
     """Returns what is kept of a descriptor, if it holds all that is wanted now."""
-    scored = bench.cache.get(key)
-    if scored is None or (bench.settings.exhibits and exhibits.FACT not in scored.facts):
+    scored = context.cache.get(key)
+    if scored is None or (context.settings.exhibits and exhibits.FACT not in scored.facts):
         return None
     return scored
 
@@ -161,15 +181,15 @@ def _worth_keeping(scored: Scored) -> Scored:
     return Scored(scored.rows, facts)
 
 
-def _baseline(bench: Bench, name: str) -> tuple[Describer, str]:
+def _baseline(context: EvaluationContext, name: str) -> tuple[Describer, str]:
     """Returns what describes as a baseline does, and what its content is known by."""
     from trainer.model import export  # loads tf_keras
 
-    reference = bench.settings.references.get(name)
+    reference = context.settings.references.get(name)
     if reference is None:
         recipe: tuple[tuple[str, float], ...] = ()
-        if name in baseline_descriptors.CHOSEN:
-            recipe = tuple(asdict(recipes.sift_recipe(bench, name)).items())
+        if handcrafted.get(name).tuned:
+            recipe = tuple(asdict(recipes.sift_recipe(context, name)).items())
         return Describer(name, baseline=name, recipe=recipe, judged=False), name
     try:
         if reference.model:
@@ -177,33 +197,33 @@ def _baseline(bench: Bench, name: str) -> tuple[Describer, str]:
             checksum = export.model_checksum(reference.model)
             return Describer(name, model=reference.model, judged=False), checksum
         folder = str(reference.descriptors)
-        names = [entry.name for entry in bench.entries("eval")]
+        names = [entry.name for entry in context.entries("eval")]
         checksum = csv_tree.tree_checksum(folder, names)
     except UserError as error:
         raise reference_error(name, error) from error
     return Describer(name, descriptors=folder, judged=False), checksum
 
 
-def _reference_contrast(bench: Bench) -> dict[str, np.ndarray]:
+def _reference_contrast(context: EvaluationContext) -> dict[str, np.ndarray]:
     """Returns the contrast of the reference patches, float32 [N] by image sequence."""
-    entries = bench.entries("eval")
-    key = bench.key("contrast", {}, entries)
-    known = bench.cache.get(key)
+    entries = context.entries("eval")
+    key = context.key("contrast", {}, entries)
+    known = context.cache.get(key)
     if known is None:
-        folder = posixpath.join(bench.folder, "contrast")
-        _run(bench, entries, ReferenceContrast(bench.examples, folder, len(entries)))
+        folder = posixpath.join(context.folder, "contrast")
+        _run(context, entries, ReferenceContrast(context.examples, folder, len(entries)))
         found = {
             entry.name: read_array(posixpath.join(folder, f"{entry.name}.npy")) for entry in entries
         }
         known = Scored((), {name: values.tolist() for name, values in found.items()})
-        bench.cache.put(key, known)
+        context.cache.put(key, known)
     return {name: np.array(values, np.float32) for name, values in known.facts.items()}
 
 
-def _run(bench: Bench, entries: Sequence[SequenceEntry], work: beam.DoFn) -> None:
+def _run(context: EvaluationContext, entries: Sequence[SequenceEntry], work: beam.DoFn) -> None:
     """Runs a step over image sequences in Beam."""
     try:
-        with bench.make_pipeline() as pipeline:
+        with context.make_pipeline() as pipeline:
             _ = (
                 pipeline
                 | "Sequences" >> beam.Create(list(entries))
@@ -217,59 +237,39 @@ def _run(bench: Bench, entries: Sequence[SequenceEntry], work: beam.DoFn) -> Non
         raise RunError(f"describing the held-out patches failed: {error}") from error
 
 
-def _score(bench: Bench, tasks: Tasks, describer: Describer, curves_only: bool) -> Scored:
+def _score(
+    context: EvaluationContext, tasks: Tasks, describer: Describer, curves_only: bool
+) -> Scored:
     """Scores what was described, and chooses what a report shows of it.
 
     Raises:
         ModelError: When it could not be described or scored.
         UserError: When it is a reference that cannot be scored.
     """
-    from components.descriptor_evaluator.statistics import degeneracy
-
     name = describer.name
-    reference = name in bench.settings.references
-    folder, entries = posixpath.join(bench.folder, "descriptors"), bench.entries("eval")
-    stored = described_paths(folder, name, entries)  # also tells when a sequence failed
-    descriptors = StoredDescriptors(posixpath.join(folder, name), [entry.name for entry in entries])
+    settings, reference = context.settings, name in context.settings.references
+    folder = posixpath.join(context.folder, "descriptors")
+    descriptors = open_described(folder, name, context.entries("eval"))
     if reference:
         check_dimensions(name, descriptors)
     with _failing_as_model(name, reference):
         report = degeneracy.measure(descriptors)
-        rows = _score_stored(bench, tasks, stored, posixpath.join(folder, f"{name}.jsonl"))
+        rows = score_in_beam(
+            descriptors,
+            tasks,
+            settings.tasks,
+            settings.distance,
+            make_pipeline=context.make_pipeline,
+            folder=descriptors.folder,
+        )
     facts: dict[str, Any] = {"degeneracy": report}
     if describer.recipe:
         facts[recipes.FACT] = dict(describer.recipe)
-    if bench.settings.exhibits:
+    if settings.exhibits:
         facts[exhibits.FACT] = exhibits.choose(
-            descriptors, tasks, rows, curves_only, bench.settings.distance
+            descriptors, tasks, rows, curves_only, settings.distance
         )
     return Scored(rows, facts)
-
-
-def _score_stored(
-    bench: Bench, tasks: Tasks, stored: Sequence[tuple[str, str]], target: str
-) -> tuple[UnitRow, ...]:
-    """Scores stored descriptors in Beam, whose workers write the rows to `target`."""
-    import tensorflow as tf
-
-    from components.descriptor_evaluator.scoring.beam_tasks import ScoreTasks, WriteRows
-
-    tasks.save(posixpath.dirname(target), compress=False)
-    with bench.make_pipeline() as pipeline:
-        _ = (
-            pipeline
-            | "Descriptors" >> beam.Create(list(stored))
-            | "Score"
-            >> ScoreTasks(
-                tasks,
-                posixpath.dirname(target),
-                bench.settings.tasks,
-                bench.settings.distance,
-            )
-            | "Write" >> WriteRows(target, tasks)
-        )
-    with tf.io.gfile.GFile(target, "r") as file:
-        return rows_from_lines(file.read())
 
 
 @contextlib.contextmanager

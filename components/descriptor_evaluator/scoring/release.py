@@ -1,8 +1,10 @@
-"""The image sequences of a patch release: their names, sources and numbers of patches."""
+"""The image sequences of a patch release: their names, scenes and numbers of patches."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+import numpy as np
 
 from components.core import files
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, contrast
@@ -72,7 +74,7 @@ def describe_sequences(root: str, names: Sequence[str], with_contrast: bool) -> 
     """Returns what task drawing has to know of image sequences.
 
     Args:
-        root: Patch release; its `sources.csv`, if any, tells which sequences show the same
+        root: Patch release; its `scenes.csv`, if any, tells which sequences show the same
             scene.
         names: Image sequences.
         with_contrast: Whether the reference strips are decoded for their contrast.
@@ -90,3 +92,13 @@ def describe_sequences(root: str, names: Sequence[str], with_contrast: bool) -> 
         count = strips.count_patches(folder) if values is None else len(values)
         infos.append(SequenceInfo(name, table.get(name, name), kind_of(name), count, values))
     return infos
+
+
+def read_patches(root: str, info: SequenceInfo) -> np.ndarray:
+    """Reads the patches of an image sequence, uint8 [N, 16, 65, 65].
+
+    Raises:
+        UserError: When a strip is missing or cannot be read.
+    """
+    item = strips.check(info.name, (files.join(root, info.name),), info.scene)[0]
+    return strips.load(item).patches

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 
 _FORMAT = 2
 
@@ -29,7 +29,7 @@ class Scored:
         facts: Other results of the same run that JSON can hold, e.g. the degeneracy report.
     """
 
-    rows: tuple[UnitRow, ...]
+    rows: tuple[UnitScore, ...]
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -46,9 +46,9 @@ def entry_key(
         descriptor: Checksum of a model, or the name of a baseline.
         parameters: Everything else that changes the result, e.g. the recipe and the versions of
             libraries; JSON values.
-        data_checksum: Of the evaluation data.
-        tasks_checksum: Of the tasks and of which of them are scored.
-        code_fingerprint: Of the code that describes and scores.
+        data_checksum: Checksum of the evaluation data.
+        tasks_checksum: Checksum of the tasks.
+        code_fingerprint: Fingerprint of the code that describes and scores.
     """
     content = json.dumps(
         [_FORMAT, descriptor, dict(parameters), data_checksum, tasks_checksum, code_fingerprint],
@@ -57,17 +57,17 @@ def entry_key(
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def rows_to_lines(rows: Sequence[UnitRow]) -> str:
+def rows_to_lines(rows: Sequence[UnitScore]) -> str:
     """Serializes rows as JSON lines; numbers come back bit for bit."""
     return "".join(json.dumps(vars(row), sort_keys=True) + "\n" for row in rows)
 
 
-def rows_from_lines(text: str) -> tuple[UnitRow, ...]:
+def rows_from_lines(text: str) -> tuple[UnitScore, ...]:
     """Reads `rows_to_lines` back."""
-    return tuple(UnitRow(**json.loads(line)) for line in text.splitlines())
+    return tuple(UnitScore(**json.loads(line)) for line in text.splitlines())
 
 
-class RowsCache:
+class ScoresCache:
     """A folder of scores.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Unit rows condensed into the result that `hpatches evaluate --json` writes."""
+"""Unit scores condensed into the result that `hpatches evaluate --json` writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitRow
+from components.descriptor_evaluator.protocol.metrics import METRICS
+from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitScore
 from trainer.core.variants import KINDS, NOISES
 
 PAIR_SETS = ("inter", "intra")
@@ -16,8 +17,8 @@ PAIR_SETS = ("inter", "intra")
 Value = float | None  # None where there is nothing to average, or NaN within
 
 
-def summarise(rows: Iterable[UnitRow]) -> dict[str, Any]:
-    """Averages unit rows as HPatches reports them.
+def summarise(rows: Iterable[UnitScore]) -> dict[str, Any]:
+    """Averages unit scores as HPatches reports them.
 
     Verification: `mean` is over the imbalanced precisions of all pair sets and noise levels.
     Matching: flat means over image pairs per noise level, then their mean. Retrieval: means
@@ -37,12 +38,13 @@ def summarise(rows: Iterable[UnitRow]) -> dict[str, Any]:
         "by_noise": {"e", "h", "t", "mean"}, "by_kind", "tie_safe": {"e", "h", "t", "mean",
         "by_pool": {"e": {"100": ..., ...}, "h", "t"}, "by_kind"}}}` with only the tasks and
         kinds that have rows.
+        Metrics beyond these stand beside `success_rate` or `imbalanced` under their own names.
         Fractions; None in the place of NaN and of an absent pair set.
     """
-    by_task: dict[str, list[UnitRow]] = {}
+    by_task: dict[str, list[UnitScore]] = {}
     for row in rows:
         by_task.setdefault(row.task, []).append(row)
-    makers: dict[str, Callable[[list[UnitRow]], dict[str, Any]]] = {
+    makers: dict[str, Callable[[list[UnitScore]], dict[str, Any]]] = {
         "verification": _verification,
         "matching": _matching,
         "retrieval": _retrieval,
@@ -50,54 +52,61 @@ def summarise(rows: Iterable[UnitRow]) -> dict[str, Any]:
     return {task: make(by_task[task]) for task, make in makers.items() if task in by_task}
 
 
-def headline(summary: dict[str, Any], task: str) -> Value:
-    """Returns the one number of a task that is compared; None without the task."""
-    return summary[task]["mean"] if task in summary else None
-
-
-def _verification(rows: Sequence[UnitRow]) -> dict[str, Any]:
+def _verification(rows: Sequence[UnitScore]) -> dict[str, Any]:
     def by_set(metric: str) -> dict[str, Any]:
-        found = {name: [row for row in rows if row.unit == name] for name in PAIR_SETS}
+        sets = {name: [row for row in rows if row.unit == name] for name in PAIR_SETS}
         return {
             name: _by_noise(chosen, metric, mean=False) if chosen else None
-            for name, chosen in found.items()
+            for name, chosen in sets.items()
         }
 
     def part(suffix: str) -> dict[str, Any]:
         imbalanced = by_set(f"ap{suffix}")
         values = [value for part in imbalanced.values() if part for value in part.values()]
         return {
-            "balanced": by_set(f"auc{suffix}"), "imbalanced": imbalanced, "mean": _mean(values),
-        }  # fmt: skip
+            "balanced": by_set(f"auc{suffix}"),
+            "imbalanced": imbalanced,
+            **{name: by_set(f"{name}{suffix}") for name in other_metrics("verification")},
+            "mean": _mean(values),
+        }
 
     return part("") | {"tie_safe": part(TIE_SAFE)}
 
 
-def _matching(rows: Sequence[UnitRow]) -> dict[str, Any]:
+def _matching(rows: Sequence[UnitScore]) -> dict[str, Any]:
     def part(suffix: str) -> dict[str, Any]:
         return _by_noise(rows, f"ap{suffix}") | {
             "success_rate": _by_noise(rows, f"success_rate{suffix}"),
+            **{name: _by_noise(rows, f"{name}{suffix}") for name in other_metrics("matching")},
             "by_kind": _by_kind(rows, f"ap{suffix}"),
         }
 
     return part("") | {"tie_safe": part(TIE_SAFE)}
 
 
-def _retrieval(rows: Sequence[UnitRow]) -> dict[str, Any]:
+def _retrieval(rows: Sequence[UnitScore]) -> dict[str, Any]:
     by_pool = _by_pool(rows, "")
+    others = other_metrics("retrieval")
     safe = _by_noise(rows, f"ap{TIE_SAFE}") | {
         "by_pool": _by_pool(rows, TIE_SAFE),
         "by_kind": _by_kind(rows, f"ap{TIE_SAFE}"),
+        **{name: _by_noise(rows, f"{name}{TIE_SAFE}") for name in others},
     }
     return by_pool | {
         "mean": _mean(value for noise in NOISES for value in by_pool[noise].values()),
         "by_noise": _by_noise(rows, "ap"),
         "by_kind": _by_kind(rows, "ap"),
+        **{name: _by_noise(rows, name) for name in others},
         "tie_safe": safe,
     }
 
 
-def _by_pool(rows: Sequence[UnitRow], suffix: str) -> dict[str, dict[str, Value]]:
+def other_metrics(task: str) -> list[str]:
+    """Returns the metrics that were added to HPatches' own, which go by their own names."""
+    return [name for name in METRICS[task] if name not in ("ap", "auc", "success_rate")]
+
+
+def _by_pool(rows: Sequence[UnitScore], suffix: str) -> dict[str, dict[str, Value]]:
     """Returns means per noise level and pool size, of metrics that end in `suffix`."""
     sizes = [
         name.removeprefix(POOL)
@@ -113,12 +122,12 @@ def _by_pool(rows: Sequence[UnitRow], suffix: str) -> dict[str, dict[str, Value]
     return result
 
 
-def _by_kind(rows: Sequence[UnitRow], metric: str) -> dict[str, dict[str, Value]]:
+def _by_kind(rows: Sequence[UnitScore], metric: str) -> dict[str, dict[str, Value]]:
     kinds = {kind: [row for row in rows if row.kind == kind] for kind in KINDS}
     return {kind: _by_noise(chosen, metric) for kind, chosen in kinds.items() if chosen}
 
 
-def _by_noise(rows: Sequence[UnitRow], metric: str, mean: bool = True) -> dict[str, Value]:
+def _by_noise(rows: Sequence[UnitScore], metric: str, mean: bool = True) -> dict[str, Value]:
     values: dict[str, Value] = {
         noise: _mean(row.metrics[metric] for row in rows if row.noise == noise) for noise in NOISES
     }

@@ -1,8 +1,8 @@
 """Two descriptors scored on the same units, compared slice by slice.
 
-Differences are paired over sources (`intervals`), as in the gate. A slice is called better or
+Differences are paired over scenes (`intervals`), as in the gate. A slice is called better or
 worse when its two-sided p-value, after Holm's correction over all slices of the table, is
-below the level; with fewer sources than `BOOTSTRAP_SOURCES` nothing is called so.
+below the level; with fewer scenes than `BOOTSTRAP_SCENES` nothing is called so.
 
 Precisions count ties against the descriptor, as in the gate: the reference's own would give a
 collapsed model, whose distances are all equal, a perfect retrieval.
@@ -17,21 +17,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from components.descriptor_evaluator.protocol.scores import Slice, UnitRow
+from components.descriptor_evaluator.protocol.scores import Slice, UnitScore
 from components.descriptor_evaluator.statistics.intervals import (
-    BOOTSTRAP_SOURCES,
+    BOOTSTRAP_SCENES,
+    CONFIDENCE,
     holm,
     paired_difference,
 )
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.errors import UserError
 from trainer.core.variants import NOISES
 
 METRIC = "ap_tie_safe"
-CONFIDENCE = 0.95
 _KINDS = ("", "i", "v")
 
-Finding = Literal["better", "worse", "no difference shown", "too few sources", "not finite"]
+Finding = Literal["better", "worse", "no difference shown", "too few scenes", "not finite"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ComparedSlice:
         low: Lower end of its 95 % interval, NaN where there is none.
         high: Upper end.
         p: Two-sided p-value after Holm, NaN where nothing was tested.
-        sources: Independent sources.
+        scenes: Independent scenes.
         finding: What can be said of the first one; `not finite` when a mean is NaN.
     """
 
@@ -57,7 +57,7 @@ class ComparedSlice:
     low: float
     high: float
     p: float
-    sources: int
+    scenes: int
     finding: Finding
 
 
@@ -110,7 +110,7 @@ class Comparison:
                     "noise": item.slice.noise,
                     "kind": item.slice.kind,
                     **{key: _number(getattr(item, key)) for key in _NUMBERS},
-                    "sources": item.sources,
+                    "scenes": item.scenes,
                     "finding": item.finding,
                 }
                 for item in self.slices
@@ -130,14 +130,12 @@ _NUMBERS = ("first", "second", "difference", "low", "high", "p")
 
 
 def compare(
-    first: Sequence[UnitRow],
-    second: Sequence[UnitRow],
+    first: Sequence[UnitScore],
+    second: Sequence[UnitScore],
     names: tuple[str, str] = ("the first", "the second"),
     *,
     problems: tuple[Sequence[str], Sequence[str]] = ((), ()),
     notes: Sequence[str] = (),
-    resamples: int = 4000,
-    seed: int = 0,
 ) -> Comparison:
     """Compares the rows of two descriptors.
 
@@ -147,8 +145,6 @@ def compare(
         names: What they are called in the summary.
         problems: What is degenerate about each, as `degeneracy.problems` says it.
         notes: Remarks to hand on; one that is given twice is kept once.
-        resamples: Bootstrap resamples of the intervals.
-        seed: Seed of the resampling.
 
     Raises:
         UserError: When they were not scored on the same units, or one holds a unit twice.
@@ -160,7 +156,7 @@ def compare(
             "the same; score both on the same data with --data"
         )
     parts = _slices(left)
-    differences = [_difference(left, right, part, resamples, seed) for part in parts]
+    differences = [_difference(left, right, part) for part in parts]
     slices = _found(parts, left, right, differences)
     return Comparison(
         slices,
@@ -171,9 +167,9 @@ def compare(
     )
 
 
-def _table(rows: Sequence[UnitRow], name: str) -> UnitTable:
+def _table(rows: Sequence[UnitScore], name: str) -> ScoreTable:
     try:
-        return UnitTable(rows)
+        return ScoreTable(rows)
     except ValueError as error:
         raise UserError(
             f"{name}: {error}, expected every unit once; evaluate again with tasks that ask "
@@ -181,7 +177,7 @@ def _table(rows: Sequence[UnitRow], name: str) -> UnitTable:
         ) from error
 
 
-def _slices(table: UnitTable) -> list[Slice]:
+def _slices(table: ScoreTable) -> list[Slice]:
     """Returns the slices that have rows: all levels, each level, and by kind."""
     tasks = [
         name
@@ -198,46 +194,46 @@ def _slices(table: UnitTable) -> list[Slice]:
 
 
 def _difference(
-    left: UnitTable, right: UnitTable, part: Slice, resamples: int, seed: int
+    left: ScoreTable, right: ScoreTable, part: Slice
 ) -> tuple[float, float, float, int]:
-    """Returns (low, high, two-sided p, sources) of a slice's difference."""
+    """Returns (low, high, two-sided p, scenes) of a slice's difference."""
     ours, theirs = left.totals(part, METRIC), right.totals(part, METRIC)
-    if len(ours.sources) < 2 or ours.sources != theirs.sources:
-        return math.nan, math.nan, math.nan, len(ours.sources)
-    found = paired_difference(ours, theirs, CONFIDENCE, resamples, seed)
+    if len(ours.scenes) < 2 or ours.scenes != theirs.scenes:
+        return math.nan, math.nan, math.nan, len(ours.scenes)
+    found = paired_difference(ours, theirs)
     two_sided = min(1.0, 2 * min(found.p_worse, found.p_better))
-    return found.low, found.high, two_sided, found.sources
+    return found.low, found.high, two_sided, found.scenes
 
 
 def _found(
     parts: Sequence[Slice],
-    left: UnitTable,
-    right: UnitTable,
+    left: ScoreTable,
+    right: ScoreTable,
     differences: Sequence[tuple[float, float, float, int]],
 ) -> tuple[ComparedSlice, ...]:
     """Adds the means, and what can be said after the correction for many slices."""
     tested = [
         place
-        for place, (_, _, p, sources) in enumerate(differences)
-        if sources >= BOOTSTRAP_SOURCES and math.isfinite(p)
+        for place, (_, _, p, scenes) in enumerate(differences)
+        if scenes >= BOOTSTRAP_SCENES and math.isfinite(p)
     ]
     adjusted = dict(zip(tested, holm([differences[place][2] for place in tested]), strict=True))
     slices = []
-    for place, (part, (low, high, _, sources)) in enumerate(zip(parts, differences, strict=True)):
+    for place, (part, (low, high, _, scenes)) in enumerate(zip(parts, differences, strict=True)):
         ours, theirs = left.mean(part, METRIC), right.mean(part, METRIC)
         p = float(adjusted.get(place, math.nan))
-        finding: Finding = "too few sources" if place not in adjusted else "no difference shown"
+        finding: Finding = "too few scenes" if place not in adjusted else "no difference shown"
         if p < 1 - CONFIDENCE:
             finding = "better" if ours > theirs else "worse"
         if not math.isfinite(ours - theirs):
             finding = "not finite"
         slices.append(
-            ComparedSlice(part, ours, theirs, ours - theirs, low, high, p, sources, finding)
+            ComparedSlice(part, ours, theirs, ours - theirs, low, high, p, scenes, finding)
         )
     return tuple(slices)
 
 
-def _sequences(left: UnitTable, right: UnitTable) -> tuple[ChangedSequence, ...]:
+def _sequences(left: ScoreTable, right: ScoreTable) -> tuple[ChangedSequence, ...]:
     by_sequence: dict[str, list[list[float]]] = {}
     for side, table in enumerate((left, right)):
         for row in table.rows:

@@ -9,13 +9,12 @@ to float16 at unit length, a code that is equal up to tiny noise becomes equal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from components.descriptor_evaluator.protocol import distances, matching
-from trainer.core.settings import Settings
 from trainer.model import byte_codes
 
 _SAMPLE = 20_000
@@ -23,7 +22,8 @@ _MATCHED_SEQUENCES = 8
 _MATCHED_POINTS = 300
 
 
-class DegeneracySettings(Settings):
+@dataclass(frozen=True)
+class Limits:
     """When descriptors are called degenerate.
 
     Attributes:
@@ -34,10 +34,13 @@ class DegeneracySettings(Settings):
             rounding to float16.
     """
 
-    max_non_finite: Annotated[float, Field(ge=0, le=1)] = 0.0
-    min_distinct: Annotated[float, Field(ge=0, le=1)] = 0.5
-    min_spread: Annotated[float, Field(ge=0, le=1)] = 1e-3
-    min_kept: Annotated[float, Field(ge=0, le=1)] = 0.8
+    max_non_finite: float = 0.0
+    min_distinct: float = 0.5
+    min_spread: float = 1e-3
+    min_kept: float = 0.8
+
+
+LIMITS = Limits()
 
 
 def measure(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, Any]:
@@ -86,30 +89,30 @@ def measure(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, A
     return report
 
 
-def problems(report: Mapping[str, Any], settings: DegeneracySettings) -> list[str]:
+def problems(report: Mapping[str, Any]) -> list[str]:
     """Returns what is wrong with descriptors, in sentences; nothing for healthy ones."""
     found: list[str] = []
-    if report["non_finite_share"] > settings.max_non_finite:
+    if report["non_finite_share"] > LIMITS.max_non_finite:
         found.append(
             f"{report['non_finite_share']:.2%} of the descriptors hold NaN or infinity, allowed "
-            f"are {settings.max_non_finite:.2%}"
+            f"are {LIMITS.max_non_finite:.2%}"
         )
     for key, words in (("distinct_share", ""), ("distinct_share_float16", " as float16")):
-        if report[key] < settings.min_distinct:
+        if report[key] < LIMITS.min_distinct:
             found.append(
                 f"only {report[key]:.2%} of the descriptors are distinct{words}, expected at "
-                f"least {settings.min_distinct:.2%}: the model has collapsed"
+                f"least {LIMITS.min_distinct:.2%}: the model has collapsed"
             )
-    if report["spread"] < settings.min_spread:
+    if report["spread"] < LIMITS.min_spread:
         found.append(
             f"the descriptors spread over {report['spread']:.2g} of their length, expected at "
-            f"least {settings.min_spread:.2g}: the model has collapsed"
+            f"least {LIMITS.min_spread:.2g}: the model has collapsed"
         )
     before, after = report["matching_ap"], report["matching_ap_float16"]
-    if before is not None and after < settings.min_kept * before:
+    if before is not None and after < LIMITS.min_kept * before:
         found.append(
             f"matching mAP falls from {before:.4f} to {after:.4f} when descriptors are rounded to "
-            f"float16, expected at least {settings.min_kept:.0%} of it: they differ in noise only"
+            f"float16, expected at least {LIMITS.min_kept:.0%} of it: they differ in noise only"
         )
     return found
 

@@ -1,14 +1,14 @@
-"""Means with intervals over sources, paired differences, and Holm's correction.
+"""Means with intervals over scenes, paired differences, and Holm's correction.
 
 The rows of one photograph or scene are not independent, so the unit that is resampled is
-the *source*. A mean over rows is a ratio of source totals (sum of values over number of
+the *scene*. A mean over rows is a ratio of scene totals (sum of values over number of
 rows); its standard error comes from the residuals of that ratio, which for equally many
-rows per source is the ordinary standard error of the mean of source means.
+rows per scene is the ordinary standard error of the mean of scene means.
 
-Few sources (under `BOOTSTRAP_SOURCES`) get a Student t interval; with more, each end and
+Few scenes (under `BOOTSTRAP_SCENES`) get a Student t interval; with more, each end and
 p-value is the more cautious of Student's t and a studentised bootstrap (bootstrap-t): on
-measured scores of 8 to 20 sources either alone errs more often than it says. A percentile
-bootstrap is never used: at a handful of sources its nominal 5 % is in truth 9 to 25 %.
+measured scores of 8 to 20 scenes either alone errs more often than it says. A percentile
+bootstrap is never used: at a handful of scenes its nominal 5 % is in truth 9 to 25 %.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 12
 (bootstrap-t); Cochran, Sampling Techniques (1977), chapter 6 (ratio estimator);
@@ -24,32 +24,33 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-BOOTSTRAP_SOURCES = 8
-COVERAGE = 0.95  # of two-sided intervals
-_EXACT = 1e-12  # a standard error below this is rounding: all sources agree
+BOOTSTRAP_SCENES = 8
+CONFIDENCE = 0.95  # coverage of two-sided intervals, and level of one-sided bounds
+RESAMPLES = 4000  # bootstrap resamples
+_EXACT = 1e-12  # a standard error below this is rounding: all scenes agree
 _KNOWN = 1e-6  # so small a part of the standard error is what rounding leaves of 0
 
 Method = Literal["none", "exact", "t", "bootstrap"]
 
 
 @dataclass(frozen=True)
-class SourceTotals:
-    """Values summed per source.
+class SceneTotals:
+    """Values summed per scene.
 
     Attributes:
-        sources: Names, sorted.
-        sums: float64 [n], sum of the values of each source.
-        counts: float64 [n], number of values of each source.
+        scenes: Names, sorted.
+        sums: float64 [n], sum of the values of each scene.
+        counts: float64 [n], number of values of each scene.
     """
 
-    sources: tuple[str, ...]
+    scenes: tuple[str, ...]
     sums: np.ndarray
     counts: np.ndarray
 
     @property
     def mean(self) -> float:
         """Flat mean over all values; NaN without any."""
-        return float(self.sums.sum() / self.counts.sum()) if len(self.sources) else float("nan")
+        return float(self.sums.sum() / self.counts.sum()) if len(self.scenes) else float("nan")
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,16 @@ class Interval:
 
     Attributes:
         mean: Flat mean.
-        low: Lower end, NaN when there are too few sources for an interval.
+        low: Lower end, NaN when there are too few scenes for an interval.
         high: Upper end, likewise.
-        sources: Number of independent sources.
-        method: How the ends were found; `exact` when all sources agree.
+        scenes: Number of independent scenes.
+        method: How the ends were found; `exact` when all scenes agree.
     """
 
     mean: float
     low: float
     high: float
-    sources: int
+    scenes: int
     method: Method
 
 
@@ -82,7 +83,7 @@ class PairedDifference:
         high: Upper end of the two-sided interval.
         p_worse: p-value of "the candidate is not worse" (small: significantly worse).
         p_better: p-value of "the candidate is not better".
-        sources: Number of independent sources.
+        scenes: Number of independent scenes.
         method: As in `Interval`.
     """
 
@@ -92,50 +93,50 @@ class PairedDifference:
     high: float
     p_worse: float
     p_better: float
-    sources: int
+    scenes: int
     method: Method
 
 
-def source_totals(sources: Sequence[str], values: Sequence[float] | np.ndarray) -> SourceTotals:
-    """Sums values per source.
+def scene_totals(scenes: Sequence[str], values: Sequence[float] | np.ndarray) -> SceneTotals:
+    """Sums values per scene.
 
     Args:
-        sources: [m] source of each value.
-        values: [m] values; NaN makes its source's sum NaN.
+        scenes: [m] scene of each value.
+        values: [m] values; NaN makes its scene's sum NaN.
 
     Raises:
         ValueError: When the lengths differ.
 
     Example:
-        >>> source_totals(["b", "a", "b"], [1.0, 2.0, 3.0]).sums.tolist()
+        >>> scene_totals(["b", "a", "b"], [1.0, 2.0, 3.0]).sums.tolist()
         [2.0, 4.0]
     """
-    if len(sources) != len(values):
-        raise ValueError(f"{len(sources)} sources for {len(values)} values")
-    names, place = np.unique(np.asarray(sources, dtype=str), return_inverse=True)
+    if len(scenes) != len(values):
+        raise ValueError(f"{len(scenes)} scenes for {len(values)} values")
+    names, place = np.unique(np.asarray(scenes, dtype=str), return_inverse=True)
     data = np.asarray(values, np.float64)
-    return SourceTotals(
-        sources=tuple(names.tolist()),
+    return SceneTotals(
+        scenes=tuple(names.tolist()),
         sums=np.bincount(place, weights=data, minlength=len(names)),
         counts=np.bincount(place, minlength=len(names)).astype(np.float64),
     )
 
 
 def mean_interval(
-    totals: SourceTotals, confidence: float = COVERAGE, resamples: int = 4000, seed: int = 0
+    totals: SceneTotals, confidence: float = CONFIDENCE, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Returns the flat mean with a two-sided interval over sources.
+    """Returns the flat mean with a two-sided interval over scenes.
 
     Args:
-        totals: Values summed per source.
+        totals: Values summed per scene.
         confidence: Coverage of the interval, in (0, 1).
         resamples: Bootstrap resamples.
         seed: Seed of the resampling.
 
     Example:
-        Three sources with means 1, 2, 3: the interval is 2 -+ 4.303 / sqrt(3).
+        Three scenes with means 1, 2, 3: the interval is 2 -+ 4.303 / sqrt(3).
 
-        >>> found = mean_interval(source_totals(list("abc"), [1.0, 2.0, 3.0]))
+        >>> found = mean_interval(scene_totals(list("abc"), [1.0, 2.0, 3.0]))
         >>> round(found.low, 3), round(found.high, 3)
         (-0.484, 4.484)
     """
@@ -145,47 +146,47 @@ def mean_interval(
         mean=totals.mean,
         low=pivot.end(1.0 - tail),
         high=pivot.end(tail),
-        sources=len(totals.sources),
+        scenes=len(totals.scenes),
         method=pivot.method,
     )
 
 
-def difference(candidate: SourceTotals, reference: SourceTotals) -> SourceTotals:
-    """Returns candidate minus reference per source.
+def difference(candidate: SceneTotals, reference: SceneTotals) -> SceneTotals:
+    """Returns candidate minus reference per scene.
 
     Raises:
-        ValueError: When the two do not hold the same sources with the same counts.
+        ValueError: When the two do not hold the same scenes with the same counts.
     """
-    if candidate.sources != reference.sources or not np.array_equal(
+    if candidate.scenes != reference.scenes or not np.array_equal(
         candidate.counts, reference.counts
     ):
         raise ValueError("the two models were not scored on the same units")
-    return SourceTotals(candidate.sources, candidate.sums - reference.sums, candidate.counts)
+    return SceneTotals(candidate.scenes, candidate.sums - reference.sums, candidate.counts)
 
 
 def paired_difference(
-    candidate: SourceTotals,
-    reference: SourceTotals,
-    confidence: float = 0.95,
-    resamples: int = 4000,
+    candidate: SceneTotals,
+    reference: SceneTotals,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PairedDifference:
-    """Compares two models on the same units, paired by source.
+    """Compares two models on the same units, paired by scene.
 
     Args:
         candidate: Totals of the candidate.
         reference: Totals of the reference over the same units.
         confidence: Confidence of the one-sided bound. The two-sided interval, which is shown
-            and decides nothing, covers `COVERAGE` in any case.
+            and decides nothing, covers `CONFIDENCE` in any case.
         resamples: Bootstrap resamples.
         seed: Seed of the resampling.
 
     Raises:
-        ValueError: When the two do not hold the same sources with the same counts.
+        ValueError: When the two do not hold the same scenes with the same counts.
     """
     totals = difference(candidate, reference)
     pivot = _Pivot.of(totals, resamples, seed)
-    tail = (1.0 - COVERAGE) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     return PairedDifference(
         mean=totals.mean,
         lower=pivot.end(confidence),
@@ -193,7 +194,7 @@ def paired_difference(
         high=pivot.end(tail),
         p_worse=pivot.p_value(below=True),
         p_better=pivot.p_value(below=False),
-        sources=len(totals.sources),
+        scenes=len(totals.scenes),
         method=pivot.method,
     )
 
@@ -235,8 +236,8 @@ class _Pivot:
     freedom: int
 
     @classmethod
-    def of(cls, totals: SourceTotals, resamples: int, seed: int) -> _Pivot:
-        size, mean = len(totals.sources), totals.mean
+    def of(cls, totals: SceneTotals, resamples: int, seed: int) -> _Pivot:
+        size, mean = len(totals.scenes), totals.mean
         none = np.zeros(0)
         if size < 2 or not np.isfinite(mean):
             return cls(mean, float("nan"), "none", none, 0)
@@ -245,7 +246,7 @@ class _Pivot:
         error = float(np.sqrt((residuals**2).sum() / (size * (size - 1))) / scale)
         if error < _EXACT:
             return cls(mean, 0.0, "exact", none, size - 1)
-        if size < BOOTSTRAP_SOURCES:
+        if size < BOOTSTRAP_SCENES:
             return cls(mean, error, "t", none, size - 1)
         shift, of_draw = resampled_errors(totals, resamples, seed)
         known = known_errors(of_draw, error)
@@ -285,7 +286,7 @@ class _Pivot:
 def known_errors(of_draw: np.ndarray, error: float | np.ndarray) -> np.ndarray:
     """Tells which resamples show a standard error at all.
 
-    A resample whose sources all agree (one source drawn again and again, or the one that
+    A resample whose scenes all agree (one scene drawn again and again, or the one that
     differs from the others left out) has the error 0, of which rounding leaves a little; a
     shift divided by that would be noise of any size.
 
@@ -301,15 +302,15 @@ def known_errors(of_draw: np.ndarray, error: float | np.ndarray) -> np.ndarray:
 
 
 def resampled_errors(
-    totals: SourceTotals, resamples: int, seed: int
+    totals: SceneTotals, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Resamples sources: by how much the mean is off, and its standard error, each time.
+    """Resamples scenes: by how much the mean is off, and its standard error, each time.
 
-    Totals of equally many sources are resampled alike, so that what is drawn for two slices
+    Totals of equally many scenes are resampled alike, so that what is drawn for two slices
     belongs together.
 
     Args:
-        totals: Values summed per source.
+        totals: Values summed per scene.
         resamples: Number of resamples.
         seed: Seed.
 
@@ -317,7 +318,7 @@ def resampled_errors(
         float64 [resamples] each: resampled mean - mean, and the standard error that the
         resample shows.
     """
-    counts, size = totals.counts, len(totals.sources)
+    counts, size = totals.counts, len(totals.scenes)
     residuals = totals.sums - totals.mean * counts
     rng = np.random.default_rng([seed, size])
     times = rng.multinomial(size, np.full(size, 1.0 / size), size=resamples).astype(np.float64)

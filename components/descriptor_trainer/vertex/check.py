@@ -10,7 +10,7 @@ from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.curriculum import auto_plan
-from trainer.curriculum.auto_plan import Circumstances
+from trainer.curriculum.auto_plan import Resources
 
 _KEY = "platform.training"
 _TABLES = "components/descriptor_trainer/vertex/machines.py"
@@ -236,10 +236,10 @@ def _check_batches(
             )
         return
     for number, stage in enumerate(training.stages):
-        sequences = stage.sequences_per_batch
+        sequences = stage.points_per_batch
         if sequences % replicas:
             raise UserError(
-                f"training.stages.{number}.sequences_per_batch: found {sequences}, which the "
+                f"training.stages.{number}.points_per_batch: found {sequences}, which the "
                 f"{replicas} {'cores' if machine.is_tpu else 'GPUs'} of {_named(settings)} cannot "
                 f"share evenly; expected a multiple of {replicas}"
             )
@@ -247,7 +247,7 @@ def _check_batches(
 
 def _largest_automatic_batch(training: TrainerConfig, machine: Machine) -> int:
     """Returns S of the largest batch that `auto` makes however much data and memory there is."""
-    found = Circumstances(
+    found = Resources(
         points=_PLENTY,
         largest_batch=_PLENTY,
         patch_bytes=1,
@@ -255,7 +255,7 @@ def _largest_automatic_batch(training: TrainerConfig, machine: Machine) -> int:
         device="tpu" if machine.is_tpu else "gpu" if machine.kind == "gpu" else "cpu",
     )
     resolved = auto_plan.resolve(training, found)
-    return max(stage.sequences_per_batch for stage in resolved.plan)
+    return max(stage.points_per_batch for stage in resolved.plan)
 
 
 def _named(settings: VertexTrainingSettings) -> str:

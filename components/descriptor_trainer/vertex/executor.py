@@ -28,12 +28,13 @@ from components.descriptor_trainer.vertex import check, job, job_service
 from components.descriptor_trainer.vertex.job import Places
 from components.descriptor_trainer.vertex.job_service import Address
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from trainer.core import failure_file, files, lease
+from trainer.core import failure_file, files
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.core.interruption import stop_requests
 from trainer.core.progress import Progress, duration, send
 from trainer.data import manifest
+from trainer.engine import lease
 from trainer.model import export
 from trainer.reporting import result, timeline
 

@@ -66,7 +66,7 @@ class Places:
 
     @property
     def leases(self) -> str:
-        """Who waits for the job (`trainer.core.lease`)."""
+        """Who waits for the job (`trainer.engine.lease`)."""
         return posixpath.join(self.base, "leases")
 
 

@@ -12,7 +12,7 @@ from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1 import CustomJob, JobServiceClient, JobState
 
 from components.core import google_cloud
-from components.core.google_cloud import CALL_SECONDS, told_in_words
+from components.core.google_cloud import CALL_SECONDS, translate_errors
 from components.descriptor_trainer.vertex.job import KEY_LABEL
 from trainer.core.errors import UserError
 from trainer.core.interruption import Interrupted, StopRequest
@@ -77,7 +77,7 @@ def connect(address: Address) -> JobServiceClient:
     Raises:
         UserError: When there are none.
     """
-    with told_in_words("connecting to Vertex AI", address.in_words):
+    with translate_errors("connecting to Vertex AI", address.in_words):
         endpoint = f"{address.location}-aiplatform.googleapis.com"
         return JobServiceClient(client_options={"api_endpoint": endpoint})
 
@@ -119,7 +119,7 @@ def start_or_join(
 def _start_or_join(
     client: JobServiceClient, address: Address, job: CustomJob, request: StopRequest
 ) -> CustomJob:
-    with told_in_words("starting the training job", address.in_words):
+    with translate_errors("starting the training job", address.in_words):
         for attempt in range(1, _STARTS + 1):
             running = _find_running(client, address, job.labels[KEY_LABEL], request)
             if running is not None:
@@ -209,7 +209,7 @@ def _look(
 ) -> CustomJob | None:
     """Returns a job; None when a signal came before there was an answer."""
     try:
-        with told_in_words(f"watching {name}, which goes on", address.in_words):
+        with translate_errors(f"watching {name}, which goes on", address.in_words):
             return client.get_custom_job(
                 name=name, retry=_patience_until(request), timeout=_LOOK_SECONDS
             )
@@ -237,7 +237,7 @@ def _cancel(client: JobServiceClient, address: Address, name: str) -> str:
     """Cancels a job and waits a little for it to be so; says in words what came of it."""
     end = time.monotonic() + _SECONDS_FOR_CANCELLING
     try:
-        with told_in_words(f"cancelling {name}", address.in_words):
+        with translate_errors(f"cancelling {name}", address.in_words):
             brief = google_cloud.patience(_SECONDS_FOR_CANCELLING)
             client.cancel_custom_job(name=name, retry=brief, timeout=_SECONDS_FOR_CANCELLING)
             while time.monotonic() < end:

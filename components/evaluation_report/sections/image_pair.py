@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from components.core import files
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.evaluation_report import patch_album
 from components.evaluation_report.material import CANDIDATE, Material, NotShownError
-from components.example_gen.formats import photographs, registry, sequences
-from components.example_gen.formats.patch_set import SequenceInput
+from components.example_gen.formats import photographs, reading, sequences
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.geometry import homography
 from components.example_gen.settings import DataSettings
 from components.matching import descriptors, picture, points
@@ -55,7 +55,7 @@ def section(material: Material) -> dict[str, Any]:
     return {"panels": panels, "sequence": name, "target": target}
 
 
-def middle_pair(rows: Sequence[UnitRow]) -> tuple[str, int]:
+def middle_pair(rows: Sequence[UnitScore]) -> tuple[str, int]:
     """Chooses the image pair of the median precision.
 
     Among hard pairs of viewpoint sequences; without those, among all hard pairs. Of an even
@@ -95,7 +95,7 @@ def read_pair(
         UserError: When an image cannot be read.
     """
     item = _find(root, name, settings)
-    if settings.source == "photos":
+    if settings.format == "photos":
         photograph = photographs.read_photograph(item)
         images, matrices = photographs.make_sequence(name, item.kind, photograph, settings)
         matrix = matrices[target - 1]
@@ -111,16 +111,16 @@ def read_pair(
 
 def _find(root: str, name: str, settings: DataSettings) -> SequenceInput:
     """Finds an image sequence; of a patch release, in the release of its image sequences."""
-    if settings.source == "photos":
-        listed, _ = registry.list_sequences(settings.source, root, settings)
+    if settings.format == "photos":
+        listed, _ = reading.list_sequences(settings.format, root, settings)
         found = {item.name: item for item in listed}
         if name in found:
             return found[name]
     else:
         folders = sequences.find(root).get(name, ())
-        if folders and not (settings.source == "strips" and _holds_patches(folders[0])):
+        if folders and not (settings.format == "strips" and _holds_patches(folders[0])):
             return sequences.check(name, folders, name)[0]
-    if settings.source == "strips":
+    if settings.format == "strips":
         raise NotShownError(
             f"the data are patches, and the images of {name} that they were cut from are not "
             f"beside them (`hpatches report --images` takes the folder of the image sequences)"
@@ -137,8 +137,8 @@ def match(
 ) -> Result:
     """Matches a pair by the model and by RootSIFT, on the same points."""
     rules = settings.extraction
-    if settings.source == "photos":
-        rules = photographs.detection_rules(rules, settings.photographs)
+    if settings.format == "photos":
+        rules = photographs.detection_rules(rules)
     found = tuple(points.find(image, rules, _SETTINGS.points) for image in pair)
     results = tuple(
         match_points(descriptor, pair, (found[0], found[1]), _SETTINGS, truth)

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
-from components.descriptor_evaluator.descriptors import handcrafted
+from components.descriptor_evaluator.descriptors.sift import SiftRecipe, in_words
 from components.evaluation_report.material import Material
+from components.example_gen import registry
+from components.example_gen.formats import reading
 from trainer.core.variants import KINDS
 from trainer.data.manifest import SPLITS, SequenceEntry
 
@@ -23,7 +25,7 @@ _KIND_NAMES = {"i": "illumination", "v": "viewpoint", "u": "unspecified"}
 
 
 def data_section(material: Material) -> dict[str, Any]:
-    """Returns `splits`, `skipped`, `origin` (in pairs) and `notes` on the data.
+    """Returns `splits`, `skipped`, `format` (in words) and `checksum` of the data.
 
     Raises:
         NotShownError: When the examples are not known.
@@ -32,14 +34,13 @@ def data_section(material: Material) -> dict[str, Any]:
     manifest = material.manifest
     settings = manifest.settings
     splits = {str(name): entries for name, entries in manifest.splits.items()}
+    data_format = settings.get("format", "")
     return {
-        "splits": [_split(name, splits[name]) for name in SPLITS if splits.get(name)],
+        "splits": [_split(split, splits[split]) for split in SPLITS if splits.get(split)],
         "skipped": [{"name": item.name, "reason": item.reason} for item in manifest.skipped],
-        "source": {
-            "photos": "photographs, made into image sequences",
-            "sequences": "image sequences with homographies",
-            "strips": "an HPatches patch release",
-        }.get(settings.get("source", ""), "not known"),
+        "format": reading.get(data_format).title
+        if data_format in registry.FORMATS
+        else "not known",
         "checksum": manifest.checksum,
     }
 
@@ -49,7 +50,7 @@ def _split(name: str, entries: Sequence[SequenceEntry]) -> dict[str, Any]:
     return {
         "name": name,
         "purpose": _PURPOSE[name],
-        "sources": sorted({entry.source for entry in entries}),
+        "scenes": sorted({entry.scene for entry in entries}),
         "sequences": len(entries),
         "kinds": ", ".join(f"{n} {_KIND_NAMES[kind]}" for kind, n in kinds.items() if n),
         "points": sum(entry.count for entry in entries),
@@ -81,7 +82,7 @@ def versions_section(material: Material) -> dict[str, Any]:
         "checksums": [(name, value) for name, value in checksums if value],
         "seeds": seeds(trees),
         "recipes": [
-            (name, handcrafted.in_words(handcrafted.SiftRecipe(**recipe)))
+            (name, in_words(SiftRecipe(**recipe)))
             for name, recipe in about.get("recipes", {}).items()
         ],
         "made_with": sorted(made_with.items()),

@@ -41,7 +41,7 @@ def section(material: Material) -> dict[str, Any]:
         "tables": tables,
         "legend": list(figures.looks(names).values()),
         "compared": compared,
-        "sources": sources(rows),
+        "scenes": scenes(rows),
     }
 
 
@@ -78,13 +78,13 @@ def _difference(change: Change | None) -> dict[str, Any] | None:
     }
 
 
-def sources(rows: Sequence[TableRow]) -> str:
-    """Says over how many sources the intervals are, e.g. `5 sources`; "" when over none."""
-    counts = sorted({row.sources for row in rows if row.sources})
+def scenes(rows: Sequence[TableRow]) -> str:
+    """Says over how many scenes the intervals are, e.g. `5 scenes`; "" when over none."""
+    counts = sorted({row.scenes for row in rows if row.scenes})
     if not counts:
         return ""
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{span} source{'' if span == '1' else 's'}"
+    return f"{span} scene{'' if span == '1' else 's'}"
 
 
 def percent(value: float, sign: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.evaluation_report import figures
 from components.evaluation_report.material import CANDIDATE, PRODUCTION, Material, NotShownError
 
@@ -34,7 +34,7 @@ def section(material: Material) -> dict[str, Any]:
     return {"plots": plots, "legend": list(figures.looks(names).values())}
 
 
-def means_by_sequence(rows: Sequence[UnitRow], task: str) -> dict[str, float]:
+def means_by_sequence(rows: Sequence[UnitScore], task: str) -> dict[str, float]:
     """Returns the mean average precision of each image sequence over the noise levels.
 
     Each noise level counts the same, whatever the number of its units.

@@ -27,8 +27,9 @@ _MARKS = {
 }
 _NOT_TOLD = ("good",)  # that a stage goes well is seen in its curves
 _NUMBERS = {
-    "S": "S", "K": "K", "rate": "learning rate", "mean": "val mAP", "share": "share of L*",
-    "smoothed_share": "share of L*", "next_share": "next share", "pair_distance": "pair distance",
+    "S": "S", "K": "K", "rate": "learning rate", "mean": "val mAP",
+    "normalized_loss": "normalized loss", "smoothed_normalized_loss": "normalized loss",
+    "next_normalized_loss": "next stage's", "pair_distance": "pair distance",
     "relative_distance": "distance left", "relative_rank": "rank left",
     "effective_rank": "effective rank", "points": "points", "replicas": "replicas",
 }  # fmt: skip

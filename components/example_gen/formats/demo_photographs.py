@@ -35,11 +35,11 @@ PHOTOGRAPHS: dict[str, tuple[str, str]] = {
     "retina": ("skimage", "data/retina.jpg"),
     "rocket": ("skimage", "data/rocket.jpg"),
 }
-SOURCES = {"motorcycle_left": "motorcycle", "motorcycle_right": "motorcycle"}
+SCENES = {"motorcycle_left": "motorcycle", "motorcycle_right": "motorcycle"}
 
 
 def materialise(target_dir: str | Path) -> Path:
-    """Copies the photographs and their `sources.csv` into a folder.
+    """Copies the photographs and their `scenes.csv` into a folder.
 
     Files that are there already and equal stay untouched, so that a fingerprint of names,
     times and sizes stays the same.
@@ -60,7 +60,7 @@ def materialise(target_dir: str | Path) -> Path:
             original = _package_folder(package) / inside
             _copy(original, target / f"{name}{original.suffix}")
         table = target / FILE_NAME
-        text = format_table({name: SOURCES.get(name, name) for name in PHOTOGRAPHS})
+        text = format_table({name: SCENES.get(name, name) for name in PHOTOGRAPHS})
         if not table.exists() or table.read_text() != text:
             table.write_text(text)
     except OSError as error:

@@ -21,6 +21,9 @@ from trainer.core.variants import PATCH_SIZE
 PHOTOGRAPH_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp",
 )  # fmt: skip
+# Told by their content, whatever a file's name says: no crafted file reaches the decoders of
+# Pillow's and OpenCV's many other formats.
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "WEBP")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = struct.Struct(">8s4x4sIIBB")  # signature, IHDR, width, height, depth, colour
 _PNG_DEPTH_AT = 24
@@ -41,7 +44,7 @@ def read_grey(path: str) -> np.ndarray:
     """
     data = files.read_bytes(path)
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             image.load()  # refuses truncated files
             if image.format == "PNG":  # OpenCV prints warnings about harmless colour profiles
                 return _grey_of_png(path, data, image)
@@ -75,7 +78,7 @@ def check_header(path: str) -> None:
     if files.is_remote(path):
         return
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             kind = image.format
     except Exception as error:
         raise _undecodable(path, error) from error
@@ -147,8 +150,8 @@ def _check_depth(path: str, data: bytes) -> None:
 def _patches_of_strip(path: str, width: int, height: int, depth: int, colour: int) -> int:
     """Checks what a PNG header says of a strip and returns the number of patches."""
     if (depth, colour) != (8, 0):
-        found = f"{'an' if depth == 8 else 'a'} {depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
-        raise UserError(f"{path}: is {found} PNG, expected 8-bit grey; convert it")
+        kind = f"{'an' if depth == 8 else 'a'} {depth}-bit {_PNG_COLOURS.get(colour, 'unknown')}"
+        raise UserError(f"{path}: is {kind} PNG, expected 8-bit grey; convert it")
     if width != PATCH_SIZE:
         raise UserError(f"{path}: is {width} pixels wide, expected {PATCH_SIZE}")
     if height == 0 or height % PATCH_SIZE:
@@ -185,8 +188,8 @@ def _truncated(path: str, length: int) -> UserError:
     )
 
 
-def _wrong_depth(path: str, found: str) -> UserError:
-    return UserError(f"{path}: holds {found} pixels, expected 8 bits per channel; convert it")
+def _wrong_depth(path: str, depth: str) -> UserError:
+    return UserError(f"{path}: holds {depth} pixels, expected 8 bits per channel; convert it")
 
 
 def _decode(data: bytes) -> np.ndarray | None:

@@ -10,6 +10,7 @@ that was done to the target.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import cv2
@@ -17,38 +18,74 @@ import numpy as np
 
 from components.core import files
 from components.example_gen.formats import images, sequences
-from components.example_gen.formats.patch_set import PatchSet, SequenceInput, generator
+from components.example_gen.formats.base import Format, PatchSet, SequenceInput, generator
 from components.example_gen.geometry import homography
 from components.example_gen.settings import (
     DataSettings,
     ExtractionSettings,
     PhotographSettings,
-    PhotometricSettings,
 )
 from trainer.core.errors import UserError
 from trainer.core.variants import TARGETS
 
 _OVERSAMPLING = 2
+_SHAKE = 0.02
+"""Camera movement within `i_` sequences, as a share of the image's width."""
+# References are shrunk, so detail that was worth finding has become smaller and fainter.
+_MIN_SIGMA = 1.3
+_THRESHOLD_FACTOR = 0.5
 _MIN_SIDE = 65  # of a reference image in pixels; less cannot hold useful regions
+
+
+@dataclass(frozen=True)
+class Light:
+    """What the camera and the light do to one image; each value is drawn uniformly.
+
+    Attributes:
+        blur: Sigma of a Gaussian blur in pixels, lowest and highest.
+        noise: Sigma of Gaussian noise in grey levels, lowest and highest.
+        exposure: Stops by which the image is brighter or darker (up to plus or minus).
+        contrast: Logarithm of the contrast factor about middle grey (plus or minus).
+        gamma: Logarithm of the exponent of the tone curve (plus or minus).
+        shading: Stops between opposite edges of a linear light gradient.
+        jpeg: JPEG quality, lowest and highest.
+        reference: Share of every disturbance that the reference image gets.
+    """
+
+    blur: tuple[float, float]
+    noise: tuple[float, float]
+    exposure: float
+    contrast: float
+    gamma: float
+    shading: float
+    jpeg: tuple[int, int]
+    reference: float = 0.5
+
+
+LIGHT = {
+    "v": Light((0.3, 1.0), (2.0, 6.0), 0.3, 0.15, 0.15, shading=0.3, jpeg=(50, 95)),
+    "i": Light((0.3, 1.5), (2.0, 8.0), 1.5, 0.4, 0.5, shading=1.0, jpeg=(20, 90)),
+}
+"""Light and camera by the kind of the sequence."""
 
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the photographs of a folder by stem: stem -> files of that stem."""
-    found: dict[str, list[str]] = {}
+    by_stem: dict[str, list[str]] = {}
     for name in files.list_folder(root):
         path = PurePosixPath(name)
         if path.suffix.lower() in images.PHOTOGRAPH_SUFFIXES:
-            found.setdefault(path.stem, []).append(files.join(root, name))
-    return {stem: tuple(paths) for stem, paths in sorted(found.items())}
+            by_stem.setdefault(path.stem, []).append(files.join(root, name))
+    return {stem: tuple(paths) for stem, paths in sorted(by_stem.items())}
 
 
-def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Names the two image sequences of a photograph.
 
     Args:
         name: The photograph's stem.
-        paths: Its files; more than one is an error.
-        source: Scene it shows.
+        paths: Files of that stem; more than one is an error.
+        scene: Scene it shows.
 
     Returns:
         The inputs `i_<name>` and `v_<name>`.
@@ -63,7 +100,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
             f"expected photographs with different names; rename one"
         )
     images.check_header(paths[0])
-    return [SequenceInput(f"{kind}_{name}", source, kind, "photos", paths) for kind in "iv"]
+    return [SequenceInput(f"{kind}_{name}", scene, kind, "photos", paths) for kind in "iv"]
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
@@ -83,7 +120,7 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
             f"{factor:g} times, see photographs.shrink)"
         )
     pictures, matrices = make_sequence(item.name, item.kind, photograph, settings)
-    detection = detection_rules(settings.extraction, rules)
+    detection = detection_rules(settings.extraction)
     return sequences.cut(
         item, pictures, matrices, settings.model_copy(update={"extraction": detection}), flat=True
     )
@@ -98,15 +135,13 @@ def read_photograph(item: SequenceInput) -> np.ndarray:
     return images.read_grey(item.files[0])
 
 
-def detection_rules(
-    extraction: ExtractionSettings, rules: PhotographSettings
-) -> ExtractionSettings:
+def detection_rules(extraction: ExtractionSettings) -> ExtractionSettings:
     """Returns the extraction settings for references that were shrunk."""
     thresholds = {
-        key: getattr(extraction, key) * rules.threshold_factor
+        key: getattr(extraction, key) * _THRESHOLD_FACTOR
         for key in ("hessian_threshold", "harris_threshold", "dog_threshold")
     }
-    return extraction.model_copy(update={"min_sigma": rules.min_sigma, **thresholds})
+    return extraction.model_copy(update={"min_sigma": _MIN_SIGMA, **thresholds})
 
 
 def shrinkage(shape: tuple[int, ...], rules: PhotographSettings) -> float:
@@ -130,7 +165,7 @@ def make_sequence(
         reference pixels to target pixels.
     """
     rules = settings.photographs
-    light = rules.viewpoint if kind == "v" else rules.illumination
+    light = LIGHT[kind]
     factor = shrinkage(photograph.shape, rules)
     height, width = (round(side / factor) for side in photograph.shape)
     rng = generator(settings.seed, name, "photograph")
@@ -142,7 +177,7 @@ def make_sequence(
         if kind == "v":
             matrix = draw_viewpoint(width, height, degree, rules, rng)
         else:
-            matrix = draw_shake(width, rules, rng)
+            matrix = draw_shake(width, rng)
         matrix, size = homography.fit(matrix, width, height)
         matrices.append(matrix)
         pictures.append(
@@ -170,9 +205,9 @@ def draw_viewpoint(
     )
 
 
-def draw_shake(width: int, rules: PhotographSettings, rng: np.random.Generator) -> np.ndarray:
+def draw_shake(width: int, rng: np.random.Generator) -> np.ndarray:
     """Draws the small similarity of an `i_` sequence: float64 [3, 3]."""
-    dx, dy, turn, grow = rng.uniform(-1, 1, 4) * rules.shake
+    dx, dy, turn, grow = rng.uniform(-1, 1, 4) * _SHAKE
     c, s = (1 + grow) * math.cos(turn), (1 + grow) * math.sin(turn)
     return np.array([[c, -s, dx * width], [s, c, dy * width], [0, 0, 1]])
 
@@ -197,16 +232,16 @@ def render(
     centre = np.array([[(reference[0] - 1) / 2, (reference[1] - 1) / 2]])
     magnification = np.linalg.svd(homography.jacobian(matrix, centre)[0], compute_uv=False).max()
     scale = _OVERSAMPLING * max(magnification, 0.1)
-    source_size = [
+    sides = [
         min(full, max(1, round(side * scale)))
         for full, side in zip(photograph.shape[::-1], reference, strict=True)
     ]
-    source = cv2.resize(photograph, source_size, interpolation=cv2.INTER_AREA)
+    shrunk = cv2.resize(photograph, sides, interpolation=cv2.INTER_AREA)
     large = (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING)
-    to_reference = homography.rescaling(np.array(reference) / source_size)
+    to_reference = homography.rescaling(np.array(reference) / sides)
     to_large = homography.rescaling(np.array([_OVERSAMPLING, _OVERSAMPLING], float))
     warped = cv2.warpPerspective(
-        source,
+        shrunk,
         to_large @ matrix @ to_reference,
         large,
         flags=cv2.INTER_LINEAR,
@@ -215,9 +250,7 @@ def render(
     return cv2.resize(warped, size, interpolation=cv2.INTER_AREA)
 
 
-def expose(
-    image: np.ndarray, light: PhotometricSettings, degree: float, rng: np.random.Generator
-) -> np.ndarray:
+def expose(image: np.ndarray, light: Light, degree: float, rng: np.random.Generator) -> np.ndarray:
     """Takes a picture of a picture: light, lens, sensor, JPEG.
 
     Args:
@@ -253,3 +286,14 @@ def expose(
     if not done:
         raise ValueError(f"cannot encode {pixels.shape} as JPEG")
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+
+
+FORMAT = Format(
+    title="photographs, made into image sequences",
+    expected="png, jpg, tif, bmp, ppm, pgm or webp photographs right in this folder",
+    pattern="*",
+    find=find,
+    check=check,
+    load=load,
+    read=read_photograph,
+)

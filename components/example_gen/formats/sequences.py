@@ -12,7 +12,13 @@ import numpy as np
 
 from components.core import files
 from components.example_gen.formats import images
-from components.example_gen.formats.patch_set import PatchSet, SequenceInput, generator
+from components.example_gen.formats.base import (
+    Format,
+    PatchSet,
+    SequenceInput,
+    find_folders,
+    generator,
+)
 from components.example_gen.geometry import detection, frames, homography
 from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import DataSettings
@@ -25,16 +31,16 @@ _IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences below a folder: name -> (folder,)."""
-    return files.find_sequences(root, "H_1_2")
+    return find_folders(root, "H_1_2")
 
 
-def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks the layout and the homographies of one image sequence.
 
     Args:
         name: Image sequence.
-        paths: Its folder.
-        source: Scene it shows.
+        paths: Folder of the image sequence.
+        scene: Scene it shows.
 
     Returns:
         One input; its files are the six images, then the five homographies.
@@ -51,9 +57,9 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         if match:
             by_number.setdefault(int(match[1]), []).append(file)
     if sorted(by_number) != list(range(1, IMAGES + 1)):
-        found = ", ".join(file for number in sorted(by_number) for file in by_number[number])
+        names = ", ".join(file for number in sorted(by_number) for file in by_number[number])
         raise UserError(
-            f"{folder}: holds {len(by_number)} images ({found or 'none'}), expected the "
+            f"{folder}: holds {len(by_number)} images ({names or 'none'}), expected the "
             f"{IMAGES} images 1..{IMAGES} (ppm, pgm, png or jpg)"
         )
     for number, versions in by_number.items():
@@ -70,7 +76,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         images.check_header(files.join(folder, by_number[number][0]))
     ordered = [by_number[number][0] for number in range(1, IMAGES + 1)] + matrices
     paths = tuple(files.join(folder, file) for file in ordered)
-    return [SequenceInput(name, source, kind_of(name), "sequences", paths)]
+    return [SequenceInput(name, scene, kind_of(name), "sequences", paths)]
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
@@ -145,7 +151,7 @@ def cut(
             patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
     statistics = {**counts, "cut": len(kept)}
     statistics |= _jitter_statistics(positions[kept], disturbed[kept], jitters[kept])
-    return PatchSet(item.name, item.source, item.kind, patches, positions[kept], statistics)
+    return PatchSet(item.name, item.scene, item.kind, patches, positions[kept], statistics)
 
 
 def _regions(
@@ -154,14 +160,16 @@ def _regions(
     """Detects, thins out, orients: positions float32 [N, 3] and frames float64 [N, 3, 3]."""
     rules = settings.extraction
     height, width = reference.shape
-    found = detection.detect(reference, rules)
-    found = found[frames.discs_inside(found, rules.half_width, width, height)]  # most, early
+    detections = detection.detect(reference, rules)
+    detections = detections[
+        frames.discs_inside(detections, rules.half_width, width, height)
+    ]  # most, early
     rng = generator(settings.seed, name, "cluster")
-    positions = found[frames.distinct(found, rules.max_overlap, rng)]
+    positions = detections[frames.distinct(detections, rules.max_overlap, rng)]
     angles = detection.orientations(reference, positions)
     squares = frames.from_detections(positions, angles, rules.half_width)
     whole = frames.inside(squares, width, height)
-    counts = {"detections": float(len(found)), "distinct": float(len(positions))}
+    counts = {"detections": float(len(detections)), "distinct": float(len(positions))}
     return positions[whole], squares[whole], counts
 
 
@@ -172,7 +180,7 @@ def _jitters(name: str, count: int, settings: DataSettings) -> np.ndarray:
     for noise in NOISES:
         label = NOISE_NAMES[noise]
         rng = generator(settings.seed, name, f"jitter {label}")
-        each = frames.jitter(count * TARGETS, getattr(rules, label), rules, rng)
+        each = frames.jitter(count * TARGETS, getattr(rules, label), rng)
         drawn.append(each.reshape(count, TARGETS, 3, 3))
     return np.stack(drawn, axis=1)
 
@@ -192,3 +200,14 @@ def _jitter_statistics(
         statistics[f"nearer_to_another_{NOISE_NAMES[noise]}"] = float(by_noise[n])
     statistics["nearer_to_another"] = float(by_noise.mean())
     return statistics
+
+
+FORMAT = Format(
+    title="image sequences with homographies",
+    expected="a folder per image sequence with images 1..6 and homographies H_1_2..H_1_6",
+    pattern="*/*",
+    find=find,
+    check=check,
+    load=load,
+    read=read_images,
+)

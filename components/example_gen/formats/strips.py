@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+import posixpath
 
 import numpy as np
 
 from components.core import files
 from components.example_gen.formats import images
-from components.example_gen.formats.patch_set import PatchSet, SequenceInput
+from components.example_gen.formats.base import Format, PatchSet, SequenceInput, find_folders
+from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 from trainer.core.variants import PATCH_SIZE, VARIANTS, kind_of
 
@@ -25,16 +27,16 @@ read_strip = images.read_strip
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences of a patch release: name -> (folder,)."""
-    return files.find_sequences(root, f"{VARIANTS[0]}.png")
+    return find_folders(root, f"{VARIANTS[0]}.png")
 
 
-def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]:
+def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks that a folder holds the 16 strips and no other.
 
     Args:
         name: Image sequence.
-        paths: Its folder.
-        source: Scene it shows.
+        paths: Folder of the image sequence.
+        scene: Scene it shows.
 
     Returns:
         One input; its files are the strips in the order of `VARIANTS`, then
@@ -63,7 +65,7 @@ def check(name: str, paths: tuple[str, ...], source: str) -> list[SequenceInput]
         count_patches(folder)
     tables = [POSITIONS] if POSITIONS in listed else []
     paths = tuple(files.join(folder, file) for file in wanted + tables)
-    return [SequenceInput(name, source, kind_of(name), "strips", paths)]
+    return [SequenceInput(name, scene, kind_of(name), "strips", paths)]
 
 
 def count_patches(folder: str) -> int:
@@ -86,7 +88,7 @@ def count_patches(folder: str) -> int:
     return count
 
 
-def load(item: SequenceInput) -> PatchSet:
+def load(item: SequenceInput, settings: DataSettings | None = None) -> PatchSet:
     """Reads the strips of one image sequence.
 
     Raises:
@@ -103,7 +105,7 @@ def load(item: SequenceInput) -> PatchSet:
     positions = np.zeros((len(patches), 3), np.float32)
     if len(item.files) > len(VARIANTS):
         positions = _read_positions(item.files[-1], len(patches))
-    return PatchSet(item.name, item.source, item.kind, patches, positions)
+    return PatchSet(item.name, item.scene, item.kind, patches, positions)
 
 
 def write_release(patch_set: PatchSet, output_dir: str) -> str:
@@ -112,7 +114,7 @@ def write_release(patch_set: PatchSet, output_dir: str) -> str:
     Remote file systems rename no folders; there, `positions.csv` is written last.
 
     Args:
-        patch_set: What to write.
+        patch_set: Patches to write.
         output_dir: Folder of the patch release.
 
     Returns:
@@ -129,10 +131,10 @@ def write_release(patch_set: PatchSet, output_dir: str) -> str:
     return target
 
 
-def _check_length(path: str, found: int, expected: int) -> None:
-    if found != expected:
+def _check_length(path: str, count: int, expected: int) -> None:
+    if count != expected:
         raise UserError(
-            f"{path}: holds {found} patches, expected {expected} as in {VARIANTS[0]}.png beside it"
+            f"{path}: holds {count} patches, expected {expected} as in {VARIANTS[0]}.png beside it"
         )
 
 
@@ -158,3 +160,15 @@ def _read_positions(path: str, count: int) -> np.ndarray:
     if len(positions) != count:
         raise UserError(f"{path}: holds {len(positions)} rows, expected {count}, one per patch")
     return positions
+
+
+FORMAT = Format(
+    title="an HPatches patch release",
+    expected="a folder per image sequence with 16 PNG strips (HPatches patch release)",
+    pattern="*/*",
+    find=find,
+    check=check,
+    load=load,
+    read=load,
+    count=lambda item: count_patches(posixpath.dirname(item.files[0])),
+)

@@ -53,9 +53,9 @@ def detect_rated(image: np.ndarray, settings: ExtractionSettings) -> tuple[np.nd
         Harris grow with the square of the contrast; their root is taken.
     """
     max_sigma = min(image.shape) / (2 * settings.half_width)
-    found = [np.empty((0, 4), np.float32)]
+    parts = [np.empty((0, 4), np.float32)]
     if "dog" in settings.detectors:
-        found.append(_dog(image, settings.dog_threshold))
+        parts.append(_dog(image, settings.dog_threshold))
     responses: list[tuple[Callable, float]] = []
     if "hessian" in settings.detectors:
         responses.append((_hessian_maxima, settings.hessian_threshold))
@@ -66,8 +66,8 @@ def detect_rated(image: np.ndarray, settings: ExtractionSettings) -> tuple[np.nd
             for maxima, threshold in responses:
                 places = maxima(stack, sigmas, threshold)
                 strength = np.sqrt(places[:, 3:] / np.float32(threshold))
-                found.append(np.hstack([places[:, :3] * np.float32(step), strength]))
-    points = np.concatenate(found)
+                parts.append(np.hstack([places[:, :3] * np.float32(step), strength]))
+    points = np.concatenate(parts)
     points = points[(points[:, 2] >= settings.min_sigma) & (points[:, 2] <= max_sigma)]
     points = points[np.lexsort((points[:, 2], points[:, 0], points[:, 1]))]
     return np.ascontiguousarray(points[:, :3]), points[:, 3].copy()
@@ -180,7 +180,7 @@ def _hessian_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> 
     for level, smooth in enumerate(stack):
         xx, yy, xy = _second_derivatives(smooth)
         response[level] = sigmas[level] ** 4 * (xx * yy - xy**2)
-    found = []
+    by_level = []
     for level in range(1, len(stack) - 1):
         here = response[level]
         y, x = _spatial_maxima(here, threshold)
@@ -189,8 +189,8 @@ def _hessian_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> 
         y, x = y[top], x[top]
         shift = _parabola(response[level - 1][y, x], here[y, x], response[level + 1][y, x])
         sigma = sigmas[level] * 2 ** (shift / _LEVELS)
-        found.append(_refined(here, y, x, sigma))
-    return np.concatenate(found)
+        by_level.append(_refined(here, y, x, sigma))
+    return np.concatenate(by_level)
 
 
 def _harris_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> np.ndarray:
@@ -199,7 +199,7 @@ def _harris_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> n
     for level, smooth in enumerate(stack):
         xx, yy, _ = _second_derivatives(smooth)
         laplacian[level] = np.abs(sigmas[level] ** 2 * (xx + yy))
-    found = []
+    by_level = []
     for level in range(1, len(stack) - 1):
         response = _corner_strength(stack[level], sigmas[level])
         y, x = _spatial_maxima(response, threshold)
@@ -207,8 +207,8 @@ def _harris_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> n
         top = (here >= below) & (here >= above)
         y, x = y[top], x[top]
         sigma = sigmas[level] * 2 ** (_parabola(below[top], here[top], above[top]) / _LEVELS)
-        found.append(_refined(response, y, x, sigma))
-    return np.concatenate(found)
+        by_level.append(_refined(response, y, x, sigma))
+    return np.concatenate(by_level)
 
 
 def _corner_strength(smooth: np.ndarray, sigma: float) -> np.ndarray:

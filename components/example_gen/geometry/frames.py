@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from components.example_gen.settings import JitterSettings
-
 _CORNERS = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]], np.float64).T
 _DISC_POINTS = 2048
+_TRANSLATION, _ROTATION, _LOG_SCALE, _LOG_ANISOTROPY = 0.10, 9.0, 0.12, 0.12
 
 
 def from_detections(positions: np.ndarray, angles: np.ndarray, half_width: float) -> np.ndarray:
@@ -36,30 +35,31 @@ def from_detections(positions: np.ndarray, angles: np.ndarray, half_width: float
     return frames
 
 
-def jitter(
-    count: int, strength: float, settings: JitterSettings, rng: np.random.Generator
-) -> np.ndarray:
+def jitter(count: int, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Draws disturbances in half-width coordinates.
 
+    At strength t: translation sigma 0.10 t per axis in half-widths, rotation sigma 9 t degrees,
+    logarithm of the scale sigma 0.12 t, logarithm of the stretch along a random axis (and of
+    the shrinkage across it) sigma 0.12 t.
+
     Args:
-        count: How many.
-        strength: The t of `JitterSettings`.
-        settings: Sizes of the disturbances at strength 1.
+        count: Number of disturbances.
+        strength: Strength t, see `JitterSettings`.
         rng: Source of randomness.
 
     Returns:
         float64 [count, 3, 3], affine; a disturbed frame is `frame @ jitter`.
     """
     normal = rng.standard_normal((5, count)) * strength
-    angle = np.deg2rad(settings.rotation) * normal[0]
-    scale = np.exp(settings.log_scale * normal[1])
-    stretch = np.exp(settings.log_anisotropy * normal[2])
+    angle = np.deg2rad(_ROTATION) * normal[0]
+    scale = np.exp(_LOG_SCALE * normal[1])
+    stretch = np.exp(_LOG_ANISOTROPY * normal[2])
     axis = _rotations(rng.uniform(0, np.pi, count))
     diagonal = np.zeros((count, 2, 2))
     diagonal[:, 0, 0], diagonal[:, 1, 1] = scale * stretch, scale / stretch
     result = np.zeros((count, 3, 3))
     result[:, :2, :2] = _rotations(angle) @ axis @ diagonal @ np.swapaxes(axis, 1, 2)
-    result[:, :2, 2] = settings.translation * normal[3:].T
+    result[:, :2, 2] = _TRANSLATION * normal[3:].T
     result[:, 2, 2] = 1
     return result
 
@@ -223,13 +223,13 @@ def _overlapping_pairs(positions: np.ndarray, max_overlap: float) -> tuple[np.nd
     # Discs whose radii differ by more than sqrt(1/max_overlap) cannot overlap that much, so
     # neighbours are sought within bands of that width and between adjacent bands.
     band = np.floor(np.log(sigma) / (0.5 * np.log(1 / max_overlap))).astype(int)
-    found = []
+    near = []
     for value in np.unique(band):
         members = np.flatnonzero((band == value) | (band == value + 1))
         reach = 2 * sigma[members].max()
         pairs = cKDTree(positions[members, :2]).query_pairs(reach, output_type="ndarray")
-        found.append(members[pairs])
-    pairs = np.unique(np.sort(np.concatenate([*found, np.empty((0, 2), int)]), axis=1), axis=0)
+        near.append(members[pairs])
+    pairs = np.unique(np.sort(np.concatenate([*near, np.empty((0, 2), int)]), axis=1), axis=0)
     first, second = pairs[:, 0].astype(int), pairs[:, 1].astype(int)
     distance = np.linalg.norm(positions[first, :2] - positions[second, :2], axis=1)
     much = disc_overlap(distance, sigma[first], sigma[second]) > max_overlap

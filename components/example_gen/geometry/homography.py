@@ -29,8 +29,8 @@ def read(path: str) -> np.ndarray:
     """
     rows = [line.split() for line in files.read_text(path).splitlines() if line.strip()]
     if [len(row) for row in rows] != [3, 3, 3]:
-        found = f"{len(rows)} rows of {', '.join(str(len(row)) for row in rows)} numbers"
-        raise UserError(f"{path}: holds {found if rows else 'nothing'}, expected a 3x3 homography")
+        shape = f"{len(rows)} rows of {', '.join(str(len(row)) for row in rows)} numbers"
+        raise UserError(f"{path}: holds {shape if rows else 'nothing'}, expected a 3x3 homography")
     try:
         matrix = np.array(rows, dtype=np.float64)
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.protocol import distances
-from components.descriptor_evaluator.scoring.evaluate import versions
+from components.descriptor_evaluator.scoring.provenance import versions
 from components.matching import descriptors
 from components.matching.brown import photo_tour
 from components.matching.brown.false_positives import false_positive_rate
@@ -32,7 +32,7 @@ def evaluate_brown(
         data: Folder of a PhotoTour set.
         pairs_file: File of pairs; by default the only one in the folder.
         model: SavedModel to describe with.
-        baseline: Handmade descriptor to describe with.
+        baseline: Handcrafted descriptor to describe with.
 
     Returns:
         `descriptors` (name, `descriptor_id`, `fpr95`), `data` and `versions`; all of it JSON.

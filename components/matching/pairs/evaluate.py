@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.descriptors import saved_model
-from components.descriptor_evaluator.scoring.evaluate import versions
-from components.example_gen.formats import registry
-from components.example_gen.formats.patch_set import SequenceInput
+from components.descriptor_evaluator.scoring.provenance import versions
+from components.example_gen.formats import reading
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.formats.sequences import IMAGES
 from components.example_gen.geometry import homography
 from components.example_gen.settings import DataSettings, ExtractionSettings
@@ -65,7 +65,7 @@ def evaluate_pairs(
     Args:
         data: Folder of image sequences (1..6 and H_1_2..H_1_6 each).
         model: SavedModel to describe with.
-        baseline: Handmade descriptor to describe with.
+        baseline: Handcrafted descriptor to describe with.
         settings: How they are matched.
 
     Returns:
@@ -77,12 +77,12 @@ def evaluate_pairs(
     """
     if model is None and baseline is None:
         raise UserError("nothing to describe with, expected a model, a baseline or both")
-    inputs, _ = registry.list_sequences("sequences", data, DataSettings(source="sequences"))
+    inputs, _ = reading.list_sequences("sequences", data, DataSettings(format="sequences"))
     rules, notes = descriptors.extraction_for(model)
     chosen: list[Descriptor] = []
     if model is not None:
         names = [item.name for item in inputs]
-        scenes = [item.source for item in inputs]
+        scenes = [item.scene for item in inputs]
         saved_model.refuse_if_trained_on(saved_model.read_identity(model), names, scenes)
         chosen.append(descriptors.load_model(model))
     if baseline is not None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.core.files import check_writable, write_json
 from pipeline.commands.options import DISTANCES
-from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.comparison_table import print_comparison
 from pipeline.terminal.work_view import show_progress
@@ -16,7 +16,7 @@ from trainer.core.errors import UserError
 if TYPE_CHECKING:
     from components.descriptor_evaluator.protocol.distances import Distance
     from components.descriptor_evaluator.statistics.compare import Comparison
-    from pipeline.commands.descriptors.compare_options import Compared
+    from pipeline.commands.descriptors.compare_options import Side
 
 
 @click.command()
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--distance",
     type=click.Choice(DISTANCES),
-    help="What patches of --data are near by [default: l2].",
+    help="Distance metric for --data [default: l2].",
 )
 @click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
 def compare(
@@ -45,13 +45,13 @@ def compare(
     distance: Distance | None,
     json_file: str | None,
 ) -> None:
-    """Compare two descriptors on the same units, with intervals paired over sources.
+    """Compare two descriptors on the same units, with intervals paired over scenes.
 
     RUN_OR_MODEL is a work folder (its newest run; WORK@RUN for another one), a result of
     `hpatches evaluate --rows`, a SavedModel, a folder of descriptors (CSV), or the name of a
-    handmade descriptor. Without --data both must be results on the same data. Precisions
+    handcrafted descriptor. Without --data both must be results on the same data. Precisions
     count ties against a descriptor, so that a collapsed one gains nothing. The smoothed
-    handmade ones take the recipe that a run takes without validation data: blur 3 px, size
+    handcrafted ones take the recipe that a run takes without validation data: blur 3 px, size
     1/6 of the patch, no border.
     """
     if data is None and (split or tasks_folder or distance):
@@ -65,15 +65,15 @@ def compare(
     sides = compare_options.resolve(first), compare_options.resolve(second)
     with show_progress():
         if data is None:
-            found = _of_results(sides)
+            comparison = _of_results(sides)
         else:
-            found = _on_data(sides, data, split, tasks_folder, distance or "l2")
+            comparison = _on_data(sides, data, split, tasks_folder, distance or "l2")
     if json_file is not None:
-        write_json("--json", json_file, {"first": first, "second": second, **found.as_json()})
-    print_comparison(consoles.output(), found, (first, second))
+        write_json(json_file, {"first": first, "second": second, **comparison.as_json()})
+    print_comparison(consoles.output(), comparison, (first, second))
 
 
-def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
+def _of_results(sides: tuple[Side, Side]) -> Comparison:
     """Compares two stored results.
 
     Raises:
@@ -81,7 +81,7 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
             of the same data, tasks and distance.
     """
     from components.core import files
-    from components.descriptor_evaluator.scoring import stored_result
+    from components.descriptor_evaluator.scoring import provenance, result_files
     from components.descriptor_evaluator.statistics.compare import compare as compare_scores
 
     for side in sides:
@@ -90,11 +90,11 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
                 f"{side.name}: holds no scores; say with --data which patch release both are "
                 f"scored on"
             )
-    left, right = (stored_result.read(side.result) for side in sides)
+    left, right = (result_files.read(side.result) for side in sides)
     for side, result in zip(sides, (left, right), strict=True):
         if not result.data_checksum:
             raise UserError(
-                f"{files.join(side.result, stored_result.ABOUT_FILE)}: does not say on which "
+                f"{files.join(side.result, result_files.ABOUT_FILE)}: does not say on which "
                 f"patches {side.name} was scored, expected `data_checksum`; evaluate again, or "
                 f"score both on one patch release with --data"
             )
@@ -110,20 +110,20 @@ def _of_results(sides: tuple[Compared, Compared]) -> Comparison:
         )
     names = (sides[0].name, sides[1].name)
     return compare_scores(
-        left.rows,
-        right.rows,
+        left.scores,
+        right.scores,
         names,
         problems=(left.problems, right.problems),
         notes=(
             *left.notes,
             *right.notes,
-            *stored_result.scored_differently(left, right, names),
+            *provenance.scored_differently(left.about, right.about, names),
         ),
     )
 
 
 def _on_data(
-    sides: tuple[Compared, Compared],
+    sides: tuple[Side, Side],
     data: str,
     split: str | None,
     tasks_folder: str | None,
@@ -134,25 +134,23 @@ def _on_data(
     from components.descriptor_evaluator.statistics import degeneracy
     from components.descriptor_evaluator.statistics.compare import compare as compare_scores
 
-    subjects = []
+    describers = []
     for side in sides:
-        if side.subject is None:
+        if side.describer is None:
             raise UserError(
                 f"{side.name}: is a stored result without its model, which cannot be scored on "
                 f"{data}; give a model, or leave --data out"
             )
-        subjects.append(side.subject)
-    scores = evaluate.score_release(
-        data, subjects, split=split, tasks_folder=tasks_folder, distance=distance
-    )
-    left, right = scores.rows
-    first, second = (
-        degeneracy.problems(report, degeneracy.DegeneracySettings()) for report in scores.degeneracy
-    )
+        describers.append(side.describer)
+    options = evaluate.ReleaseOptions(split=split, tasks_folder=tasks_folder, distance=distance)
+    (left, right), tasks = evaluate.score_release(data, describers, options)
     return compare_scores(
-        left,
-        right,
+        left.rows,
+        right.rows,
         (sides[0].name, sides[1].name),
-        problems=(first, second),
-        notes=(*scores.tasks.notes, *evaluate.recipe_notes(subjects)),
+        problems=(
+            degeneracy.problems(left.facts["degeneracy"]),
+            degeneracy.problems(right.facts["degeneracy"]),
+        ),
+        notes=(*tasks.notes, *evaluate.recipe_notes(describers)),
     )

@@ -1,6 +1,6 @@
 """What the arguments of `hpatches compare` mean.
 
-A name of a handmade descriptor, a SavedModel, a CSV tree of descriptors, a stored result, or a
+A name of a handcrafted descriptor, a SavedModel, a CSV tree of descriptors, a stored result, or a
 work folder: its newest run that was evaluated, or the one named behind an `@`.
 """
 
@@ -11,62 +11,61 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.core import files
+from components.core.names import SAVED_MODEL_FILE, SERVING_FOLDER
 from pipeline.runs import records
 from trainer.core.errors import UserError
 
 if TYPE_CHECKING:
-    from components.descriptor_evaluator.scoring.evaluate import Subject
+    from components.descriptor_evaluator.descriptors.describer import Describer
 
-_MODEL_FILE = "saved_model.pb"
-_SERVING = "Format-Serving"
 _EXPECTED = (
     "expected a SavedModel, a folder of descriptors (CSV), a result of `hpatches evaluate --rows`, "
-    "a work folder (or WORK@RUN), or the name of a handmade descriptor"
+    "a work folder (or WORK@RUN), or the name of a handcrafted descriptor"
 )
 
 
 @dataclass(frozen=True)
-class Compared:
+class Side:
     """One side of a comparison.
 
     Attributes:
         name: As the user gave it.
-        subject: What can be scored on data; None for a stored result that no model is left of.
+        describer: What can be scored on data; None for a stored result that no model is left of.
         result: Folder of a stored result; empty when there is none.
     """
 
     name: str
-    subject: Subject | None
+    describer: Describer | None
     result: str = ""
 
 
-def resolve(argument: str) -> Compared:
+def resolve(argument: str) -> Side:
     """Finds out what an argument is.
 
     Raises:
         UserError: When it is nothing that can be compared.
     """
     from components.descriptor_evaluator.descriptors import handcrafted
-    from components.descriptor_evaluator.scoring import stored_result
-    from components.descriptor_evaluator.scoring.evaluate import Subject
+    from components.descriptor_evaluator.descriptors.describer import Describer
+    from components.descriptor_evaluator.scoring import result_files
 
-    if argument in handcrafted.NAMES:
-        return Compared(argument, Subject(baseline=argument))
+    if argument in handcrafted.BASELINES:
+        return Side(argument, Describer(argument, baseline=argument))
     folder, run = _split(argument)
     if run or files.is_folder(posixpath.join(folder, records.FOLDER)):
         return _of_run(argument, folder, run)
     if not files.is_folder(folder):
         found = "a file" if files.exists(folder) else "nothing"
         raise UserError(f"{argument}: found {found}, {_EXPECTED}")
-    for model in (folder, posixpath.join(folder, _SERVING)):
-        if files.exists(posixpath.join(model, _MODEL_FILE)):
-            return Compared(argument, Subject(model=model))
-    if stored_result.is_stored(folder):
-        return Compared(argument, None, folder)
+    for model in (folder, posixpath.join(folder, SERVING_FOLDER)):
+        if files.exists(posixpath.join(model, SAVED_MODEL_FILE)):
+            return Side(argument, Describer(argument, model=model))
+    if result_files.is_stored(folder):
+        return Side(argument, None, folder)
     if any(
         files.exists(posixpath.join(folder, name, "ref.csv")) for name in files.list_folder(folder)
     ):
-        return Compared(argument, Subject(descriptors=folder))
+        return Side(argument, Describer(argument, descriptors=folder))
     raise UserError(f"{argument}: holds nothing to compare, {_EXPECTED}")
 
 
@@ -78,10 +77,10 @@ def _split(argument: str) -> tuple[str, str]:
     return work.rstrip("/"), run
 
 
-def _of_run(argument: str, work: str, wanted: str) -> Compared:
+def _of_run(argument: str, work: str, wanted: str) -> Side:
     """Returns the evaluation and the model of a run."""
-    from components.descriptor_evaluator.scoring import stored_result
-    from components.descriptor_evaluator.scoring.evaluate import Subject
+    from components.descriptor_evaluator.descriptors.describer import Describer
+    from components.descriptor_evaluator.scoring import result_files
 
     known = records.list_runs(work)
     for summary in known:
@@ -89,15 +88,15 @@ def _of_run(argument: str, work: str, wanted: str) -> Compared:
         found = outputs.get("DescriptorEvaluator", {}).get("evaluation", ())
         if (wanted and summary.run_id != wanted) or not found:
             continue
-        if summary.cleaned or not stored_result.is_stored(found[0]):
+        if summary.cleaned or not result_files.is_stored(found[0]):
             raise UserError(
                 f"{argument}: the evaluation of run {summary.run_id} has been deleted; run again, "
                 f"or name another run (`hpatches runs --work {work}` lists them)"
             )
         models = outputs.get("DescriptorTrainer", {}).get("model", ())
-        path = posixpath.join(models[0], _SERVING) if models else ""
-        there = path and files.exists(posixpath.join(path, _MODEL_FILE))
-        return Compared(argument, Subject(model=path) if there else None, found[0])
+        path = posixpath.join(models[0], SERVING_FOLDER) if models else ""
+        there = path and files.exists(posixpath.join(path, SAVED_MODEL_FILE))
+        return Side(argument, Describer(argument, model=path) if there else None, found[0])
     if wanted and wanted in {summary.run_id for summary in known}:
         raise UserError(f"{argument}: run {wanted} was not evaluated; name another run")
     which = f"no run {wanted}" if wanted else "no run that was evaluated"

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.core.files import check_writable, write_json
+from components.core.names import TASK_NAMES
+from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
 from pipeline.commands.descriptors import other_data
 from pipeline.commands.options import DISTANCES
-from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
 from pipeline.terminal.work_view import show_progress
@@ -16,18 +18,14 @@ from pipeline.terminal.work_view import show_progress
 if TYPE_CHECKING:
     from components.descriptor_evaluator.protocol.distances import Distance
 
-TASKS = ("verification", "matching", "retrieval")
-# As `settings.HANDMADE` of the evaluator, whose import takes half a second of every command.
-BASELINES = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
-
 
 @click.command()
 @click.option("--model", metavar="SAVEDMODEL", help="Score an exported model.")
 @click.option("--descriptors", metavar="CSVDIR", help="Score descriptors from CSV files.")
 @click.option(
     "--baseline",
-    type=click.Choice(BASELINES),
-    help="Score a handmade descriptor (the smoothed ones: blur 3 px, size 1/6, no border).",
+    type=click.Choice(list(BASELINES)),
+    help="Score a handcrafted descriptor (the smoothed ones: blur 3 px, size 1/6, no border).",
 )
 @click.option(
     "--data",
@@ -49,7 +47,7 @@ BASELINES = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
 @click.option(
     "--task",
     "which",
-    type=click.Choice(TASKS + other_data.TASKS),
+    type=click.Choice(TASK_NAMES + other_data.TASKS),
     multiple=True,
     help="Only this task; repeatable. `pairs` matches images, `brown` is FPR95.",
 )
@@ -58,7 +56,7 @@ BASELINES = ("rootsift", "rootsift-smoothed", "sift", "sift-smoothed", "pixels")
     type=click.Choice(DISTANCES),
     default="l2",
     show_default=True,
-    help="What patches are near by.",
+    help="Distance metric.",
 )
 @click.option(
     "--pairs", "pairs_file", metavar="FILE", help="Pairs of a PhotoTour set [default: its only]."
@@ -113,21 +111,20 @@ def evaluate(
         raise click.UsageError("Give exactly one of --model, --descriptors and --baseline.")
     check_writable("--json", json_file)
 
-    from components.descriptor_evaluator.scoring.evaluate import evaluate_release  # imports SciPy
+    # Imports SciPy.
+    from components.descriptor_evaluator.descriptors.describer import Describer
+    from components.descriptor_evaluator.scoring.evaluate import ReleaseOptions, evaluate_release
 
+    describer = Describer(baseline or "scored", model or "", descriptors or "", baseline or "")
+    options = ReleaseOptions(
+        split,
+        splits_file,
+        tasks_folder,
+        [task for task in TASK_NAMES if not which or task in which],
+        distance,
+    )
     with show_progress():
-        result = evaluate_release(
-            data,
-            model=model,
-            descriptors=descriptors,
-            baseline=baseline,
-            split=split,
-            splits_file=splits_file,
-            tasks_folder=tasks_folder,
-            rows_folder=rows_folder,
-            distance=distance,
-            which=[task for task in TASKS if not which or task in which],
-        )
+        result = evaluate_release(data, describer, options, rows_folder=rows_folder)
     if json_file is not None:
-        write_json("--json", json_file, result)
+        write_json(json_file, result)
     print_scores(consoles.output(), result)

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
+from components.example_gen.registry import FORMATS
 from pipeline.config.tree import load_config
 from pipeline.terminal.work_view import show_progress
 
 
 @click.command()
 @click.option(
-    "--source",
-    type=click.Choice(("sequences", "photos")),
+    "--format",
+    type=click.Choice(tuple(FORMATS)),
     required=True,
     help="What --input holds: image sequences with homographies, or photographs.",
 )
@@ -24,7 +25,7 @@ from pipeline.terminal.work_view import show_progress
     "--config",
     "name_or_file",
     metavar="NAME_OR_FILE",
-    help="Configuration whose `data` block says how patches are cut [default: like --source].",
+    help="Configuration whose `data` block says how patches are cut [default: like --format].",
 )
 @click.option(
     "--skip-bad-sequences", is_flag=True, help="Go on without sequences that cannot be used."
@@ -37,7 +38,7 @@ from pipeline.terminal.work_view import show_progress
     help="Set one value, e.g. data.max_points=500; repeatable.",
 )
 def extract(
-    source: str,
+    format: str,
     input_dir: str,
     output: str,
     seed: int | None,
@@ -46,17 +47,17 @@ def extract(
     overrides: tuple[str, ...],
 ) -> None:
     """Cut patches and write them as an HPatches patch release: 16 PNG strips per sequence."""
-    options: dict[str, tuple[str, Any]] = {"data.source": ("--source", source)}
+    options: dict[str, tuple[str, Any]] = {"data.format": ("--format", format)}
     if seed is not None:
         options["data.seed"] = ("--seed", seed)
     if skip_bad_sequences:
         options["data.skip_bad_sequences"] = ("--skip-bad-sequences", True)
-    settings = load_config(name_or_file or source, overrides, options).data.settings()
+    settings = load_config(name_or_file or format, overrides, options).data.settings()
 
     from components.example_gen.extract import extract as cut  # imports OpenCV and SciPy
 
     with show_progress():
-        summary = cut(settings.source, input_dir, output, settings)
+        summary = cut(settings.format, input_dir, output, settings)
     for item in summary["skipped"]:
         click.secho(f"Left out: {item['name']}: {item['reason']}", fg="yellow", err=True)
     click.echo(

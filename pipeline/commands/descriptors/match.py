@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 
 import click
 
-from components.core import file_system
+from components.core import files
+from components.core.files import check_writable, write_json
 from pipeline.commands.descriptors.evaluate import BASELINES
-from pipeline.commands.output_files import check_writable, write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.matches_table import print_matches
 from pipeline.terminal.work_view import show_progress
@@ -31,7 +31,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
 @click.option(
     "--baseline",
     type=click.Choice(BASELINES),
-    help="Describe with a handmade descriptor; with --model, both are drawn side by side.",
+    help="Describe with a handcrafted descriptor; with --model, both are drawn side by side.",
 )
 @click.option(
     "--output",
@@ -132,7 +132,7 @@ def match(
         content = picture.render(result, kind)
     write_bytes(output, content)
     if json_file is not None:
-        write_json("--json", json_file, as_json(result))
+        write_json(json_file, as_json(result))
     print_matches(consoles.output(), result)
     click.echo(f"Drawn: {output}")
 
@@ -154,11 +154,11 @@ def _check_places(read: dict[str, str | None], written: dict[str, str | None]) -
     Raises:
         UserError: With the option.
     """
-    taken = {file_system.normalise(path): name for name, path in read.items() if path is not None}
+    taken = {files.normalise(path): name for name, path in read.items() if path is not None}
     for option, path in written.items():
         if path is None:
             continue
-        place = file_system.normalise(path)
+        place = files.normalise(path)
         if place in taken:
             raise UserError(
                 f"{option}: {path} is given as {taken[place]} too and would be overwritten; "

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from rich.table import Table
 
-from pipeline.commands.output_files import write_json
+from components.core.files import write_json
 from pipeline.terminal import consoles
 from pipeline.terminal.pairs_table import print_pairs
+from pipeline.terminal.tables import make_table
 from pipeline.terminal.work_view import show_progress
 
 TASKS = ("pairs", "brown")
@@ -25,7 +25,7 @@ def evaluate(
     pairs_file: str | None,
     json_file: str | None,
 ) -> None:
-    """Scores a model, a handmade descriptor or both, prints a table and writes the JSON."""
+    """Scores a model, a handcrafted descriptor or both, prints a table and writes the JSON."""
     from components.matching.brown.evaluate import evaluate_brown  # they import OpenCV and SciPy
     from components.matching.pairs.evaluate import evaluate_pairs
 
@@ -35,7 +35,7 @@ def evaluate(
         else:
             result = evaluate_pairs(data, model=model, baseline=baseline)
     if json_file is not None:
-        write_json("--json", json_file, {"task": task, **result})
+        write_json(json_file, {"task": task, **result})
     if task == "brown":
         _print_brown(result)
     else:
@@ -75,9 +75,7 @@ def _print_brown(result: Mapping[str, Any]) -> None:
         f"recall, per cent",
         soft_wrap=True,
     )
-    table = Table()
-    table.add_column("descriptor")
-    table.add_column("FPR95", justify="right")
+    table = make_table(None, ("descriptor",), ("FPR95",))
     for found in result["descriptors"]:
         table.add_row(found["name"], f"{100 * found['fpr95']:.2f}")
     console.print(table)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from components.core.files import check_writable
 from pipeline.commands.options import DEFAULT_CONFIG
-from pipeline.commands.output_files import check_writable
 from pipeline.config.platform import TARGETS
 from pipeline.config.tree import load_config
 from pipeline.terminal import consoles

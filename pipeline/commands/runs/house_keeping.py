@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import click
 from rich.table import Table
 
-from components.core import file_system
+from components.core import files
+from components.production_model import served_model
 from components.pusher import push_log
 from pipeline.config.tree import DEFAULT_WORK_DIR
 from pipeline.runs import clean as cleaning
@@ -130,7 +131,7 @@ def clean(work: str, keep: int, yes: bool) -> None:
 
 
 def _existing(work: str) -> str:
-    if not file_system.is_folder(work):
+    if not files.is_folder(work):
         raise UserError(
             f"{work}: there is no such work folder; expected the one of earlier runs, "
             "named with --work"
@@ -148,14 +149,8 @@ def _newest_destination(work: str) -> str:
 
 
 def _served_version(destination: str) -> int | None:
-    """The newest whole version; looked up without TensorFlow, for which nobody wants to wait."""
-    whole = [
-        int(name)
-        for name in file_system.names(destination)
-        if name.isdecimal()
-        and file_system.exists(posixpath.join(destination, name, "saved_model.pb"))
-    ]
-    return max(whole, default=None)
+    """Returns the version in production; None when nothing has been pushed."""
+    return max(served_model.versions(destination), default=None)
 
 
 def _components(run: RunSummary) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from components.core import file_system
-from pipeline.commands.output_files import check_writable
+from components.core import files
+from components.core.files import check_writable
 from pipeline.config.tree import DEFAULT_WORK_DIR
 from pipeline.runs import records
 from pipeline.runs.records import RunSummary
@@ -57,7 +57,7 @@ def report(
     patches, the training timeline, and all versions and settings. A run keeps its report; for
     one that has none, or with --images, it is drawn.
     """
-    if images is not None and not file_system.is_folder(images):
+    if images is not None and not files.is_folder(images):
         raise UserError(f"--images: found no folder {images!r}; expected the data of the run")
     check_writable("--output", output)
     summary = chosen_run(work, run_id)
@@ -65,11 +65,11 @@ def report(
     if kept and images is None:
         path = kept
         if output is not None:
-            write(file_system.read_text(kept), output)
+            files.write_text(output, files.read_text(kept))
             path = output
     else:
         path = output or posixpath.join(work, FOLDER, f"{summary.run_id}.html")
-        write(drawn(summary, images or ""), path)
+        files.write_text(path, drawn(summary, images or ""))
     click.echo(f"Report: {path}")
     if show and not webbrowser.open(Path(path).absolute().as_uri()):
         click.echo("No browser could be started; open the file yourself.")
@@ -81,7 +81,7 @@ def chosen_run(work: str, run_id: str | None) -> RunSummary:
     Raises:
         UserError: When there is none, or its evaluation has been deleted.
     """
-    if not file_system.is_folder(work):
+    if not files.is_folder(work):
         raise UserError(
             f"{work}: there is no such work folder; expected the one of earlier runs, named "
             f"with --work"
@@ -118,7 +118,7 @@ def outputs_of(summary: RunSummary) -> Outputs:
 def report_in(folder: str) -> str:
     """Returns the report in an artifact folder of EvaluationReport; "" when there is none."""
     path = posixpath.join(folder, _REPORT_FILE)
-    return path if folder and file_system.exists(path) else ""
+    return path if folder and files.exists(path) else ""
 
 
 def drawn(summary: RunSummary, images: str) -> str:
@@ -149,18 +149,6 @@ def drawn(summary: RunSummary, images: str) -> str:
         return page.draw(material)
 
 
-def write(text: str, path: str) -> None:
-    """Writes a report, whole or not at all.
-
-    Raises:
-        UserError: When it cannot be written.
-    """
-    try:
-        file_system.write_text(path, text)
-    except OSError as error:
-        raise UserError(f"{path}: the report cannot be written ({error.strerror})") from error
-
-
 def _first(outputs: Outputs, component: str, key: str) -> str:
     """Returns the one folder of an output; "" when the run has none."""
     return next(iter(outputs.get(component, {}).get(key, ())), "")
@@ -168,4 +156,4 @@ def _first(outputs: Outputs, component: str, key: str) -> str:
 
 def _has_verdict(summary: RunSummary) -> bool:
     folder = _first(outputs_of(summary), _EVALUATOR, _EVALUATION)
-    return not summary.cleaned and file_system.exists(posixpath.join(folder, _VERDICT_FILE))
+    return not summary.cleaned and files.exists(posixpath.join(folder, _VERDICT_FILE))

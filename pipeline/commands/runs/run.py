@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.core import files
 from components.example_gen.formats import demo_photographs
 from pipeline import preflight
 from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
@@ -36,7 +37,7 @@ EXIT_NOT_BLESSED = 3
 )
 def run(
     name_or_file: str | None,
-    source: str | None,
+    format: str | None,
     data: str | None,
     work: str | None,
     skip_bad_sequences: bool,
@@ -48,14 +49,14 @@ def run(
     Without options it trains on photographs that are installed with the program. What was
     done before in the same work folder is not done again.
     """
-    config = resolve(name_or_file, source, data, work, skip_bad_sequences, overrides)
+    config = resolve(name_or_file, format, data, work, skip_bad_sequences, overrides)
     data_folder = _checked(config)  # before anything is written
     console = consoles.output()
     with work_lock.hold(config.work_dir) as folder:
         config = _with_absolute_paths(config, folder, data_folder)
         if data_folder is None:
             preflight.check_data(config, str(config.data.path))
-        recorder = RunRecorder(config, name_or_file or source or DEFAULT_CONFIG)
+        recorder = RunRecorder(config, name_or_file or format or DEFAULT_CONFIG)
         try:
             with RunView(console) as view, progress.listen(view.on_progress):
                 report = _run(config, view, recorder)
@@ -104,8 +105,8 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
 
 def _page(result: local.RunResult) -> str:
     """Returns the report's file; "" when the run drew none."""
-    found = result.outputs.get("EvaluationReport", {}).get("report", [])
-    return report_in(found[0].uri) if found else ""
+    reports = result.outputs.get("EvaluationReport", {}).get("report", [])
+    return report_in(reports[0].uri) if reports else ""
 
 
 def _checked(config: PipelineConfig) -> str | None:
@@ -115,13 +116,13 @@ def _checked(config: PipelineConfig) -> str | None:
         UserError: When data or push destination cannot be used.
     """
     if config.push.destination is not None:
-        preflight.check_folder("push.destination", config.push.destination)
+        files.check_folder("push.destination", config.push.destination)
     path = config.data.path
     if path is None:
-        if config.data.source != "photos":
+        if config.data.format != "photos":
             raise UserError(
-                f"data.path: not set, and only the source photos comes with data of its own; "
-                f"found source {config.data.source}, expected its folder with --data DIR"
+                f"data.path: not set, and only the format photos comes with data of its own; "
+                f"found {config.data.format}, expected its folder with --data DIR"
             )
         return None
     if "://" not in path:

@@ -49,7 +49,7 @@ class TaskEvent:
     Attributes:
         kind: `started`, `finished`, `cached`, `skipped`, `failed` or `stopped`.
         component: Name of the task.
-        number: Its place in the run, from 1.
+        number: Place of the task in the run, from 1.
         total: Number of tasks.
         seconds: How long it took; 0 when it has only started.
     """
@@ -81,9 +81,9 @@ def execute(
 
     Args:
         spec: KFP PipelineSpec.
-        parameters: Of the run.
+        parameters: Parameters of the run.
         folder: Absolute; for everything that the run writes. Its lock is held.
-        mode: Which backend to stand in for.
+        mode: Backend to stand in for.
         pipeline_root: For artifacts, e.g. in a bucket; None: a folder of its own below `folder`.
         only_from: Tasks to run anew together with what depends on them, while all others are
             taken from earlier runs; empty for what the spec says on caching.

@@ -26,8 +26,8 @@ def resolve_inputs(
 
     Args:
         task: The task.
-        outcomes: Of the tasks before it.
-        parameters: Of the run.
+        outcomes: Outcomes of the tasks before it.
+        parameters: Parameters of the run.
         with_types: Whether artifacts tell their types. Vertex AI fills them in; the driver
             of open-source Kubeflow Pipelines hands them over with an empty `instanceSchema`.
 
@@ -54,7 +54,7 @@ def plan_outputs(task: Task, identity: str, root: str, attempt: str) -> dict[str
 
     Args:
         task: The task.
-        identity: Of this attempt; artifacts are named after it.
+        identity: Name of this attempt; artifacts are named after it.
         root: Folder for its artifacts.
         attempt: Folder for `executor_output.json` and output parameters.
     """

@@ -16,9 +16,9 @@ def import_artifact(task: Task, values: Mapping[str, Any], identity: str) -> Out
     """Returns what an importer leaves.
 
     Args:
-        task: Its executor is an importer.
-        values: Its input parameters.
-        identity: Of this attempt; a re-imported artifact is a new one.
+        task: Task whose executor is an importer.
+        values: Input parameters of the task.
+        identity: Name of this attempt; a re-imported artifact is a new one.
 
     Raises:
         UserError: When there is no address, or not one output.

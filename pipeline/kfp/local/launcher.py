@@ -87,7 +87,7 @@ class Pod:
         """Downloads every input and makes the folders that outputs are to be in.
 
         Args:
-            task: Its name, for the message.
+            task: Name of the task, for the message.
             planned: The ExecutorInput.
 
         Raises:
@@ -114,7 +114,7 @@ class Pod:
 
         Args:
             planned: The ExecutorInput.
-            log: What the task wrote.
+            log: Output of the task.
         """
         for key, listed in planned["outputs"]["artifacts"].items():
             for artifact in listed["artifacts"]:

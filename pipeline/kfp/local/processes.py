@@ -47,7 +47,7 @@ def run(
     Args:
         command: Program and arguments.
         environment: All of its variables.
-        folder: Of this attempt; the command runs in an empty folder below it.
+        folder: Folder of this attempt; the command runs in an empty folder below it.
         seconds_to_end: Between SIGTERM and SIGKILL, when it is told to end.
 
     Returns:
@@ -96,7 +96,7 @@ def end_survivor(folder: Path, seconds_to_end: float = SECONDS_TO_END) -> None:
     """Ends the process of an attempt whose waiting program was killed, if it still lives.
 
     Args:
-        folder: Of the attempt.
+        folder: Folder of the attempt.
         seconds_to_end: Between SIGTERM and SIGKILL.
 
     Raises:

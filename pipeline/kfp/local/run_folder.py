@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from components.core import file_system
+from components.core import files
 from pipeline.kfp.local.outcomes import Outcome
 from trainer.core.errors import UserError
 
@@ -37,10 +37,10 @@ class Run:
     """One execution of a spec.
 
     Attributes:
-        name: Of the run.
+        name: Name of the run.
         asked: Checksum of everything it was asked for (spec, parameters, mode).
         done: Whether it came to its end.
-        outcomes: Of the tasks that are over, by name.
+        outcomes: Outcomes of the tasks that are over, by name.
     """
 
     name: str
@@ -102,7 +102,7 @@ class RunFolder:
             return None
         outcome = Outcome.from_tree(_read(path))
         uris = [item["uri"] for listed in outcome.artifacts.values() for item in listed]
-        return outcome if not look or all(file_system.exists(uri) for uri in uris) else None
+        return outcome if not look or all(files.exists(uri) for uri in uris) else None
 
     def artifacts(self, run: str, task: str, attempt: int) -> str:
         """Returns the folder for the artifacts of a task's attempt."""
@@ -111,7 +111,7 @@ class RunFolder:
     def attempts(self, run: str, task: str) -> list[Path]:
         """Returns the folders of the attempts at a task so far, the newest last."""
         folder = self._folder / "tasks" / run / task
-        numbers = [int(name) for name in file_system.names(str(folder)) if name.isdecimal()]
+        numbers = [int(name) for name in files.names(str(folder)) if name.isdecimal()]
         return [folder / str(number) for number in sorted(numbers)]
 
     def new_attempt(self, run: str, task: str) -> tuple[int, Path]:
@@ -132,4 +132,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, tree: dict[str, Any]) -> None:
-    file_system.write_text(str(path), json.dumps(tree, indent=1) + "\n")
+    files.write_json(str(path), tree)

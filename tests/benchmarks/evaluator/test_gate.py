@@ -1,4 +1,4 @@
-"""The gate's error rates on pairs drawn from the kept scores per source."""
+"""The gate's error rates on pairs drawn from the kept scores per scene."""
 
 import json
 
@@ -23,7 +23,7 @@ def outcome(measured, *case):
     return simulate(measured, Case(*case), TRIALS, resamples=400)
 
 
-def test_all_pairs_of_seeds_are_there_on_eleven_sources(measured):
+def test_all_pairs_of_seeds_are_there_on_eleven_scenes(measured):
     assert measured.sums.shape == (20, 2, 11)
     # A pair and its reverse cancel.
     assert np.allclose(measured.sums.sum(0), 0.0)
@@ -45,13 +45,13 @@ def test_the_stated_share_is_right_where_scatter_makes_it_large(measured):
 
 
 def test_a_loss_of_delta_passes_the_lower_bound_at_most_in_five_per_cent(measured):
-    for sources in (10, 40):
-        assert outcome(measured, "lower_bound", sources, -0.01).refused >= 0.95
+    for scenes in (10, 40):
+        assert outcome(measured, "lower_bound", scenes, -0.01).refused >= 0.95
     assert outcome(measured, "lower_bound", 40, -0.01, 4.0).refused >= 0.95
 
 
 @pytest.mark.parametrize("mode", ["point", "lower_bound"])
-def test_a_loss_of_twice_delta_is_refused_with_forty_sources(measured, mode):
+def test_a_loss_of_twice_delta_is_refused_with_forty_scenes(measured, mode):
     assert outcome(measured, mode, 40, -0.02).refused >= 0.8
     assert outcome(measured, mode, 40, -0.02, 4.0).refused >= 0.8
 
@@ -72,7 +72,7 @@ def test_a_shift_is_the_true_difference():
     sums = np.array([[[0.1, 0.3], [0.4, 0.0]]])
     rng = np.random.default_rng(0)
     (found, _) = gate._draw(Measured(sums, counts), Case("point", 1000, -0.02), rng)
-    assert found.mean == pytest.approx(-0.02)  # each source has the pair's own mean, 0.1
+    assert found.mean == pytest.approx(-0.02)  # each scene has the pair's own mean, 0.1
     assert found.counts.min() == 1.0 and found.counts.max() == 3.0
 
 

@@ -8,7 +8,9 @@ import pytest
 from benchmarks.training.collapse_matrix import Cell
 from benchmarks.training.collapse_runs import Data, run_gentle, run_pair
 from tests.support.synthetic import write_examples
+from tests.support.training import folders_in
 from trainer.core.config import TrainerConfig
+from trainer.curriculum import collapse
 from trainer.engine import loop
 
 _SPLITS = {
@@ -24,18 +26,15 @@ class _SmallCell(Cell):
     """A cell of seconds."""
 
     def config(self, *, gentle: bool = False) -> TrainerConfig:
-        stage = {"sequences_per_batch": 16, "variants_per_sequence": 6, "max_steps": 40}
+        stage = {"points_per_batch": 16, "patches_per_point": 6, "max_steps": 40}
         return TrainerConfig.model_validate(
             {
                 "seed": self.seed,
                 "model": {"width": 0.1, "dimension": 64, "final_normalisation": self.normalisation},
                 "loss": {"name": self.loss, "distance": self.distance},
                 "stages": [{**stage, "learning_rate": self.rate}],
-                "probe": {"sequences": 8, "variants": 2},
                 "steps_per_loop": 4,
-                # These textures are learned at once; the first steps at a high rate bring the
-                # distances down for a moment, which is to count as a collapse.
-                "controller": {"collapsed_distance": 0.5, "max_rollbacks": 2},
+                "controller": {"max_rollbacks": 2},
                 "clip_norm": 1.0 if gentle else None,
             }
         )
@@ -56,10 +55,12 @@ def examples(tmp_path_factory) -> str:
         (_SmallCell("hinge", "euclidean", "batch_norm_l2", 0.001, 3), False),
     ],
 )
-def test_the_controller_decides_as_in_a_training_run(cell, acts, examples, tmp_path):
+def test_the_controller_decides_as_in_a_training_run(cell, acts, examples, tmp_path, monkeypatch):
+    # These textures are learned at once; the first steps at a high rate bring the distances
+    # down for a moment, which is to count as a collapse.
+    monkeypatch.setattr(collapse, "COLLAPSED_DISTANCE", 0.5)
     found = run_pair(cell, Data(examples))
-    folders = str(tmp_path / "out"), str(tmp_path / "logs")
-    result = loop.train(cell.config(), examples, None, *folders)
+    result = loop.train(cell.config(), examples, None, folders_in(tmp_path))
     events = json.loads((tmp_path / "out" / "timeline.json").read_text())
     expected = [[item["step"], item["event"]] for item in events if item["event"] in _ACTIONS]
     assert [event[:2] for event in found["controller"]["events"]] == expected

@@ -75,6 +75,6 @@ def test_a_blank_patch_stops_the_run_and_is_told_in_words(tmp_path: Path):
 
 
 def test_an_empty_split_is_an_anomaly():
-    assert executor.in_words("val", anomalies_pb2.Anomalies(data_missing=True)) == [
+    assert executor.describe("val", anomalies_pb2.Anomalies(data_missing=True)) == [
         {"split": "val", "feature": "(data set)", "reason": "the split is empty"}
     ]

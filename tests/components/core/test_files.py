@@ -71,3 +71,17 @@ def test_the_first_bytes_of_a_file_are_read(tmp_path):
     assert files.read_bytes(str(tmp_path / "a"), 4) == b"1234"
     assert files.read_bytes(str(tmp_path / "a"), 40) == b"123456"
     assert files.read_bytes(str(tmp_path / "a")) == b"123456"
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "below" / "file"
+    files.write_text(str(path), "old")
+
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(UserError, match=r"file: cannot be written \(No space left on device\)"):
+        files.write_text(str(path), "new")
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]

@@ -7,17 +7,7 @@ import pytest
 
 from components.production_model import served_model
 from components.pusher import push_log
-from tests.components.descriptor_evaluator.executor_runs import (
-    FLOORS,
-    assert_blessing,
-    cache,
-    examples,
-    models,
-    run,
-    without_tfma,
-)
-
-__all__ = ["cache", "examples", "models", "run", "without_tfma"]  # fixtures
+from tests.support.evaluator_runs import FLOORS, assert_blessing
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +31,7 @@ def test_the_identical_model_passes_as_such(run):
     found, blessing, folder = run("good", production="good")
     assert_blessing(blessing, True)
     assert found.production.status == "identical"
-    assert not (folder / "unit_rows" / "production.jsonl").exists()
+    assert not (folder / "scores" / "production.jsonl").exists()
 
 
 @pytest.mark.usefixtures("without_tfma")
@@ -105,11 +95,11 @@ def test_models_pushed_earlier_are_scored_when_nothing_is_kept_of_them(run, mode
 
 
 @pytest.mark.usefixtures("without_tfma")
-def test_a_model_that_was_trained_on_held_out_sources_is_refused(run, models, tmp_path):
+def test_a_model_that_was_trained_on_held_out_scenes_is_refused(run, models, tmp_path):
     copied = Path(shutil.copytree(models("good"), tmp_path / "leaky"))
     extra = copied / "Format-Serving" / "assets.extra"
     extra.mkdir()
-    (extra / "descriptor.json").write_text('{"sources": {"train": ["b"]}}')
+    (extra / "descriptor.json").write_text('{"scenes": {"train": ["b"]}}')
     found, blessing, _ = run("good", model=copied)
     assert_blessing(blessing, False)
     assert "trained on b" in found.reasons[0]

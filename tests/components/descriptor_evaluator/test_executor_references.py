@@ -4,19 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.descriptor_evaluator.executor_runs import (
-    FLOORS,
-    assert_blessing,
-    cache,
-    descriptor_files_of,
-    examples,
-    models,
-    run,
-    without_tfma,
-)
+from tests.support.evaluator_runs import FLOORS, assert_blessing, descriptor_files_of
 from trainer.core.errors import UserError
-
-__all__ = ["cache", "examples", "models", "run", "without_tfma"]  # fixtures
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +22,7 @@ def test_the_users_own_descriptors_are_baselines_of_the_gate(run, models, tmp_pa
     assert row.baselines["strong"] > row.candidate
     below = [check for check in found.checks if check.name == "baseline" and not check.passed]
     assert below and all("strong" in check.sentence for check in below)
-    assert (folder / "unit_rows" / "weak.jsonl").exists()
+    assert (folder / "scores" / "weak.jsonl").exists()
 
 
 @pytest.mark.usefixtures("without_tfma")

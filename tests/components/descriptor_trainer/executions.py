@@ -14,25 +14,10 @@ import sys
 from tfx.types import standard_artifacts
 
 from components.descriptor_trainer import executor
-from trainer.core.config import (
-    ControllerConfig,
-    ModelConfig,
-    ProbeConfig,
-    StageConfig,
-    TrainerConfig,
-)
+from tests.support.training import small_config
 from trainer.engine.learner import Learner
 
-_CONFIG = TrainerConfig(
-    model=ModelConfig(width=0.1, dimension=64),
-    stages=(StageConfig(sequences_per_batch=8, variants_per_sequence=2, max_steps=12),),
-    probe=ProbeConfig(sequences=8, variants=2),
-    controller=ControllerConfig(promote_probe_below=1e-6),
-    strategy="one_device",
-    steps_per_loop=2,
-    checkpoint_every=4,
-    deterministic=True,
-)
+_CONFIG = small_config(strategy="one_device", checkpoint_every=4, deterministic=True)
 
 
 def execute(root: str, number: str) -> None:

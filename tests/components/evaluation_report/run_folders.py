@@ -9,8 +9,9 @@ import tensorflow as tf
 from components.descriptor_evaluator.gate import verdict
 from components.descriptor_evaluator.protocol import tasks as task_drawing
 from components.descriptor_evaluator.report_data import exhibits
-from components.descriptor_evaluator.scoring import evaluate, stored_result
-from components.descriptor_evaluator.scoring.scores_cache import rows_to_lines
+from components.descriptor_evaluator.scoring import result_files
+from components.descriptor_evaluator.scoring.score import score
+from components.descriptor_evaluator.scoring.scores_cache import Scored
 from components.evaluation_report.material import Material
 from components.example_gen.settings import DataSettings
 from tests.components.descriptor_evaluator.scoring.releases import patches_of
@@ -21,11 +22,12 @@ POINTS = 8
 EVAL = (("i_one", "one"), ("v_one", "one"), ("v_two", "two"))
 DESCRIBED = {"candidate": 0.6, "production": 0.8, "rootsift": 1.2}  # with how much noise
 TIMELINE = [
-    {"event": "start", "step": 0, "stage": 0, "reason": "before the first step", "share": 1.1},
+    {"event": "start", "step": 0, "stage": 0, "reason": "before the first step",
+     "normalized_loss": 1.1},
     {"event": "stage", "step": 0, "stage": 0, "reason": "begins", "S": 8, "K": 2, "rate": 0.01},
     {"event": "good", "step": 10, "stage": 0, "reason": "the probe batch is healthy"},
     {"event": "promote", "step": 40, "stage": 0, "reason": "the next stage is ready",
-     "smoothed_share": 0.8},
+     "smoothed_normalized_loss": 0.8},
     {"event": "stage", "step": 40, "stage": 1, "reason": "begins", "S": 16, "K": 4, "rate": 0.01},
     {"event": "validate", "step": 50, "stage": 1, "reason": "matching mAP on val", "mean": 0.4321},
     {"event": "rollback", "step": 60, "stage": 1, "reason": "collapsed <at once>",
@@ -59,13 +61,13 @@ def write_examples(root: Path) -> str:
     """Writes the shards of `EVAL`, and a manifest that knows of training data as well."""
     (root / "Split-eval").mkdir(parents=True)
     entries = []
-    for name, source in EVAL:
+    for name, scene in EVAL:
         shard = f"Split-eval/{name}-00000-of-00001"
         with tf.io.TFRecordWriter(str(root / shard)) as writer:
             for index, patches in enumerate(patches_of(name, POINTS)):
-                record = records.PatchSequence(name, source, name[0], index, patches)
+                record = records.PointPatches(name, scene, name[0], index, patches)
                 writer.write(records.encode(record))
-        entries.append(_entry(name, source, (shard,)))
+        entries.append(_entry(name, scene, (shard,)))
     content = manifest.Manifest(
         splits={
             "train": (_entry("v_three", "three"), _entry("v_four", "four")),
@@ -73,7 +75,7 @@ def write_examples(root: Path) -> str:
             "eval": tuple(entries),
         },
         skipped=(manifest.SkippedSequence(name="v_bad", reason="2.ppm is <empty>"),),
-        settings=DataSettings(source="strips", seed=3).model_dump(mode="json"),
+        settings=DataSettings(format="strips", seed=3).model_dump(mode="json"),
     )
     manifest.write(content, str(root))
     return str(root)
@@ -82,18 +84,17 @@ def write_examples(root: Path) -> str:
 def write_evaluation(root: Path, blessed: bool = True) -> str:
     """Scores random descriptors and writes what DescriptorEvaluator writes."""
     infos = [
-        task_drawing.SequenceInfo(name, source, name[0], POINTS, np.ones(POINTS, np.float32))
-        for name, source in EVAL
+        task_drawing.SequenceInfo(name, scene, name[0], POINTS, np.ones(POINTS, np.float32))
+        for name, scene in EVAL
     ]
     tasks = task_drawing.draw(infos, task_drawing.TaskSettings())
-    (root / stored_result.ROWS_FOLDER).mkdir(parents=True)
-    chosen = {}
+    root.mkdir(parents=True)
+    scored = {}
     for name, noise in DESCRIBED.items():
         descriptors = _descriptors(noise)
-        rows = evaluate.score(descriptors, tasks)
-        (root / stored_result.ROWS_FOLDER / f"{name}.jsonl").write_text(rows_to_lines(rows))
-        chosen[name] = exhibits.choose(descriptors, tasks, rows, curves_only=name == "rootsift")
-    exhibits.write(str(root), chosen)
+        rows = tuple(score(descriptors, tasks))
+        shown = exhibits.choose(descriptors, tasks, rows, curves_only=name == "rootsift")
+        scored[name] = Scored(rows, {exhibits.FACT: shown})
     about = {
         "data_checksum": "d" * 64,
         "scored": {"model": "m", "checksum": "c" * 64},
@@ -102,7 +103,7 @@ def write_evaluation(root: Path, blessed: bool = True) -> str:
         "versions": {"numpy": "1.2.3"},
         "evaluated": "2025-06-01T14:30:00+02:00",
     }
-    stored_result.write_about(str(root), about)
+    result_files.write(str(root), scored, about)
     verdict.write(made_up_verdict(blessed), str(root))
     return str(root)
 
@@ -128,7 +129,7 @@ def made_up_verdict(blessed: bool = True) -> verdict.Verdict:
             for noise, value in (("e", 0.7), ("h", 0.6), ("t", 0.5), ("mean", 0.6))
         ),
         production=verdict.Production("compared", "p" * 64),
-        notes=("The intervals rest on 2 sources.",),
+        notes=("The intervals rest on 2 scenes.",),
     )  # fmt: skip
 
 
@@ -155,16 +156,16 @@ def write_model_run(root: Path) -> str:
     root.mkdir()
     (root / "timeline.json").write_text(json.dumps(TIMELINE))
     (root / "training_result.json").write_text(json.dumps(RESULT))
-    shown = tensorboard.Board(str(root / "logs"))
+    shown = tensorboard.TensorBoardWriter(str(root / "logs"))
     for step in range(10, 101, 10):
         shown.scalars(step, train={"loss": 2 - step / 100}, probe={"pair_distance": 1.4})
     shown.flush()
     return str(root)
 
 
-def _entry(name: str, source: str, shards: tuple[str, ...] = ()) -> manifest.SequenceEntry:
+def _entry(name: str, scene: str, shards: tuple[str, ...] = ()) -> manifest.SequenceEntry:
     return manifest.SequenceEntry(
-        name=name, source=source, kind=name[0], count=POINTS, shards=shards, checksum=name
+        name=name, scene=scene, kind=name[0], count=POINTS, shards=shards, checksum=name
     )
 
 

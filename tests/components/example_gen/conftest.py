@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.example_gen.formats import strips
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from trainer.data import records
 
 NAMES = ("v_a", "i_b", "v_c", "i_d", "v_e", "i_f", "v_g", "i_h")
@@ -23,5 +23,5 @@ def release(tmp_path: Path) -> Path:
         strips.write_release(
             PatchSet(name, name, name[0], patches, np.zeros((POINTS, 3), np.float32)), str(root)
         )
-    (root / "sources.csv").write_text("name,source\nv_a,hall\nv_c,hall\n")
+    (root / "scenes.csv").write_text("name,scene\nv_a,hall\nv_c,hall\n")
     return root

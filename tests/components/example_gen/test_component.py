@@ -17,8 +17,8 @@ from trainer.data import manifest
 def _run(data: Path, work: Path, pattern: str | None = None) -> RunResult:
     component = PatchExampleGen(
         input_base=str(data),
-        source="strips",
-        settings_json=DataSettings(source="strips").model_dump_json(),
+        format="strips",
+        settings_json=DataSettings(format="strips").model_dump_json(),
         split_lists=None,
         code_fingerprint="",
         data_fingerprint=fingerprint_of_files(str(data)),
@@ -74,10 +74,10 @@ def test_a_new_span_is_taken_by_the_next_run(spans: Path, release: Path, tmp_pat
     assert third.states == {"PatchExampleGen": "finished"} and "i_b" in _names(third)
 
 
-def test_an_edited_table_of_sources_runs_it_again(release: Path, tmp_path: Path):
+def test_an_edited_table_of_scenes_runs_it_again(release: Path, tmp_path: Path):
     _run(release, tmp_path / "work")
     assert _run(release, tmp_path / "work").states == {"PatchExampleGen": "cached"}
-    (release / "sources.csv").write_text("name,source\nv_a,hall\nv_c,hall\nv_e,hall\n")
+    (release / "scenes.csv").write_text("name,scene\nv_a,hall\nv_c,hall\nv_e,hall\n")
     assert _run(release, tmp_path / "work").states == {"PatchExampleGen": "finished"}
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from components.example_gen import extract as extraction
 from components.example_gen.extract import extract
-from components.example_gen.formats import registry
+from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
-from tests.components.example_gen.pictures import texture, write_sequence
+from tests.support.pictures import texture, write_sequence
 from trainer.core.errors import UserError
 from trainer.core.progress import listen
 
@@ -21,7 +21,7 @@ def photos(tmp_path):
     folder.mkdir()
     for number, name in enumerate(("left", "right")):
         cv2.imwrite(str(folder / f"{name}.png"), texture(400, 320, seed=number))
-    (folder / "sources.csv").write_text("name,source\nleft,bike\nright,bike\n")
+    (folder / "scenes.csv").write_text("name,scene\nleft,bike\nright,bike\n")
     return folder
 
 
@@ -39,13 +39,13 @@ def test_a_release_reads_back_as_what_was_cut(tmp_path):
     output = tmp_path / "out" / "release"
     summary = extract("sequences", str(tmp_path / "in"), str(output), SETTINGS)
     assert sorted(path.name for path in output.iterdir()) == [
-        "extraction.json", "i_b", "sources.csv", "v_a",
+        "extraction.json", "i_b", "scenes.csv", "v_a",
     ]  # fmt: skip
-    cut, _ = registry.list_sequences("sequences", str(tmp_path / "in"), SETTINGS)
-    written, _ = registry.list_sequences("strips", str(output), SETTINGS)
+    cut, _ = reading.list_sequences("sequences", str(tmp_path / "in"), SETTINGS)
+    written, _ = reading.list_sequences("strips", str(output), SETTINGS)
     for one, other in zip(cut, written, strict=True):
-        first = registry.load_sequence(one, SETTINGS)
-        second = registry.load_sequence(other, SETTINGS)
+        first = reading.load_sequence(one, SETTINGS)
+        second = reading.load_sequence(other, SETTINGS)
         np.testing.assert_array_equal(first.patches, second.patches)
         np.testing.assert_allclose(first.positions, second.positions, atol=6e-4)
     assert summary["patches"] == 16 * summary["points"] == 16 * 24
@@ -55,11 +55,11 @@ def test_a_release_reads_back_as_what_was_cut(tmp_path):
     assert "nearer_to_another" in summary["statistics"]
 
 
-def test_sequences_of_one_photograph_keep_their_source(tmp_path, photos):
+def test_sequences_of_one_photograph_keep_their_scene(tmp_path, photos):
     output = tmp_path / "release"
     extract("photos", str(photos), str(output), SETTINGS)
-    written, _ = registry.list_sequences("strips", str(output), SETTINGS)
-    assert [(item.name, item.source) for item in written] == [
+    written, _ = reading.list_sequences("strips", str(output), SETTINGS)
+    assert [(item.name, item.scene) for item in written] == [
         ("i_left", "bike"), ("i_right", "bike"), ("v_left", "bike"), ("v_right", "bike"),
     ]  # fmt: skip
 
@@ -135,7 +135,7 @@ def test_a_full_disk_is_no_reason_to_skip(tmp_path, photos, monkeypatch):
 
 
 def test_strips_are_not_extracted_again(tmp_path):
-    with pytest.raises(UserError, match="is a patch release already"):
+    with pytest.raises(UserError, match="format 'strips' holds patches already"):
         extract("strips", str(tmp_path), str(tmp_path / "out"), SETTINGS)
 
 

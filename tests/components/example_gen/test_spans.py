@@ -48,7 +48,7 @@ def test_the_newest_version_of_the_newest_span_is_taken(root: Path):
     assert "total_bytes" in examples.get_string_custom_property(utils.FINGERPRINT_PROPERTY_NAME)
 
 
-def test_without_spans_the_layout_of_the_source_stays(root: Path):
+def test_without_spans_the_layout_of_the_scene_stays(root: Path):
     properties, examples = _resolve(root / "span-1" / "v7", None)
     assert _patterns(properties) == ["*/*", "*.*"]
     assert examples.get_int_custom_property("span") == 0

@@ -4,13 +4,13 @@ from collections import Counter
 import pytest
 
 from components.example_gen import splits
-from components.example_gen.formats.patch_set import SequenceInput
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.settings import DataSettings, SplitSettings
 from trainer.core.errors import UserError
 
 
-def sequences(*names, **source_of):
-    return [SequenceInput(n, source_of.get(n, n), n[0], "strips", ()) for n in sorted(names)]
+def sequences(*names, **scene_of):
+    return [SequenceInput(n, scene_of.get(n, n), n[0], "strips", ()) for n in sorted(names)]
 
 
 def settings(seed=0, **split):
@@ -143,10 +143,10 @@ def test_a_sequence_in_train_and_test_is_refused(tmp_path):
         splits.assign_splits(sequences("i_a", "v_b"), settings(rule="file", file=path))
 
 
-def test_a_source_in_train_and_test_is_refused(tmp_path):
+def test_a_scene_in_train_and_test_is_refused(tmp_path):
     path = write(tmp_path, {"train": ["i_a", "i_c"], "test": ["v_a"]})
     inputs = sequences("i_a", "i_c", "v_a", i_a="house", v_a="house")
-    with pytest.raises(UserError, match="train and test share the source house"):
+    with pytest.raises(UserError, match="train and test share the scene house"):
         splits.assign_splits(inputs, settings(rule="file", file=path))
 
 
@@ -155,7 +155,7 @@ def test_a_source_in_train_and_test_is_refused(tmp_path):
     [
         ({"train": ["i_a", "i_b"], "test": []}, "'eval' has no image sequence left"),
         ({"train": [], "test": ["i_a"]}, "'train' has no image sequence left"),
-        ({"train": ["i_b"], "test": ["i_a"]}, "leaves 1 source to train on"),
+        ({"train": ["i_b"], "test": ["i_a"]}, "leaves 1 scene to train on"),
     ],
 )
 def test_an_empty_side_is_refused(tmp_path, content, found):
@@ -164,7 +164,7 @@ def test_an_empty_side_is_refused(tmp_path, content, found):
         splits.assign_splits(sequences("i_a", "i_b"), settings(rule="file", file=path))
 
 
-def test_a_share_never_parts_the_sequences_of_a_source():
+def test_a_share_never_parts_the_sequences_of_a_scene():
     for seed in range(10):
         assigned = splits.assign_splits(photographs(17), settings(seed, eval_share=0.3))
         sides = {}
@@ -191,10 +191,10 @@ def test_a_share_is_balanced_over_the_kinds():
         assert Counter(assigned.values()) == {"train": 3, "val": 1, "eval": 2}
 
 
-def test_too_few_sources_for_a_share_are_refused():
+def test_too_few_scenes_for_a_share_are_refused():
     with pytest.raises(UserError, match=r"split\.eval_share 0\.3: 'eval' has no image sequence"):
         splits.assign_splits(photographs(1), settings())
-    with pytest.raises(UserError, match="leaves 1 source to train on"):
+    with pytest.raises(UserError, match="leaves 1 scene to train on"):
         splits.assign_splits(photographs(2), settings())
     assert Counter(splits.assign_splits(photographs(3), settings()).values()) == {
         "train": 2,

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from components.example_gen.formats import images
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 
 TRUE = np.array([[0.93, -0.25, 70], [0.22, 0.95, -10], [1e-4, 5e-5, 1]])
 SIZE = (320, 260)

@@ -42,7 +42,7 @@ def test_for_a_model_that_says_nothing_the_default_rules_are_taken_with_a_remark
     assert "\n" not in remark
 
 
-def test_a_handmade_descriptor_alone_needs_no_remark():
+def test_a_handcrafted_descriptor_alone_needs_no_remark():
     assert descriptors.extraction_for(None) == (ExtractionSettings(), ())
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from components.example_gen.formats import images
 from components.example_gen.geometry import homography
 from components.matching import photograph
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 
 
 def write(path, width, height):

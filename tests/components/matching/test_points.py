@@ -8,7 +8,7 @@ from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import ExtractionSettings
 from components.matching import points
 from components.matching.photograph import Photograph
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 from trainer.core.errors import UserError
 
 RULES = ExtractionSettings()

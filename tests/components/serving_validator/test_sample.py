@@ -23,10 +23,10 @@ def examples(tmp_path):
             for index in range(2):
                 patches = generator.integers(0, 256, records.PATCH_SHAPE, np.uint8)
                 name = f"v_{number}"
-                writer.write(records.encode(records.PatchSequence(name, name, "v", index, patches)))
+                writer.write(records.encode(records.PointPatches(name, name, "v", index, patches)))
     entries = tuple(
         manifest.SequenceEntry(
-            name=f"v_{k}", source=f"v_{k}", kind="v", count=2, shards=(shards[k],), checksum="a"
+            name=f"v_{k}", scene=f"v_{k}", kind="v", count=2, shards=(shards[k],), checksum="a"
         )
         for k in range(2)
     )

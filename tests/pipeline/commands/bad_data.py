@@ -9,7 +9,7 @@ import numpy as np
 from click.testing import CliRunner
 
 from pipeline.cli import cli
-from tests.components.example_gen.pictures import texture, write_sequence, write_strips
+from tests.support.pictures import texture, write_sequence, write_strips
 
 NAMES = ("v_a", "v_b", "v_c", "v_d")
 SMALL = ("--set", "data.max_points=5")

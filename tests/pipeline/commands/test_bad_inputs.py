@@ -28,30 +28,30 @@ from tests.pipeline.commands.bad_data import (
 from trainer.core.errors import UserError
 
 
-def spoilt(source: str, name: str, root: Path) -> tuple[Path, str]:
+def spoilt(scene: str, name: str, root: Path) -> tuple[Path, str]:
     """Makes data, spoils it, and returns it with the sentence expected."""
-    case = CASES[source][name]
-    data = MAKE[source](root)
+    case = CASES[scene][name]
+    data = MAKE[scene](root)
     path = case.path(data)
     case.spoil(path)
     place = path.parent if case.of_folder else path
     return data, f"{place}: " + ("p1.bmp and p1.png " * (path.suffix == ".bmp")) + case.sentence
 
 
-@pytest.mark.parametrize(("source", "name"), [case for case in WORD_CASES if case[0] != "strips"])
-def test_extract_refuses_bad_data(tmp_path, source, name):
-    data, sentence = spoilt(source, name, tmp_path)
-    arguments = ("--source", source, "--input", data, "--output", tmp_path / "deep" / "out", *SMALL)
+@pytest.mark.parametrize(("scene", "name"), [case for case in WORD_CASES if case[0] != "strips"])
+def test_extract_refuses_bad_data(tmp_path, scene, name):
+    data, sentence = spoilt(scene, name, tmp_path)
+    arguments = ("--format", scene, "--input", data, "--output", tmp_path / "deep" / "out", *SMALL)
     assert assert_refused(tmp_path, sentence, "extract", *arguments).startswith(str(data))
 
 
 @pytest.mark.parametrize(
-    ("source", "name"), [(s, name) for s, name in WORD_CASES if not CASES[s][name].slow]
+    ("scene", "name"), [(s, name) for s, name in WORD_CASES if not CASES[s][name].slow]
 )
 @pytest.mark.usefixtures("no_runner")
-def test_run_refuses_bad_data_before_it_starts(tmp_path, source, name):
-    data, sentence = spoilt(source, name, tmp_path)
-    assert_refused(tmp_path, sentence, "run", "--source", source, "--data", data, "--work", "work")
+def test_run_refuses_bad_data_before_it_starts(tmp_path, scene, name):
+    data, sentence = spoilt(scene, name, tmp_path)
+    assert_refused(tmp_path, sentence, "run", "--format", scene, "--data", data, "--work", "work")
 
 
 @pytest.mark.parametrize("name", STRIPS)
@@ -69,10 +69,10 @@ def test_evaluate_and_describe_refuse_bad_strips(tmp_path, name):
         assert_refused(tmp_path, sentence, "describe", "--data", data, *arguments)
 
 
-@pytest.mark.parametrize("source", ["strips", "sequences", "photos"])
+@pytest.mark.parametrize("scene", ["strips", "sequences", "photos"])
 @pytest.mark.usefixtures("no_runner")
-def test_a_folder_that_is_no_data_is_refused(tmp_path, source):
-    work = ("--work", "work", "--source", source)
+def test_a_folder_that_is_no_data_is_refused(tmp_path, scene):
+    work = ("--work", "work", "--format", scene)
     (tmp_path / "data").mkdir()
     assert_refused(tmp_path, "data: no ", "run", "--data", "data", *work)
     (tmp_path / "data" / "notes.txt").write_text("")
@@ -82,12 +82,12 @@ def test_a_folder_that_is_no_data_is_refused(tmp_path, source):
     assert_refused(tmp_path, "data.path: found no", "run", "--data", "data/notes.txt", *work)
 
 
-@pytest.mark.parametrize("source", ["strips", "sequences"])
+@pytest.mark.parametrize("scene", ["strips", "sequences"])
 @pytest.mark.usefixtures("no_runner")
-def test_a_sequence_given_for_the_folder_of_sequences_is_told(tmp_path, source):
-    data = MAKE[source](tmp_path) / "v_a"
+def test_a_sequence_given_for_the_folder_of_sequences_is_told(tmp_path, scene):
+    data = MAKE[scene](tmp_path) / "v_a"
     sentence = f"{data}: is itself an image sequence, expected a folder of such folders; give the"
-    assert_refused(tmp_path, sentence, "run", "--source", source, "--data", data, "--work", "work")
+    assert_refused(tmp_path, sentence, "run", "--format", scene, "--data", data, "--work", "work")
 
 
 @pytest.mark.parametrize("command", ["extract", "describe"])
@@ -104,7 +104,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(tmp_path, command, 
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine").touch()
     (tmp_path / "file").touch()
-    what = ("--source", "photos", "--input") if command == "extract" else ("--model", "m", "--data")
+    what = ("--format", "photos", "--input") if command == "extract" else ("--model", "m", "--data")
     assert_refused(tmp_path, sentence, command, *what, "nowhere", "--output", output)
 
 
@@ -118,7 +118,7 @@ def test_a_full_disk_leaves_nothing_of_an_extraction(tmp_path, monkeypatch):
         write(path, data)
 
     monkeypatch.setattr(files, "write_bytes", fills_up)
-    arguments = ("--source", "photos", "--input", "data", "--output", "out", *SMALL)
+    arguments = ("--format", "photos", "--input", "data", "--output", "out", *SMALL)
     assert_refused(tmp_path, "No space left on device", "extract", *arguments)
 
 
@@ -126,7 +126,7 @@ def test_extract_goes_on_without_bad_sequences_and_lists_them(tmp_path):
     data = sequences(tmp_path)
     (data / "v_a" / "H_1_3").write_text("1 0 0")
     halve(data / "v_c" / "5.png")
-    arguments = ("--source", "sequences", "--input", data, "--output", tmp_path / "out", *SMALL)
+    arguments = ("--format", "sequences", "--input", data, "--output", tmp_path / "out", *SMALL)
     result = hpatches("extract", *arguments, "--skip-bad-sequences")
     assert result.exit_code == 0, result.output
     assert f"Left out: v_a: {data}/v_a/H_1_3: holds 1 rows of 3 numbers" in result.stderr

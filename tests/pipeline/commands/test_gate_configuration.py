@@ -58,9 +58,9 @@ def test_config_check_accepts_thresholds_on_parts_of_the_data():
 @pytest.mark.usefixtures("no_runner")
 def test_run_refuses_a_guard_on_sequences_that_are_not_there_before_it_starts(tmp_path):
     release(tmp_path)  # v_ sequences alone
-    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
+    small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
     guard = "evaluation.gate.production.slices=[{}, {noise: t, kind: i}]"
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
     sentence = "evaluation.gate.production.slices.1.kind: asks for illumination (i_ sequences), of"
     assert_refused(tmp_path, sentence, "run", *arguments, "--set", small, "--set", guard)
 
@@ -75,8 +75,8 @@ def test_run_refuses_a_guard_on_sequences_that_are_not_there_before_it_starts(tm
 )
 def test_run_refuses_a_reference_that_is_not_there_before_it_starts(tmp_path, reference, sentence):
     release(tmp_path)
-    small = "training.stages=[{sequences_per_batch: 8, variants_per_sequence: 2}]"
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    small = "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
     given = f"evaluation.references={{v1: {reference}}}"
     assert_refused(tmp_path, sentence, "run", *arguments, "--set", small, "--set", given)
 
@@ -94,11 +94,11 @@ def test_run_refuses_descriptors_of_other_data_before_it_starts(tmp_path, points
     for name, count in points.items():
         write_sequence(str(tmp_path / "csv"), name, np.zeros((16, count, 3), np.float32))
     small = (
-        "training.stages=[{sequences_per_batch: 4, variants_per_sequence: 2}]",
+        "training.stages=[{points_per_batch: 4, patches_per_point: 2}]",
         "data.split.eval_share=0.5",
         "evaluation.references={v1: {descriptors: csv}}",
     )
     given = [part for setting in small for part in ("--set", setting)]
-    arguments = ("--source", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
+    arguments = ("--format", "strips", "--data", "data", "--work", "work", *MATCHING_ALONE)
     told = assert_refused(tmp_path, sentence, "run", *arguments, *given)
     assert "evaluation.references.v1: csv/v_" in told

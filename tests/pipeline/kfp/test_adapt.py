@@ -8,7 +8,7 @@ import pytest
 from pipeline.config.platform import ResourceRequest
 from pipeline.kfp import adapt
 from pipeline.kfp.tasks import read_tasks
-from tests.pipeline.kfp.small_pipeline import small_spec
+from tests.support.small_spec import small_spec
 from trainer.core.errors import UserError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.kfp.check import check_image, check_spec
-from tests.pipeline.kfp.small_pipeline import small_spec
+from tests.support.small_spec import small_spec
 from trainer.core.errors import UserError
 
 

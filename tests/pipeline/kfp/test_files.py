@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipeline.kfp import files
-from tests.pipeline.kfp.small_pipeline import small_spec
+from tests.support.small_spec import small_spec
 from trainer.core.errors import UserError
 
 
@@ -44,7 +44,7 @@ def test_the_spec_in_a_job_and_the_first_of_several_documents_are_read(tmp_path)
     ("content", "sentence"),
     [
         (b"a: [", "neither YAML nor JSON"),
-        (b"\xff\xfe\x00", "neither YAML nor JSON"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b"- a\n", "found no mapping"),
         (b"", "found no mapping"),
         (b"pipelineSpec: 7\n", "pipelineSpec is no mapping"),

@@ -14,7 +14,7 @@ _NO_TPU = (
 _NO_JAVA = r"^beam: FlinkRunner would start Beam's job server .*Java.* --job_endpoint=HOST:PORT"
 _STAGES = (
     "training.stages=[{}]",
-    "training.stages.0.sequences_per_batch=30",
+    "training.stages.0.points_per_batch=30",
 )
 
 
@@ -77,7 +77,7 @@ def test_what_can_run_passes(target, overrides):
         (
             "vertex",
             [_resources("accelerator: NVIDIA_L4, accelerator_count: 4"), *_STAGES],
-            r"^training\.stages\.0\.sequences_per_batch: found 30, which the 4 accelerators",
+            r"^training\.stages\.0\.points_per_batch: found 30, which the 4 accelerators",
         ),
         ("vertex", ["beam=['--project=my-project']"], "^beam: found --project=my-project, which"),
         ("vertex", ["beam=['--temp_location={bucket}']"], r"^beam: found \{bucket\}, expected one"),

@@ -5,7 +5,7 @@ import graphlib
 import pytest
 
 from pipeline.kfp.tasks import in_order, read_tasks
-from tests.pipeline.kfp.small_pipeline import IN_ORDER, small_spec
+from tests.support.small_spec import IN_ORDER, small_spec
 
 
 def test_the_order_follows_the_dag_and_is_always_the_same():

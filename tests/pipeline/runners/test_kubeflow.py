@@ -17,7 +17,7 @@ from pipeline.kfp.check import check_spec
 from pipeline.kfp.parameters import declared
 from pipeline.kfp.tasks import in_order, read_tasks
 from pipeline.runners import kubeflow
-from tests.pipeline.runners.compiled import IMAGE, compiled, everything
+from tests.support.compiled import IMAGE, compiled, everything
 from trainer.core.errors import UserError
 
 BOTH = [(name, target) for name in ("demo", "everything") for target in ("kubeflow", "vertex")]

@@ -204,7 +204,7 @@ def test_an_interrupted_deletion_has_told_the_store_first(three_runs, store, mon
     def stop(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(clean.file_system, "remove_folder", stop)
+    monkeypatch.setattr(clean.files, "remove_folder", stop)
     with pytest.raises(KeyboardInterrupt):
         clean.delete(clean.plan(str(three_runs), keep=2))
     assert store.get_artifacts()[0].state == mlmd.Artifact.DELETED

@@ -1,11 +1,8 @@
-import subprocess
-import sys
 import uuid
 
 import pytest
 from pydantic import ValidationError
 
-from components.core import file_system
 from pipeline.runs import records
 from tests.pipeline.runs.summaries import summary
 from trainer.core.errors import UserError
@@ -43,18 +40,17 @@ def test_recording_again_replaces_and_leaves_no_temporary_file(tmp_path):
     assert records.list_runs(str(tmp_path))[0].cleaned
 
 
-@pytest.mark.parametrize("content", ['{"run_id": "x"}', "", '{"run_id"', b"\xff\xfe"])
+@pytest.mark.parametrize("content", ['{"run_id": "x"}', "", '{"run_id"'])
 def test_a_record_that_cannot_be_read_is_told_and_not_passed_over(tmp_path, content):
     records.record_run(str(tmp_path), summary(1))
-    data = content if isinstance(content, bytes) else content.encode()
-    (tmp_path / "runs/run-2.json").write_bytes(data)
+    (tmp_path / "runs/run-2.json").write_text(content)
     with pytest.raises(UserError, match=r"run-2\.json: not the record of a run"):
         records.list_runs(str(tmp_path))
 
 
 def test_an_unwritable_work_folder_is_the_users_to_mend(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"run-1\.json: cannot write the record"):
+    with pytest.raises(UserError, match=r"run-1\.json: cannot be written"):
         records.record_run(str(tmp_path / "file"), summary(1))
 
 
@@ -82,20 +78,3 @@ def test_a_run_with_a_component_that_did_not_finish_is_incomplete(state):
     assert not summary(1, error="the disk is full").ran_to_its_end
     stopped = records.ComponentRecord(name="Pusher", state=state)
     assert not summary(1, components=(stopped,)).ran_to_its_end
-
-
-def test_the_modules_load_without_the_heavy_libraries():
-    names = "clean, records, rollback"
-    heavy = "{'tensorflow', 'tfx', 'apache_beam', 'ml_metadata'}"
-    code = f"from pipeline.runs import {names}; import sys; print({heavy} & {{*sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
-
-
-def test_writing_is_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "file.json"
-    file_system.write_text(str(path), "old")
-    with pytest.raises(UnicodeEncodeError):
-        file_system.write_text(str(path), "new \ud800")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

@@ -68,7 +68,7 @@ def test_the_lock_is_released_after_an_error(tmp_path):
 def test_a_file_in_the_folders_place_is_refused(tmp_path):
     (tmp_path / "work").write_text("")
     with (
-        pytest.raises(UserError, match=r"work: found a file, expected a work folder"),
+        pytest.raises(UserError, match=r"work_dir: found the file .*work, expected a folder"),
         work_lock.hold(tmp_path / "work"),
     ):
         pass
@@ -77,7 +77,7 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path):
 def test_a_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(UserError, match=r"cannot write here \(Not a directory\)"),
+        pytest.raises(UserError, match=r"work_dir: found the file .*file, expected a folder"),
         work_lock.hold(tmp_path / "file" / "work"),
     ):
         pass
@@ -86,7 +86,7 @@ def test_a_folder_below_a_file_is_refused(tmp_path):
 def test_an_unwritable_folder_is_refused():
     # /proc refuses new entries even to root, whom permission bits do not stop.
     with (
-        pytest.raises(UserError, match=r"/proc.*: cannot write here"),
+        pytest.raises(UserError, match="work_dir: cannot write in /proc"),
         work_lock.hold("/proc/work"),
     ):
         pass

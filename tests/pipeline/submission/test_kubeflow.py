@@ -8,7 +8,7 @@ from urllib3.exceptions import MaxRetryError, SSLError
 
 from pipeline.submission import following, kubeflow, kubeflow_errors, places, request
 from pipeline.submission.places import Cluster
-from tests.pipeline.submission.small_pipeline import DATA, PUSH, ROOT, spec, write
+from tests.support.submitted_spec import DATA, PUSH, ROOT, spec, write
 from trainer.core.errors import UserError
 
 _HEALTH = "GET /apis/v2beta1/healthz"
@@ -164,7 +164,7 @@ def test_a_certificate_that_is_not_trusted_is_told_at_once():
     assert not kubeflow_errors.is_passing(error)
     with (
         pytest.raises(UserError, match=r"not trusted .*self-signed certificate.*--ca-cert"),
-        kubeflow_errors.told_in_words("connecting", "https://kubeflow"),
+        kubeflow_errors.translate_errors("connecting", "https://kubeflow"),
     ):
         raise error
 
@@ -174,7 +174,7 @@ def test_a_page_instead_of_an_error_is_told_by_its_status():
     error.body = "<!DOCTYPE html><pre>Cannot GET /pipeline/apis/v2beta1/experiments</pre>"
     with (
         pytest.raises(UserError, match=r"not found \(404 Not Found\); expected as --host"),
-        kubeflow_errors.told_in_words("connecting", "https://kubeflow"),
+        kubeflow_errors.translate_errors("connecting", "https://kubeflow"),
     ):
         raise error
 

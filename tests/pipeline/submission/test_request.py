@@ -11,7 +11,7 @@ from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from pipeline.kfp import files
 from pipeline.submission import request, training_job
 from pipeline.submission.training_job import JobTerms
-from tests.pipeline.submission.small_pipeline import DATA, PUSH, ROOT, spec, write
+from tests.support.submitted_spec import DATA, PUSH, ROOT, spec, write
 from trainer.core.errors import UserError
 
 _PLACES = {"--data": DATA, "--push": PUSH}

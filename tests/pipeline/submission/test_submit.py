@@ -10,7 +10,7 @@ from google.cloud.aiplatform_v1 import PipelineState, PipelineTaskDetail
 from pipeline.cli import cli
 from pipeline.commands.runs import submit as command
 from pipeline.kfp import files
-from tests.pipeline.submission.small_pipeline import DATA, PUSH, ROOT, spec, write
+from tests.support.submitted_spec import DATA, PUSH, ROOT, spec, write
 
 _PLACES = ["--pipeline-root", ROOT, "--data", DATA, "--push", PUSH]
 _VERTEX = ["--target", "vertex", "--project", "my-project", "--location", "us-west4"]

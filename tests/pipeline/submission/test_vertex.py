@@ -9,7 +9,7 @@ from google.rpc import code_pb2, status_pb2
 
 from pipeline.submission import following, request, vertex
 from pipeline.submission.places import Region, region
-from tests.pipeline.submission.small_pipeline import DATA, PUSH, ROOT, spec, write
+from tests.support.submitted_spec import DATA, PUSH, ROOT, spec, write
 from trainer.core.errors import UserError
 
 _REGION = Region("my-project", "us-west4")
@@ -141,7 +141,7 @@ def test_a_region_that_does_not_exist_is_told(google, wanted):
         (
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "Quota exceeded for concurrent pipeline jobs",
-            "no quota or capacity .*concurrent.*ask for quota",
+            "insufficient quota or capacity .*concurrent.*ask for quota",
         ),
         (grpc.StatusCode.NOT_FOUND, "project gone", "not found .project gone.*API switched on"),
         (grpc.StatusCode.UNAUTHENTICATED, "no token", "credentials are missing or not accepted"),

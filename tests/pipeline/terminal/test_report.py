@@ -17,7 +17,7 @@ _ROW = TableRow(
     candidate=0.7123,
     low=0.65,
     high=0.777,
-    sources=5,
+    scenes=5,
     baselines={"rootsift": 0.6, "rootsift-smoothed": 0.649},
     production=0.7,
     change=Change(0.0123, -0.01, 0.03),
@@ -61,10 +61,10 @@ def test_without_a_production_model_nothing_is_compared():
     assert "change" not in text
 
 
-def test_the_title_says_over_how_many_sources_the_intervals_are():
+def test_the_title_says_over_how_many_scenes_the_intervals_are():
     few = TableRow("retrieval", "e", "ap", 0.5, 0.4, 0.6, 3)
-    assert "; intervals over 5 sources" in shown(Report(Verdict((_PASSED,), (_ROW,))))
-    assert "; intervals over 3 to 5 sources" in shown(Report(Verdict((_PASSED,), (_ROW, few))))
+    assert "; intervals over 5 scenes" in shown(Report(Verdict((_PASSED,), (_ROW,))))
+    assert "; intervals over 3 to 5 scenes" in shown(Report(Verdict((_PASSED,), (_ROW, few))))
 
 
 def test_the_differences_to_the_baselines_are_told_below_the_table():
@@ -116,9 +116,9 @@ def test_a_refused_model_is_told_with_every_reason_and_what_serves_on():
 
 def test_skipped_sequences_and_notes_are_listed():
     report = Report(
-        Verdict((_PASSED,), notes=("3 sources are too few",)),
+        Verdict((_PASSED,), notes=("3 scenes are too few",)),
         skipped=[("v_x", "e1.png is 64 wide")],
     )
     text = shown(report)
     assert "Left out: v_x: e1.png is 64 wide" in text
-    assert "3 sources are too few" in text
+    assert "3 scenes are too few" in text

@@ -27,9 +27,9 @@ def _problem(values: dict) -> tuple[str, str]:
         ({"stages": "fast"}, "stages"),
         ({"stages": 3}, "stages"),
         ({"stages": None}, "stages"),
-        ({"stages": [{"variants_per_sequence": 17}]}, "stages.0.variants_per_sequence"),
-        ({"stages": [{"variants_per_sequence": 1}]}, "stages.0.variants_per_sequence"),
-        ({"stages": [{"sequences_per_batch": 1}]}, "stages.0.sequences_per_batch"),
+        ({"stages": [{"patches_per_point": 17}]}, "stages.0.patches_per_point"),
+        ({"stages": [{"patches_per_point": 1}]}, "stages.0.patches_per_point"),
+        ({"stages": [{"points_per_batch": 1}]}, "stages.0.points_per_batch"),
         ({"stages": [{"learning_rate": 0}]}, "stages.0.learning_rate"),
         ({"stages": [{"noises": []}]}, "stages.0.noises"),
         ({"stages": [{"noises": ["x"]}]}, "stages.0.noises.0"),
@@ -66,7 +66,7 @@ def test_a_tpu_may_be_named_where_it_is_taken(strategy):
 
 
 def test_more_variants_than_the_noises_offer_are_refused():
-    key, message = _problem({"stages": [{"variants_per_sequence": 7, "noises": ["e"]}]})
+    key, message = _problem({"stages": [{"patches_per_point": 7, "noises": ["e"]}]})
     assert key == "stages.0"
     assert "only 6" in message
 
@@ -92,9 +92,9 @@ def test_a_squared_hinge_needs_a_margin_too():
     "loss", [{"mining": "hardnet"}, {"second_order": 1}, {"norm_penalty": 0.1}]
 )
 def test_a_loss_of_pairs_needs_two_patches_of_each_point(loss):
-    pairs, more = {"variants_per_sequence": 2}, {"variants_per_sequence": 4}
+    pairs, more = {"patches_per_point": 2}, {"patches_per_point": 4}
     message = _problem({"loss": loss, "stages": [pairs, more]})[1]
-    assert "stages.1.variants_per_sequence is 4; set it to 2" in message
+    assert "stages.1.patches_per_point is 4; set it to 2" in message
     assert next(iter(loss)) in message
     assert TrainerConfig.model_validate({"loss": loss, "stages": "auto"}).stages == "auto"
     config = TrainerConfig.model_validate({"loss": loss, "stages": [pairs, pairs]})
@@ -105,17 +105,17 @@ def test_a_loss_of_pairs_needs_two_patches_of_each_point(loss):
 def test_a_penalty_on_lengths_before_l2_needs_an_l2(final):
     values = {
         "loss": {"norm_penalty": 0.1},
-        "stages": [{"variants_per_sequence": 2}],
+        "stages": [{"patches_per_point": 2}],
         "model": {"final_normalisation": final},
     }
     assert f"model.final_normalisation is {final}" in _problem(values)[1]
 
 
 def test_a_shrinking_plan_must_say_so():
-    stages = [{"sequences_per_batch": 64}, {"sequences_per_batch": 32}]
+    stages = [{"points_per_batch": 64}, {"points_per_batch": 32}]
     assert "smaller batch" in _problem({"stages": stages})[1]
     config = TrainerConfig.model_validate({"stages": stages, "allow_shrinking_stages": True})
-    assert [stage.sequences_per_batch for stage in config.stages] == [64, 32]
+    assert [stage.points_per_batch for stage in config.stages] == [64, 32]
 
 
 def test_the_default_is_the_demo_plan():
@@ -125,7 +125,7 @@ def test_the_default_is_the_demo_plan():
 
 
 def test_a_batch_counts_patches():
-    assert StageConfig(sequences_per_batch=10, variants_per_sequence=3).batch == 30
+    assert StageConfig(points_per_batch=10, patches_per_point=3).batch == 30
 
 
 def test_json_round_trip_keeps_the_configuration():

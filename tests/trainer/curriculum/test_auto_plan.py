@@ -6,19 +6,19 @@ import pytest
 
 from trainer.core.config import StageConfig, TrainerConfig, demo_plan
 from trainer.core.errors import UserError
-from trainer.curriculum.auto_plan import Circumstances, check_size, plan, resolve
+from trainer.curriculum.auto_plan import Resources, check_size, plan, resolve
 
 _GIB = 2**30
 _PATCH = 300_000  # bytes, about those of width 0.25
 
 
-def _found(points: int, largest: int | None = None, **other) -> Circumstances:
+def _found(points: int, largest: int | None = None, **other) -> Resources:
     settings = {"patch_bytes": _PATCH, "memory": 16 * _GIB, **other}
-    return Circumstances(points, points if largest is None else largest, **settings)
+    return Resources(points, points if largest is None else largest, **settings)
 
 
 def _shapes(stages: tuple[StageConfig, ...]) -> list[tuple[int, int, int]]:
-    return [(s.sequences_per_batch, s.variants_per_sequence, s.max_steps) for s in stages]
+    return [(s.points_per_batch, s.patches_per_point, s.max_steps) for s in stages]
 
 
 def test_the_demos_data_on_a_cpu_get_nearly_the_demos_plan():
@@ -44,7 +44,7 @@ def test_losses_of_pairs_get_as_many_patches_in_pairs():
     found = plan(_found(98_800, 98_800, device="gpu", memory=16 * _GIB), variants=2)
     assert _shapes(found) == [(128, 2, 900), (512, 2, 900), (2048, 2, 7000)]
     hardnet = TrainerConfig(stages="auto", loss={"mining": "hardnet"})
-    assert {s.variants_per_sequence for s in resolve(hardnet, _found(5942)).plan} == {2}
+    assert {s.patches_per_point for s in resolve(hardnet, _found(5942)).plan} == {2}
 
 
 def test_small_data_are_seen_no_more_often_than_large_ones():
@@ -52,7 +52,7 @@ def test_small_data_are_seen_no_more_often_than_large_ones():
 
 
 def test_a_batch_takes_half_of_what_fills_one_at_most():
-    assert plan(_found(5942, 100))[-1].sequences_per_batch == 48
+    assert plan(_found(5942, 100))[-1].points_per_batch == 48
 
 
 def test_the_smallest_data_get_the_smallest_batch():
@@ -62,10 +62,10 @@ def test_the_smallest_data_get_the_smallest_batch():
 def test_memory_bounds_the_batch():
     # Half of 64 MiB holds 111 patches: 27 patch sequences of 4.
     found = plan(_found(5942, 2758, memory=64 * 2**20))
-    assert found[-1].sequences_per_batch == 24
+    assert found[-1].points_per_batch == 24
     # The memory of all replicas counts.
     found = plan(_found(5942, 2758, memory=64 * 2**20, replicas=4))
-    assert found[-1].sequences_per_batch == 104
+    assert found[-1].points_per_batch == 104
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 3, 7, 8, 12, 64])
@@ -76,11 +76,11 @@ def test_every_plan_is_one_that_a_run_takes(replicas, points, device, variants):
     found = plan(_found(points, device=device, replicas=replicas), variants=variants)
     config = TrainerConfig(stages=found)  # the batches grow, steps and noises fit
     for stage in config.plan:
-        assert stage.sequences_per_batch % replicas == 0
-        assert 8 <= stage.sequences_per_batch <= points
+        assert stage.points_per_batch % replicas == 0
+        assert 8 <= stage.points_per_batch <= points
         assert stage.warm_up_steps < stage.max_steps
     if points >= 5000:
-        assert all(s.sequences_per_batch % 8 == 0 for s in found)
+        assert all(s.points_per_batch % 8 == 0 for s in found)
     for stage, following in itertools.pairwise(found):
         assert following.batch <= 16 * stage.batch
     assert found[-1].schedule == "linear"
@@ -122,8 +122,8 @@ def test_only_auto_is_resolved():
 @pytest.mark.parametrize("replicas", [65, 128, 256])
 @pytest.mark.parametrize("points", [400, 98_800])
 def test_a_large_slice_gets_batches_that_it_can_share(replicas, points):
-    found = Circumstances(points, points, 300_000, 16 * _GIB, "tpu", replicas)
+    found = Resources(points, points, 300_000, 16 * _GIB, "tpu", replicas)
     stages = plan(found)
-    assert all(stage.sequences_per_batch % replicas == 0 for stage in stages)
-    assert min(stage.sequences_per_batch for stage in stages) >= replicas
-    assert stages[-1].sequences_per_batch == max(stage.sequences_per_batch for stage in stages)
+    assert all(stage.points_per_batch % replicas == 0 for stage in stages)
+    assert min(stage.points_per_batch for stage in stages) >= replicas
+    assert stages[-1].points_per_batch == max(stage.points_per_batch for stage in stages)

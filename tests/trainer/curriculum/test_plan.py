@@ -5,24 +5,24 @@ import pytest
 from trainer.core.config import StageConfig
 from trainer.curriculum.plan import easier_plan, handed_on, intermediate, lengthened, rate_at
 
-_EASY = StageConfig(sequences_per_batch=16, variants_per_sequence=2, learning_rate=0.01)
-_HARD = StageConfig(sequences_per_batch=64, variants_per_sequence=8, learning_rate=0.01)
+_EASY = StageConfig(points_per_batch=16, patches_per_point=2, learning_rate=0.01)
+_HARD = StageConfig(points_per_batch=64, patches_per_point=8, learning_rate=0.01)
 
 
 def test_a_collapse_of_the_first_stage_makes_it_easier():
     first, *_ = easier_plan((_HARD,), 0, 0, 0.3, 1)
-    assert (first.sequences_per_batch, first.variants_per_sequence) == (32, 2)
+    assert (first.points_per_batch, first.patches_per_point) == (32, 2)
     assert first.learning_rate == pytest.approx(0.003)
-    smallest = _EASY.model_copy(update={"sequences_per_batch": 16})
+    smallest = _EASY.model_copy(update={"points_per_batch": 16})
     plan = easier_plan((smallest,), 0, 0, 0.3, 1)
     assert len(plan) == 1  # nothing smaller: only the rate falls
     assert plan[0].learning_rate == pytest.approx(0.003)
 
 
 def test_intermediate_stages_divide_among_the_replicas():
-    between = intermediate(_EASY, _HARD.model_copy(update={"sequences_per_batch": 100}), 8)
+    between = intermediate(_EASY, _HARD.model_copy(update={"points_per_batch": 100}), 8)
     assert between is not None
-    assert between.sequences_per_batch == 40
+    assert between.points_per_batch == 40
     assert intermediate(_EASY, _EASY, 1) is None
 
 
@@ -35,19 +35,19 @@ def test_rates_follow_their_schedule():
 def test_an_intermediate_stage_has_half_the_steps_of_the_one_it_prepares():
     between = intermediate(_EASY, _HARD.model_copy(update={"max_steps": 90, "min_steps": 60}), 1)
     assert between is not None
-    assert (between.sequences_per_batch, between.variants_per_sequence) == (32, 4)
+    assert (between.points_per_batch, between.patches_per_point) == (32, 4)
     assert (between.min_steps, between.max_steps, between.schedule) == (45, 45, "constant")
 
 
 def test_stages_in_between_never_outgrow_data_or_noises():
-    tiny = StageConfig(sequences_per_batch=5, variants_per_sequence=4)
+    tiny = StageConfig(points_per_batch=5, patches_per_point=4)
     first, _ = easier_plan((tiny,), 0, 0, 0.3, 1)
-    assert (first.sequences_per_batch, first.variants_per_sequence) == (5, 2)
-    many = StageConfig(sequences_per_batch=16, variants_per_sequence=16)
-    easy_only = StageConfig(sequences_per_batch=64, variants_per_sequence=5, noises=("e",))
+    assert (first.points_per_batch, first.patches_per_point) == (5, 2)
+    many = StageConfig(points_per_batch=16, patches_per_point=16)
+    easy_only = StageConfig(points_per_batch=64, patches_per_point=5, noises=("e",))
     between = intermediate(many, easy_only, 1)
     assert between is not None
-    assert between.variants_per_sequence == 6  # sqrt(80) is 9, the easy patches are 5
+    assert between.patches_per_point == 6  # sqrt(80) is 9, the easy patches are 5
 
 
 def test_a_collapse_does_not_lengthen_the_run():

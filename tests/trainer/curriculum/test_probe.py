@@ -29,12 +29,12 @@ def test_effective_rank_of_equal_or_broken_rows_is_one():
 
 def test_distances_by_hand():
     values = np.array([[0.0], [1.0], [3.0], [10.0]], np.float32)  # points {0, 1} and {3, 10}
-    found = signals(values, values, 2, share=0.5)
+    found = signals(values, values, 2, normalized_loss=0.5)
     assert found.pair_distance == pytest.approx((3 + 10 + 2 + 9) / 4)
     assert found.hardest_positive == pytest.approx((1 + 1 + 7 + 7) / 4)
     assert found.hardest_negative == pytest.approx((3 + 2 + 2 + 9) / 4)
     assert found.spread == pytest.approx(np.std([0, 1, 3, 10]))
-    assert found.share == 0.5
+    assert found.normalized_loss == 0.5
 
 
 def test_a_code_of_rank_one_is_seen_where_the_spread_is_blind():

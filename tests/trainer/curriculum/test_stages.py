@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from trainer.core.config import ControllerConfig, StageConfig
+from trainer.curriculum.collapse import healthy_distance
 from trainer.curriculum.probe import ProbeSignals
 from trainer.curriculum.stages import (
     ControllerState,
     Observation,
-    healthy_distance,
     observe,
     steps_until_decision,
     wants_next_probe,
@@ -21,24 +21,31 @@ from trainer.curriculum.stages import (
 _HEALTHY = ProbeSignals(1.4, 1.2, 0.9, 40.0, 4.0, 0.8)
 _SETTINGS = ControllerConfig(smoothing=0.5, patience=2, plateau_steps=100, max_rollbacks=2)
 _EASY = StageConfig(
-    sequences_per_batch=16, variants_per_sequence=2, learning_rate=0.01, min_steps=20,
+    points_per_batch=16, patches_per_point=2, learning_rate=0.01, min_steps=20,
     max_steps=200, promote_below=0.8,
 )  # fmt: skip
 _HARD = StageConfig(
-    sequences_per_batch=64, variants_per_sequence=8, learning_rate=0.01, min_steps=20,
+    points_per_batch=64, patches_per_point=8, learning_rate=0.01, min_steps=20,
     max_steps=100,
 )  # fmt: skip
+_HUGE = _HARD.model_copy(update={"points_per_batch": 1024, "patches_per_point": 16})
 
 
 def _state(*plan: StageConfig, **changes) -> ControllerState:
     return ControllerState(plan or (_EASY, _HARD), _HEALTHY, healthy_distance=1.4, **changes)
 
 
-def _seen(share: float, *, steps: int = 10, distance: float = 1.0, **changes) -> Observation:
+def _seen(
+    normalized_loss: float, *, steps: int = 10, distance: float = 1.0, **changes
+) -> Observation:
     """An observation; `distance` is relative to the start."""
-    probe = dataclasses.replace(_HEALTHY, pair_distance=1.4 * distance, share=share)
+    probe = dataclasses.replace(
+        _HEALTHY, pair_distance=1.4 * distance, normalized_loss=normalized_loss
+    )
     probe = dataclasses.replace(probe, **changes.pop("probe", {}))
-    return Observation(steps=steps, loss=share, share=share, probe=probe, **changes)
+    return Observation(
+        steps=steps, loss=normalized_loss, normalized_loss=normalized_loss, probe=probe, **changes
+    )
 
 
 def _kinds(decisions) -> list[str]:
@@ -66,7 +73,7 @@ def test_promotion_when_the_smoothed_loss_is_low():
     assert state.stage == 1
     assert (state.stage_step, state.smoothed, state.step) == (0, None, 20)
     assert _kinds(decisions) == ["promote"]
-    assert decisions[0].values["smoothed_share"] == pytest.approx(0.75)
+    assert decisions[0].values["smoothed_normalized_loss"] == pytest.approx(0.75)
     assert decisions[0].stage == 0
 
 
@@ -82,7 +89,7 @@ def test_one_lucky_batch_is_smoothed_away():
 
 
 def test_promotion_when_the_next_batch_is_already_below_the_collapse_point():
-    state, decisions = _run(_state(), [_seen(0.95), _seen(0.95, next_share=0.9)])
+    state, decisions = _run(_state(), [_seen(0.95), _seen(0.95, next_normalized_loss=0.9)])
     assert state.stage == 1
     assert "next stage" in decisions[0].reason
 
@@ -104,21 +111,49 @@ def test_a_falling_loss_is_no_plateau_and_ends_at_max_steps():
 
 
 def test_too_big_a_step_gets_an_intermediate_stage_once_promotion_is_forced():
-    observations = [_seen(0.95, next_share=1.8)] * 11
+    observations = [_seen(0.95, next_normalized_loss=1.8)] * 11
     state, decisions = _run(_state(), observations)
     assert _kinds(decisions) == ["insert"]
     assert state.stage == 1
     assert len(state.plan) == 3
     between = state.current
-    assert (between.sequences_per_batch, between.variants_per_sequence) == (32, 4)
+    assert (between.points_per_batch, between.patches_per_point) == (32, 4)
 
 
 def test_the_next_stage_is_still_too_big_where_it_was_not_measured_again():
-    observations = [_seen(0.95)] + [_seen(0.95, next_share=1.8)] + [_seen(0.95)] * 9
+    observations = [_seen(0.95)] + [_seen(0.95, next_normalized_loss=1.8)] + [_seen(0.95)] * 9
     state, decisions = _run(_state(), observations)
     assert _kinds(decisions) == ["insert"]
-    assert decisions[0].values["next_share"] == 1.8
-    assert state.next_share is None  # that of another stage from here on
+    assert decisions[0].values["next_normalized_loss"] == 1.8
+    assert state.next_normalized_loss is None  # that of another stage from here on
+
+
+@pytest.mark.parametrize(("loss", "inserted"), [(1.5, 0), (1.51, 1)])
+def test_only_a_step_above_the_bound_is_too_big(loss, inserted):
+    state, _ = _run(_state(), [_seen(0.95, next_normalized_loss=loss)] * 11)
+    assert (state.inserted, len(state.plan)) == (inserted, 2 + inserted)
+
+
+def test_two_stages_at_most_are_inserted_each_before_the_next():
+    state = _state(_EASY, _HUGE)
+    shapes = []
+    for _ in range(100):
+        if state.stage == len(state.plan) - 1:
+            break
+        state, decisions = _run(state, [_seen(0.95, next_normalized_loss=1.8)])
+        if "insert" in _kinds(decisions):
+            stage = state.current
+            shapes.append((stage.points_per_batch, stage.patches_per_point))
+    assert state.inserted == 2
+    assert shapes == [(128, 6), (360, 10)]
+    assert [stage.points_per_batch for stage in state.plan] == [16, 128, 360, 1024]
+
+
+def test_without_the_controller_no_stage_is_inserted():
+    settings = ControllerConfig(enabled=False)
+    state, decisions = _run(_state(), [_seen(0.95, next_normalized_loss=1.8)] * 20, settings)
+    assert _kinds(decisions) == ["promote"]
+    assert len(state.plan) == 2
 
 
 def test_a_state_that_is_not_finite_is_never_called_good():
@@ -139,7 +174,7 @@ def test_a_vanished_probe_distance_is_a_collapse_at_once():
     assert _kinds(decisions) == ["rollback"]
     assert decisions[0].values["relative_distance"] == pytest.approx(0.05)
     assert state.rollbacks == 1
-    shapes = [(stage.sequences_per_batch, stage.variants_per_sequence) for stage in state.plan]
+    shapes = [(stage.points_per_batch, stage.patches_per_point) for stage in state.plan]
     assert shapes == [(16, 2), (32, 4), (64, 8)]
     assert [stage.learning_rate for stage in state.plan] == pytest.approx([0.01, 0.003, 0.003])
     assert (state.stage, state.stage_step) == (1, 0)
@@ -215,7 +250,7 @@ def test_after_a_rollback_a_stage_whose_next_is_too_hard_takes_over_its_patches(
     state, _ = _run(_state(*plan), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
     # 40 of 100 steps are gone; half of the 60 * 512 patches are the easier stage's.
     assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 240), (512, 30)]
-    state, decisions = _run(state, [_seen(0.97, next_share=1.2)] * 24)
+    state, decisions = _run(state, [_seen(0.97, next_normalized_loss=1.2)] * 24)
     assert _kinds(decisions) == ["lengthen"]
     assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 480)]
     state, decisions = _run(state, [_seen(0.97)] * 24)
@@ -225,7 +260,7 @@ def test_after_a_rollback_a_stage_whose_next_is_too_hard_takes_over_its_patches(
 
 def test_a_promotion_earned_after_a_rollback_hands_the_patches_on():
     state, _ = _run(_state(_HARD), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
-    state, decisions = _run(state, [_seen(0.97)] * 3 + [_seen(0.97, next_share=0.9)])
+    state, decisions = _run(state, [_seen(0.97)] * 3 + [_seen(0.97, next_normalized_loss=0.9)])
     assert _kinds(decisions) == ["promote"]
     # 200 of the easier stage's 240 steps were left, 25 of the hard one's size.
     assert state.current.max_steps == 30 + 25
@@ -234,7 +269,7 @@ def test_a_promotion_earned_after_a_rollback_hands_the_patches_on():
 def test_no_plateau_promotes_after_a_rollback():
     plan = (_HARD.model_copy(update={"max_steps": 200}),)
     state, _ = _run(_state(*plan), [_seen(1.0, distance=0.05)])
-    state, decisions = _run(state, [_seen(0.97, next_share=1.8)] * 30)
+    state, decisions = _run(state, [_seen(0.97, next_normalized_loss=1.8)] * 30)
     assert decisions == []
     assert state.stage == 0
 
@@ -247,7 +282,7 @@ def test_an_easier_stage_may_shrink_for_a_while_but_not_to_nothing():
     assert decisions == []
     _, decisions = _run(state, [_seen(1.0, distance=0.11)] * 2)
     assert _kinds(decisions) == ["suspect", "rollback"]
-    state, _ = _run(state, [_seen(0.9, next_share=0.9)])
+    state, _ = _run(state, [_seen(0.9, next_normalized_loss=0.9)])
     assert (state.stage, state.easier) == (1, False)
     _, decisions = _run(state, [_seen(1.0, distance=0.4)] * 2)
     assert _kinds(decisions) == ["suspect", "rollback"]
@@ -263,7 +298,7 @@ def test_after_too_many_rollbacks_the_run_gives_up_with_a_reason():
 
 def test_without_the_controller_only_max_steps_move_on():
     settings = ControllerConfig(enabled=False)
-    trace = [_seen(1.0, distance=0.01, next_share=0.1)] * 30
+    trace = [_seen(1.0, distance=0.01, next_normalized_loss=0.1)] * 30
     _, decisions = _run(_state(), trace, settings)
     assert [(decision.kind, decision.step) for decision in decisions] == [
         ("promote", 200),
@@ -286,7 +321,7 @@ def test_a_slow_machine_shortens_the_plan_in_proportion():
 
 def test_a_stage_gets_its_share_of_the_time():
     settings = ControllerConfig(max_cpu_minutes=2)
-    easy = StageConfig(sequences_per_batch=16, variants_per_sequence=4, min_steps=90, max_steps=130)
+    easy = StageConfig(points_per_batch=16, patches_per_point=4, min_steps=90, max_steps=130)
     hard = easy.model_copy(update={"max_steps": 900})
     observations = [_seen(0.95, cpu_seconds=2.0 + 5.0 * number) for number in range(3)]
     state, decisions = _run(_state(easy, hard), observations, settings)
@@ -317,8 +352,8 @@ def test_recorded_runs(name):
     stage = _HARD.model_copy(update={"max_steps": 1000})
     state = ControllerState((stage,), start, healthy_distance(start, record["length"]))
     made = []
-    for share, *signals in record["observations"]:
-        seen = Observation(10, share, share, ProbeSignals(*signals))
+    for normalized_loss, *signals in record["observations"]:
+        seen = Observation(10, normalized_loss, normalized_loss, ProbeSignals(*signals))
         state, decisions = observe(state, seen, ControllerConfig())
         made += [decision for decision in decisions if decision.kind == "rollback"]
         if made:
@@ -335,12 +370,6 @@ def test_recorded_runs(name):
         (10 * n for n, distance in enumerate(distances, 1) if distance >= 0.5), default=0
     )
     assert rollback.step - last_above <= 30
-
-
-def test_descriptors_that_start_too_far_apart_may_move_closer():
-    start = dataclasses.replace(_HEALTHY, pair_distance=9.0)
-    assert healthy_distance(start, length=1.0) == 6.0
-    assert healthy_distance(_HEALTHY, length=1.0) == 1.4
 
 
 def test_loops_end_with_the_stage():
@@ -361,7 +390,7 @@ def _at(stage_step: int) -> ControllerState:
 
 def _between(**changes) -> Observation:
     """Neither healthy nor surely collapsing: a loss at the collapse point, distance 0.45."""
-    return _seen(1.0, distance=0.45, probe={"share": 1.0}, **changes)
+    return _seen(1.0, distance=0.45, probe={"normalized_loss": 1.0}, **changes)
 
 
 def test_a_suspect_last_stage_ends_with_its_steps():
@@ -381,7 +410,7 @@ def test_a_harder_stage_does_not_begin_from_a_suspect_state():
 
 def test_a_loss_below_the_collapse_point_earns_no_promotion_without_spread():
     thin = {"effective_rank": 0.12 * _HEALTHY.effective_rank}
-    seen = _seen(0.95, distance=0.15, next_share=0.9, probe=thin)
+    seen = _seen(0.95, distance=0.15, next_normalized_loss=0.9, probe=thin)
     state, decisions = _run(_state(), [seen] * 3)
     assert state.stage == 0
     assert "promote" not in _kinds(decisions)

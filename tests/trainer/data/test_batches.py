@@ -12,39 +12,39 @@ from trainer.data.batches import Sampler, SamplerState, epoch_order, largest_bat
 _NOISES = ("e", "h", "t")
 
 
-def _columns(counts: list[int], sources: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def _columns(counts: list[int], scenes: list[int]) -> tuple[np.ndarray, np.ndarray]:
     sequence = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    return sequence, np.array(sources, np.int32)[sequence]
+    return sequence, np.array(scenes, np.int32)[sequence]
 
 
-def _conflicts(row: np.ndarray, sequence: np.ndarray, source: np.ndarray) -> int:
-    pairs = {(source[point], sequence[point]) for point in row}
+def _conflicts(row: np.ndarray, sequence: np.ndarray, scene: np.ndarray) -> int:
+    pairs = {(scene[point], sequence[point]) for point in row}
     return len(pairs) - len({owner for owner, _ in pairs})
 
 
 @pytest.mark.parametrize(
-    ("counts", "sources", "size"),
+    ("counts", "scenes", "size"),
     [
-        ([30, 30, 30, 30], [0, 1, 2, 3], 16),  # every image sequence its own source
+        ([30, 30, 30, 30], [0, 1, 2, 3], 16),  # every image sequence its own scene
         ([30, 25, 30, 31, 28, 30], [0, 0, 1, 1, 2, 2], 16),  # two of each photograph
         ([100, 5, 60, 60], [0, 0, 1, 1], 32),  # unequal ones
-        ([40, 40], [0, 0], 16),  # a single source
+        ([40, 40], [0, 0], 16),  # a single scene
     ],
 )
-def test_an_epoch_uses_every_point_and_no_batch_breaks_the_rules(counts, sources, size):
-    sequence, source = _columns(counts, sources)
+def test_an_epoch_uses_every_point_and_no_batch_breaks_the_rules(counts, scenes, size):
+    sequence, scene = _columns(counts, scenes)
     for epoch in range(5):
-        order = epoch_order(sequence, source, size, seed=3, epoch=epoch)
+        order = epoch_order(sequence, scene, size, seed=3, epoch=epoch)
         assert order.shape[1] == size
         assert set(order.ravel()) == set(range(len(sequence)))
         for row in order:
             assert len(set(row)) == size
-            assert _conflicts(row, sequence, source) == 0
+            assert _conflicts(row, sequence, scene) == 0
 
 
 def test_only_a_few_points_come_twice_in_an_epoch():
-    sequence, source = _columns([300] * 40, [number // 2 for number in range(40)])
-    order = epoch_order(sequence, source, 128, seed=0, epoch=0)
+    sequence, scene = _columns([300] * 40, [number // 2 for number in range(40)])
+    order = epoch_order(sequence, scene, 128, seed=0, epoch=0)
     assert len(order) == int(np.ceil(12000 / 128))
     _, times = np.unique(order, return_counts=True)
     assert times.min() == 1
@@ -57,33 +57,33 @@ def _share_of_one_sequence(order: np.ndarray, sequence: np.ndarray) -> list[int]
 
 def test_look_alikes_come_from_one_image_sequence_and_every_point_once():
     counts = [300] * 40
-    sequence, source = _columns(counts, [number // 2 for number in range(40)])
-    order = epoch_order(sequence, source, 128, seed=0, epoch=0, look_alikes=64)
+    sequence, scene = _columns(counts, [number // 2 for number in range(40)])
+    order = epoch_order(sequence, scene, 128, seed=0, epoch=0, same_sequence=64)
     assert len(order) == int(np.ceil(12000 / 128))
     assert min(_share_of_one_sequence(order, sequence)) >= 64
     assert len({int(np.bincount(sequence[row]).argmax()) for row in order}) > 30
     for row in order:
         assert len(set(row)) == 128
-        assert _conflicts(row, sequence, source) == 0
+        assert _conflicts(row, sequence, scene) == 0
     _, times = np.unique(order, return_counts=True)
     assert len(times) == 12000
     assert (times > 1).sum() < 128
-    without = epoch_order(sequence, source, 128, seed=0, epoch=0)
+    without = epoch_order(sequence, scene, 128, seed=0, epoch=0)
     assert max(_share_of_one_sequence(without, sequence)) < 64
 
 
 def test_small_image_sequences_give_the_look_alikes_they_have():
-    sequence, source = _columns([12, 6, 6, 6, 6, 6, 6], list(range(7)))  # 48 points, 3 batches
-    order = epoch_order(sequence, source, 16, seed=0, epoch=0, look_alikes=12)
+    sequence, scene = _columns([12, 6, 6, 6, 6, 6, 6], list(range(7)))  # 48 points, 3 batches
+    order = epoch_order(sequence, scene, 16, seed=0, epoch=0, same_sequence=12)
     assert sorted(order.ravel()) == list(range(48))
     assert sorted(_share_of_one_sequence(order, sequence))[-1] == 12
     assert min(_share_of_one_sequence(order, sequence)) >= 6
 
 
 def test_look_alikes_follow_seed_and_epoch():
-    sequence, source = _columns([60] * 6, [0, 0, 1, 2, 3, 4])
+    sequence, scene = _columns([60] * 6, [0, 0, 1, 2, 3, 4])
     orders = [
-        epoch_order(sequence, source, 16, seed, epoch, look_alikes=8)
+        epoch_order(sequence, scene, 16, seed, epoch, same_sequence=8)
         for seed, epoch in ((0, 0), (0, 0), (1, 0), (0, 1))
     ]
     np.testing.assert_array_equal(orders[0], orders[1])
@@ -93,15 +93,17 @@ def test_look_alikes_follow_seed_and_epoch():
 
 def test_a_sampler_draws_its_share_of_look_alikes():
     data = packed([40] * 8, list(range(8)))
-    sampler = Sampler(data, 16, 2, _NOISES, START, look_alikes=0.75)
+    sampler = Sampler(data, 16, 2, _NOISES, START, same_sequence_fraction=0.75)
     for _ in range(20):
         points, _ = sampler.draw()
         assert np.bincount(data.sequence[points]).max() >= 12
 
 
 def test_more_look_alikes_than_an_image_sequence_holds_are_refused():
-    with pytest.raises(UserError, match=r"look_alikes is 0.75.*wants 12 of 16.*holds 10"):
-        Sampler(packed([10, 10], [0, 1]), 16, 2, _NOISES, START, look_alikes=0.75)
+    with pytest.raises(
+        UserError, match=r"same_sequence_fraction is 0.75.*wants 12 of 16.*holds 10"
+    ):
+        Sampler(packed([10, 10], [0, 1]), 16, 2, _NOISES, START, same_sequence_fraction=0.75)
 
 
 @settings(max_examples=60, deadline=None)
@@ -112,26 +114,26 @@ def test_more_look_alikes_than_an_image_sequence_holds_are_refused():
 )
 def test_the_rules_hold_for_any_data(counts, seed, data):
     owners = data.draw(st.lists(st.integers(0, 3), min_size=len(counts), max_size=len(counts)))
-    sources = np.unique(owners, return_inverse=True)[1].tolist()
-    sequence, source = _columns(counts, sources)
-    size = data.draw(st.integers(1, largest_batch(sequence, source)))
-    look_alikes = data.draw(st.integers(0, size))
-    order = epoch_order(sequence, source, size, seed, epoch=0, look_alikes=look_alikes)
+    scenes = np.unique(owners, return_inverse=True)[1].tolist()
+    sequence, scene = _columns(counts, scenes)
+    size = data.draw(st.integers(1, largest_batch(sequence, scene)))
+    count = data.draw(st.integers(0, size))
+    order = epoch_order(sequence, scene, size, seed, epoch=0, same_sequence=count)
     assert len(order) >= 1
     for row in order:
         assert len(set(row)) == size
-        assert _conflicts(row, sequence, source) == 0
+        assert _conflicts(row, sequence, scene) == 0
 
 
 def test_a_batch_that_only_the_largest_sequences_fill_is_found():
-    sequence, source = _columns([1, 1, 19, 19, 36], [0, 1, 1, 0, 2])
-    (row,) = epoch_order(sequence, source, 57, seed=0, epoch=0)
-    assert len(set(row)) == 57 and _conflicts(row, sequence, source) == 0
+    sequence, scene = _columns([1, 1, 19, 19, 36], [0, 1, 1, 0, 2])
+    (row,) = epoch_order(sequence, scene, 57, seed=0, epoch=0)
+    assert len(set(row)) == 57 and _conflicts(row, sequence, scene) == 0
 
 
-def test_largest_batch_takes_the_largest_image_sequence_of_every_source():
-    sequence, source = _columns([10, 4, 7], [0, 0, 1])
-    assert largest_batch(sequence, source) == 17
+def test_largest_batch_takes_the_largest_image_sequence_of_every_scene():
+    sequence, scene = _columns([10, 4, 7], [0, 0, 1])
+    assert largest_batch(sequence, scene) == 17
     assert largest_batch(*_columns([], [])) == 0
 
 
@@ -187,16 +189,16 @@ def test_a_saved_state_goes_on_where_it_was():
 
 
 def test_epochs_differ():
-    sequence, source = _columns([30, 30], [0, 1])
-    orders = [epoch_order(sequence, source, 16, 0, epoch) for epoch in (0, 1)]
+    sequence, scene = _columns([30, 30], [0, 1])
+    orders = [epoch_order(sequence, scene, 16, 0, epoch) for epoch in (0, 1)]
     assert not np.array_equal(orders[0], orders[1])
 
 
 def test_a_batch_larger_than_the_data_is_refused_with_both_numbers():
-    with pytest.raises(UserError, match=r"sequences_per_batch is 21.*at most 20"):
+    with pytest.raises(UserError, match=r"points_per_batch is 21.*at most 20"):
         Sampler(packed([10, 10, 5], [0, 1, 1]), 21, 2, _NOISES, START)
 
 
 def test_more_variants_than_the_noises_offer_are_refused():
-    with pytest.raises(UserError, match=r"variants_per_sequence is 7.*only 6"):
+    with pytest.raises(UserError, match=r"patches_per_point is 7.*only 6"):
         Sampler(packed([10, 10], [0, 1]), 4, 7, ("e",), START)

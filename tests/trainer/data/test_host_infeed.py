@@ -23,7 +23,7 @@ _TRAIN = {
     "v_c": ("c", 5),
     "v_d": ("d", 4),
 }
-_STAGE = StageConfig(sequences_per_batch=8, variants_per_sequence=2)
+_STAGE = StageConfig(points_per_batch=8, patches_per_point=2)
 _STATE = SamplerState(seed=1)
 
 
@@ -50,26 +50,26 @@ def patches(examples):
 
 def _entries(**counts: tuple[str, int]) -> list[SequenceEntry]:
     return [
-        SequenceEntry(name=name, source=source, kind="v", count=count, shards=(), checksum="")
-        for name, (source, count) in counts.items()
+        SequenceEntry(name=name, scene=scene, kind="v", count=count, shards=(), checksum="")
+        for name, (scene, count) in counts.items()
     ]
 
 
-def test_whole_sources_are_dealt_out_evenly():
+def test_whole_scenes_are_dealt_out_evenly():
     entries = _entries(a1=("a", 30), a2=("a", 30), b=("b", 50), c=("c", 40), d=("d", 20))
     shares = share_out(entries, 2)
     assert [[entry.name for entry in share] for share in shares] == [["a1", "a2", "d"], ["b", "c"]]
     assert share_out(entries[::-1], 2) == shares
 
 
-def test_more_hosts_than_sources_are_refused():
-    with pytest.raises(UserError, match="1 sources for 2 hosts"):
+def test_more_hosts_than_scenes_are_refused():
+    with pytest.raises(UserError, match="1 scenes for 2 hosts"):
         share_out(_entries(a1=("a", 3), a2=("a", 3)), 2)
 
 
 def test_a_share_that_cannot_fill_its_part_of_a_batch_is_refused(patches):
-    stage = _STAGE.model_copy(update={"sequences_per_batch": 24})
-    with pytest.raises(UserError, match="sequences_per_batch is 12"):
+    stage = _STAGE.model_copy(update={"points_per_batch": 24})
+    with pytest.raises(UserError, match="points_per_batch is 12"):
         HostInfeed(_TwoHosts(), patches, stage, 2, _STATE)
 
 
@@ -83,8 +83,8 @@ def test_hosts_read_what_one_machine_packs(examples, patches, tmp_path):
         )
 
 
-def test_a_batch_is_what_the_hosts_samplers_draw_and_no_source_is_on_both(patches):
-    assert not set(patches.shares[0].sources) & set(patches.shares[1].sources)
+def test_a_batch_is_what_the_hosts_samplers_draw_and_no_scene_is_on_both(patches):
+    assert not set(patches.shares[0].scenes) & set(patches.shares[1].scenes)
     samplers = [
         Sampler(share, 4, 2, _STAGE.noises, SamplerState(host_seed(_STATE, host)))
         for host, share in enumerate(patches.shares)
@@ -144,7 +144,7 @@ from trainer.engine.strategy import create
 config = TrainerConfig(
     strategy="mirrored",
     model=dict(width=0.125, dimension=64),
-    stages=[dict(sequences_per_batch=8, variants_per_sequence=2)],
+    stages=[dict(points_per_batch=8, patches_per_point=2)],
 )
 placement = create(config)
 entries = manifest.read(sys.argv[1]).splits["train"]
@@ -199,7 +199,7 @@ try:
                 return function(tf.distribute.InputContext(1, 0, 1))
 
     entries = manifest.read(sys.argv[1]).splits["train"]
-    stage = StageConfig(sequences_per_batch=8, variants_per_sequence=2)
+    stage = StageConfig(points_per_batch=8, patches_per_point=2)
     found = []
     for strategy in (Remote(), tf.distribute.OneDeviceStrategy("/cpu:0")):
         patches = HostPatches(sys.argv[1], entries, hosts=1)

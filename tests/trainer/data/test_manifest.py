@@ -9,7 +9,7 @@ from trainer.data import manifest
 def _entry(name: str, count: int = 3, checksum: str = "c") -> manifest.SequenceEntry:
     shards = (f"Split-train/{name}-0", f"Split-train/{name}-1")
     return manifest.SequenceEntry(
-        name=name, source=name[2:], kind=name[0], count=count, shards=shards, checksum=checksum
+        name=name, scene=name[2:], kind=name[0], count=count, shards=shards, checksum=checksum
     )
 
 
@@ -61,5 +61,5 @@ def test_a_broken_manifest_is_refused(tmp_path, text):
 def test_a_negative_count_is_refused_with_its_place(tmp_path):
     text = _manifest("i_a", "v_b").model_dump_json().replace('"count":3', '"count":-9', 1)
     (tmp_path / manifest.FILE_NAME).write_text(text)
-    with pytest.raises(UserError, match=r"splits\.train\.0\.count: .* greater than or equal to 0"):
+    with pytest.raises(UserError, match=r"splits\.train\.0\.count: found -9, expected at least 0"):
         manifest.read(str(tmp_path))

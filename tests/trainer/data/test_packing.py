@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import patch_sequence, write_examples
+from tests.support.synthetic import point_patches, write_examples
 from trainer.core.errors import UserError
 from trainer.core.progress import Progress, listen
 from trainer.data import image, manifest, packing, records
@@ -31,8 +31,8 @@ def _pack(examples: Path, split: manifest.SplitName = "train", graph: str | None
     return packing.pack(str(examples), split, graph, str(examples.parent / "packed"))
 
 
-def _resized(sequence: str, source: str, index: int) -> np.ndarray:
-    return image.resize_area(tf.constant(patch_sequence(sequence, source, index))).numpy()
+def _resized(sequence: str, scene: str, index: int) -> np.ndarray:
+    return image.resize_area(tf.constant(point_patches(sequence, scene, index))).numpy()
 
 
 def test_patches_are_ordered_by_sequence_and_index(examples):
@@ -40,10 +40,10 @@ def test_patches_are_ordered_by_sequence_and_index(examples):
     assert packed.patches.shape == (7, 16, 32, 32)
     assert packed.patches.dtype == np.uint8
     assert packed.sequences == ("i_a", "v_a", "v_b")
-    assert packed.sources == ("a", "b")
+    assert packed.scenes == ("a", "b")
     assert packed.kinds == ("i", "v", "v")
     assert packed.sequence.tolist() == [0, 0, 0, 1, 1, 2, 2]
-    assert packed.source.tolist() == [0, 0, 0, 0, 0, 1, 1]
+    assert packed.scene.tolist() == [0, 0, 0, 0, 0, 1, 1]
     assert packed.index.tolist() == [0, 1, 2, 0, 1, 0, 1]
     np.testing.assert_array_equal(packed.patches[2], _resized("i_a", "a", 2))
     np.testing.assert_array_equal(packed.patches[6], _resized("v_b", "b", 1))
@@ -258,8 +258,8 @@ def test_sequences_may_have_several_shards(examples):
 
 
 def _record(sequence: str, index: int) -> bytes:
-    patches = patch_sequence(sequence, "b", index)
-    return records.encode(records.PatchSequence(sequence, "b", "v", index, patches))
+    patches = point_patches(sequence, "b", index)
+    return records.encode(records.PointPatches(sequence, "b", "v", index, patches))
 
 
 def test_a_missing_graph_is_named(examples, tmp_path):

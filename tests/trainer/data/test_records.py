@@ -11,18 +11,18 @@ from trainer.data import records
 
 
 @pytest.fixture
-def record() -> records.PatchSequence:
+def record() -> records.PointPatches:
     rng = np.random.default_rng(0)
     patches = rng.integers(0, 256, records.PATCH_SHAPE, dtype=np.uint8)
     position = np.array([12.5, 3.25, 1.6], np.float32)
-    return records.PatchSequence("v_wall", "wall", "v", 7, patches, position)
+    return records.PointPatches("v_wall", "wall", "v", 7, patches, position)
 
 
 def test_decode_gives_back_what_was_encoded(record):
     again = records.decode(records.encode(record))
     np.testing.assert_array_equal(again.patches, record.patches)
     np.testing.assert_array_equal(again.position, record.position)
-    for name in ("sequence", "source", "kind", "index"):
+    for name in ("sequence", "scene", "kind", "index"):
         assert getattr(again, name) == getattr(record, name)
 
 
@@ -32,7 +32,7 @@ def test_encoding_is_deterministic(record):
 
 def test_tensorflow_parses_every_feature(record):
     parsed = tf.io.parse_single_example(records.encode(record), records.feature_spec())
-    assert parsed[records.SOURCE] == b"wall"
+    assert parsed[records.SCENE] == b"wall"
     assert parsed[records.INDEX] == 7
     assert parsed[records.BYTE_COUNT] == 16 * 65 * 65
     pixels = tf.io.decode_raw(parsed[records.PATCHES], tf.uint8).numpy()
@@ -42,7 +42,7 @@ def test_tensorflow_parses_every_feature(record):
 def test_numbers_for_validation_are_those_of_the_pixels():
     patches = np.zeros(records.PATCH_SHAPE, np.uint8)
     patches[:, :, :33] = 200
-    record = records.PatchSequence("i_a", "a", "i", 0, patches)
+    record = records.PointPatches("i_a", "a", "i", 0, patches)
     parsed = tf.io.parse_single_example(records.encode(record), records.feature_spec())
     share = 33 / 65
     assert float(parsed[records.MEAN]) == pytest.approx(200 * share, abs=1e-4)

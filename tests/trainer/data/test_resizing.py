@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import patch_sequence
+from tests.support.synthetic import point_patches
 from trainer.core.errors import UserError
 from trainer.data import image, records, resizing
 
 
 def _records(count: int) -> list[bytes]:
     sequences = [
-        records.PatchSequence("v_b", "b", "v", index, patch_sequence("v_b", "b", index))
+        records.PointPatches("v_b", "b", "v", index, point_patches("v_b", "b", index))
         for index in range(count)
     ]
     return [records.encode(sequence) for sequence in sequences]
@@ -57,7 +57,7 @@ def graph(request, tmp_path) -> str:
 def test_patches_are_resized_by_area_and_rounded():
     found = resizing.resizer(None)(_records(3))
     assert found.dtype == np.uint8
-    expected = [image.resize_area(tf.constant(patch_sequence("v_b", "b", n))) for n in range(3)]
+    expected = [image.resize_area(tf.constant(point_patches("v_b", "b", n))) for n in range(3)]
     np.testing.assert_array_equal(found, np.stack(expected))
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import START, patch_sequence
+from tests.support.synthetic import START, point_patches
 from trainer.core.config import LossConfig, ModelConfig, StageConfig, TrainerConfig
 from trainer.data import image
 from trainer.data.batches import Sampler
 from trainer.data.packing import PackedPatches
 from trainer.engine.learner import METRICS, Learner
 
-_STAGE = StageConfig(sequences_per_batch=16, variants_per_sequence=2)
+_STAGE = StageConfig(points_per_batch=16, patches_per_point=2)
 _CONFIG = TrainerConfig(
     model=ModelConfig(width=0.125, dimension=64), stages=(_STAGE,), steps_per_loop=4
 )
@@ -20,7 +20,7 @@ _CONFIG = TrainerConfig(
 @pytest.fixture(scope="module")
 def batches() -> np.ndarray:
     """uint8 [4, 32, 32, 32]: four batches of 16 x 2 patches that can be learned."""
-    patches = np.stack([patch_sequence("v_a", "a", index, 32) for index in range(40)])
+    patches = np.stack([point_patches("v_a", "a", index, 32) for index in range(40)])
     column = np.zeros(40, np.int32)
     packed = PackedPatches(patches, column, column, np.arange(40), ("v_a",), ("a",), ("v",))
     sampler = Sampler(packed, 16, 2, ("e", "h", "t"), START)
@@ -102,7 +102,9 @@ def test_the_probe_reports_the_loss_and_does_not_train(batches, learner):
     again = learner.probe(batches[0], 2)
     assert found == again
     expected = 1 + found.hardest_positive - found.hardest_negative
-    assert found.share == pytest.approx(expected, abs=0.05)  # all triplets active at the start
+    assert found.normalized_loss == pytest.approx(
+        expected, abs=0.05
+    )  # all triplets active at the start
     for old, new in zip(before.model, learner.snapshot().model, strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -111,10 +113,10 @@ def test_a_share_is_that_of_the_whole_batch_though_described_in_parts(
     batches, learner, monkeypatch
 ):
     learner.calibrate(batches[0])
-    whole = learner.share_on(batches[0], 2)
-    assert whole == pytest.approx(learner.probe(batches[0], 2).share, rel=1e-5)
+    whole = learner.normalized_loss_on(batches[0], 2)
+    assert whole == pytest.approx(learner.probe(batches[0], 2).normalized_loss, rel=1e-5)
     monkeypatch.setattr("trainer.engine.learner._PART", 12)  # not a divisor of 32
-    assert learner.share_on(batches[0], 2) == pytest.approx(whole, rel=1e-5)
+    assert learner.normalized_loss_on(batches[0], 2) == pytest.approx(whole, rel=1e-5)
 
 
 @pytest.mark.slow
@@ -166,4 +168,6 @@ def test_a_loss_of_pairs_is_learned_and_its_triplet_term_told_apart(batches):
     assert history[-1]["loss"] < history[0]["loss"] - 0.1
     patches = batches[:2].reshape(16, 4, 32, 32)[:, :2].reshape(32, 32, 32)
     of_four = learner.probe(batches[:2].reshape(64, 32, 32), 4)
-    assert of_four.share == pytest.approx(learner.probe(patches, 2).share, rel=1e-3)
+    assert of_four.normalized_loss == pytest.approx(
+        learner.probe(patches, 2).normalized_loss, rel=1e-3
+    )

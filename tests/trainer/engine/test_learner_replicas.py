@@ -91,7 +91,7 @@ for more in ({}, dict(loss=everything, clip_norm=0.01)):
             strategy=name,
             augment=False,
             model=dict(width=0.125, dimension=64),
-            stages=[dict(sequences_per_batch=16, variants_per_sequence=2)],
+            stages=[dict(points_per_batch=16, patches_per_point=2)],
             **more,
         )
         learner = Learner(config, create(config), image.Normalisation(kind="patch"))

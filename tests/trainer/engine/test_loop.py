@@ -11,39 +11,24 @@ import pytest
 import tensorflow as tf
 
 from tests.support.synthetic import write_examples
-from trainer.core import stale_dirs
+from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.config import (
-    ControllerConfig,
-    ModelConfig,
-    ProbeConfig,
     StageConfig,
     TrainerConfig,
-    ValidationConfig,
 )
 from trainer.core.errors import UserError
 from trainer.core.progress import Progress, listen
-from trainer.data import packing
+from trainer.data import packing, stale_dirs
 from trainer.engine import loop
 from trainer.engine.learner import Learner
+from trainer.engine.loop import Folders
 from trainer.model import export
 
 pytestmark = pytest.mark.slow
 
-_STAGES = (
-    StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
-    StageConfig(sequences_per_batch=12, variants_per_sequence=3, max_steps=9, schedule="linear"),
-)
-# These textures are learned at once; the stages are to last for their steps all the same.
-_CONTROLLER = ControllerConfig(promote_probe_below=1e-6)
-_CONFIG = TrainerConfig(
-    model=ModelConfig(width=0.1, dimension=64),
-    stages=_STAGES,
-    probe=ProbeConfig(sequences=8, variants=2),
-    validation=ValidationConfig(every_steps=6, max_points=20),
-    controller=_CONTROLLER,
-    steps_per_loop=4,
-    checkpoint_every=8,
-)
+_STAGES = (small_stage(steps=8, min_steps=4), small_stage(12, 3, 9, schedule="linear"))
+_CONFIG = small_config(*_STAGES, steps_per_loop=4, checkpoint_every=8)
+_CONTROLLER = _CONFIG.controller
 _SPLITS = {
     "train": {"i_a": ("a", 10), "v_a": ("a", 10), "v_b": ("b", 10)},
     "val": {"v_c": ("c", 8)},
@@ -57,8 +42,14 @@ def examples(tmp_path_factory) -> str:
     return str(root)
 
 
-def _train(examples: str, folder: Path, config: TrainerConfig = _CONFIG, **options):
-    return loop.train(config, examples, None, str(folder / "out"), str(folder / "logs"), **options)
+def _train(
+    examples: str,
+    folder: Path,
+    config: TrainerConfig = _CONFIG,
+    folders: Folders | None = None,
+    **options,
+):
+    return loop.train(config, examples, None, folders or folders_in(folder), **options)
 
 
 def _events(folder: Path) -> list[dict]:
@@ -127,7 +118,7 @@ def test_the_model_serves_and_knows_its_data(run):
     serving = tf.saved_model.load(result.model_path).signatures["serving_default"]
     assert serving(patches=tf.zeros([3, 65, 65], tf.uint8))["descriptors"].shape == (3, 64)
     identity = _identity(result.model_path)
-    assert identity["sources"] == {"train": ["a", "b"], "val": ["c"]}
+    assert identity["scenes"] == {"train": ["a", "b"], "val": ["c"]}
 
 
 def test_progress_and_tensorboard_are_written(run):
@@ -172,8 +163,8 @@ def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
 
 
 def test_a_plan_that_the_data_cannot_fill_is_refused_before_training(examples, tmp_path):
-    stage = StageConfig(sequences_per_batch=21, variants_per_sequence=2)
-    with pytest.raises(UserError, match=r"sequences_per_batch is 21.*at most 20"):
+    stage = StageConfig(points_per_batch=21, patches_per_point=2)
+    with pytest.raises(UserError, match=r"points_per_batch is 21.*at most 20"):
         _train(examples, tmp_path, _CONFIG.model_copy(update={"stages": (*_STAGES, stage)}))
     assert not (tmp_path / "out").exists()
 
@@ -254,7 +245,7 @@ def test_a_folder_for_checkpoints_that_cannot_be_written_is_told_at_once(
     monkeypatch.setattr(packing, "pack", lambda *_: pytest.fail("hours later"))
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="file: cannot be written"):
-        _train(examples, tmp_path, checkpoint_dir=str(tmp_path / "file"))
+        _train(examples, tmp_path, folders=folders_in(tmp_path, checkpoints=str(tmp_path / "file")))
 
 
 class _KilledError(BaseException):
@@ -301,7 +292,12 @@ def test_a_temporary_folder_of_a_dead_process_is_deleted(examples, tmp_path, mon
 def test_without_val_the_last_weights_are_exported(tmp_path):
     write_examples(tmp_path / "examples", {"train": _SPLITS["train"]})
     config = _CONFIG.model_copy(update={"stages": _STAGES[:1]})
-    result = _train(str(tmp_path / "examples"), tmp_path, config, pack_dir=str(tmp_path / "packed"))
+    result = _train(
+        str(tmp_path / "examples"),
+        tmp_path,
+        config,
+        folders=folders_in(tmp_path, packed=str(tmp_path / "packed")),
+    )
     assert result.validation == {}
     assert result.best_step == result.steps == 8
     exported = _events(tmp_path)[-1]

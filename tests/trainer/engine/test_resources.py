@@ -46,7 +46,7 @@ def test_data_and_devices_are_measured(listing):
     config = TrainerConfig(stages="auto")
     found = resources.measure(config, listing, strategy.create(config))
     assert found.points == 10
-    assert found.largest_batch == 7  # one image sequence of each source
+    assert found.largest_batch == 7  # one image sequence of each scene
     assert (found.device, found.replicas) == ("cpu", 1)
     assert found.memory == resources.host_memory()
     assert found.patch_bytes == resources.patch_bytes(config)

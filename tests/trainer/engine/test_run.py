@@ -12,11 +12,8 @@ import pytest
 import tensorflow as tf
 
 from tests.support.synthetic import write_examples
+from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.config import (
-    ControllerConfig,
-    ModelConfig,
-    ProbeConfig,
-    StageConfig,
     TrainerConfig,
     ValidationConfig,
 )
@@ -30,18 +27,11 @@ from trainer.model import export
 
 pytestmark = pytest.mark.slow
 
-_CONFIG = TrainerConfig(
-    model=ModelConfig(width=0.1, dimension=64),
-    stages=(
-        StageConfig(sequences_per_batch=8, variants_per_sequence=2, min_steps=4, max_steps=8),
-        StageConfig(sequences_per_batch=12, variants_per_sequence=2, max_steps=12),
-    ),
-    probe=ProbeConfig(sequences=8, variants=2),
+_CONFIG = small_config(
+    small_stage(steps=8, min_steps=4),
+    small_stage(12),
     validation=ValidationConfig(every_steps=4, max_points=20),
-    # These textures are learned at once; the stages are to last for their steps all the same.
-    controller=ControllerConfig(promote_probe_below=1e-6),
     strategy="one_device",
-    steps_per_loop=2,
     checkpoint_every=4,
 )
 _BLOCKS = 10  # of two steps
@@ -67,8 +57,7 @@ def packed(tmp_path_factory) -> str:
 @pytest.fixture
 def train(examples, packed, tmp_path):
     def train(config: TrainerConfig = _CONFIG, folder: Path = tmp_path, **options):
-        places = (str(folder / "out"), str(folder / "logs"))
-        return loop.train(config, examples, None, *places, pack_dir=packed, **options)
+        return loop.train(config, examples, None, folders_in(folder, packed=packed), **options)
 
     return train
 
@@ -76,8 +65,7 @@ def train(examples, packed, tmp_path):
 @pytest.fixture(scope="module")
 def undisturbed(examples, packed, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    places = (str(folder / "out"), str(folder / "logs"))
-    loop.train(_CONFIG, examples, None, *places, pack_dir=packed)
+    loop.train(_CONFIG, examples, None, folders_in(folder, packed=packed))
     return folder
 
 
@@ -351,7 +339,7 @@ def test_a_run_fed_by_its_hosts_goes_on_where_it_was_killed(train, tmp_path):
     assert _weights(stopped) == _weights(whole)
 
 
-def test_hosts_without_a_source_of_their_own_are_refused(train, monkeypatch):
+def test_hosts_without_a_scene_of_their_own_are_refused(train, monkeypatch):
     monkeypatch.setattr(loop.strategy, "hosts", lambda _: 3)
-    with pytest.raises(UserError, match="2 sources for 3 hosts"):
+    with pytest.raises(UserError, match="2 scenes for 3 hosts"):
         train()

@@ -10,7 +10,7 @@ _CONFIG = TrainerConfig(stages=(StageConfig(),))
 
 def _examples(checksum: str = "abc") -> Manifest:
     entry = SequenceEntry(
-        name="v_a", source="a", kind="v", count=1, shards=("shard",), checksum=checksum
+        name="v_a", scene="a", kind="v", count=1, shards=("shard",), checksum=checksum
     )
     return Manifest(splits={"train": (entry,)})
 

@@ -9,14 +9,8 @@ import pytest
 import tf_keras
 
 from tests.support.synthetic import write_examples
-from trainer.core.config import (
-    ControllerConfig,
-    ModelConfig,
-    ProbeConfig,
-    StageConfig,
-    TrainerConfig,
-    ValidationConfig,
-)
+from tests.support.training import folders_in, small_config, small_stage
+from trainer.core.config import ControllerConfig, TrainerConfig, ValidationConfig
 from trainer.engine import loop
 from trainer.engine.learner import Learner
 from trainer.model import export
@@ -30,10 +24,8 @@ _BROKEN_AT = 8  # steps before the block that fails
 
 
 def _config(**settings) -> TrainerConfig:
-    return TrainerConfig(
-        model=ModelConfig(width=0.1, dimension=64),
-        stages=(StageConfig(sequences_per_batch=8, variants_per_sequence=2, max_steps=16),),
-        probe=ProbeConfig(sequences=8, variants=2),
+    return small_config(
+        small_stage(steps=16),
         validation=ValidationConfig(every_steps=12, max_points=20),
         strategy="one_device",
         steps_per_loop=4,
@@ -69,8 +61,7 @@ class _Weights:
 
 def _run(folder: Path, splits: dict, config: TrainerConfig) -> tuple[TrainingResult, list[dict]]:
     write_examples(folder / "examples", splits)
-    places = (str(folder / "out"), str(folder / "logs"))
-    result = loop.train(config, str(folder / "examples"), None, *places)
+    result = loop.train(config, str(folder / "examples"), None, folders_in(folder))
     return result, json.loads((folder / "out" / "timeline.json").read_text())
 
 

@@ -92,9 +92,9 @@ def test_an_absent_tpu_is_a_users_error():
 
 
 def test_batches_must_divide_among_the_replicas():
-    config = TrainerConfig(stages=(StageConfig(sequences_per_batch=10),))
+    config = TrainerConfig(stages=(StageConfig(points_per_batch=10),))
     strategy.check_divisible(config, 5)
-    with pytest.raises(UserError, match=r"stages\.0\.sequences_per_batch is 10.*multiple of 4"):
+    with pytest.raises(UserError, match=r"stages\.0\.points_per_batch is 10.*multiple of 4"):
         strategy.check_divisible(config, 4)
 
 

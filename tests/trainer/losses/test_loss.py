@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.core import registry
 from trainer.core.config import LossConfig, ModelConfig
-from trainer.losses.loss import Loss, TripletCost
+from trainer.losses.loss import Loss
 
 _NAMES = ("hinge", "squared_hinge", "soft_margin")
 _DISTANCES = ("euclidean", "squared", "hybrid")
@@ -45,18 +46,18 @@ def _unit_rows(count: int, seed: int = 0) -> tf.Tensor:
     ],
 )
 def test_costs_of_single_triplets_by_hand(name, expected):
-    cost = TripletCost(name, "euclidean", margin=1.0)
-    found = cost.of(tf.constant([0.5, 0.2]), tf.constant([0.7, 1.5]))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    cost = registry.loaded(registry.LOSSES[name]).cost
+    np.testing.assert_allclose(cost(tf.constant([0.8, -0.3])), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("distance", "expected"), [("euclidean", 5), ("squared", 25), ("hybrid", 5 + 25 * 1.5)]
 )
 def test_distances_by_hand(distance, expected):
-    cost = TripletCost("hinge", distance, margin=1.0, alpha=3.0)
-    found = cost.between(tf.constant([[3.0, 4.0]]), tf.constant([[0.0, 0.0]]))
-    np.testing.assert_allclose(found, [expected], rtol=1e-6)
+    pair = tf.constant([[3.0, 4.0], [0.0, 0.0]])
+    loss = _loss("none", distance=distance, hybrid_alpha=3.0, mining="hardnet")
+    both = tf.concat([pair, pair + 100.0], 0)
+    np.testing.assert_allclose(loss.per_unit(both, 2).positive, [expected] * 2, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +89,8 @@ def test_collapse_points_and_floors_by_hand(settings, collapse_point, floor, min
     loss = _loss(mining=mining, **settings)
     assert loss.collapse_point == pytest.approx(collapse_point)
     assert loss.floor == pytest.approx(floor, abs=1e-6)
-    assert loss.share(loss.floor) == 0
-    assert loss.share(loss.collapse_point) == 1
+    assert loss.normalized(loss.floor) == 0
+    assert loss.normalized(loss.collapse_point) == 1
     assert _loss("none", mining=mining, **settings).floor == 0
 
 
@@ -103,18 +104,20 @@ def test_no_batch_on_the_sphere_loses_less_than_the_floor(name, distance, mining
     assert float(loss.mean_triplet(poles, 2)) == pytest.approx(loss.floor, abs=1e-4)
 
 
-def test_the_share_lies_between_floor_and_collapse_point():
-    assert _loss(distance="squared", margin=5).share(3) == 0.5
-    assert _loss(name="squared_hinge", margin=4).share(10) == 0.5
+def test_the_normalized_loss_lies_between_floor_and_collapse_point():
+    assert _loss(distance="squared", margin=5).normalized(3) == 0.5
+    assert _loss(name="squared_hinge", margin=4).normalized(10) == 0.5
 
 
-def test_the_length_is_that_of_the_margin():
-    assert _loss(margin=0.5).length == 0.5
-    assert _loss(margin=0.5, name="squared_hinge").length == 0.5
-    assert _loss(margin=4, distance="squared").length == 2
-    assert _loss(margin=6, distance="hybrid").length == pytest.approx(2)
-    assert _loss(name="soft_margin", margin=0).length == 1
-    assert _loss(name="soft_margin", margin=0, distance="hybrid").length == pytest.approx(0.618034)
+def test_the_distance_scale_is_that_of_the_margin():
+    assert _loss(margin=0.5).distance_scale == 0.5
+    assert _loss(margin=0.5, name="squared_hinge").distance_scale == 0.5
+    assert _loss(margin=4, distance="squared").distance_scale == 2
+    assert _loss(margin=6, distance="hybrid").distance_scale == pytest.approx(2)
+    assert _loss(name="soft_margin", margin=0).distance_scale == 1
+    assert _loss(name="soft_margin", margin=0, distance="hybrid").distance_scale == pytest.approx(
+        0.618034
+    )
 
 
 @pytest.mark.parametrize(("name", "distance", "mining"), _EVERY)
@@ -133,7 +136,7 @@ def test_a_collapsed_batch_pays_the_collapse_point_and_moves_nowhere(name, dista
         found = loss.per_unit(rows, 2, before_l2=rows)
         mean = tf.reduce_mean(found.loss)
     assert float(tf.reduce_mean(found.triplet)) == pytest.approx(loss.collapse_point, abs=1e-6)
-    assert loss.share(float(loss.mean_triplet(values, 2))) == pytest.approx(1, abs=1e-6)
+    assert loss.normalized(float(loss.mean_triplet(values, 2))) == pytest.approx(1, abs=1e-6)
     gradient = tape.gradient(mean, values)
     np.testing.assert_allclose(gradient, tf.zeros_like(values), atol=1e-6)
 

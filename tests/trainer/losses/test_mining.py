@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.core.config import LossConfig
 from trainer.losses import batch_hard, hardnet, mining, second_order
 from trainer.losses.mining import by_tiles, rows_of, tile_rows
 
@@ -46,8 +47,8 @@ def test_gathered_rows_have_a_dense_gradient():
 @pytest.mark.parametrize(
     "mine",
     [
-        lambda rows, offset=0: batch_hard.mine(rows, 4, rows, offset),
-        lambda rows, offset=0: hardnet.mine(rows, rows, offset, swap=True),
+        lambda rows, offset=0: batch_hard.mine(rows, 4, rows, offset, LossConfig()),
+        lambda rows, offset=0: hardnet.mine(rows, 2, rows, offset, LossConfig()),
         lambda rows, offset=0: second_order.penalties(rows, rows, offset, 3),
     ],
     ids=["batch_hard", "hardnet", "second_order"],

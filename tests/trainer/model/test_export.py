@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
-from tests.support.synthetic import patch_sequence
+from tests.support.synthetic import point_patches
 from trainer.core.config import ModelConfig, TrainerConfig
 from trainer.core.errors import UserError
 from trainer.data import image, manifest, records
@@ -18,7 +19,7 @@ from trainer.model import byte_codes, export, l2net
 
 _CONFIG = TrainerConfig(model=ModelConfig(width=0.1, dimension=64))
 _ENTRY = manifest.SequenceEntry(
-    name="i_a", source="a", kind="i", count=2, shards=("x",), checksum="c"
+    name="i_a", scene="a", kind="i", count=2, shards=("x",), checksum="c"
 )
 _EXAMPLES = manifest.Manifest(
     splits={"train": (_ENTRY,), "val": (), "eval": (_ENTRY.model_copy(update={"name": "i_z"}),)},
@@ -39,10 +40,13 @@ def _network(ending: str = "batch_norm_l2", seed: int = 1):
     return network
 
 
-def _save(path, network=None, normalisation=_PER_PATCH):
+def _save(path, network=None, normalisation=_PER_PATCH, reference=None):
     network = network or _network()
     identity = export.describe_itself(network, _CONFIG, normalisation, _EXAMPLES)
-    export.save(network, normalisation, identity, str(path))
+    if reference is None:
+        small = _patches(32)
+        reference = export.Reference(small, _direct(network, small, normalisation))
+    export.save(network, normalisation, identity, str(path), reference)
     return str(path)
 
 
@@ -52,7 +56,7 @@ def saved(tmp_path_factory) -> str:
 
 
 def _patches(size: int = 65) -> np.ndarray:
-    return patch_sequence("v_a", "a", 0, size)
+    return point_patches("v_a", "a", 0, size)
 
 
 def _direct(network, patches: np.ndarray, normalisation=_PER_PATCH) -> np.ndarray:
@@ -69,6 +73,57 @@ def test_served_descriptors_are_those_of_training(tmp_path, ending):
     expected = _direct(network, _patches())
     scale = max(1.0, float(np.abs(expected).max()))
     np.testing.assert_allclose(served, expected, atol=1e-5 * scale)
+
+
+def test_another_activation_is_exported_as_it_was_trained(tmp_path, monkeypatch):
+    class Tanh(tf_keras.layers.Layer):
+        def call(self, values):
+            return tf.tanh(values)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tf_keras.layers, "ReLU", Tanh)
+        network = _network()
+    loaded = tf.saved_model.load(_save(tmp_path / "model", network))
+    served = loaded.signatures["serving_default"](patches=tf.constant(_patches()))["descriptors"]
+    np.testing.assert_allclose(served, _direct(network, _patches()), atol=1e-5)
+    assert np.abs(served - _direct(_network(), _patches())).max() > 0.1
+
+
+@pytest.mark.parametrize("settings", [{"bfloat16": True}, {"synchronized": True}])
+def test_it_serves_in_float32_however_it_was_trained(tmp_path, settings):
+    exact = _network()
+    network = l2net.build(_CONFIG.model.model_copy(update={"dropout": 0.2}), 1, **settings)
+    network.set_weights(exact.get_weights())
+    small = _patches(32)
+    reference = export.Reference(small, _direct(network, small), rounded=True)
+    loaded = tf.saved_model.load(_save(tmp_path / "model", network, reference=reference))
+    served = loaded.signatures["serving_default"](patches=tf.constant(_patches()))["descriptors"]
+    np.testing.assert_allclose(served, _direct(exact, _patches()), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rounded", "factor"), [(False, 1.002), (True, 1.2), (False, -1), (False, np.nan)]
+)
+def test_an_export_that_differs_from_the_trained_network_fails(
+    tmp_path, monkeypatch, rounded, factor
+):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").write_text("")
+    network, copy = _network(), export._in_float32
+
+    def wrong(trained):
+        served = copy(trained)
+        embedding, descriptors = served.outputs
+        return tf_keras.Model(served.inputs, (embedding, factor * descriptors))
+
+    monkeypatch.setattr(export, "_in_float32", wrong)
+    small = _patches(32)
+    reference = export.Reference(small, _direct(network, small), rounded)
+    with pytest.raises(UserError, match="not exported, as the SavedModel describes 16 patches"):
+        _save(path, network, reference=reference)
+    assert [entry.name for entry in path.iterdir()] == ["old"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
 def test_dataset_normalisation_is_served(tmp_path):
@@ -133,9 +188,9 @@ def test_no_patch_at_all_gets_no_descriptor(saved):
 
 def test_records_get_the_same_descriptors_as_their_patches(saved):
     signatures = tf.saved_model.load(saved).signatures
-    sequences = [patch_sequence("v_a", "a", index) for index in range(2)]
+    sequences = [point_patches("v_a", "a", index) for index in range(2)]
     serialized = [
-        records.encode(records.PatchSequence("v_a", "a", "v", index, patches))
+        records.encode(records.PointPatches("v_a", "a", "v", index, patches))
         for index, patches in enumerate(sequences)
     ]
     by_record = signatures["serialized_records"](records=tf.constant(serialized))["descriptors"]
@@ -180,7 +235,7 @@ def test_the_model_knows_what_it_is(saved):
     assert identity["extraction"] == {"seed": 3}
     assert identity["data_checksum"] == _EXAMPLES.checksum
     assert identity["sequences"] == {"train": ["i_a"], "val": []}
-    assert identity["sources"] == {"train": ["a"], "val": []}
+    assert identity["scenes"] == {"train": ["a"], "val": []}
     assert identity["versions"]["tensorflow"] == tf.__version__
     assert len(identity["descriptor_id"]) == 32
 

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from tests.support.synthetic import patch_sequence, write_examples
+from tests.support.synthetic import point_patches, write_examples
 from trainer.core.config import TrainerConfig
 from trainer.data import image
 from trainer.model import export, l2net
@@ -24,8 +24,7 @@ _LOCK = (_ROOT / "requirements" / "trainer-cpu.txt").read_text()
 _VERSION = re.findall(r"^tensorflow-cpu==(\S+)", _LOCK, re.MULTILINE)[0]
 _CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
-    "stages": [{"sequences_per_batch": 8, "variants_per_sequence": 2, "max_steps": 12}],
-    "probe": {"sequences": 4, "variants": 2},
+    "stages": [{"points_per_batch": 8, "patches_per_point": 2, "max_steps": 12}],
     "steps_per_loop": 2,
 }
 _DESCRIBE = """
@@ -76,7 +75,7 @@ def trained(tmp_path_factory) -> Path:
 
 def test_it_gives_the_same_descriptors_here(trained, tmp_path):
     assert tf.__version__ != _VERSION
-    sequences = [patch_sequence("v_c", f"c{number}", number) for number in range(4)]
+    sequences = [point_patches("v_c", f"c{number}", number) for number in range(4)]
     patches = np.concatenate(sequences)
     np.save(tmp_path / "patches.npy", patches)
     files = [tmp_path / name for name in ("patches.npy", "expected.npy")]
@@ -104,7 +103,7 @@ def test_training_here_can_start_from_its_weights(trained):
     network = l2net.build(settings.model, seed=1)
     identity = export.read_identity(str(trained)) or {}
     how = image.Normalisation.model_validate(identity["preprocessing"]["normalisation"])
-    patches = patch_sequence("v_c", "c", 0)
+    patches = point_patches("v_c", "c", 0)
     export.load_weights(network, str(trained))
     served = tf.saved_model.load(str(trained)).signatures[export.SERVING_SIGNATURE]
     expected = served(tf.constant(patches))[export.OUTPUT].numpy()

@@ -10,8 +10,8 @@ from trainer.reporting.stage_progress import Pace, StageProgress, patches_left
 
 _PROBE = ProbeSignals(1.0, 0.5, 0.5, 10.0, 1.0, 0.9)
 _PLAN = (
-    StageConfig(sequences_per_batch=10, variants_per_sequence=2, max_steps=30),
-    StageConfig(sequences_per_batch=20, variants_per_sequence=5, max_steps=8),
+    StageConfig(points_per_batch=10, patches_per_point=2, max_steps=30),
+    StageConfig(points_per_batch=20, patches_per_point=5, max_steps=8),
 )
 
 

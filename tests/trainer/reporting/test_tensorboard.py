@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing import plugin_event_accumulator
 from tests.support.synthetic import packed
 from trainer.core.config import ValidationConfig
 from trainer.core.errors import UserError
-from trainer.reporting.tensorboard import Board
+from trainer.reporting.tensorboard import TensorBoardWriter
 from trainer.reporting.validation import ValidationSet
 
 
@@ -20,17 +20,17 @@ def _read(folder: Path) -> plugin_event_accumulator.EventAccumulator:
     return accumulator.Reload()
 
 
-def _batch(board: Board, step: int = 7, value: float = 1.0) -> None:
+def _batch(writer: TensorBoardWriter, step: int = 7, value: float = 1.0) -> None:
     rng = np.random.default_rng(0)
     patches = rng.integers(0, 256, (16, 32, 32), dtype=np.uint8)
-    board.batch(step, patches, value * rng.normal(size=(16, 5)).astype(np.float32), 2)
+    writer.batch(step, patches, value * rng.normal(size=(16, 5)).astype(np.float32), 2)
 
 
 def test_curves_hold_their_values(tmp_path):
-    board = Board(str(tmp_path))
-    board.scalars(10, train={"loss": 1.5, "stage": 0.0}, probe={"spread": 0.25})
-    board.scalars(20, train={"loss": 0.5, "stage": 1.0}, probe={"spread": 0.5})
-    board.flush()
+    writer = TensorBoardWriter(str(tmp_path))
+    writer.scalars(10, train={"loss": 1.5, "stage": 0.0}, probe={"spread": 0.25})
+    writer.scalars(20, train={"loss": 0.5, "stage": 1.0}, probe={"spread": 0.5})
+    writer.flush()
     read = _read(tmp_path)
     assert set(read.PluginTagToContent("scalars")) == {"train/loss", "train/stage", "probe/spread"}
     points = [(e.step, tf.make_ndarray(e.tensor_proto).item()) for e in read.Tensors("train/loss")]
@@ -38,37 +38,37 @@ def test_curves_hold_their_values(tmp_path):
 
 
 def test_the_curves_of_an_earlier_process_are_taken_over(tmp_path):
-    earlier = Board(str(tmp_path / "earlier"))
+    earlier = TensorBoardWriter(str(tmp_path / "earlier"))
     earlier.scalars(10, train={"loss": 1.5})
     earlier.flush()
     (tmp_path / "earlier" / "sprite.png").write_text("")
-    board = Board(str(tmp_path / "logs"))
+    writer = TensorBoardWriter(str(tmp_path / "logs"))
     for _ in range(2):
-        board.take_over(str(tmp_path / "earlier"))
-    board.take_over(str(tmp_path / "logs" / ".." / "logs"))  # where it writes itself
-    board.take_over(str(tmp_path / "gone"))
-    board.scalars(20, train={"loss": 0.5})
-    board.flush()
+        writer.take_over(str(tmp_path / "earlier"))
+    writer.take_over(str(tmp_path / "logs" / ".." / "logs"))  # where it writes itself
+    writer.take_over(str(tmp_path / "gone"))
+    writer.scalars(20, train={"loss": 0.5})
+    writer.flush()
     assert [event.step for event in _read(tmp_path / "logs").Tensors("train/loss")] == [10, 20]
     assert not (tmp_path / "logs" / "sprite.png").exists()
 
 
 def test_curves_that_cannot_be_taken_over_are_left_out(tmp_path, caplog, monkeypatch):
-    Board(str(tmp_path / "earlier")).flush()
-    board = Board(str(tmp_path / "logs"))
+    TensorBoardWriter(str(tmp_path / "earlier")).flush()
+    writer = TensorBoardWriter(str(tmp_path / "logs"))
 
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(tf.io.gfile, "copy", refuse)
-    board.take_over(str(tmp_path / "earlier"))
+    writer.take_over(str(tmp_path / "earlier"))
     assert "earlier: its curves are left out" in caplog.text
 
 
 def test_histograms_count_every_pair(tmp_path):
-    board = Board(str(tmp_path))
-    _batch(board)
-    board.flush()
+    writer = TensorBoardWriter(str(tmp_path))
+    _batch(writer)
+    writer.flush()
     read = _read(tmp_path)
     counts = {}
     for tag in read.PluginTagToContent("histograms"):
@@ -84,41 +84,41 @@ def test_histograms_count_every_pair(tmp_path):
 
 
 def test_the_worst_triplets_are_an_image(tmp_path):
-    board = Board(str(tmp_path))
-    _batch(board)
-    board.flush()
+    writer = TensorBoardWriter(str(tmp_path))
+    _batch(writer)
+    writer.flush()
     read = _read(tmp_path)
     assert set(read.PluginTagToContent("images")) == {"triplets/worst"}
     (event,) = read.Tensors("triplets/worst")
     width, height, png = tf.make_ndarray(event.tensor_proto)
     picture = tf.io.decode_png(png)
-    # 8 points in two columns of triplets of 122 x 304 pixels.
-    assert picture.shape == (4 * 122 + 3 * 12, 2 * 304 + 12, 3)
+    # 8 points in two columns of triplets of 126 x 304 pixels.
+    assert picture.shape == (4 * 126 + 3 * 12, 2 * 304 + 12, 3)
     assert (int(height), int(width)) == tuple(picture.shape[:2])
 
 
 def test_broken_descriptors_are_not_shown(tmp_path):
-    board = Board(str(tmp_path))
-    _batch(board, value=np.nan)
+    writer = TensorBoardWriter(str(tmp_path))
+    _batch(writer, value=np.nan)
     chosen = ValidationSet.of(packed([3], [0]), ValidationConfig())
-    board.projection(chosen, np.full((48, 4), np.inf, np.float32))
-    board.flush()
+    writer.projection(chosen, np.full((48, 4), np.inf, np.float32))
+    writer.flush()
     assert _read(tmp_path).Tags()["tensors"] == []
     assert not (tmp_path / "projector_config.pbtxt").exists()
 
 
 def test_the_projector_is_given_the_descriptors_of_the_validation_set(tmp_path):
-    board = Board(str(tmp_path))
+    writer = TensorBoardWriter(str(tmp_path))
     chosen = ValidationSet.of(packed([3], [0]), ValidationConfig())
     for factor in (1, 2):
-        board.projection(chosen, factor * np.arange(48, dtype=np.float32)[:, None])
+        writer.projection(chosen, factor * np.arange(48, dtype=np.float32)[:, None])
     found = np.loadtxt(tmp_path / "projector" / "descriptors.tsv").tolist()
     assert found == [2 * (16 * point + variant) for point in range(3) for variant in (0, 1, 6, 11)]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    board = Board(str(tmp_path / "logs"))
+    writer = TensorBoardWriter(str(tmp_path / "logs"))
     (tmp_path / "logs" / "projector").write_text("a file is in the way")
     chosen = ValidationSet.of(packed([3], [0]), ValidationConfig())
     with pytest.raises(UserError, match=r"logs/projector.*cannot be written"):
-        board.projection(chosen, np.zeros((48, 4), np.float32))
+        writer.projection(chosen, np.zeros((48, 4), np.float32))

@@ -11,10 +11,10 @@ from trainer.reporting.timeline import Timeline
 def test_events_are_in_the_file_at_once_and_on_tensorboard(tmp_path):
     writer = tf.summary.create_file_writer(str(tmp_path / "logs"))
     timeline = Timeline(str(tmp_path), writer)
-    timeline.add("promote", 30, 0, "loss is low", smoothed_share=0.5)
+    timeline.add("promote", 30, 0, "loss is low", smoothed_normalized_loss=0.5)
     expected = {"event": "promote", "step": 30, "stage": 0, "reason": "loss is low"}
     assert json.loads((tmp_path / "timeline.json").read_text()) == [
-        {**expected, "smoothed_share": 0.5}
+        {**expected, "smoothed_normalized_loss": 0.5}
     ]
     timeline.add("finish", 40, 1, "done")
     assert [event["event"] for event in json.loads((tmp_path / "timeline.json").read_text())] == [

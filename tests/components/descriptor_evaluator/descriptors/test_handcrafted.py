@@ -1,15 +1,11 @@
-"""Handmade descriptors: recipes, shapes, and the choice of the recipe."""
-
-from dataclasses import replace
+"""Handcrafted descriptors: recipes and shapes."""
 
 import cv2
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator.descriptors import handcrafted
-from components.descriptor_evaluator.descriptors.handcrafted import RecipeChoices, SiftRecipe
-from components.descriptor_evaluator.protocol import matching
-from components.example_gen.formats.patch_set import PatchSet
+from components.descriptor_evaluator.descriptors import handcrafted, sift
+from components.descriptor_evaluator.descriptors.sift import SiftRecipe
 from trainer.core.errors import UserError
 
 
@@ -60,7 +56,7 @@ def test_a_recipe_is_only_for_those_that_choose_one(patches):
 
 def test_flat_patches_give_finite_descriptors():
     flat = np.full((2, 65, 65), 128, np.uint8)
-    for name in handcrafted.NAMES:
+    for name in handcrafted.BASELINES:
         assert np.isfinite(handcrafted.describe(name, flat)).all()
 
 
@@ -74,7 +70,7 @@ def test_pixels_are_area_means_brought_to_mean_zero_and_deviation_one(patches):
 
 def test_chunks_and_threads_do_not_change_the_result(patches, monkeypatch):
     whole = handcrafted.describe("rootsift", patches)
-    monkeypatch.setattr(handcrafted, "_CHUNK", 3)
+    monkeypatch.setattr(sift, "_CHUNK", 3)
     np.testing.assert_array_equal(handcrafted.describe("rootsift", patches), whole)
 
 
@@ -88,42 +84,3 @@ def test_sequences_come_out_variant_by_variant(patches):
 def test_an_unknown_baseline_is_refused(patches):
     with pytest.raises(UserError, match="no baseline 'surf', expected one of rootsift"):
         handcrafted.describe("surf", patches)
-
-
-@pytest.fixture(scope="module")
-def noisy(patches) -> PatchSet:
-    """Twenty points whose targets are noisy."""
-    rng = np.random.default_rng(1)
-    clean = patches[:, None].astype(np.float32) + rng.normal(size=(20, 16, 65, 65)) * 40
-    clipped = np.clip(clean, 0, 255).astype(np.uint8)
-    return PatchSet("v_a", "a", "v", clipped, np.zeros((20, 3), np.float32))
-
-
-def score(item: PatchSet, recipe: SiftRecipe, name: str = "rootsift-smoothed") -> float:
-    described = handcrafted.describe_sequence(name, item.patches, recipe)
-    return matching.mean_average_precision({item.name: described})["mean"]
-
-
-@pytest.mark.parametrize("name", handcrafted.CHOSEN)
-def test_the_recipe_with_the_best_matching_is_chosen(noisy, name):
-    scores = {sigma: score(noisy, SiftRecipe(sigma), name) for sigma in (0.5, 3.0)}
-    assert scores[3.0] != scores[0.5]
-    best = max(scores, key=lambda sigma: scores[sigma])
-    for sigmas in ((0.5, 3.0), (3.0, 0.5)):
-        choices = RecipeChoices(sigmas, (1 / 6,), (0.0,))
-        assert handcrafted.choose_recipe(name, [noisy], choices) == SiftRecipe(best)
-
-
-def test_size_and_border_are_chosen_with_the_best_blur(noisy):
-    choices = RecipeChoices((0.5, 3.0), (1 / 6, 1 / 8), (0.0, 0.25))
-    chosen = handcrafted.choose_recipe("rootsift-smoothed", [noisy], choices)
-    blurs = [SiftRecipe(sigma) for sigma in choices.sigmas]
-    best = max(blurs, key=lambda recipe: score(noisy, recipe))
-    for change in ({}, {"size": 1 / 8}):
-        assert score(noisy, chosen) >= score(noisy, replace(best, **change))
-
-
-def test_of_equally_good_recipes_the_first_is_taken(noisy, monkeypatch):
-    monkeypatch.setattr(matching, "mean_average_precision", lambda described: {"mean": 0.5})
-    chosen = handcrafted.choose_recipe("rootsift-smoothed", [noisy], points=2)
-    assert chosen == SiftRecipe(2.5, 1 / 6, 0.0)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from components.descriptor_evaluator.descriptors import csv_tree, saved_model
+from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.scoring.evaluate import evaluate_release
 from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release, patches_of
 from trainer.core.errors import UserError
@@ -45,7 +46,7 @@ def save(path, signature="serving_default", method="serve", identity=None):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    identity = {"descriptor_id": "rows", "sequences": {"train": ["v_far"]}, "sources": {}}
+    identity = {"descriptor_id": "rows", "sequences": {"train": ["v_far"]}, "scenes": {}}
     return save(tmp_path_factory.mktemp("model") / "rows", identity=identity)
 
 
@@ -156,14 +157,12 @@ def test_a_failing_machine_is_no_damaged_model(model, monkeypatch, error):
 
 @pytest.mark.parametrize(
     "identity",
-    [{"sequences": []}, {"sources": {"train": "v_a"}}, {"sequences": {"val": [1]}}],
+    [{"sequences": []}, {"scenes": {"train": "v_a"}}, {"sequences": {"val": [1]}}],
 )
 def test_an_identity_of_another_shape_is_refused(tmp_path, identity):
     path = tmp_path / "descriptor.json"
     path.write_text(json.dumps(identity))
-    with pytest.raises(
-        UserError, match=r"descriptor\.json: `(sequences|sources)` is .*expected an"
-    ):
+    with pytest.raises(UserError, match=r"descriptor\.json: `(sequences|scenes)` is .*expected an"):
         saved_model.read_identity_of_descriptors(str(tmp_path))
 
 
@@ -182,8 +181,8 @@ def test_a_release_becomes_the_benchmarks_tree(model, tmp_path):
     np.testing.assert_array_equal(tree["v_three"], direct)
     identity = saved_model.read_identity_of_descriptors(str(tmp_path / "out"))
     assert identity["descriptor_id"] == "rows"
-    stored = evaluate_release(root, descriptors=str(tmp_path / "out"))
-    scored = evaluate_release(root, model=model)
+    stored = evaluate_release(root, Describer("stored", descriptors=str(tmp_path / "out")))
+    scored = evaluate_release(root, Describer("model", model=model))
     for task in ("verification", "matching", "retrieval"):
         assert stored[task] == scored[task]
 
@@ -207,7 +206,7 @@ def test_a_failure_leaves_no_output(model, tmp_path):
 
 IDENTITY = {
     "sequences": {"train": ["v_wall", "i_leuven"], "val": ["v_bark"]},
-    "sources": {"train": ["wall"], "val": ["bark"]},
+    "scenes": {"train": ["wall"], "val": ["bark"]},
 }
 
 
@@ -219,6 +218,16 @@ def test_a_model_is_not_scored_on_what_it_was_trained_on(names, scenes):
         saved_model.refuse_if_trained_on(IDENTITY, names, scenes)
 
 
+def test_a_model_of_an_earlier_version_calls_scenes_scenes(tmp_path):
+    folder = tmp_path / "assets.extra"
+    folder.mkdir()
+    earlier = {"sequences": {}, "scenes": IDENTITY["scenes"]}
+    (folder / "descriptor.json").write_text(json.dumps(earlier))
+    identity = saved_model.read_identity(str(tmp_path))
+    with pytest.raises(UserError, match="the model was trained on wall"):
+        saved_model.refuse_if_trained_on(identity, ["v_new"], ["wall"])
+
+
 def test_other_scenes_and_unknown_models_pass():
     saved_model.refuse_if_trained_on(IDENTITY, ["v_other"], ["other"])
     saved_model.refuse_if_trained_on(None, ["v_wall"], ["wall"])
@@ -226,6 +235,6 @@ def test_other_scenes_and_unknown_models_pass():
 
 def test_evaluation_refuses_a_model_that_was_trained_on_the_test_scenes(tmp_path):
     root = make_release(tmp_path / "release")
-    model = save(tmp_path / "model", identity={"sequences": {"train": ["i_two"]}, "sources": {}})
+    model = save(tmp_path / "model", identity={"sequences": {"train": ["i_two"]}, "scenes": {}})
     with pytest.raises(UserError, match="trained on i_two"):
-        evaluate_release(root, model=model)
+        evaluate_release(root, Describer("model", model=model))

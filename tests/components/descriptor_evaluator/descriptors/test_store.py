@@ -3,10 +3,13 @@ import pytest
 import tensorflow as tf
 
 from components.descriptor_evaluator.descriptors import csv_tree, store
-from components.descriptor_evaluator.descriptors.store import (
+from components.descriptor_evaluator.descriptors.describer import (
     Describer,
-    DescribeSequence,
     ModelError,
+    is_machinery,
+)
+from components.descriptor_evaluator.descriptors.store import (
+    DescribeSequence,
     ReferenceContrast,
     StoredDescriptors,
 )
@@ -29,11 +32,9 @@ def entry(tmp_path, patches):
     for shard, part in zip(shards, (range(3), range(3, POINTS)), strict=True):
         with tf.io.TFRecordWriter(str(tmp_path / shard)) as writer:
             for index in part:
-                record = records.PatchSequence("v_a", "a", "v", index, patches[index])
+                record = records.PointPatches("v_a", "a", "v", index, patches[index])
                 writer.write(records.encode(record))
-    return SequenceEntry(
-        name="v_a", source="a", kind="v", count=POINTS, shards=shards, checksum="c"
-    )
+    return SequenceEntry(name="v_a", scene="a", kind="v", count=POINTS, shards=shards, checksum="c")
 
 
 def test_patches_are_read_over_the_shards_in_order(tmp_path, entry, patches):
@@ -63,8 +64,8 @@ def test_descriptors_are_written_per_sequence(tmp_path, entry, patches):
     assert stored["v_a"][7, 3] == pytest.approx(alone[7, 0], abs=1e-5)
     with pytest.raises(KeyError):
         stored["v_b"]
-    paths = store.described_paths(folder, "pixels", [entry])
-    assert paths == [("v_a", f"{folder}/pixels/v_a.npy")]
+    opened = store.open_described(folder, "pixels", [entry])
+    np.testing.assert_array_equal(opened["v_a"], stored["v_a"])
 
 
 @pytest.mark.parametrize(
@@ -86,9 +87,9 @@ def test_what_a_model_cannot_do_is_kept_as_a_sentence(tmp_path, entry, monkeypat
 
     monkeypatch.setattr(Describer, "load", lambda self: describe)
     folder = str(tmp_path / "store")
-    list(DescribeSequence(str(tmp_path), [Describer("candidate")], folder, 1).process(entry))
+    list(DescribeSequence(str(tmp_path), [Describer("candidate", "m")], folder, 1).process(entry))
     with pytest.raises(ModelError, match=words):
-        store.described_paths(folder, "candidate", [entry])
+        store.open_described(folder, "candidate", [entry])
 
 
 def test_descriptors_of_a_csv_tree_are_taken_as_they_are(tmp_path, entry):
@@ -138,19 +139,19 @@ def test_a_failing_machine_is_no_finding_about_the_model(tmp_path, entry, monkey
     monkeypatch.setattr(Describer, "load", lambda self: failing(error))
     folder = tmp_path / "store"
     with pytest.raises(type(error)):
-        list(DescribeSequence(str(tmp_path), [Describer("c")], str(folder), 1).process(entry))
+        list(DescribeSequence(str(tmp_path), [Describer("c", "m")], str(folder), 1).process(entry))
     assert not list(folder.rglob("*.failed"))
-    assert store.is_machinery(error)
+    assert is_machinery(error)
     if not isinstance(error, OSError):  # as from another process
-        assert store.is_machinery(RuntimeError(f"{type(error).__name__}: {error}"))
+        assert is_machinery(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
 def test_an_attempt_that_succeeds_takes_back_the_failure_before_it(tmp_path, entry, monkeypatch):
     folder = str(tmp_path / "store")
     for load in (failing(ValueError("once")), lambda sequence, p: np.zeros((16, POINTS, 2))):
         monkeypatch.setattr(Describer, "load", lambda self, load=load: load)
-        list(DescribeSequence(str(tmp_path), [Describer("c")], folder, 1).process(entry))
-    assert store.described_paths(folder, "c", [entry])
+        list(DescribeSequence(str(tmp_path), [Describer("c", "m")], folder, 1).process(entry))
+    assert store.open_described(folder, "c", [entry])["v_a"].shape == (16, POINTS, 2)
     assert not (tmp_path / "store" / "c" / "v_a.failed").exists()
 
 

@@ -1,4 +1,4 @@
-"""Unit rows made up for the tests of the gate, and what it is asked about them."""
+"""Unit scores made up for the tests of the gate, and what it is asked about them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 
 from components.descriptor_evaluator.gate.decision import Evidence
 from components.descriptor_evaluator.gate.verdict import Check, Production, Verdict
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.settings import GateSettings
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.variants import NOISES
 
 Score = Callable[[str, str, str, int], float]
@@ -17,54 +17,54 @@ TASKS = ("verification", "matching", "retrieval")
 COMPARED = Production("compared", "abc")
 
 
-def matching_rows(score: Score, sources: int = 12, targets: int = 2) -> list[UnitRow]:
-    """One `i_` and one `v_` sequence per source; `score(task, noise, kind, source)`."""
+def matching_rows(score: Score, scenes: int = 12, targets: int = 2) -> list[UnitScore]:
+    """One `i_` and one `v_` sequence per scene; `score(task, noise, kind, scene)`."""
     return [
-        UnitRow(
+        UnitScore(
             "matching",
             noise,
             kind,
-            f"{kind}_{source:02d}",
-            f"photo{source:02d}",
+            f"{kind}_{scene:02d}",
+            f"photo{scene:02d}",
             str(target),
-            _metrics(score("matching", noise, kind, source), success_rate=0.5),
+            _metrics(score("matching", noise, kind, scene), success_rate=0.5),
         )
-        for source in range(sources)
+        for scene in range(scenes)
         for kind in "iv"
         for noise in NOISES
         for target in range(1, targets + 1)
     ]
 
 
-def retrieval_rows(score: Score, sources: int = 12, queries: int = 3) -> list[UnitRow]:
+def retrieval_rows(score: Score, scenes: int = 12, queries: int = 3) -> list[UnitScore]:
     """As `matching_rows`, with queries for targets."""
     return [
-        UnitRow(
+        UnitScore(
             "retrieval",
             noise,
             kind,
-            f"{kind}_{source:02d}",
-            f"photo{source:02d}",
+            f"{kind}_{scene:02d}",
+            f"photo{scene:02d}",
             str(query),
-            _metrics(score("retrieval", noise, kind, source), **{"ap@100": 0.9}),
+            _metrics(score("retrieval", noise, kind, scene), **{"ap@100": 0.9}),
         )
-        for source in range(sources)
+        for scene in range(scenes)
         for kind in "iv"
         for noise in NOISES
         for query in range(queries)
     ]
 
 
-def verification_rows(score: Score, sources: int = 12) -> list[UnitRow]:
-    """The six pair sets, each the mean of what `score` gives its sources."""
+def verification_rows(score: Score, scenes: int = 12) -> list[UnitScore]:
+    """The six pair sets, each the mean of what `score` gives its scenes."""
     rows = []
     for noise in NOISES:
-        values = np.array([score("verification", noise, "", source) for source in range(sources)])
-        without = (values.sum() - values) / max(sources - 1, 1)
-        names = [f"photo{source:02d}" for source in range(sources)]
+        values = np.array([score("verification", noise, "", scene) for scene in range(scenes)])
+        without = (values.sum() - values) / max(scenes - 1, 1)
+        names = [f"photo{scene:02d}" for scene in range(scenes)]
         metrics = _metrics(float(values.mean()), auc=0.9)
         rows += [
-            UnitRow(
+            UnitScore(
                 "verification",
                 noise,
                 "u",
@@ -79,51 +79,51 @@ def verification_rows(score: Score, sources: int = 12) -> list[UnitRow]:
     return rows
 
 
-def table(score: Score | float, sources: int = 12) -> UnitTable:
+def table(score: Score | float, scenes: int = 12) -> ScoreTable:
     """All three tasks."""
-    given = score if callable(score) else (lambda task, noise, kind, source: score)
-    return UnitTable(
-        matching_rows(given, sources)
-        + retrieval_rows(given, sources)
-        + verification_rows(given, sources)
+    given = score if callable(score) else (lambda task, noise, kind, scene: score)
+    return ScoreTable(
+        matching_rows(given, scenes)
+        + retrieval_rows(given, scenes)
+        + verification_rows(given, scenes)
     )
 
 
 def level(base: float, spread: float = 0.05, seed: int = 0, wobble: float = 0.0) -> Score:
-    """A model of some quality: sources differ by `spread`, noise levels by 0.2.
+    """A model of some quality: scenes differ by `spread`, noise levels by 0.2.
 
     `wobble` is the part of the differences that is this model's own, drawn with `seed`.
     """
-    of_source = np.random.default_rng(1234).normal(0.0, spread, 200)
+    of_scene = np.random.default_rng(1234).normal(0.0, spread, 200)
     own = np.random.default_rng([seed, 5]).normal(0.0, wobble, 200)
     step = {"e": 0.2, "h": 0.0, "t": -0.2}
-    return lambda task, noise, kind, source: float(
-        np.clip(base + of_source[source] + own[source] + step[noise], 0.0, 1.0)
+    return lambda task, noise, kind, scene: float(
+        np.clip(base + of_scene[scene] + own[scene] + step[noise], 0.0, 1.0)
     )
 
 
 def gate(**changes: Any) -> GateSettings:
     """Settings with one floor."""
-    base: dict[str, Any] = {"floors": [{"task": "matching", "at_least": 0.3}], "resamples": 400}
+    base: dict[str, Any] = {"floors": [{"task": "matching", "at_least": 0.3}]}
     return GateSettings.model_validate(base | changes)
 
 
 def evidence(
     candidate: Score | float,
     production: Score | float | None = None,
-    sources: int = 12,
+    scenes: int = 12,
     **changes: Any,
 ) -> Evidence:
     """A candidate beside baselines of 0.40 and 0.45, and a model in production if given."""
     values: dict[str, Any] = {
-        "candidate": table(candidate, sources),
+        "candidate": table(candidate, scenes),
         "baselines": {
-            "rootsift": table(level(0.40), sources),
-            "rootsift-smoothed": table(level(0.45), sources),
+            "rootsift": table(level(0.40), scenes),
+            "rootsift-smoothed": table(level(0.45), scenes),
         },
     }
     if production is not None:
-        values |= {"production": table(production, sources), "production_state": COMPARED}
+        values |= {"production": table(production, scenes), "production_state": COMPARED}
     return Evidence(**values | changes)
 
 

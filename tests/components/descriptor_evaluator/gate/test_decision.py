@@ -9,7 +9,7 @@ import pytest
 from components.descriptor_evaluator.gate.decision import Evidence, judge
 from components.descriptor_evaluator.gate.verdict import Check
 from components.descriptor_evaluator.protocol.scores import Slice
-from components.descriptor_evaluator.statistics.score_table import UnitTable
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from tests.components.descriptor_evaluator.gate.score_samples import (
     TASKS,
     evidence,
@@ -68,7 +68,7 @@ def with_ties(reference, tie_safe):
         )
         for row in table(0.9).rows
     ]
-    return dataclasses.replace(evidence(0.9), candidate=UnitTable(rows))
+    return dataclasses.replace(evidence(0.9), candidate=ScoreTable(rows))
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,8 @@ def test_the_better_baseline_counts():
 def test_easy_may_be_one_point_below_the_baseline_when_the_mean_is_above():
     def score(loss):
         good, bad = level(0.55), level(0.45)
-        return lambda task, noise, kind, source: (
-            bad(task, noise, kind, source) - loss
-            if noise == "e"
-            else good(task, noise, kind, source)
+        return lambda task, noise, kind, scene: (
+            bad(task, noise, kind, scene) - loss if noise == "e" else good(task, noise, kind, scene)
         )
 
     assert judge(evidence(score(0.009)), gate(), TASKS).blessed
@@ -126,8 +124,8 @@ def test_a_baseline_that_was_not_scored_refuses():
 
 
 def test_margins_over_the_baselines_can_be_asked_of_a_noise_level_and_kind():
-    def candidate(task, noise, kind, source):
-        return level(0.6 if kind == "i" else 0.5)(task, noise, kind, source)
+    def candidate(task, noise, kind, scene):
+        return level(0.6 if kind == "i" else 0.5)(task, noise, kind, scene)
 
     part = {"noise": "t", "kind": "v", "margin": 0.06}
     checks = failed(
@@ -159,8 +157,8 @@ def test_a_margin_can_be_asked_over_one_named_baseline_and_of_one_task():
 
 @pytest.mark.parametrize("part", [("matching", "h"), ("retrieval", "e"), ("verification", "t")])
 def test_a_single_nan_refuses(part):
-    def score(task, noise, kind, source):
-        return math.nan if (task, noise) == part and source == 0 else 0.9
+    def score(task, noise, kind, scene):
+        return math.nan if (task, noise) == part and scene == 0 else 0.9
 
     verdict = judge(evidence(score), gate(), TASKS)
     assert not verdict.blessed
@@ -169,9 +167,9 @@ def test_a_single_nan_refuses(part):
 
 def test_a_missing_task_noise_or_metric_refuses():
     rows = table(0.9).rows
-    without_task = UnitTable([row for row in rows if row.task != "retrieval"])
-    without_noise = UnitTable([row for row in rows if (row.task, row.noise) != ("matching", "h")])
-    without_metric = UnitTable([dataclasses.replace(row, metrics={"ap": 0.9}) for row in rows])
+    without_task = ScoreTable([row for row in rows if row.task != "retrieval"])
+    without_noise = ScoreTable([row for row in rows if (row.task, row.noise) != ("matching", "h")])
+    without_metric = ScoreTable([dataclasses.replace(row, metrics={"ap": 0.9}) for row in rows])
     for candidate in (without_task, without_noise, without_metric):
         found = dataclasses.replace(evidence(0.9), candidate=candidate)
         assert failed(judge(found, gate(), TASKS), "evaluation")
@@ -189,27 +187,27 @@ def test_the_table_has_every_task_and_noise_with_intervals_and_the_others():
     assert len(verdict.table) == 12
     row = cells["matching", "t"]
     assert row.low < row.candidate < row.high
-    assert row.sources == 12
+    assert row.scenes == 12
     assert row.baselines["rootsift"] == pytest.approx(row.candidate - 0.2)
     assert row.production == pytest.approx(row.candidate - 0.1)
     assert row.change.mean == pytest.approx(0.1)
     verification = cells["verification", "mean"]
-    assert verification.sources == 12
+    assert verification.scenes == 12
     assert verification.low < verification.candidate < verification.high
     assert verification.change.low < 0.1 + 1e-9 and verification.change.high > 0.1 - 1e-9
 
 
 def test_verification_without_known_influences_has_no_interval_but_is_judged():
     rows = [dataclasses.replace(row, without={}) for row in table(level(0.6)).rows]
-    found = dataclasses.replace(evidence(level(0.6)), candidate=UnitTable(rows))
+    found = dataclasses.replace(evidence(level(0.6)), candidate=ScoreTable(rows))
     verdict = judge(found, gate(), TASKS)
     (row,) = [row for row in verdict.table if (row.task, row.noise) == ("verification", "mean")]
-    assert row.sources == 0 and math.isnan(row.low)
+    assert row.scenes == 0 and math.isnan(row.low)
     assert verdict.blessed
 
 
 def test_intervals_end_where_precision_does():
-    verdict = judge(evidence(level(0.9, spread=0.3), sources=3), gate(), TASKS)
+    verdict = judge(evidence(level(0.9, spread=0.3), scenes=3), gate(), TASKS)
     assert all(0.0 <= row.low < row.high <= 1.0 for row in verdict.table)
 
 
@@ -225,9 +223,9 @@ def test_the_refusal_says_by_how_much_a_threshold_is_missed():
 
 
 def test_mean_of_the_table_is_the_flat_mean_over_units():
-    rows = matching_rows(lambda task, noise, kind, source: 0.1 * source, sources=2)
-    rows += matching_rows(lambda task, noise, kind, source: 0.7, sources=3, targets=5)[-30:]
-    found = Evidence(UnitTable(rows), {}, candidate_checksum="c")
+    rows = matching_rows(lambda task, noise, kind, scene: 0.1 * scene, scenes=2)
+    rows += matching_rows(lambda task, noise, kind, scene: 0.7, scenes=3, targets=5)[-30:]
+    found = Evidence(ScoreTable(rows), {}, candidate_checksum="c")
     verdict = judge(found, gate(baseline=None), ("matching",))
     expected = np.mean([row.metrics["ap"] for row in rows])
     assert verdict.table[-1].candidate == pytest.approx(expected)

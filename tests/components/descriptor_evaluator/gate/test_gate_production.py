@@ -46,26 +46,26 @@ def test_a_small_but_certain_loss_is_significantly_worse_though_within_delta():
 def test_an_uncertain_difference_is_refused_by_the_bound_but_not_by_the_means():
     production = level(0.6)
 
-    def candidate(task, noise, kind, source):
-        return production(task, noise, kind, source) + (0.06 if source % 2 else -0.04)
+    def candidate(task, noise, kind, scene):
+        return production(task, noise, kind, scene) + (0.06 if scene % 2 else -0.04)
 
     assert failed(judge(evidence(candidate, production), gate(), TASKS), "production")
     point = gate(production={"mode": "point"})
     assert judge(evidence(candidate, production), point, TASKS).blessed
 
 
-def test_few_sources_refuse_in_mode_lower_bound_and_are_named_in_mode_point():
-    found = evidence(level(0.6), level(0.5), sources=5)
+def test_few_scenes_refuse_in_mode_lower_bound_and_are_named_in_mode_point():
+    found = evidence(level(0.6), level(0.5), scenes=5)
     checks = failed(judge(found, gate(), TASKS), "production")
-    assert checks and all("5 sources are too few" in check.sentence for check in checks)
+    assert checks and all("5 scenes are too few" in check.sentence for check in checks)
     verdict = judge(found, gate(production={"mode": "point"}), TASKS)
     assert verdict.blessed
     assert any("too few to test" in check.sentence for check in verdict.checks)
-    assert any("5 sources" in note for note in verdict.notes)
+    assert any("5 scenes" in note for note in verdict.notes)
 
 
 def test_point_mode_still_refuses_a_mean_below_delta():
-    found = evidence(level(0.588), level(0.6), sources=5)
+    found = evidence(level(0.588), level(0.6), scenes=5)
     checks = failed(judge(found, gate(production={"mode": "point"}), TASKS), "production")
     assert [check.value for check in checks] == pytest.approx([-0.012, -0.012])
 
@@ -73,9 +73,9 @@ def test_point_mode_still_refuses_a_mean_below_delta():
 def worse_on_tough_viewpoint(loss):
     production = level(0.5)
 
-    def candidate(task, noise, kind, source):
+    def candidate(task, noise, kind, scene):
         change = -loss if (noise, kind) == ("t", "v") else 0.05
-        return production(task, noise, kind, source) + change
+        return production(task, noise, kind, scene) + change
 
     return evidence(candidate, production)
 
@@ -117,7 +117,7 @@ def test_the_verdict_states_how_often_it_refuses_models_that_are_as_good():
     verdict = judge(evidence(level(0.6, wobble=0.001), level(0.6)), gate(), TASKS)
     assert 0.02 < verdict.production.refused_if_equal < 0.06
     assert any("exactly as good as production" in note for note in verdict.notes)
-    few = judge(evidence(level(0.6, wobble=0.001), level(0.6), sources=5), gate(), TASKS)
+    few = judge(evidence(level(0.6, wobble=0.001), level(0.6), scenes=5), gate(), TASKS)
     assert math.isnan(few.production.refused_if_equal)
     assert not any("exactly as good" in note for note in few.notes)
 
@@ -135,14 +135,14 @@ def test_the_identical_model_passes_the_comparison_but_not_a_floor():
 def test_production_without_rows_or_on_other_units_refuses():
     absent = evidence(level(0.6), production_state=COMPARED)
     assert failed(judge(absent, gate(), TASKS), "production")
-    other = dataclasses.replace(absent, production=table(level(0.6), sources=11))
+    other = dataclasses.replace(absent, production=table(level(0.6), scenes=11))
     (check,) = failed(judge(other, gate(), TASKS), "production")
     assert "not scored on the candidate's units" in check.sentence
 
 
 def test_nan_in_production_refuses():
-    def score(task, noise, kind, source):
-        return math.nan if source == 3 else 0.6
+    def score(task, noise, kind, scene):
+        return math.nan if scene == 3 else 0.6
 
     verdict = judge(evidence(level(0.6), score), gate(), TASKS)
     assert failed(verdict, "production")

@@ -18,7 +18,6 @@ def judged(candidate, production, earlier, **rule):
             "baseline": None,
             "floors": [{"task": "matching", "at_least": 0.1}],
             "production": {"mode": "point", **rule},
-            "resamples": 200,
         }
     )
     evidence = Evidence(

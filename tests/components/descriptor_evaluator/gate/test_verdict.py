@@ -112,5 +112,5 @@ def test_a_refusal_carries_its_sentence():
     assert not found.blessed
     assert found.reasons == ("It crashed.",)
     assert Verdict.from_json(found.to_json()).reasons == ("It crashed.",)
-    assert Verdict.from_json(found.to_json()).production == Production("unknown")
+    assert Verdict.from_json(found.to_json()).production.status == "unknown"
     assert refusal("It crashed.", production=Production("none")).production.status == "none"

@@ -26,11 +26,11 @@ def pairs(*rows: tuple[int, int, int, int, int, int]) -> Pairs:
 
 
 def tasks(**tables) -> Tasks:
-    """Tasks over the image sequences `v_a` and `v_b` of different sources."""
+    """Tasks over the image sequences `v_a` and `v_b` of different scenes."""
     return Tasks(
         origin="by hand",
         names=("v_a", "v_b"),
-        sources=("a", "b"),
+        scenes=("a", "b"),
         kinds=("v", "v"),
         counts=(1, 2),
         groups=("a", "b"),

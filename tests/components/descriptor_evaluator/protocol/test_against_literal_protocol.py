@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, TaskSettings, draw
-from components.descriptor_evaluator.scoring import evaluate, summary
+from components.descriptor_evaluator.scoring import summary
+from components.descriptor_evaluator.scoring.score import score
 from tests.components.descriptor_evaluator.protocol import literal_protocol as literal
 
 pytestmark = pytest.mark.slow
@@ -130,7 +131,7 @@ def test_retrieval_equals_the_literal_protocol(flavour, seed, dimension, officia
 def check_retrieval(values, tasks, distance="l2"):
     sizes = tasks.pool_sizes
     queries, expected = literal_retrieval(values, tasks, distance)
-    found = retrieval.score(values, tasks, distance)
+    found = score(values, tasks, ["retrieval"], distance)
     rows = {(row.sequence, row.unit, row.noise): row for row in found}
     assert len(rows) == 3 * len(queries)
     for number, (name, index) in enumerate(queries):
@@ -160,7 +161,7 @@ def check_verification(values, tasks, distance="l2"):
             pairs.sequence2, pairs.image2, pairs.index2, strict=True,
         )  # fmt: skip
         tables[key] = [(NAMES[a], b, c, NAMES[d], e, f) for a, b, c, d, e, f in columns]
-    found = verification.score(values, tasks, distance)
+    found = score(values, tasks, ["verification"], distance)
     rows = {(row.unit, row.noise): row.metrics for row in found}
     assert len(rows) == 6
     for unit in ("inter", "intra"):
@@ -190,7 +191,7 @@ def test_l1_equals_the_literal_protocol_in_every_task(flavour, seed, dimension, 
 def test_all_averages_equal_the_literal_protocol(flavour, seed, dimension, official):
     values = collection(flavour, seed, dimension)
     tasks = with_pools(tasks_of(values, seed), official)
-    found = summary.summarise(evaluate.score(values, tasks))
+    found = summary.summarise(score(values, tasks))
     pairs = [
         (name, noise, scores)
         for name in NAMES
@@ -296,6 +297,6 @@ def test_few_near_ties_among_many_distractors(seed):
     for number in range(len(queries)):
         for level, noise in enumerate("eht"):
             for place, size in enumerate(sizes):
-                pair = found.reference[number, level, place], found.tie_safe[number, level, place]
+                pair = [found[name][number, level, place] for name in ("ap", "ap_tie_safe")]
                 wanted = expected[number, noise, size]
                 np.testing.assert_allclose(pair, wanted, atol=1e-9, rtol=0)

@@ -21,7 +21,7 @@ INFOS = [
     SequenceInfo("i_two", "two", "i", 50, np.linspace(0, 20, 50).astype(np.float32)),
     SequenceInfo("v_three", "three", "v", 2),
 ]
-SOURCES = {info.name: info.source for info in INFOS}
+SCENES = {info.name: info.scene for info in INFOS}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def names_of(tasks, numbers):
     return np.array(tasks.names)[numbers]
 
 
-def sources_of(tasks, numbers):
-    return np.array([SOURCES[name] for name in names_of(tasks, numbers)])
+def scenes_of(tasks, numbers):
+    return np.array([SCENES[name] for name in names_of(tasks, numbers)])
 
 
 def test_positives_show_one_point_in_two_images(drawn):
@@ -50,9 +50,9 @@ def test_intra_negatives_show_two_points_of_one_sequence(drawn):
     assert (pairs.index1 != pairs.index2).all()
 
 
-def test_inter_negatives_never_come_from_one_source(drawn):
+def test_inter_negatives_never_come_from_one_scene(drawn):
     pairs = drawn.inter
-    assert (sources_of(drawn, pairs.sequence1) != sources_of(drawn, pairs.sequence2)).all()
+    assert (scenes_of(drawn, pairs.sequence1) != scenes_of(drawn, pairs.sequence2)).all()
 
 
 def test_pair_sets_are_equally_long_and_share_their_first_patch(drawn):
@@ -107,11 +107,11 @@ def test_without_any_contrast_the_rule_is_dropped_and_that_is_noted():
     assert len(tasks.queries) and "contrast" in tasks.notes[0]
 
 
-def test_one_source_leaves_inter_and_retrieval_out_and_says_so():
+def test_one_scene_leaves_inter_and_retrieval_out_and_says_so():
     tasks = draw([INFOS[0], INFOS[1]], TaskSettings())
     assert tasks.inter is None and tasks.queries is None and tasks.positives is not None
     assert len(tasks.notes) == 2
-    assert "two sources" in tasks.notes[0] and "two sources" in tasks.notes[1]
+    assert "two scenes" in tasks.notes[0] and "two scenes" in tasks.notes[1]
 
 
 def test_single_points_leave_verification_out_and_say_so():
@@ -200,9 +200,9 @@ def test_published_files_are_read_in_order(tmp_path):
     assert tasks.groups == ("v_a", "v_b") and tasks.pool_sizes == POOL_SIZES
 
 
-def test_the_source_does_not_change_the_published_pools(tmp_path):
-    tasks = load_official(write(tmp_path), "x", COUNTS, sources={"v_a": "s", "v_b": "s"})
-    assert tasks.sources == ("s", "s") and tasks.groups == ("v_a", "v_b")
+def test_the_scene_does_not_change_the_published_pools(tmp_path):
+    tasks = load_official(write(tmp_path), "x", COUNTS, scenes={"v_a": "s", "v_b": "s"})
+    assert tasks.scenes == ("s", "s") and tasks.groups == ("v_a", "v_b")
 
 
 def test_only_the_files_of_asked_tasks_are_needed(tmp_path):

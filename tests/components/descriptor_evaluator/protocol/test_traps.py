@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, TaskSettings, draw
-from components.descriptor_evaluator.scoring import evaluate, summary
+from components.descriptor_evaluator.scoring import summary
+from components.descriptor_evaluator.scoring.score import score
 from components.descriptor_evaluator.statistics import degeneracy
 
 NAMES = ("i_a", "i_b", "v_c", "v_d")
@@ -27,11 +28,11 @@ def tasks():
 
 
 def scored(values, tasks):
-    return summary.summarise(evaluate.score(values, tasks))
+    return summary.summarise(score(values, tasks))
 
 
 def mean_of(values, tasks, task, metric):
-    rows = [row for row in evaluate.score(values, tasks, (task,)) if row.task == task]
+    rows = [row for row in score(values, tasks, (task,)) if row.task == task]
     return float(np.mean([row.metrics[metric] for row in rows]))
 
 
@@ -51,7 +52,7 @@ def test_identical_descriptors(tasks):
     assert mean_of(values, tasks, "matching", "success_rate_tie_safe") == 0.0
     for task in ("matching", "retrieval"):
         assert found[task]["tie_safe"]["by_kind"]["v"]["mean"] < 0.06
-    assert degeneracy.problems(degeneracy.measure(values), degeneracy.DegeneracySettings())
+    assert degeneracy.problems(degeneracy.measure(values))
 
 
 def test_nearly_identical_descriptors_score_at_chance(tasks):
@@ -63,7 +64,7 @@ def test_nearly_identical_descriptors_score_at_chance(tasks):
     assert found["retrieval"]["mean"] < 0.2
     assert found["matching"]["mean"] < 0.03
     assert abs(found["verification"]["balanced"]["intra"]["h"] - 0.5) < 0.03
-    assert degeneracy.problems(degeneracy.measure(values), degeneracy.DegeneracySettings())
+    assert degeneracy.problems(degeneracy.measure(values))
 
 
 @pytest.mark.parametrize("scale", [2.0**-23, 2.0**20])
@@ -72,7 +73,7 @@ def test_a_good_code_keeps_its_scores_at_any_scale(tasks, scale):
     scaled = {name: part * np.float32(scale) for name, part in values.items()}
     assert scored(scaled, tasks) == scored(values, tasks)
     report = degeneracy.measure(scaled)
-    assert degeneracy.problems(report, degeneracy.DegeneracySettings()) == []
+    assert degeneracy.problems(report) == []
     assert report["matching_ap"] > 0.9
 
 
@@ -84,7 +85,7 @@ def test_a_good_code_scaled_to_a_ten_millionth_keeps_its_scores(tasks):
             expected = mean_of(values, tasks, task, metric)
             # Rounding after a factor that is no power of two may swap near orders.
             assert mean_of(scaled, tasks, task, metric) == pytest.approx(expected, abs=1e-4)
-    assert degeneracy.problems(degeneracy.measure(scaled), degeneracy.DegeneracySettings()) == []
+    assert degeneracy.problems(degeneracy.measure(scaled)) == []
 
 
 def test_a_code_that_is_good_but_for_its_precision_is_degenerate(tasks):
@@ -92,7 +93,7 @@ def test_a_code_that_is_good_but_for_its_precision_is_degenerate(tasks):
     assert scored(values, tasks)["matching"]["mean"] > 0.6
     report = degeneracy.measure(values)
     assert report["matching_ap_float16"] < 0.1
-    assert "noise only" in degeneracy.problems(report, degeneracy.DegeneracySettings())[-1]
+    assert "noise only" in degeneracy.problems(report)[-1]
 
 
 def test_what_bytes_cost_is_measured_for_descriptors_of_unit_length():
@@ -114,7 +115,7 @@ def test_nan_for_some_patches_lowers_scores_and_is_reported(tasks):
     values["v_c"][6:11, 7] = np.nan  # one patch, in every hard image
     report = degeneracy.measure(values)
     assert report["non_finite_share"] == pytest.approx(5 / (4 * 16 * COUNT))
-    assert "NaN" in degeneracy.problems(report, degeneracy.DegeneracySettings())[0]
+    assert "NaN" in degeneracy.problems(report)[0]
     found = scored(values, tasks)
     # argmin finds the NaN for every patch: no distance is finite, the reference would fail.
     assert found["matching"]["h"] is None
@@ -132,13 +133,13 @@ def test_all_nan_gives_no_score_at_all(tasks):
 
 def test_scoring_twice_gives_the_same_rows(tasks):
     values = healthy()
-    assert evaluate.score(values, tasks) == evaluate.score(values, tasks)
+    assert score(values, tasks) == score(values, tasks)
 
 
 def test_unknown_tasks_and_wrong_shapes_are_refused(tasks):
     values = healthy()
     with pytest.raises(ValueError, match="no task tracking"):
-        evaluate.score(values, tasks, ("tracking",))
+        score(values, tasks, ("tracking",))
     values["v_d"] = values["v_d"][:, 1:]
     with pytest.raises(ValueError, match=r"v_d have shape \(16, 59, 32\), expected \(16, 60, D\)"):
-        evaluate.score(values, tasks)
+        score(values, tasks)

@@ -5,7 +5,7 @@ import pytest
 
 from components.descriptor_evaluator.protocol import matching
 from components.descriptor_evaluator.report_data import curves, exhibits, worst_cases
-from components.descriptor_evaluator.scoring import evaluate
+from components.descriptor_evaluator.scoring.score import score
 from tests.components.descriptor_evaluator.protocol.lines import points, same_everywhere, tasks
 from trainer.core.errors import UserError
 
@@ -13,11 +13,7 @@ VALUES = {"v_a": same_everywhere(0.0), "v_b": same_everywhere(2.5, 0.5)}
 
 
 def rows():
-    return [
-        row
-        for name, values in VALUES.items()
-        for row in matching.rows_of_sequence(name, name[2:], "v", values)
-    ]
+    return [row for name in VALUES for row in matching.score_group(name, VALUES, tasks())]
 
 
 def test_only_what_was_scored_is_shown():
@@ -26,7 +22,7 @@ def test_only_what_was_scored_is_shown():
     assert found["problems"] == {}
 
 
-def test_handmade_descriptors_have_curves_alone():
+def test_handcrafted_descriptors_have_curves_alone():
     found = exhibits.choose(VALUES, tasks(), rows(), curves_only=True)
     assert set(found) == {"matching", "problems"}
 
@@ -62,7 +58,7 @@ def test_what_is_shown_is_by_the_distance_of_the_scores():
     given = tasks(queries=points((0, 0)), distractors=points((1, 0)))
     found = {
         distance: exhibits.choose(
-            values, given, evaluate.score(values, given, distance=distance), False, distance
+            values, given, score(values, given, distance=distance), False, distance
         )
         for distance in ("l1", "l2")
     }

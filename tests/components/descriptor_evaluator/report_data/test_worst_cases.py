@@ -1,6 +1,6 @@
 import numpy as np
 
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.report_data import worst_cases
 from tests.components.descriptor_evaluator.protocol.lines import (
     line,
@@ -42,7 +42,7 @@ def test_retrieval_by_hand():
     query[1:6, 0, 0] = [1, 2, 3, 4, 5]
     values = {"v_a": query, "v_b": same_everywhere(2.5, 0.5)}
     given = tasks(queries=points((0, 0)), distractors=points((1, 0), (1, 1)))
-    rows = [UnitRow("retrieval", "e", "v", "v_a", "a", "0", {"ap_tie_safe": 0.61})]
+    rows = [UnitScore("retrieval", "e", "v", "v_a", "a", "0", {"ap_tie_safe": 0.61})]
     (found,) = worst_cases.retrieval_rows(values, given, rows)
     assert found["ranks"] == [2, 3, 5, 6, 7]
     assert found["ap"] == 0.61
@@ -63,18 +63,18 @@ def test_equal_distractors_stand_first_and_a_lost_patch_has_no_rank():
     query[1:6, 0, 0] = [2.5, np.nan, 3, 4, 5]
     values = {"v_a": query, "v_b": same_everywhere(2.5, 9.0)}
     given = tasks(queries=points((0, 0)), distractors=points((1, 0), (1, 1)))
-    rows = [UnitRow("retrieval", "e", "v", "v_a", "a", "0", {"ap_tie_safe": 0.1})]
+    rows = [UnitScore("retrieval", "e", "v", "v_a", "a", "0", {"ap_tie_safe": 0.1})]
     (found,) = worst_cases.retrieval_rows(values, given, rows)
     assert found["ranks"] == [2, None, 3, 4, 5]
 
 
 def test_queries_of_one_image_sequence_do_not_fill_the_list():
     rows = [
-        UnitRow("retrieval", "t", "v", "v_b", "b", str(number), {"ap_tie_safe": number / 10})
+        UnitScore("retrieval", "t", "v", "v_b", "b", str(number), {"ap_tie_safe": number / 10})
         for number in range(2)
     ]
-    rows += [UnitRow("retrieval", "t", "v", "v_b", "b", "2", {"ap_tie_safe": 0.05})]
-    rows += [UnitRow("retrieval", "t", "v", "v_a", "a", "0", {"ap_tie_safe": 0.9})]
+    rows += [UnitScore("retrieval", "t", "v", "v_b", "b", "2", {"ap_tie_safe": 0.05})]
+    rows += [UnitScore("retrieval", "t", "v", "v_a", "a", "0", {"ap_tie_safe": 0.9})]
     values = {"v_a": same_everywhere(0.0), "v_b": same_everywhere(2.0, 3.0, 4.0)}
     given = tasks(
         queries=points((1, 0), (1, 1), (1, 2), (0, 0)), distractors=points((0, 0), (1, 0))

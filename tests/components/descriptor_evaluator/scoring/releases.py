@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from components.example_gen.formats.patch_set import PatchSet
+from components.example_gen.formats.base import PatchSet
 from components.example_gen.formats.strips import write_release
 
 COUNTS = {"i_two": 7, "v_one": 5, "v_three": 6}

@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.descriptors import csv_tree, handcrafted
-from components.descriptor_evaluator.scoring.evaluate import (
-    code_fingerprint,
-    data_checksum,
-    evaluate_release,
-    versions,
-)
+from components.descriptor_evaluator.descriptors.describer import Describer
+from components.descriptor_evaluator.scoring import evaluate
+from components.descriptor_evaluator.scoring.evaluate import data_checksum
+from components.descriptor_evaluator.scoring.provenance import code_fingerprint, versions
 from tests.components.descriptor_evaluator.protocol import literal_protocol as literal
 from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release, patches_of
 from trainer.core.errors import UserError
 
 NAMES = tuple(COUNTS)
+
+
+def evaluate_release(data, model="", descriptors="", baseline="", rows_folder=None, **options):
+    describer = Describer("scored", model, descriptors, baseline)
+    options = evaluate.ReleaseOptions(**options)
+    return evaluate.evaluate_release(data, describer, options, rows_folder=rows_folder)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +173,7 @@ def test_descriptors_of_the_training_scenes_are_refused(release, tree, tmp_path)
 
     copy = tmp_path / "csv"
     shutil.copytree(tree, copy)
-    identity = {"sequences": {"train": ["v_one"], "val": []}, "sources": {}}
+    identity = {"sequences": {"train": ["v_one"], "val": []}, "scenes": {}}
     (copy / "descriptor.json").write_text(json.dumps(identity))
     with pytest.raises(UserError, match="was trained on v_one"):
         evaluate_release(release, descriptors=str(copy))

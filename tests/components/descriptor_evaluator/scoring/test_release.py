@@ -1,4 +1,4 @@
-"""Names, counts and sources of a patch release."""
+"""Names, counts and scenes of a patch release."""
 
 import json
 
@@ -78,10 +78,10 @@ def test_official_splits_are_known():
         release.choose_sequences(["v_wall"], "a", None, "data")
 
 
-def test_sources_and_contrast(root, tmp_path):
-    (tmp_path / "release" / "sources.csv").write_text("name,source\nv_one,house\ni_two,house\n")
+def test_scenes_and_contrast(root, tmp_path):
+    (tmp_path / "release" / "scenes.csv").write_text("name,scene\nv_one,house\ni_two,house\n")
     infos = release.describe_sequences(root, ["v_one", "i_two", "v_three"], with_contrast=True)
-    assert [(info.name, info.source, info.kind) for info in infos] == [
+    assert [(info.name, info.scene, info.kind) for info in infos] == [
         ("i_two", "house", "i"),
         ("v_one", "house", "v"),
         ("v_three", "v_three", "v"),

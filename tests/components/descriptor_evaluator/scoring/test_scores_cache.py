@@ -4,23 +4,23 @@ import math
 
 import pytest
 
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.scoring.scores_cache import (
-    RowsCache,
     Scored,
+    ScoresCache,
     entry_key,
     rows_from_lines,
     rows_to_lines,
 )
 from tests.components.descriptor_evaluator.gate.score_samples import level, matching_rows
 
-SCORED = Scored(tuple(matching_rows(level(1 / 3), sources=2)), {"sigma": 2.5})
+SCORED = Scored(tuple(matching_rows(level(1 / 3), scenes=2)), {"sigma": 2.5})
 KEY = entry_key("abc", {}, "data", "tasks", "code")
 EMPTY = hashlib.sha256(b"").hexdigest()  # of no rows
 
 
 def test_rows_come_back_bit_for_bit_nan_included():
-    rows = (UnitRow("matching", "e", "v", "v_ä", "a", "1", {"ap": 0.1 + 0.2, "x": math.nan}),)
+    rows = (UnitScore("matching", "e", "v", "v_ä", "a", "1", {"ap": 0.1 + 0.2, "x": math.nan}),)
     (again,) = rows_from_lines(rows_to_lines(rows))
     assert again.metrics["ap"] == 0.1 + 0.2
     assert math.isnan(again.metrics["x"])
@@ -28,7 +28,7 @@ def test_rows_come_back_bit_for_bit_nan_included():
 
 
 def test_what_was_put_is_got(tmp_path):
-    cache = RowsCache(str(tmp_path / "rows"))
+    cache = ScoresCache(str(tmp_path / "rows"))
     assert cache.get(KEY) is None
     cache.put(KEY, SCORED)
     assert cache.get(KEY) == SCORED
@@ -36,7 +36,7 @@ def test_what_was_put_is_got(tmp_path):
 
 
 def test_without_a_folder_nothing_is_kept():
-    cache = RowsCache(None)
+    cache = ScoresCache(None)
     cache.put(KEY, SCORED)
     assert cache.get(KEY) is None
 
@@ -56,7 +56,7 @@ def test_anything_that_changes_the_rows_changes_the_key(other):
 
 
 def test_a_damaged_entry_is_no_entry(tmp_path):
-    cache = RowsCache(str(tmp_path))
+    cache = ScoresCache(str(tmp_path))
     cache.put(KEY, SCORED)
     (path,) = tmp_path.iterdir()
     whole = path.read_text()
@@ -84,7 +84,7 @@ def test_a_damaged_entry_is_no_entry(tmp_path):
     ],
 )
 def test_an_entry_of_something_else_is_no_entry_and_is_written_over(tmp_path, content):
-    cache = RowsCache(str(tmp_path))
+    cache = ScoresCache(str(tmp_path))
     (tmp_path / f"{KEY}.jsonl").write_bytes(content)
     assert cache.get(KEY) is None
     cache.put(KEY, SCORED)
@@ -92,7 +92,7 @@ def test_an_entry_of_something_else_is_no_entry_and_is_written_over(tmp_path, co
 
 
 def test_an_entry_under_another_name_is_no_entry(tmp_path):
-    cache = RowsCache(str(tmp_path))
+    cache = ScoresCache(str(tmp_path))
     cache.put(KEY, SCORED)
     (path,) = tmp_path.iterdir()
     other = entry_key("other", {}, "data", "tasks", "code")

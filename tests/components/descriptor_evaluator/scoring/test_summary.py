@@ -4,14 +4,14 @@ import math
 
 import pytest
 
-from components.descriptor_evaluator.protocol.scores import UnitRow
-from components.descriptor_evaluator.scoring.summary import headline, summarise
+from components.descriptor_evaluator.protocol.scores import UnitScore
+from components.descriptor_evaluator.scoring.summary import summarise
 
 
 def matching_row(noise, kind, target, precision, rate=0.5):
     metrics = {"ap": precision, "success_rate": rate}
     metrics |= {"ap_tie_safe": precision / 2, "success_rate_tie_safe": rate / 2}
-    return UnitRow("matching", noise, kind, f"{kind}_x", "x", str(target), metrics)
+    return UnitScore("matching", noise, kind, f"{kind}_x", "x", str(target), metrics)
 
 
 def test_matching_is_a_flat_mean_over_pairs_and_by_kind():
@@ -42,7 +42,7 @@ def test_matching_is_a_flat_mean_over_pairs_and_by_kind():
 
 def verification_rows(units, precision):
     return [
-        UnitRow(
+        UnitScore(
             "verification", noise, "u", "", "", unit,
             {"auc": 0.9, "ap": precision[unit], "auc_tie_safe": 0.7, "ap_tie_safe": 0.5},
         )
@@ -75,7 +75,7 @@ def test_an_absent_pair_set_is_none():
 
 def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
     rows = [
-        UnitRow(
+        UnitScore(
             "retrieval", noise, "v", "v_x", "x", unit,
             {
                 "ap": 0.75 * value, "ap@100": value, "ap@500": value / 2,
@@ -101,8 +101,7 @@ def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
 def test_only_scored_tasks_appear():
     found = summarise([matching_row(noise, "i", 1, 0.5) for noise in "eht"])
     assert list(found) == ["matching"]
-    assert headline(found, "matching") == 0.5
-    assert headline(found, "retrieval") is None
+    assert found["matching"]["mean"] == 0.5
     assert summarise([]) == {}
 
 

@@ -11,8 +11,8 @@ from tests.components.descriptor_evaluator.gate import score_samples as samples
 from trainer.core.errors import UserError
 
 
-def rows(score, sources=12):
-    return list(samples.table(score, sources).rows)
+def rows(score, scenes=12):
+    return list(samples.table(score, scenes).rows)
 
 
 def slices(found):
@@ -24,8 +24,8 @@ def test_a_clear_difference_is_called_better_and_the_mirrored_one_worse():
     for first, second, sign, word in ((strong, weak, 1, "better"), (weak, strong, -1, "worse")):
         item = slices(compare(first, second))["matching", "", ""]
         assert item.difference == pytest.approx(sign * 0.1)
-        assert item.low == pytest.approx(sign * 0.1) == item.high  # all sources agree
-        assert (item.finding, item.sources) == (word, 12)
+        assert item.low == pytest.approx(sign * 0.1) == item.high  # all scenes agree
+        assert (item.finding, item.scenes) == (word, 12)
 
 
 def test_no_difference_is_shown_between_models_that_only_wobble():
@@ -54,30 +54,30 @@ def test_one_kind_alone_is_not_told_twice():
 def test_a_level_where_the_first_loses_is_seen_behind_a_better_mean():
     base = samples.level(0.5)
 
-    def loses_on_tough(task, noise, kind, source):
-        return base(task, noise, kind, source) + (-0.1 if noise == "t" else 0.1)
+    def loses_on_tough(task, noise, kind, scene):
+        return base(task, noise, kind, scene) + (-0.1 if noise == "t" else 0.1)
 
     found = slices(compare(rows(loses_on_tough), rows(base)))
     assert found["matching", "", ""].finding == "better"
     assert found["matching", "t", ""].finding == "worse"
 
 
-def test_few_sources_are_compared_but_nothing_is_called_better():
-    found = compare(rows(0.6, sources=7), rows(0.5, sources=7))
-    assert {item.finding for item in found.slices} == {"too few sources"}
+def test_few_scenes_are_compared_but_nothing_is_called_better():
+    found = compare(rows(0.6, scenes=7), rows(0.5, scenes=7))
+    assert {item.finding for item in found.slices} == {"too few scenes"}
     assert all(math.isnan(item.p) for item in found.slices)
     assert found.slices[0].difference == pytest.approx(0.1)
 
 
-def test_one_source_has_no_interval():
-    item = compare(rows(0.6, sources=1), rows(0.5, sources=1)).slices[0]
+def test_one_scene_has_no_interval():
+    item = compare(rows(0.6, scenes=1), rows(0.5, scenes=1)).slices[0]
     assert math.isnan(item.low)
     assert math.isnan(item.high)
 
 
 def test_sequences_stand_by_falling_difference():
-    def first(task, noise, kind, source):
-        return 0.5 + 0.01 * source if kind == "i" else 0.5 - 0.01 * source
+    def first(task, noise, kind, scene):
+        return 0.5 + 0.01 * scene if kind == "i" else 0.5 - 0.01 * scene
 
     found = compare(rows(first, 9), rows(0.5, 9)).sequences
     assert len(found) == 18
@@ -99,15 +99,15 @@ def test_the_json_has_no_nan():
     assert json.loads(content)["slices"][0]["low"] is None
 
 
-@pytest.mark.parametrize("sources", [11, 13])
-def test_other_units_are_refused(sources):
+@pytest.mark.parametrize("scenes", [11, 13])
+def test_other_units_are_refused(scenes):
     with pytest.raises(UserError, match="different units"):
-        compare(rows(0.5), rows(0.5, sources))
+        compare(rows(0.5), rows(0.5, scenes))
 
 
-def test_equal_seeds_give_equal_intervals():
+def test_equal_scores_give_equal_intervals():
     first, second = (rows(samples.level(0.5, seed=seed, wobble=0.05)) for seed in (1, 2))
-    assert compare(first, second, seed=3) == compare(first, second, seed=3)
+    assert compare(first, second) == compare(first, second)
 
 
 def with_metrics(given, **metrics):
@@ -149,5 +149,5 @@ def test_a_level_that_is_nowhere_finite_is_told_and_leaves_the_rest():
 
 def test_a_unit_twice_is_refused_by_the_name_of_its_result():
     twice = rows(0.5)
-    with pytest.raises(UserError, match="old: two unit rows have the same key"):
+    with pytest.raises(UserError, match="old: two unit scores have the same key"):
         compare(twice, [*twice, twice[0]], ("new", "old"))

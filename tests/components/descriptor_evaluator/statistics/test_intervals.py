@@ -10,55 +10,55 @@ from components.descriptor_evaluator.statistics.intervals import (
     mean_interval,
     paired_difference,
     resampled_errors,
-    source_totals,
+    scene_totals,
 )
 
 
 def _one_each(values):
-    return source_totals([f"s{i:03d}" for i in range(len(values))], values)
+    return scene_totals([f"s{i:03d}" for i in range(len(values))], values)
 
 
-def test_totals_are_summed_by_source_in_name_order():
-    totals = source_totals(["b", "a", "b", "c"], [1.0, 2.0, 3.0, 10.0])
-    assert totals.sources == ("a", "b", "c")
+def test_totals_are_summed_by_scene_in_name_order():
+    totals = scene_totals(["b", "a", "b", "c"], [1.0, 2.0, 3.0, 10.0])
+    assert totals.scenes == ("a", "b", "c")
     assert totals.sums.tolist() == [2.0, 4.0, 10.0]
     assert totals.counts.tolist() == [1.0, 2.0, 1.0]
-    assert totals.mean == 4.0  # flat over the four values, not over the three sources
+    assert totals.mean == 4.0  # flat over the four values, not over the three scenes
 
 
-def test_few_sources_get_the_t_interval_of_source_means():
+def test_few_scenes_get_the_t_interval_of_scene_means():
     # Means 0.2 0.4 0.6 0.8: mean 0.5, deviation 0.2582, error 0.1291, t(3) = 3.1824.
     found = mean_interval(_one_each([0.2, 0.4, 0.6, 0.8]))
     assert found.method == "t"
-    assert found.sources == 4
+    assert found.scenes == 4
     assert found.low == pytest.approx(0.5 - 3.182446 * 0.1290994, abs=1e-6)
     assert found.high == pytest.approx(0.5 + 3.182446 * 0.1290994, abs=1e-6)
 
 
-def test_rows_of_one_source_count_as_one():
+def test_rows_of_one_scene_count_as_one():
     once = mean_interval(_one_each([0.2, 0.4, 0.9]))
     repeated = mean_interval(
-        source_totals(["s000"] * 5 + ["s001"] * 5 + ["s002"] * 5, [0.2] * 5 + [0.4] * 5 + [0.9] * 5)
+        scene_totals(["s000"] * 5 + ["s001"] * 5 + ["s002"] * 5, [0.2] * 5 + [0.4] * 5 + [0.9] * 5)
     )
     assert (repeated.low, repeated.high) == pytest.approx((once.low, once.high), abs=1e-12)
 
 
 def test_unequal_counts_use_the_error_of_the_ratio():
     # Sums 1, 4 over 1, 2 rows: mean 5/3; residuals -2/3, 2/3; error = sqrt((8/9)/2) / 1.5.
-    found = mean_interval(source_totals(["a", "b", "b"], [1.0, 2.0, 2.0]))
+    found = mean_interval(scene_totals(["a", "b", "b"], [1.0, 2.0, 2.0]))
     error = np.sqrt((8 / 9) / 2) / 1.5
     assert found.mean == pytest.approx(5 / 3)
     assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 1) * error)
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [0.5, np.nan]])
-def test_without_two_finite_sources_there_is_no_interval(values):
+def test_without_two_finite_scenes_there_is_no_interval(values):
     found = mean_interval(_one_each(values))
     assert found.method == "none"
     assert np.isnan(found.low) and np.isnan(found.high)
 
 
-def test_agreeing_sources_have_an_interval_of_no_width():
+def test_agreeing_scenes_have_an_interval_of_no_width():
     found = mean_interval(_one_each([0.1 + 0.2] * 12))
     assert (found.method, found.low, found.high) == ("exact", found.mean, found.mean)
 
@@ -80,7 +80,7 @@ def test_bootstrap_of_a_normal_sample_is_close_to_t():
     assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 199) * error, rel=0.06)
 
 
-def test_difference_is_paired_by_source():
+def test_difference_is_paired_by_scene():
     base = np.array([0.1, 0.5, 0.9])
     found = paired_difference(_one_each(base + np.array([0.01, 0.02, 0.03])), _one_each(base))
     # Differences 0.01 0.02 0.03: mean 0.02, error 0.0057735, t(2): 2.91999 one-sided.
@@ -141,17 +141,17 @@ def test_holm_by_hand():
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
 
 
-def _one_differs(sources, agreeing=0.1):
-    """All sources but the last agree; their numbers of rows differ."""
-    counts = [3 + 7 * number % 11 for number in range(sources)]
+def _one_differs(scenes, agreeing=0.1):
+    """All scenes but the last agree; their numbers of rows differ."""
+    counts = [3 + 7 * number % 11 for number in range(scenes)]
     names = [f"s{number:02d}" for number, count in enumerate(counts) for _ in range(count)]
-    values = [0.3 if name == f"s{sources - 1:02d}" else agreeing for name in names]
-    return source_totals(names, values)
+    values = [0.3 if name == f"s{scenes - 1:02d}" else agreeing for name in names]
+    return scene_totals(names, values)
 
 
-@pytest.mark.parametrize("sources", [10, 12, 20, 40])
-def test_a_source_that_alone_differs_leaves_the_bounds_sane(sources):
-    totals = _one_differs(sources)
+@pytest.mark.parametrize("scenes", [10, 12, 20, 40])
+def test_a_scene_that_alone_differs_leaves_the_bounds_sane(scenes):
+    totals = _one_differs(scenes)
     found = paired_difference(totals, dataclasses.replace(totals, sums=0.0 * totals.sums))
     assert found.method == "bootstrap"
     for value in (found.lower, found.low, found.high):
@@ -164,7 +164,7 @@ def test_a_resample_that_shows_no_error_is_not_known():
     totals = _one_differs(12)
     shift, errors = resampled_errors(totals, 4000, 0)
     known = known_errors(errors, float(np.sqrt((shift**2).mean())))
-    without = (11 / 12) ** 12  # of the resamples leave the source out that differs
+    without = (11 / 12) ** 12  # of the resamples leave the scene out that differs
     assert 1.0 - known.mean() == pytest.approx(without, abs=0.03)
     assert np.abs(shift[known] / errors[known]).max() < 100
 

@@ -18,7 +18,7 @@ def settings(machine_type="ct5lp-hightpu-4t", **changes) -> VertexTrainingSettin
 
 
 def training(*sequences: int, **changes) -> TrainerConfig:
-    stages = tuple(StageConfig(sequences_per_batch=count) for count in sequences)
+    stages = tuple(StageConfig(points_per_batch=count) for count in sequences)
     return TrainerConfig(**({"stages": stages} if stages else {}) | changes)
 
 
@@ -105,7 +105,7 @@ def test_every_stage_must_divide_among_the_replicas(job, replicas):
     check.check(job, training(64, 128))
     with pytest.raises(
         UserError,
-        match=rf"training\.stages\.1\.sequences_per_batch: found 130, which the {replicas}",
+        match=rf"training\.stages\.1\.points_per_batch: found 130, which the {replicas}",
     ):
         check.check(job, training(64, 130))
 

@@ -98,7 +98,7 @@ def test_a_preempted_job_leaves_the_outputs_of_the_local_executor(root: Path, ve
 @pytest.mark.slow
 def test_a_users_mistake_on_the_other_machine_is_told_as_here(root, vertex):
     Container(vertex, root)
-    too_large = _CONFIG.model_copy(update={"stages": (StageConfig(sequences_per_batch=512),)})
+    too_large = _CONFIG.model_copy(update={"stages": (StageConfig(points_per_batch=512),)})
     with pytest.raises(UserError, match="512") as raised:
         execute(root, config=too_large)
     assert "job" not in str(raised.value)

@@ -108,7 +108,7 @@ def test_a_service_that_stays_away_is_told(vertex):
         (
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             "The following quota metrics exceed quota limits: custom_model_training_tpu_v5e",
-            "no quota or capacity .*custom_model_training_tpu_v5e.*ask for quota",
+            "insufficient quota or capacity .*custom_model_training_tpu_v5e.*ask for quota",
         ),
         (grpc.StatusCode.NOT_FOUND, "project gone", "not found .project gone.*API switched on"),
         (

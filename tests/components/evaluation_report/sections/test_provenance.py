@@ -12,11 +12,11 @@ def test_the_data_by_hand(run):
     found = provenance.data_section(run)
     train, val, scored = found["splits"]
     assert (train["name"], val["name"], scored["name"]) == ("train", "val", "eval")
-    assert scored["sources"] == ["one", "two"] and scored["sequences"] == 3
+    assert scored["scenes"] == ["one", "two"] and scored["sequences"] == 3
     assert scored["kinds"] == "1 illumination, 2 viewpoint"
     assert (scored["points"], scored["patches"]) == (3 * POINTS, 3 * POINTS * 16)
     assert found["skipped"] == [{"name": "v_bad", "reason": "2.ppm is <empty>"}]
-    assert found["source"] == "an HPatches patch release"
+    assert found["format"] == "an HPatches patch release"
     assert found["checksum"] == run.manifest.checksum
 
 
@@ -41,7 +41,7 @@ def test_a_model_that_says_nothing_leaves_the_datas_own_settings(run):
     found = provenance.versions_section(dataclasses.replace(run, model=""))
     settings = {name: json.loads(text) for name, text in found["settings"]}
     assert set(settings) == {"data", "evaluation and gate", "pipeline"}
-    assert settings["data"]["source"] == "strips"
+    assert settings["data"]["format"] == "strips"
 
 
 def test_the_filters_are_read_and_stretched_each_by_itself(run):

@@ -15,7 +15,7 @@ def of(*rows):
 
 def test_the_table_by_hand(run):
     found = scores.section(run)
-    assert found["compared"] and found["sources"] == "2 sources"
+    assert found["compared"] and found["scenes"] == "2 scenes"
     assert [look.label for look in found["legend"]] == [
         "this model", "production", "rootsift", "rootsift-smoothed",
     ]  # fmt: skip
@@ -39,22 +39,22 @@ def test_the_table_by_hand(run):
 
 def test_without_production_there_is_neither_column_nor_change():
     found = of(TableRow("matching", "e", "ap", 0.5, math.nan, math.nan, 0, {"rootsift": math.nan}))
-    assert not found["compared"] and found["sources"] == ""
+    assert not found["compared"] and found["scenes"] == ""
     (row,) = found["tables"][0]["rows"]
     assert row["change"] is None and row["bar"] is None and row["interval"] == ""
     assert row["others"] == [{"value": "-", "over": None}] and not found["over"]
     assert row["dots"] == [("candidate", 50.0)]
 
 
-def test_every_task_has_a_table_and_sources_may_differ():
+def test_every_task_has_a_table_and_scenes_may_differ():
     rows = [
         TableRow(task, "e", "ap", 0.5, 0.4, 0.6, number)
         for number, task in enumerate(("matching", "retrieval"), 1)
     ]
     found = of(*rows)
     assert [table["task"] for table in found["tables"]] == ["matching", "retrieval"]
-    assert found["sources"] == "1 to 2 sources"
-    assert scores.sources(rows[:1]) == "1 source"
+    assert found["scenes"] == "1 to 2 scenes"
+    assert scores.scenes(rows[:1]) == "1 scene"
 
 
 def test_a_model_that_was_not_scored_has_no_table():

@@ -2,13 +2,13 @@ import math
 
 import pytest
 
-from components.descriptor_evaluator.protocol.scores import UnitRow
+from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.evaluation_report.material import Material, NotShownError
 from components.evaluation_report.sections import sequence_dots
 
 
 def row(sequence, noise, ap, unit="1", task="matching"):
-    return UnitRow(task, noise, "v", sequence, "a", unit, {"ap": ap})
+    return UnitScore(task, noise, "v", sequence, "a", unit, {"ap": ap})
 
 
 def test_every_noise_level_counts_the_same():

@@ -23,7 +23,7 @@ def test_events_are_told_in_words_and_healthy_observations_are_not():
     assert by_kind["start"]["numbers"] == ""
     assert by_kind["promote"] == {
         "step": 40, "stage": 1, "kind": "promote", "event": "promote",
-        "reason": "the next stage is ready", "numbers": "share of L* 0.8",
+        "reason": "the next stage is ready", "numbers": "normalized loss 0.8",
     }  # fmt: skip
     assert by_kind["validate"]["numbers"] == "val mAP 43.2"
     assert by_kind["stage"]["numbers"] == "S 12, K 4, learning rate 0.005"
@@ -51,7 +51,7 @@ def test_what_came_of_the_run():
 
 def test_curves_are_read_and_the_last_word_on_a_step_stands(tmp_path):
     for number, steps in enumerate([(1, 2, 3), (3, 4)]):
-        shown = tensorboard.Board(str(tmp_path / "logs"))
+        shown = tensorboard.TensorBoardWriter(str(tmp_path / "logs"))
         for step in steps:
             shown.scalars(step, train={"loss": step + number / 2, "other": 1.0})
         shown.flush()
@@ -63,7 +63,7 @@ def test_curves_are_read_and_the_last_word_on_a_step_stands(tmp_path):
 
 
 def test_a_damaged_end_is_left_out(run, tmp_path):
-    shown = tensorboard.Board(str(tmp_path / "logs"))
+    shown = tensorboard.TensorBoardWriter(str(tmp_path / "logs"))
     for step in (1, 2):
         shown.scalars(step, train={"loss": 1.0})
     shown.flush()

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from components.example_gen.formats import images
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 from trainer.core.errors import UserError
 
 
@@ -159,3 +159,12 @@ def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "a.jpg").write_text("not an image")
     with pytest.raises(UserError, match=r"a\.jpg: cannot be decoded"):
         images.read_grey(str(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize("kind", ["JPEG2000", "GIF", "ICNS"])
+def test_another_format_under_the_name_of_a_jpeg_reaches_no_decoder(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (64, 64)).save(path, kind)
+    for read in (images.read_grey, images.check_header):
+        with pytest.raises(UserError, match=r"a\.jpg: cannot be decoded \(no image format is rec"):
+            read(str(path))

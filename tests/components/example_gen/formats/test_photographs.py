@@ -7,18 +7,16 @@ from scipy.integrate import trapezoid
 
 from components.example_gen.formats import demo_photographs, images, photographs
 from components.example_gen.geometry import homography
-from components.example_gen.settings import DataSettings, PhotographSettings, PhotometricSettings
-from tests.components.example_gen.pictures import texture
+from components.example_gen.settings import DataSettings, PhotographSettings
+from tests.support.pictures import texture
 from trainer.core.errors import UserError
 
-CLEAR = PhotometricSettings(
-    blur=(0, 0), noise=(0, 0), exposure=0, contrast=0, gamma=0, shading=0, jpeg=(100, 100)
-)
+CLEAR = photographs.Light((0, 0), (0, 0), 0, 0, 0, shading=0, jpeg=(100, 100))
 
 
-def clear_settings(**changes):
-    rules = PhotographSettings(viewpoint=CLEAR, illumination=CLEAR, **changes)
-    return DataSettings(photographs=rules)
+@pytest.fixture
+def clear_light(monkeypatch):
+    monkeypatch.setattr(photographs, "LIGHT", dict.fromkeys("iv", CLEAR))
 
 
 def test_a_photograph_becomes_an_i_and_a_v_sequence(tmp_path):
@@ -28,7 +26,7 @@ def test_a_photograph_becomes_an_i_and_a_v_sequence(tmp_path):
     found = photographs.find(str(tmp_path))
     assert list(found) == ["house"]
     both = photographs.check("house", found["house"], "street")
-    assert [(each.name, each.kind, each.source) for each in both] == [
+    assert [(each.name, each.kind, each.scene) for each in both] == [
         ("i_house", "i", "street"),
         ("v_house", "v", "street"),
     ]
@@ -67,10 +65,9 @@ def test_an_unmoved_target_is_the_shrunk_photograph():
 
 
 @pytest.mark.parametrize("kind", ["i", "v"])
-def test_the_homographies_are_those_of_the_images(kind):
+def test_the_homographies_are_those_of_the_images(kind, clear_light):
     photograph = cv2.GaussianBlur(texture(600, 480), (0, 0), 4)
-    settings = clear_settings()
-    pictures, matrices = photographs.make_sequence(f"{kind}_x", kind, photograph, settings)
+    pictures, matrices = photographs.make_sequence(f"{kind}_x", kind, photograph, DataSettings())
     reference = pictures[0]
     assert reference.shape == (240, 300)
     for picture, matrix in zip(pictures[1:], matrices, strict=True):
@@ -146,11 +143,11 @@ def test_equal_seed_gives_equal_bytes(tmp_path):
     assert first.patches.tobytes() != other.patches.tobytes()
 
 
-def test_patches_never_reach_beyond_the_photograph(tmp_path, monkeypatch):
+def test_patches_never_reach_beyond_the_photograph(tmp_path, monkeypatch, clear_light):
     """What lies beyond is painted white, which would show in patches."""
     photograph = np.clip(texture(500, 400), 0, 180)
     cv2.imwrite(str(tmp_path / "x.png"), photograph)
-    settings = clear_settings()
+    settings = DataSettings()
     pictures, matrices = photographs.make_sequence("v_x", "v", photograph, settings)
     for k, matrix in enumerate(matrices, start=1):
         inside = cv2.warpPerspective(

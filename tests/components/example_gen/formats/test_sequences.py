@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from components.example_gen.formats import sequences
-from components.example_gen.formats.patch_set import SequenceInput
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.geometry import detection, frames
 from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import DataSettings, ExtractionSettings, JitterSettings
-from tests.components.example_gen.pictures import SHIFT, texture, write_sequence
+from tests.support.pictures import SHIFT, texture, write_sequence
 from trainer.core.errors import UserError
 
 STILL = JitterSettings(easy=0, hard=0, tough=0)
@@ -18,7 +18,7 @@ def item(name="v_x"):
 
 
 def settings(**changes):
-    return DataSettings(source="sequences", **changes)
+    return DataSettings(format="sequences", **changes)
 
 
 def check(folder):
@@ -29,7 +29,7 @@ def check(folder):
 def test_a_sequence_lists_its_images_then_its_homographies(tmp_path, suffix):
     folder = write_sequence(tmp_path / "v_x", suffix)
     (found,) = check(folder)
-    assert (found.name, found.source, found.kind) == ("v_x", "v_x", "v")
+    assert (found.name, found.scene, found.kind) == ("v_x", "v_x", "v")
     assert [path.rsplit("/")[-1] for path in found.files] == [
         *(f"{k}.{suffix}" for k in range(1, 7)),
         *(f"H_1_{k}" for k in range(2, 7)),

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from components.example_gen.formats import strips
-from components.example_gen.formats.patch_set import PatchSet
-from tests.components.example_gen.pictures import write_strips
+from components.example_gen.formats.base import PatchSet
+from tests.support.pictures import write_strips
 from trainer.core.errors import UserError
 from trainer.core.variants import VARIANTS
 
@@ -14,15 +14,15 @@ def patch_set():
     rng = np.random.default_rng(0)
     return PatchSet(
         name="v_x",
-        source="street",
+        scene="street",
         kind="v",
         patches=rng.integers(0, 256, (4, 16, 65, 65), np.uint8),
         positions=rng.uniform(1, 500, (4, 3)).astype(np.float32),
     )
 
 
-def read(folder, source="x"):
-    (item,) = strips.check(folder.name, (str(folder),), source)
+def read(folder, scene="x"):
+    (item,) = strips.check(folder.name, (str(folder),), scene)
     return strips.load(item)
 
 
@@ -32,7 +32,7 @@ def test_what_is_written_reads_back_equal(tmp_path, patch_set):
     back = read(tmp_path / "v_x", "street")
     np.testing.assert_array_equal(back.patches, patch_set.patches)
     np.testing.assert_allclose(back.positions, patch_set.positions, atol=6e-4)
-    assert (back.name, back.source, back.kind) == ("v_x", "street", "v")
+    assert (back.name, back.scene, back.kind) == ("v_x", "street", "v")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["v_x"]
 
 
@@ -123,6 +123,6 @@ def test_a_sequence_given_for_a_release_is_told(tmp_path):
 def test_a_patch_set_yields_its_records_in_order(patch_set):
     records = list(patch_set.records())
     assert [record.index for record in records] == [0, 1, 2, 3]
-    assert {(r.sequence, r.source, r.kind) for r in records} == {("v_x", "street", "v")}
+    assert {(r.sequence, r.scene, r.kind) for r in records} == {("v_x", "street", "v")}
     np.testing.assert_array_equal(records[2].patches, patch_set.patches[2])
     np.testing.assert_array_equal(records[2].position, patch_set.positions[2])

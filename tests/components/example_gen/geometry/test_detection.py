@@ -1,10 +1,11 @@
 import cv2
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from components.example_gen.geometry import detection
 from components.example_gen.settings import ExtractionSettings
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 
 
 def blob(sigma, x=70, y=50, height=120, width=150):
@@ -53,6 +54,32 @@ def test_an_image_at_half_size_has_its_points_at_half_the_scale(detector):
     found = ((distance < 1.5) & (ratio < 0.4)).any(1)
     assert len(large) >= 10
     assert found.mean() > 0.7
+
+
+def test_strengths_are_of_grey_levels_from_0_to_1():
+    """A blob of amplitude A and width w has the scale-normalised determinant
+    (A w^2 s^2 / (w^2 + s^2)^2)^2 at scale s.
+    """
+    rules = ExtractionSettings(detectors=("hessian",))
+    points, strength = detection.detect_rated(blob(6.0), rules)
+    nearest = np.linalg.norm(points[:, :2] - [70, 50], axis=1).argmin()
+    scale = points[nearest, 2] ** 2
+    curvature = 150 / 255 * 6.0**2 * scale / (6.0**2 + scale) ** 2
+    expected = curvature / np.sqrt(rules.hessian_threshold)
+    assert strength[nearest] == pytest.approx(expected, rel=0.2)
+
+
+def test_corners_are_integrated_over_a_window_of_1_4_times_the_scale():
+    """Of min(x, 0) + min(y, 0), the gradients' products are steps, and blurred they are normal
+    distribution functions of the distance in units of the window.
+    """
+    sigma = 5.0
+    ramp = np.minimum(np.arange(-40, 41, dtype=np.float32), 0)
+    strength = detection._corner_strength(ramp[None] + ramp[:, None], sigma)
+    for steps in (2, 7, 14):
+        share = norm.cdf(-steps / (1.4 * sigma))
+        expected = sigma**2 * (share - share**3) / 2  # determinant over trace
+        assert strength[40 + steps, 40 + steps] == pytest.approx(expected, rel=0.08)
 
 
 def test_scales_respect_the_limits():

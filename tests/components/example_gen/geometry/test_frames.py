@@ -21,6 +21,18 @@ def test_discs_overlap_as_computed_by_hand():
     np.testing.assert_allclose(overlap, [1, lens / (2 * np.pi - lens), 0, 0, 0.25], atol=1e-6)
 
 
+@pytest.mark.parametrize("distance", [1.2, 1.8, 2.6])
+def test_discs_of_two_sizes_overlap_as_counted_on_a_grid(distance):
+    small, large = 1.0, 2.0
+    x, y = np.meshgrid(np.linspace(-3, 4, 1401), np.linspace(-3, 3, 1201))
+    one, other = np.hypot(x, y) <= large, np.hypot(x - distance, y) <= small
+    counted = (one & other).sum() / (one | other).sum()
+    for radii in ((small, large), (large, small)):
+        first, second = (np.array([radius]) for radius in radii)
+        overlap = frames.disc_overlap(np.array([distance]), first, second)
+        assert overlap[0] == pytest.approx(counted, abs=2e-3)
+
+
 def test_the_overlap_of_a_moved_frame_is_that_of_discs():
     for distance in (0.1, 0.5, 1.0):
         expected = frames.disc_overlap(np.array([distance]), np.ones(1), np.ones(1))
@@ -46,25 +58,26 @@ def test_a_frame_maps_its_axis_along_the_orientation():
 
 @pytest.mark.parametrize(("name", "median"), [("easy", 0.85), ("hard", 0.72), ("tough", 0.60)])
 def test_default_strengths_give_the_overlaps_of_hpatches(name, median):
-    rules = JitterSettings()
-    drawn = frames.jitter(4000, getattr(rules, name), rules, np.random.default_rng(1))
+    drawn = frames.jitter(4000, getattr(JitterSettings(), name), np.random.default_rng(1))
     assert np.median(frames.overlaps(drawn)) == pytest.approx(median, abs=0.01)
 
 
 def test_no_strength_is_no_disturbance():
-    drawn = frames.jitter(3, 0.0, JitterSettings(), np.random.default_rng(0))
+    drawn = frames.jitter(3, 0.0, np.random.default_rng(0))
     np.testing.assert_allclose(drawn, np.broadcast_to(np.eye(3), (3, 3, 3)), atol=1e-12)
 
 
-def test_jitter_has_the_stated_sizes():
-    rules = JitterSettings(log_anisotropy=0)
-    drawn = frames.jitter(20000, 2.0, rules, np.random.default_rng(0))
+def test_jitter_has_the_stated_sizes(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(frames, "_LOG_ANISOTROPY", 0)
+        drawn = frames.jitter(20000, 2.0, np.random.default_rng(0))
     angle = np.rad2deg(np.arctan2(drawn[:, 1, 0], drawn[:, 0, 0]))
     scale = 0.5 * np.log(np.linalg.det(drawn[:, :2, :2]))
     assert angle.std() == pytest.approx(18, rel=0.03)
     assert scale.std() == pytest.approx(0.24, rel=0.03)
     np.testing.assert_allclose(drawn[:, :2, 2].std(0), 0.2, rtol=0.03)
-    stretched = frames.jitter(20000, 2.0, JitterSettings(log_scale=0), np.random.default_rng(0))
+    monkeypatch.setattr(frames, "_LOG_SCALE", 0)
+    stretched = frames.jitter(20000, 2.0, np.random.default_rng(0))
     values = np.linalg.svd(stretched[:, :2, :2], compute_uv=False)
     assert np.sqrt((np.log(values[:, 0]) ** 2).mean()) == pytest.approx(0.24, rel=0.03)
 
@@ -72,20 +85,26 @@ def test_jitter_has_the_stated_sizes():
 @pytest.mark.parametrize("name", ["v_wall", "i_leuven"])
 def test_real_frames_have_the_overlaps_of_hpatches(shared, name):
     inputs = sequences.check(name, (str(shared / "sequences" / name),), name)
-    cut = sequences.load(inputs[0], DataSettings(source="sequences", max_points=300))
+    cut = sequences.load(inputs[0], DataSettings(format="sequences", max_points=300))
     assert len(cut) == 300
     for noise, median in (("easy", 0.85), ("hard", 0.72), ("tough", 0.60)):
         assert cut.statistics[f"overlap_{noise}"] == pytest.approx(median, abs=0.02)
     assert 0 < cut.statistics["nearer_to_another"] < 0.2
 
 
-def test_a_square_is_inside_only_with_all_its_corners():
-    squares = frames.from_detections(
-        np.array([[10.0, 10, 2], [9.5, 10, 2], [10, 10, 2], [89, 69, 2], [89.5, 69, 2]]),
-        np.array([0, 0, np.pi / 4, 0, 0]),
-        5.0,
-    )
-    assert frames.inside(squares, 100, 80).tolist() == [True, False, False, True, False]
+@pytest.mark.parametrize(
+    ("x", "y", "angle", "inside"),
+    [
+        (10, 10, 0, True), (9.9, 10, 0, False), (10, 9.9, 0, False), (10, 10, np.pi / 4, False),
+        (89, 69, 0, True), (89.1, 69, 0, False), (89, 69.1, 0, False),
+    ],
+)  # fmt: skip
+def test_a_square_is_inside_only_with_all_its_corners(x, y, angle, inside):
+    """Regions of 20 x 20 pixels in an image of 100 x 80, whose pixel centres end at 99 and 79."""
+    square = frames.from_detections(np.array([[x, y, 2.0]]), np.array([angle]), 5.0)
+    assert frames.inside(square, 100, 80).tolist() == [inside]
+    if not angle:
+        assert frames.discs_inside(np.array([[x, y, 2.0]]), 5.0, 100, 80).tolist() == [inside]
 
 
 def test_what_lies_behind_the_camera_is_not_inside():
@@ -124,12 +143,6 @@ def test_who_comes_first_stays_and_only_those_who_stay_push_others_out():
     points = np.array([[0.0, 0, 2], [1, 0, 2], [2, 0, 2], [30, 30, 2]])
     assert frames.take_turns(points, 0.5, np.array([0, 1, 2, 3])).tolist() == [0, 2, 3]
     assert frames.take_turns(points, 0.5, np.array([3, 0, 2, 1])).tolist() == [1, 3]
-
-
-def test_a_disc_is_inside_up_to_the_rim_and_no_further():
-    points = np.array([[10.0, 10, 2], [9.9, 10, 2], [89, 69, 2], [89, 69.1, 2]])
-    inside = frames.discs_inside(points, 5.0, width=100, height=80)
-    assert inside.tolist() == [True, False, True, False]
 
 
 def test_no_points_stay_no_points():

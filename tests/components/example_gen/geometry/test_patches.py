@@ -1,9 +1,10 @@
 import cv2
 import numpy as np
+import pytest
 
 from components.example_gen.geometry import frames, homography
 from components.example_gen.geometry.patches import ImageSampler
-from tests.components.example_gen.pictures import texture
+from tests.support.pictures import texture
 
 
 def square(x, y, half_width, angle=0.0):
@@ -42,6 +43,18 @@ def test_a_large_region_does_not_alias():
     patch = ImageSampler(checkers.astype(np.uint8)).sample(square(200, 200, 150.0, 0.1))[0]
     assert patch.std() < 2
     assert abs(patch.mean() - 127.5) < 2
+
+
+@pytest.mark.parametrize("spacing", [2**1.5, 8.0])
+def test_a_patch_has_the_blur_of_a_camera_with_pixels_of_its_size(spacing):
+    image = texture(700, 700)
+    sampler = ImageSampler(image)
+    patch = sampler.sample(square(350, 350, spacing * 65 / 2))[0]
+    sigma = 0.5 * np.sqrt(spacing**2 - 1)
+    blurred = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    places = (350 + spacing * (np.arange(65) - 32)).astype(np.float32)
+    expected = cv2.remap(blurred, *np.meshgrid(places, places), cv2.INTER_LINEAR)
+    assert np.abs(patch.astype(int) - expected).max() <= 1
 
 
 def test_a_large_region_keeps_what_the_patch_can_show():

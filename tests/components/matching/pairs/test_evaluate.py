@@ -9,7 +9,7 @@ import pytest
 from components.example_gen.formats import images
 from components.matching import points
 from components.matching.pairs.evaluate import SETTINGS, evaluate_pairs
-from tests.components.example_gen.pictures import SHIFT, texture, write_sequence
+from tests.support.pictures import SHIFT, texture, write_sequence
 from trainer.core.errors import UserError
 from trainer.core.progress import listen
 

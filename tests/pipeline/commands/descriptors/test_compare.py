@@ -23,7 +23,7 @@ def release(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(release, tmp_path_factory):
-    """Stored results of two handmade descriptors, and one of other tasks."""
+    """Stored results of two handcrafted descriptors, and one of other tasks."""
     root = tmp_path_factory.mktemp("results")
     for name in ("pixels", "rootsift"):
         arguments = ("--data", release, "--rows", root / name)
@@ -47,7 +47,7 @@ def test_two_descriptors_are_scored_and_compared(release, tmp_path):
         assert part["difference"] == pytest.approx(part["first"] - part["second"])
 
 
-def test_stored_results_give_the_same_numbers_without_the_data(release, results, tmp_path):
+def test_result_filess_give_the_same_numbers_without_the_data(release, results, tmp_path):
     ours, theirs = results / "pixels", results / "rootsift"
     done = hpatches("compare", ours, theirs, "--json", tmp_path / "stored.json")
     assert done.exit_code == 0, done.output

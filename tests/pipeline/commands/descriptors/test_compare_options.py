@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.descriptor_evaluator.scoring import stored_result
-from components.descriptor_evaluator.scoring.evaluate import Subject
+from components.descriptor_evaluator.descriptors.describer import Describer
+from components.descriptor_evaluator.scoring import result_files
 from pipeline.commands.descriptors import compare_options
 from pipeline.runs import records
 from tests.pipeline.runs.summaries import summary
@@ -19,8 +19,8 @@ def saved_model(folder: Path) -> Path:
 
 
 def result(folder: Path) -> Path:
-    (folder / stored_result.ROWS_FOLDER).mkdir(parents=True)
-    (folder / stored_result.ROWS_FOLDER / "candidate.jsonl").write_text("")
+    (folder / result_files.SCORES_FOLDER).mkdir(parents=True)
+    (folder / result_files.SCORES_FOLDER / "candidate.jsonl").write_text("")
     return folder
 
 
@@ -43,9 +43,9 @@ def record(work: Path, number: int, *, evaluated: bool = True, model: bool = Tru
     records.record_run(str(work), summary(number, **{"components": tuple(components), **changes}))
 
 
-def test_a_handmade_descriptor_goes_by_its_name():
-    assert compare_options.resolve("rootsift") == compare_options.Compared(
-        "rootsift", Subject(baseline="rootsift")
+def test_a_handcrafted_descriptor_goes_by_its_name():
+    assert compare_options.resolve("rootsift") == compare_options.Side(
+        "rootsift", Describer("rootsift", baseline="rootsift")
     )
 
 
@@ -53,19 +53,21 @@ def test_a_handmade_descriptor_goes_by_its_name():
 def test_a_saved_model_is_found_also_in_a_model_artifact(tmp_path, inside):
     path = saved_model(tmp_path / "model" / inside)
     found = compare_options.resolve(f"{tmp_path}/model/")
-    assert found.subject is not None
-    assert Path(found.subject.model) == path
+    assert found.describer is not None
+    assert Path(found.describer.model) == path
 
 
 def test_a_csv_tree_is_known_by_its_files(tmp_path):
     (tmp_path / "i_one").mkdir()
     (tmp_path / "i_one" / "ref.csv").write_text("1,2\n")
-    assert compare_options.resolve(str(tmp_path)).subject == Subject(descriptors=str(tmp_path))
+    assert compare_options.resolve(str(tmp_path)).describer == Describer(
+        str(tmp_path), descriptors=str(tmp_path)
+    )
 
 
 def test_a_stored_result_has_no_model(tmp_path):
     folder = str(result(tmp_path / "result"))
-    assert compare_options.resolve(folder) == compare_options.Compared(folder, None, folder)
+    assert compare_options.resolve(folder) == compare_options.Side(folder, None, folder)
 
 
 def test_a_work_folder_is_its_newest_evaluated_run(tmp_path):
@@ -74,7 +76,9 @@ def test_a_work_folder_is_its_newest_evaluated_run(tmp_path):
     record(tmp_path, 3, evaluated=False)
     found = compare_options.resolve(str(tmp_path))
     assert found.result == str(tmp_path / "evaluation2")
-    assert found.subject == Subject(model=str(tmp_path / "model2/Format-Serving"))
+    assert found.describer == Describer(
+        str(tmp_path), model=str(tmp_path / "model2/Format-Serving")
+    )
 
 
 def test_a_run_can_be_named(tmp_path):
@@ -82,7 +86,7 @@ def test_a_run_can_be_named(tmp_path):
     record(tmp_path, 2)
     found = compare_options.resolve(f"{tmp_path}@run-1")
     assert found.result == str(tmp_path / "evaluation1")
-    assert found.subject is None  # its model is gone
+    assert found.describer is None  # its model is gone
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def test_anything_else_is_refused_with_what_was_expected(tmp_path):
 
 def test_a_path_may_hold_an_at_sign(tmp_path):
     folder = str(result(tmp_path / "at@home" / "good"))
-    assert compare_options.resolve(folder) == compare_options.Compared(folder, None, folder)
+    assert compare_options.resolve(folder) == compare_options.Side(folder, None, folder)
     folder = str(result(tmp_path / "last@part"))
     assert compare_options.resolve(f"{folder}/").result == folder
     with pytest.raises(UserError, match="at@home/bad: found nothing"):

@@ -2,15 +2,8 @@
 
 from typing import get_args
 
-from components.descriptor_evaluator import settings
-from components.descriptor_evaluator.descriptors import handcrafted
 from components.descriptor_evaluator.protocol.distances import Distance
-from pipeline.commands.descriptors.evaluate import BASELINES
 from pipeline.commands.options import DISTANCES
-
-
-def test_every_handmade_descriptor_can_be_scored():
-    assert BASELINES == settings.HANDMADE == handcrafted.NAMES
 
 
 def test_every_distance_can_be_chosen():

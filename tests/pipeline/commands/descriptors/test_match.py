@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from components.example_gen.settings import DataSettings
 from pipeline.cli import cli
-from tests.components.example_gen.pictures import texture
 from tests.components.matching import photograph_pairs
+from tests.support.pictures import texture
 
 
 def match(*arguments):

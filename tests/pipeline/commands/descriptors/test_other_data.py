@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.components.example_gen.pictures import write_sequence
 from tests.components.matching.brown import photo_tours
 from tests.pipeline.commands.bad_data import assert_refused, hpatches
+from tests.support.pictures import write_sequence
 
 
 def test_pairs_prints_a_table_and_writes_the_json(tmp_path):

@@ -91,7 +91,7 @@ def test_describe_without_a_model_is_refused_and_writes_nothing(release, tmp_pat
 def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "v_wall").symlink_to(shared / "sequences" / "v_wall")
-    arguments = ["--source", "sequences", "--input", tmp_path / "in", "--seed", "3"]
+    arguments = ["--format", "sequences", "--input", tmp_path / "in", "--seed", "3"]
     arguments += ["--set", "data.max_points=20"]
     result = hpatches("extract", *arguments, "--output", tmp_path / "out")
     assert result.exit_code == 0, result.output
@@ -103,7 +103,7 @@ def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):
     )
     assert scored.exit_code == 0, scored.output
 
-    other = ["--source", "sequences", "--input", tmp_path / "in", "--seed", "4"]
+    other = ["--format", "sequences", "--input", tmp_path / "in", "--seed", "4"]
     other += ["--set", "data.max_points=20"]
     assert hpatches("extract", *other, "--output", tmp_path / "other").exit_code == 0
     strips = [tmp_path / folder / "v_wall" / "t1.png" for folder in ("out", "other")]
@@ -113,7 +113,7 @@ def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):
 def test_extract_refuses_what_it_cannot_read_and_writes_nothing(tmp_path):
     (tmp_path / "in" / "v_a").mkdir(parents=True)
     result = hpatches(
-        "extract", "--source", "sequences", "--input", tmp_path / "in", "--output", tmp_path / "out"
+        "extract", "--format", "sequences", "--input", tmp_path / "in", "--output", tmp_path / "out"
     )
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1

@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 from components.descriptor_evaluator.gate import verdict
 from pipeline.cli import cli
 from pipeline.runs import records, work_lock
-from tests.components.example_gen.pictures import write_sequence
+from tests.support.pictures import write_sequence
 from trainer.core import progress
 from trainer.core.errors import UserError
 from trainer.data import manifest
@@ -153,11 +153,11 @@ def test_paths_become_absolute(install, tmp_path, monkeypatch):
     for number, name in enumerate(("v_a", "v_b", "v_c", "v_d", "v_e", "v_f")):
         write_sequence(tmp_path / "data" / name, "png", seed=number)
     result = hpatches(
-        "--source", "sequences", "--data", "data", "--work", "w", "--set", "push.destination=models"
+        "--format", "sequences", "--data", "data", "--work", "w", "--set", "push.destination=models"
     )
     assert result.exit_code == 0, result.output
     assert runner.config.name == "hpatches-sequences"
-    assert runner.config.data.source == "sequences"
+    assert runner.config.data.format == "sequences"
     assert runner.config.data.path == str(tmp_path / "data")
     assert runner.config.work_dir == str(tmp_path / "w")
     assert runner.config.push_destination == str(tmp_path / "models")
@@ -242,11 +242,11 @@ def test_a_full_disk_is_one_sentence(install, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--source", "strips"], "data.path: not set"),
-        (["--source", "sequences", "--data", "nowhere"], "data.path: found no folder 'nowhere'"),
+        (["--format", "strips"], "data.path: not set"),
+        (["--format", "sequences", "--data", "nowhere"], "data.path: found no folder 'nowhere'"),
         (["--config", "dmo"], "configuration 'dmo': did you mean 'demo'?"),
         (["--set", "training.sed=1"], "--set training.sed: unknown key"),
-        (["--work", "/proc/work"], "/proc/work: cannot write here"),
+        (["--work", "/proc/work"], "work_dir: cannot write in /proc"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(

@@ -11,7 +11,7 @@ from pipeline.config.platform import ResourceRequest
 from pipeline.kfp import adapt
 from pipeline.kfp.local import execution, processes
 from pipeline.kfp.local.run_folder import RUN_FILE
-from tests.pipeline.kfp.small_pipeline import (
+from tests.support.small_spec import (
     IN_ORDER,
     PROCESSES,
     journal,

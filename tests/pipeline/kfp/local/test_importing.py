@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.kfp.local.importing import import_artifact
 from pipeline.kfp.tasks import read_tasks
-from tests.pipeline.kfp.small_pipeline import small_spec
+from tests.support.small_spec import small_spec
 from trainer.core.errors import UserError
 
 

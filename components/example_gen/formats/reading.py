@@ -1,0 +1,86 @@
+"""From a data folder to patches, whatever lies in it: the one door to all readers."""
+
+from __future__ import annotations
+
+import importlib
+from typing import NamedTuple
+
+from components.example_gen import registry
+from components.example_gen.formats import scene_table
+from components.example_gen.formats.base import Format, PatchSet, SequenceInput
+from components.example_gen.settings import DataSettings
+from trainer.core.errors import UserError
+
+
+class Skipped(NamedTuple):
+    """An image sequence (or photograph) that is left out, and why."""
+
+    name: str
+    reason: str
+
+
+def get(name: str) -> Format:
+    """Returns the format of a name in `components.example_gen.registry.FORMATS`."""
+    return importlib.import_module(registry.FORMATS[name]).FORMAT
+
+
+def list_sequences(
+    format: str, root: str, settings: DataSettings
+) -> tuple[list[SequenceInput], list[Skipped]]:
+    """Finds the image sequences of a data folder and checks their layout.
+
+    Of local images, the headers are looked at. Whole images are read only when bad sequences
+    are skipped: a split is then drawn from what remains, not from what turns out to be bad
+    once shards are written.
+
+    Args:
+        format: Format of the folder, e.g. `photos`.
+        root: Data folder, local or remote. Its `scenes.csv`, if any, tells which image
+            sequences (or photographs, by stem) show the same thing.
+        settings: Whether bad sequences are skipped.
+
+    Returns:
+        The image sequences sorted by name, and what is skipped (only with
+        `skip_bad_sequences`).
+
+    Raises:
+        UserError: When the folder holds nothing usable, or one sequence is bad and bad ones
+            are not skipped.
+    """
+    layout = get(format)
+    candidates = layout.find(root)
+    if not candidates:
+        raise UserError(f"{root}: found nothing to read, expected {layout.expected}")
+    table = scene_table.read(root)
+    inputs: list[SequenceInput] = []
+    skipped: list[Skipped] = []
+    for name, paths in sorted(candidates.items()):
+        try:
+            items = layout.check(name, paths, table.get(name, name))
+            if settings.skip_bad_sequences:
+                layout.read(items[0])  # the items of one name share their files
+            inputs.extend(items)
+        except UserError as error:
+            if not settings.skip_bad_sequences:
+                raise
+            skipped.append(Skipped(name, str(error)))
+    if not inputs:
+        reasons = "; ".join(item.reason for item in skipped)
+        raise UserError(f"{root}: every image sequence is bad and skipped ({reasons})")
+    return sorted(inputs, key=lambda item: item.name), skipped
+
+
+def load_sequence(item: SequenceInput, settings: DataSettings) -> PatchSet:
+    """Reads or cuts the patches of one image sequence.
+
+    Deterministic: the same files, settings and name give the same bytes, in whatever order
+    and process sequences are loaded.
+
+    Args:
+        item: As `list_sequences` returned it.
+        settings: Seed, limits, extraction and photograph settings.
+
+    Raises:
+        UserError: When a file cannot be used; the message names it.
+    """
+    return get(item.format).load(item, settings)

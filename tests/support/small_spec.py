@@ -1,0 +1,208 @@
+"""A compiled pipeline of small tasks: all that the big one has, in a tenth of a second each.
+
+    text (importer) -> first (with a driver) -> second -> check -> push (if blessed) -> report
+    number (never cached) ------------------------^
+
+Each task notes in a journal that it ran, and does what a file beside the journal says:
+`<task>.die` (it kills itself), `<task>.fail`, `<task>.mistake` and `<task>.hang`.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+TASKS = ("text", "number", "first", "second", "check", "push", "report")
+IN_ORDER = ("number", "text", "first", "second", "check", "push", "report")
+PROCESSES = tuple(name for name in IN_ORDER if name != "text")
+
+_SCHEMA = "title: tfx.{}\ntype: object\n"
+_CODE = """
+import json, os, pathlib, signal, sys, time
+invocation, name = json.loads(sys.argv[1]), sys.argv[2]
+inputs, outputs = invocation["inputs"], invocation["outputs"]
+values = inputs["parameterValues"]
+journal = pathlib.Path(values["journal"])
+with open(journal, "a") as file:
+    file.write(name + "\\n")
+if journal.with_name(name + ".die").exists():
+    os.kill(os.getpid(), signal.SIGKILL)
+if journal.with_name(name + ".fail").exists():
+    sys.exit("ValueError: something broke")
+if journal.with_name(name + ".mistake").exists():
+    print("UserError: a.png is empty", file=sys.stderr)
+    sys.exit(2)
+if journal.with_name(name + ".hang").exists():
+    signal.signal(signal.SIGTERM, lambda *_: (journal.with_name("ended").touch(), sys.exit(1)))
+    journal.with_name("hanging").write_text(str(os.getpid()))
+    time.sleep(100)
+text = name + "".join(
+    "(" + pathlib.Path(item["uri"], "text").read_text() + ")"
+    for key in sorted(inputs["artifacts"])
+    for item in inputs["artifacts"][key]["artifacts"]
+)
+written = {"artifacts": {}, "parameterValues": {}}
+for key, listed in outputs["artifacts"].items():
+    artifact = listed["artifacts"][0]
+    if artifact["type"].get("schemaTitle", "").startswith("system."):
+        continue
+    os.makedirs(artifact["uri"], exist_ok=True)
+    pathlib.Path(artifact["uri"], "text").write_text(text)
+    metadata = {**artifact["metadata"], "blessed": float(values.get("bless") != "no")}
+    written["artifacts"][key] = {"artifacts": [{**artifact, "metadata": metadata}]}
+for key, place in outputs["parameters"].items():
+    pathlib.Path(place["outputFile"]).write_text(str(len(text)))
+pathlib.Path(outputs["outputFile"]).write_text(json.dumps(written))
+"""
+# What a driver does: it looks at the data, and adds a parameter that changes with them.
+_DRIVER = """
+import json, pathlib, sys
+invocation = json.loads(sys.argv[1])
+values = invocation["inputs"]["parameterValues"]
+with open(values["journal"], "a") as file:
+    file.write("first's driver\\n")
+data = pathlib.Path(values["data_path"])
+planned = invocation["outputs"]["artifacts"]["made"]["artifacts"][0]
+made = {"artifacts": [{**planned, "metadata": {"span": 3.0}}]}
+seen = data.read_text() if data.is_file() else ""
+written = {"artifacts": {"made": made}, "parameterValues": {"seen": seen}}
+pathlib.Path(invocation["outputs"]["outputFile"]).write_text(json.dumps(written))
+"""
+
+
+def small_spec() -> dict[str, Any]:
+    """Returns the spec; each call a new tree."""
+    components, executors, tasks = {}, {}, {}
+
+    def add(name: str, takes: dict[str, str], makes: str, cached: bool = True, **parameters):
+        artifacts = {key: _artifact(scene) for key, scene in takes.items()}
+        values = {"journal": {"componentInputParameter": "journal"}, **parameters}
+        components[name] = {
+            "executorLabel": f"{name}_executor",
+            "inputDefinitions": {
+                "artifacts": artifacts,
+                "parameters": {key: {"parameterType": "STRING"} for key in values},
+            },
+            "outputDefinitions": {"artifacts": {"made": _artifact(makes)}},
+        }
+        executors[f"{name}_executor"] = {
+            "container": {
+                "image": "registry.example.com/small:1",
+                "command": ["python", "-c"],
+                "args": [_CODE, "{{$}}", name],
+            }
+        }
+        tasks[name] = {
+            "taskInfo": {"name": name},
+            "componentRef": {"name": name},
+            "dependentTasks": sorted(_PRODUCER[scene] for scene in takes.values()),
+            "inputs": {
+                "artifacts": {
+                    key: {
+                        "taskOutputArtifact": {
+                            "producerTask": _PRODUCER[scene],
+                            "outputArtifactKey": "made",
+                        }
+                    }
+                    for key, scene in takes.items()
+                },
+                "parameters": values,
+            },
+            "cachingOptions": {"enableCache": True} if cached else {},
+        }
+
+    add("number", {}, "Number", cached=False)
+    add("first", {"text": "Text"}, "First", data_path={"componentInputParameter": "data_path"})
+    add("second", {"first": "First", "number": "Number"}, "Second")
+    add("check", {"second": "Second"}, "Check", bless={"componentInputParameter": "bless"})
+    add("push", {"check": "Check", "second": "Second"}, "Push")
+    add("report", {"push": "Push"}, "Report")
+    _add_importer(components, executors, tasks)
+    tasks["push"]["triggerPolicy"] = {
+        "condition": "inputs.artifacts['check'].artifacts[0].metadata['blessed'] == 1.0"
+    }
+    executors["first_executor"]["container"]["lifecycle"] = {
+        "preCacheCheck": {"command": ["python", "-c"], "args": [_DRIVER, "{{$}}"]}
+    }
+    components["second"]["outputDefinitions"]["parameters"] = {
+        "length": {"parameterType": "NUMBER_INTEGER"}
+    }
+    return copy.deepcopy(
+        {
+            "schemaVersion": "2.1.0",
+            "sdkVersion": "tfx-1.16.0",
+            "pipelineInfo": {"name": "small"},
+            "components": components,
+            "deploymentSpec": {"executors": executors},
+            "root": {
+                "inputDefinitions": {
+                    "parameters": {
+                        "journal": {"parameterType": "STRING"},
+                        "scene": {"parameterType": "STRING"},
+                        "data_path": {
+                            "parameterType": "STRING",
+                            "defaultValue": "",
+                            "isOptional": True,
+                        },
+                        "bless": {
+                            "parameterType": "STRING",
+                            "defaultValue": "yes",
+                            "isOptional": True,
+                        },
+                    }
+                },
+                "dag": {"tasks": tasks},
+            },
+        }
+    )
+
+
+def small_parameters(folder: Path, **more: str) -> dict[str, str]:
+    """Returns parameters of a run whose journal is `journal` in a folder."""
+    scene = folder / "scene"
+    scene.mkdir(exist_ok=True)
+    (scene / "text").write_text("hello")
+    return {"journal": str(folder / "journal"), "scene": str(scene), **more}
+
+
+def journal(folder: Path) -> list[str]:
+    """Returns what ran since the last call, in order."""
+    path = folder / "journal"
+    lines = path.read_text().splitlines() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return lines
+
+
+_PRODUCER = {
+    "Text": "text",
+    "Number": "number",
+    "First": "first",
+    "Second": "second",
+    "Check": "check",
+    "Push": "push",
+}
+
+
+def _artifact(title: str) -> dict[str, Any]:
+    return {"artifactType": {"instanceSchema": _SCHEMA.format(title)}}
+
+
+def _add_importer(components: dict, executors: dict, tasks: dict) -> None:
+    components["text"] = {
+        "executorLabel": "text_executor",
+        "inputDefinitions": {"parameters": {"artifact_uri": {"parameterType": "STRING"}}},
+        "outputDefinitions": {"artifacts": {"made": _artifact("Text")}},
+    }
+    executors["text_executor"] = {
+        "importer": {
+            "artifactUri": {"runtimeParameter": "artifact_uri"},
+            "typeSchema": {"instanceSchema": _SCHEMA.format("Text")},
+            "metadata": {"language": "en"},
+        }
+    }
+    tasks["text"] = {
+        "taskInfo": {"name": "text"},
+        "componentRef": {"name": "text"},
+        "inputs": {"parameters": {"artifact_uri": {"componentInputParameter": "scene"}}},
+    }

@@ -1,0 +1,41 @@
+"""Folders that a process which was killed has left behind."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from pathlib import Path
+
+
+def process() -> str:
+    """Names this process among those of all machines, for folders that it is to delete itself."""
+    return f"{platform.node()}-{os.getpid()}"
+
+
+def remove_stale(folder: Path, prefix: str) -> None:
+    """Deletes folders whose process on this machine lives no more, so far as that is permitted.
+
+    Args:
+        folder: Parent folder; need not exist.
+        prefix: Beginning of their names; `process()` follows, then optionally a dot and letters.
+    """
+    # Without a machine's name (as an earlier version wrote them) they are taken for this one's.
+    name = re.compile(
+        rf"{re.escape(prefix)}(?:{re.escape(platform.node())}-)?(\d{{1,9}})(?:\.\w+)?"
+    )
+    for path in folder.glob(f"{prefix}*"):
+        match = name.fullmatch(path.name)
+        if match and not _lives(int(match[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # no signal: only asks
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
