@@ -105,9 +105,9 @@ def only_tasks(spec: dict[str, Any], *names: str) -> dict[str, Any]:
     dag = spec["root"]["dag"]
     kept = {name: dag["tasks"][name] for name in names}
     used = {
-        scene["componentInputParameter"]
+        source["componentInputParameter"]
         for task in kept.values()
-        for scene in task["inputs"].get("parameters", {}).values()
+        for source in task["inputs"].get("parameters", {}).values()
         if "componentInputParameter" in source
     }
     given = {name: item for name, item in _declared(spec).items() if name in used}
