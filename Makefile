@@ -66,6 +66,9 @@ test-kubeflow: setup  ## Run the compiled pipeline task by task, as both backend
 test-other-stack:  ## Run demo and suite on the stack that this machine does not have (Debian, root).
 	tools/other-stack
 
+test-mutants: setup  ## Change the core at random places: which changes does no test notice (half an hour)?
+	$(BIN)/python -m tools.mutants
+
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)

@@ -54,7 +54,7 @@ class Case:
     """What is simulated.
 
     Attributes:
-        mode: Of the comparison with production.
+        mode: Mode of the comparison with production.
         scenes: Independent scenes that a trial draws.
         difference: True difference candidate - production; None leaves the pair's own.
         spread: Factor on the scatter of the scenes' differences.

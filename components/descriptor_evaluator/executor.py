@@ -21,10 +21,9 @@ from typing import Any
 
 import tensorflow as tf
 from tfx import types
-from tfx.dsl.components.base import base_beam_executor
-from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.core import executor, files
 from components.core.exec_properties import read_settings
 from components.core.names import CANDIDATE, PRODUCTION, SAVED_MODEL_FILE
 from components.descriptor_evaluator.descriptors import saved_model
@@ -70,77 +69,67 @@ _EARLIER_SCORED = 3  # describing a model is what takes time; their scores are k
 _log = logging.getLogger(__name__)
 
 
-class Executor(base_beam_executor.BaseBeamExecutor):
+class Executor(executor.BeamExecutor):
     """Scores the candidate, compares it, and blesses it or not."""
 
-    def Do(  # noqa: N802 (TFX calls it so)
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def execute(self, execution: executor.Execution) -> None:
         """Evaluates one model.
 
-        Args:
-            input_dict: `examples`, `model` and, if production is known, `baseline_model`.
-            output_dict: `evaluation` and `blessing`.
-            exec_properties: `settings` (`EvaluationSettings` as JSON), `official_tasks` (in
-                place of the settings' own), `code_fingerprint` and `cache_dir`.
+        Reads `examples`, `model` and, if production is known, `baseline_model`; fills
+        `evaluation` and `blessing`. Properties are `settings` (`EvaluationSettings` as JSON),
+        `official_tasks` (in place of the settings' own), `code_fingerprint` and `cache_dir`.
 
         Raises:
             UserError: When settings or examples cannot be used.
             RunError: When the machinery failed.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        settings = _settings(exec_properties)
-        evaluation = artifact_utils.get_single_instance(output_dict[EVALUATION_KEY])
+        settings = _settings(execution.properties)
+        output = execution.output(EVALUATION_KEY).uri
+        production = execution.inputs.get(BASELINE_MODEL_KEY) or []
         try:
-            result = self._evaluate(input_dict, evaluation.uri, exec_properties, settings)
+            result = self._evaluate(execution, output, settings)
         except (UserError, model_scores.RunError, OSError, MemoryError, tf.errors.OpError):
             raise
         except ModelError as failure:
-            result = verdict.refusal(str(failure), production=_not_compared(input_dict))
+            result = verdict.refusal(str(failure), production=_not_compared(production))
         except Exception as error:
             _log.exception("the evaluation crashed")
             result = verdict.refusal(
                 f"The evaluation crashed ({type(error).__name__}: {error}), so the model was "
                 f"not judged.",
-                production=_not_compared(input_dict),
+                production=_not_compared(production),
             )
-        verdict.write(result, evaluation.uri)
+        verdict.write(result, output)
         blessing.write(
             result.blessed,
-            artifact_utils.get_single_instance(output_dict[BLESSING_KEY]),
-            artifact_utils.get_single_instance(input_dict[MODEL_KEY]),
-            next(iter(input_dict.get(BASELINE_MODEL_KEY) or ()), None),
-            exec_properties.get("current_component_id", ""),
+            execution.output(BLESSING_KEY),
+            execution.input(MODEL_KEY),
+            next(iter(production), None),
+            execution.properties.get("current_component_id", ""),
         )
         _log.info("%s %s", result.summary, " ".join(result.reasons))
 
     def _evaluate(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output: str,
-        exec_properties: dict[str, Any],
-        settings: EvaluationSettings,
+        self, execution: executor.Execution, output: str, settings: EvaluationSettings
     ) -> Verdict:
         folder = self._work_folder(output)
         try:
             context = open_context(
-                artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
+                execution.input_uri(EXAMPLES_KEY),
                 settings,
-                ScoresCache(exec_properties.get(CACHE_FOLDER_KEY) or None),
-                exec_properties.get(CODE_FINGERPRINT_KEY) or "",
+                ScoresCache(execution.properties.get(CACHE_FOLDER_KEY) or None),
+                execution.properties.get(CODE_FINGERPRINT_KEY) or "",
                 folder,
                 self._make_beam_pipeline,
             )
-            production = input_dict.get(BASELINE_MODEL_KEY) or []
+            production = execution.inputs.get(BASELINE_MODEL_KEY) or []
             served = production[0].get_string_custom_property("model_path") if production else ""
             destination = posixpath.dirname(served.rstrip("/"))
-            return self._judge(context, _models(input_dict), destination, output)
+            return self._judge(
+                context, _models(execution.input(MODEL_KEY), production), destination, output
+            )
         finally:
-            if tf.io.gfile.exists(folder):
-                tf.io.gfile.rmtree(folder)
+            files.remove_folder(folder)
 
     def _judge(
         self,
@@ -152,7 +141,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Scores, writes the scores, asks the gate, and has TFMA slice them."""
         settings = context.settings
         tasks = model_scores.make_tasks(context)
-        tf.io.gfile.makedirs(output)
         tasks.save(output)
         state = _production_state(models)
         scored = model_scores.score_all(
@@ -233,16 +221,14 @@ def _settings(exec_properties: dict[str, Any]) -> EvaluationSettings:
     return settings.model_copy(update={"official_tasks": given}) if given else settings
 
 
-def _models(input_dict: dict[str, list[types.Artifact]]) -> list[Candidate]:
+def _models(artifact: types.Artifact, production: list[types.Artifact]) -> list[Candidate]:
     """Returns the candidate and, if there is one, the model in production."""
     from trainer.model import export  # loads tf_keras
 
-    artifact = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
     path = path_utils.serving_model_path(artifact.uri)
     if not _holds_model(path):
         raise ModelError(f"The candidate has no SavedModel at {path}.")
     models = [Candidate(CANDIDATE, path, export.model_checksum(path))]
-    production = input_dict.get(BASELINE_MODEL_KEY) or []
     if production and production[0].get_int_custom_property("exists"):
         served = path_utils.serving_model_path(production[0].uri)
         if not _holds_model(served):
@@ -260,12 +246,11 @@ def _models(input_dict: dict[str, list[types.Artifact]]) -> list[Candidate]:
 
 
 def _holds_model(path: str) -> bool:
-    return tf.io.gfile.exists(posixpath.join(path, SAVED_MODEL_FILE))
+    return files.exists(posixpath.join(path, SAVED_MODEL_FILE))
 
 
-def _not_compared(input_dict: dict[str, list[types.Artifact]]) -> Production:
+def _not_compared(production: list[types.Artifact]) -> Production:
     """Returns the state of production for a candidate that was not judged."""
-    production = input_dict.get(BASELINE_MODEL_KEY) or []
     if production and production[0].get_int_custom_property("exists"):
         return Production("unknown", production[0].get_string_custom_property("checksum"))
     return Production("none")

@@ -55,8 +55,8 @@ class Look:
     Attributes:
         name: As it is scored.
         label: As readers call it.
-        colour: Of its lines and dots.
-        dash: Of its lines, as matplotlib spells it.
+        colour: Colour of lines and dots.
+        dash: Dash pattern of lines, in matplotlib's notation.
         dash_array: The same for SVG.
     """
 
@@ -67,7 +67,7 @@ class Look:
 
     @property
     def dash_array(self) -> str:
-        """Of its lines in SVG that is written by hand."""
+        """Dash pattern of lines in SVG that is written by hand."""
         return {"-": "none", "--": "6 3", ":": "2 3", "-.": "7 3 2 3"}[self.dash]
 
 

@@ -121,7 +121,7 @@ def failure(name: str, sentence: str) -> str:
     """Returns the page that stands for a report that could not be drawn.
 
     Args:
-        name: Of the run.
+        name: Name of the run.
         sentence: Why.
     """
     return (

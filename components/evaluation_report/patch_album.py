@@ -20,7 +20,7 @@ class Place:
 
     Attributes:
         sequence: Image sequence.
-        index: Of the point within it.
+        index: Number of the point within it.
         variant: `ref`, `e1`, ...
     """
 
@@ -34,7 +34,7 @@ def read(examples: str, manifest: Manifest, places: Iterable[Place]) -> dict[Pla
 
     Args:
         examples: Folder of the examples.
-        manifest: Its manifest.
+        manifest: Manifest of the examples.
         places: Which patches; those of sequences that the split does not hold are left out.
 
     Returns:

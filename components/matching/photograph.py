@@ -16,7 +16,7 @@ class Photograph:
     """A photograph, shrunk if it is large.
 
     Attributes:
-        path: Its file.
+        path: File it was read from.
         image: uint8 [height, width], as it is matched.
         full_size: Width and height of the file in pixels.
     """

@@ -43,7 +43,7 @@ def fit(
         second: float64 [M, 2], places in the second.
         size: Width and height of the first photograph.
         threshold: Largest `transfer_errors` of an inlier in pixels.
-        seed: Of the random samples.
+        seed: Seed of the random samples.
 
     Returns:
         None when fewer than `LEAST_INLIERS` matches agree with any.

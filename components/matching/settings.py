@@ -15,7 +15,7 @@ class MatchSettings(Settings):
         ratio: Largest distance of a match relative to that of the second nearest neighbour;
             1 keeps all (Lowe, IJCV 2004, section 7.1).
         threshold: Pixels that a match may be off a homography and still agree with it.
-        seed: Of RANSAC.
+        seed: Seed of RANSAC.
         max_side: Larger photographs are matched at a size of so many pixels on the longer
             side; lengths in pixels are in pixels of that size.
     """

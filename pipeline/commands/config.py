@@ -40,7 +40,7 @@ def show(
     """
     config = resolve(name_or_file, format, data, work, skip_bad_sequences, overrides)
     tree = _first_what_matters(
-        config.model_dump(mode="json"), PipelineConfig().model_dump(mode="json")
+        config.model_dump(mode="json"), PipelineConfig.model_validate({}).model_dump(mode="json")
     )
     click.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), nl=False)
 

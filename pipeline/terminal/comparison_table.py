@@ -19,26 +19,26 @@ _STYLES = {"better": "green", "worse": "red", "not finite": "red"}
 _MOST = 5  # sequences shown at either end
 
 
-def print_comparison(console: Console, found: Comparison, names: tuple[str, str]) -> None:
+def print_comparison(console: Console, comparison: Comparison, names: tuple[str, str]) -> None:
     """Prints what was compared, in per cent, what is degenerate about either, and the notes.
 
     Args:
-        console: Console to print on.
-        found: The comparison.
-        names: Names of the two descriptors.
+        console: Where to.
+        comparison: The comparison.
+        names: What the two are called.
     """
-    console.print(_slices(found, names))
-    if found.sequences:
-        console.print(_sequences(found))
-    console.print(Text(found.summary), soft_wrap=True)
+    console.print(_slices(comparison, names))
+    if comparison.sequences:
+        console.print(_sequences(comparison))
+    console.print(Text(comparison.summary), soft_wrap=True)
     degenerate = [
         f"{name} is degenerate: {'; '.join(problems)}."
-        for name, problems in zip(names, found.problems, strict=True)
+        for name, problems in zip(names, comparison.problems, strict=True)
         if problems
     ]
     print_remarks(console, degenerate, "red")
-    print_remarks(console, found.notes)
-    few = [item.scenes for item in found.slices if item.finding == "too few scenes"]
+    print_remarks(console, comparison.notes)
+    few = [item.scenes for item in comparison.slices if item.finding == "too few scenes"]
     if few:
         sentence = (
             f"{min(few)} scenes are too few to call a difference better or worse (at least 8 are "
@@ -47,13 +47,13 @@ def print_comparison(console: Console, found: Comparison, names: tuple[str, str]
         print_remarks(console, [sentence])
 
 
-def _slices(found: Comparison, names: tuple[str, str]) -> Table:
+def _slices(comparison: Comparison, names: tuple[str, str]) -> Table:
     title = f"mAP in per cent, ties counted against; first: {names[0]}, second: {names[1]}"
     numbers = ("first", "second", "difference", "95 % interval")
     table = make_table(title, ("task", "kind", "noise"), numbers)
     table.add_column("first is")
     before = None
-    for item in found.slices:
+    for item in comparison.slices:
         part = item.slice
         if before is not None and before != (part.task, part.kind):
             table.add_section()
@@ -78,13 +78,13 @@ def _slices(found: Comparison, names: tuple[str, str]) -> Table:
     return table
 
 
-def _sequences(found: Comparison) -> Table:
+def _sequences(comparison: Comparison) -> Table:
     """Returns the image sequences that differ most, in either direction."""
-    shown = list(found.sequences)
+    shown = list(comparison.sequences)
     title = "matching mAP (ties counted against) of the image sequences"
     if len(shown) > 2 * _MOST:
         shown = [*shown[:_MOST], *shown[-_MOST:]]
-        title += f" that differ most (of {len(found.sequences)})"
+        title += f" that differ most (of {len(comparison.sequences)})"
     table = make_table(title, ("sequence",), ("first", "second", "difference"))
     for item in shown:
         table.add_row(

@@ -29,17 +29,17 @@ def print_matches(console: Console, result: Result) -> None:
         ("descriptor",),
         ("matches", "inliers", *((*right, "corners off") if known else ())),
     )
-    for found in result.found:
-        table.add_row(found.descriptor.name, *_cells(found, RIGHT_WITHIN))
+    for matches in result.found:
+        table.add_row(matches.descriptor.name, *_cells(matches, RIGHT_WITHIN))
     console.print(table)
     print_remarks(console, _remarks(result))
 
 
-def _cells(found: Found, limits: tuple[float, ...]) -> list[str]:
-    cells = [str(len(found)), "none" if found.fit is None else str(found.inliers.sum())]
-    if found.errors is not None:
-        cells += [str((found.errors <= limit).sum()) for limit in limits]
-        cells.append("" if found.corner_error is None else f"{found.corner_error:.1f} px")
+def _cells(matches: Found, limits: tuple[float, ...]) -> list[str]:
+    cells = [str(len(matches)), "none" if matches.fit is None else str(matches.inliers.sum())]
+    if matches.errors is not None:
+        cells += [str((matches.errors <= limit).sum()) for limit in limits]
+        cells.append("" if matches.corner_error is None else f"{matches.corner_error:.1f} px")
     return cells
 
 
@@ -54,9 +54,9 @@ def _remarks(result: Result) -> list[str]:
         if item.size != item.full_size
     ]
     remarks += [
-        f"{found.descriptor.name}: no homography has {LEAST_INLIERS} inliers or more among "
-        f"{len(found)} matches, and fewer agree by chance."
-        for found in result.found
-        if found.fit is None
+        f"{matches.descriptor.name}: no homography has {LEAST_INLIERS} inliers or more among "
+        f"{len(matches)} matches, and fewer agree by chance."
+        for matches in result.found
+        if matches.fit is None
     ]
     return remarks

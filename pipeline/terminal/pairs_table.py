@@ -20,8 +20,8 @@ def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
         console: Console to print on.
         result: As `evaluate_pairs` returns it.
     """
-    found = result["descriptors"]
-    mean = found[0]["mean"]
+    descriptors = result["descriptors"]
+    mean = descriptors[0]["mean"]
     shares = [
         f"{words} {pixels}"
         for key, words in (("accuracy", "MMA"), ("corner_auc", "AUC"))
@@ -35,7 +35,7 @@ def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
         ("matches", "right", *shares),
     )
     table.box, table.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)  # type: ignore[assignment]
-    for name, rows in _rows(found):
+    for name, rows in _rows(descriptors):
         if len(rows) == 1:
             table.add_row(name, *_cells(rows[0][1]))
             continue
@@ -46,14 +46,14 @@ def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
     print_remarks(console, result["data"]["notes"])
 
 
-def _rows(found: list[dict[str, Any]]) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+def _rows(descriptors: list[dict[str, Any]]) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
     """Yields the sequences, the kinds if there are several, and the mean."""
-    for name in found[0]["sequences"]:
-        yield name, [(item["name"], item["sequences"][name]) for item in found]
-    kinds = found[0]["by_kind"]
+    for name in descriptors[0]["sequences"]:
+        yield name, [(item["name"], item["sequences"][name]) for item in descriptors]
+    kinds = descriptors[0]["by_kind"]
     for kind in kinds if len(kinds) > 1 else ():
-        yield _KINDS[kind], [(item["name"], item["by_kind"][kind]) for item in found]
-    yield "mean", [(item["name"], item["mean"]) for item in found]
+        yield _KINDS[kind], [(item["name"], item["by_kind"][kind]) for item in descriptors]
+    yield "mean", [(item["name"], item["mean"]) for item in descriptors]
 
 
 def _cells(values: Mapping[str, Any]) -> list[str]:

@@ -42,26 +42,26 @@ def _title(data: Mapping[str, Any]) -> str:
     )
 
 
-def _health(found: Mapping[str, Any]) -> str:
+def _health(measures: Mapping[str, Any]) -> str:
     """Says what the degeneracy check measured, and against what."""
-    limits = found["thresholds"]
+    limits = measures["thresholds"]
     parts = [
-        f"{found['dimension']} numbers",
-        f"{100 * found['distinct_share']:.1f} % distinct and "
-        f"{100 * found['distinct_share_float16']:.1f} % as float16 (at least "
+        f"{measures['dimension']} numbers",
+        f"{100 * measures['distinct_share']:.1f} % distinct and "
+        f"{100 * measures['distinct_share_float16']:.1f} % as float16 (at least "
         f"{100 * limits['min_distinct']:g} %)",
-        f"spread {found['spread']:.3g} of their length (at least {limits['min_spread']:g})",
-        f"{100 * found['non_finite_share']:.3g} % not finite (at most "
+        f"spread {measures['spread']:.3g} of their length (at least {limits['min_spread']:g})",
+        f"{100 * measures['non_finite_share']:.3g} % not finite (at most "
         f"{100 * limits['max_non_finite']:g} %)",
     ]
-    if found["matching_ap"]:
-        kept = found["matching_ap_float16"] / found["matching_ap"]
+    if measures["matching_ap"]:
+        kept = measures["matching_ap_float16"] / measures["matching_ap"]
         parts.append(
             f"float16 keeps {100 * kept:.1f} % of a matching mAP (at least "
             f"{100 * limits['min_kept']:g} %)"
         )
-        if found["matching_ap_uint8"] is not None:
-            kept = found["matching_ap_uint8"] / found["matching_ap"]
+        if measures["matching_ap_uint8"] is not None:
+            kept = measures["matching_ap_uint8"] / measures["matching_ap"]
             parts.append(f"uint8 {100 * kept:.1f} %")
     return f"Descriptors: {', '.join(parts)}."
 

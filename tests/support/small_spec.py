@@ -76,7 +76,7 @@ def small_spec() -> dict[str, Any]:
     components, executors, tasks = {}, {}, {}
 
     def add(name: str, takes: dict[str, str], makes: str, cached: bool = True, **parameters):
-        artifacts = {key: _artifact(scene) for key, scene in takes.items()}
+        artifacts = {key: _artifact(source) for key, source in takes.items()}
         values = {"journal": {"componentInputParameter": "journal"}, **parameters}
         components[name] = {
             "executorLabel": f"{name}_executor",
@@ -96,16 +96,16 @@ def small_spec() -> dict[str, Any]:
         tasks[name] = {
             "taskInfo": {"name": name},
             "componentRef": {"name": name},
-            "dependentTasks": sorted(_PRODUCER[scene] for scene in takes.values()),
+            "dependentTasks": sorted(_PRODUCER[source] for source in takes.values()),
             "inputs": {
                 "artifacts": {
                     key: {
                         "taskOutputArtifact": {
-                            "producerTask": _PRODUCER[scene],
+                            "producerTask": _PRODUCER[source],
                             "outputArtifactKey": "made",
                         }
                     }
-                    for key, scene in takes.items()
+                    for key, source in takes.items()
                 },
                 "parameters": values,
             },
@@ -139,7 +139,7 @@ def small_spec() -> dict[str, Any]:
                 "inputDefinitions": {
                     "parameters": {
                         "journal": {"parameterType": "STRING"},
-                        "scene": {"parameterType": "STRING"},
+                        "source": {"parameterType": "STRING"},
                         "data_path": {
                             "parameterType": "STRING",
                             "defaultValue": "",
@@ -160,10 +160,10 @@ def small_spec() -> dict[str, Any]:
 
 def small_parameters(folder: Path, **more: str) -> dict[str, str]:
     """Returns parameters of a run whose journal is `journal` in a folder."""
-    scene = folder / "scene"
-    scene.mkdir(exist_ok=True)
-    (scene / "text").write_text("hello")
-    return {"journal": str(folder / "journal"), "scene": str(scene), **more}
+    source = folder / "source"
+    source.mkdir(exist_ok=True)
+    (source / "text").write_text("hello")
+    return {"journal": str(folder / "journal"), "source": str(source), **more}
 
 
 def journal(folder: Path) -> list[str]:
@@ -204,5 +204,5 @@ def _add_importer(components: dict, executors: dict, tasks: dict) -> None:
     tasks["text"] = {
         "taskInfo": {"name": "text"},
         "componentRef": {"name": "text"},
-        "inputs": {"parameters": {"artifact_uri": {"componentInputParameter": "scene"}}},
+        "inputs": {"parameters": {"artifact_uri": {"componentInputParameter": "source"}}},
     }

@@ -84,15 +84,15 @@ def _sequences(folder: str, counts: Mapping[str, int]) -> Iterator[tuple[str, np
         raise UserError(f"{folder}: is no folder, expected descriptors as <sequence>/<variant>.csv")
     first: tuple[str, int] | None = None
     for number, (name, count) in enumerate(sorted(counts.items())):
-        found = read_sequence(folder, name, count)
-        first = first or (name, found.shape[2])
-        if found.shape[2] != first[1]:
+        descriptors = read_sequence(folder, name, count)
+        first = first or (name, descriptors.shape[2])
+        if descriptors.shape[2] != first[1]:
             raise UserError(
-                f"{files.join(folder, name)}: descriptors have {found.shape[2]} numbers, "
+                f"{files.join(folder, name)}: descriptors have {descriptors.shape[2]} numbers, "
                 f"expected {first[1]} as in {first[0]}"
             )
         progress.report("reading descriptors", number + 1, len(counts), name)
-        yield name, found
+        yield name, descriptors
 
 
 def read_sequence(folder: str, name: str, count: int) -> np.ndarray:
@@ -182,6 +182,6 @@ def _diagnose(data: bytes, delimiter: str | None, columns: int, error: Exception
             try:
                 float(cell)
             except ValueError:
-                found = repr(cell.strip()[:40]) if cell.strip() else "empty"
-                return f"line {number}, column {place} is {found}, expected a number"
+                shown = repr(cell.strip()[:40]) if cell.strip() else "empty"
+                return f"line {number}, column {place} is {shown}, expected a number"
     return f"cannot be read as a table of numbers ({error})"

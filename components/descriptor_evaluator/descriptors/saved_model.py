@@ -35,8 +35,8 @@ class DescriptorModel:
     """A loaded SavedModel.
 
     Attributes:
-        path: Where it was loaded from.
-        serve: Its signature.
+        path: Folder of the SavedModel.
+        serve: Serving signature.
         identity: Content of `assets.extra/descriptor.json`; None for a model without.
         loaded: Keeps the variables alive.
     """
@@ -51,7 +51,7 @@ def load_model(path: str) -> DescriptorModel:
     """Loads a SavedModel with our serving signature.
 
     Args:
-        path: Its folder, local or `gs://`.
+        path: Folder of the SavedModel, local or `gs://`.
 
     Raises:
         UserError: When there is none, it is damaged, or its signature is not uint8
@@ -74,9 +74,9 @@ def load_model(path: str) -> DescriptorModel:
         ) from error
     signatures = getattr(loaded, "signatures", {})
     if SIGNATURE not in signatures:
-        found = ", ".join(sorted(signatures)) or "none"
+        known = ", ".join(sorted(signatures)) or "none"
         raise UserError(
-            f"{path}: has the signatures {found}, expected {SIGNATURE} from uint8 {INPUT} "
+            f"{path}: has the signatures {known}, expected {SIGNATURE} from uint8 {INPUT} "
             f"[N, {PATCH_SIZE}, {PATCH_SIZE}] to float32 {OUTPUT} [N, D]"
         )
     serve = signatures[SIGNATURE]
@@ -119,20 +119,20 @@ def describe_patches(
     for start in range(0, len(flat), batch_size):
         block = flat[start : start + batch_size]
         try:
-            found = model.serve(**{INPUT: tf.constant(block)})[OUTPUT].numpy()
+            rows = model.serve(**{INPUT: tf.constant(block)})[OUTPUT].numpy()
         except tf.errors.InvalidArgumentError as error:
             height, width = block.shape[1:]
             raise UserError(
                 f"{model.path}: cannot describe patches of {height}x{width} ({_first_line(error)})"
             ) from error
-        if found.ndim != 2 or len(found) != len(block) or not found.shape[1]:
+        if rows.ndim != 2 or len(rows) != len(block) or not rows.shape[1]:
             raise UserError(
-                f"{model.path}: gave an array of shape {found.shape} for {len(block)} patches, "
+                f"{model.path}: gave an array of shape {rows.shape} for {len(block)} patches, "
                 f"expected one row of numbers per patch"
             )
         if result is None:
-            result = np.empty((len(flat), found.shape[1]), np.float32)
-        result[start : start + len(block)] = found
+            result = np.empty((len(flat), rows.shape[1]), np.float32)
+        result[start : start + len(block)] = rows
     assert result is not None, "an image sequence has at least one patch"
     return np.ascontiguousarray(result.reshape(count, variants, -1).swapaxes(0, 1))
 
@@ -159,9 +159,12 @@ def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
         inputs, _ = reading.list_sequences("strips", data, settings)
         model = load_model(model_path)
         for number, item in enumerate(inputs):
-            found = describe_patches(model, reading.load_sequence(item, settings).patches)
-            csv_tree.write_sequence(folder, item.name, found)
-            patches, dimension = patches + found.shape[0] * found.shape[1], found.shape[2]
+            described = describe_patches(model, reading.load_sequence(item, settings).patches)
+            csv_tree.write_sequence(folder, item.name, described)
+            patches, dimension = (
+                patches + described.shape[0] * described.shape[1],
+                described.shape[2],
+            )
             progress.report("describing patches", number + 1, len(inputs), item.name)
         if model.identity is not None:
             text = json.dumps(model.identity, indent=1) + "\n"
@@ -227,8 +230,8 @@ def _read_identity_file(path: str) -> dict[str, Any] | None:
         raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no JSON object, expected the model's identity")
-    if "scenes" in content:  # so called by the models of earlier versions
-        content["scenes"] = content.pop("scenes")
+    if "sources" in content:  # so called by the models of earlier versions
+        content["scenes"] = content.pop("sources")
     for key in ("sequences", "scenes"):
         by_split = content.get(key, {})
         if not isinstance(by_split, dict) or not all(map(_is_list_of_names, by_split.values())):

@@ -8,6 +8,7 @@ that cannot be used, and a failing machine are errors of the run.
 
 from __future__ import annotations
 
+import io
 import logging
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import apache_beam as beam
 import numpy as np
 
+from components.core import files
 from components.descriptor_evaluator.descriptors.describer import (
     Describer,
     ModelError,
@@ -70,10 +72,10 @@ class DescribeSequence(beam.DoFn):
                 if describer.is_reference:
                     raise reference_error(describer.name, error) from error
                 _log.exception("%s cannot describe %s", describer.name, entry.name)
-                write_text(path + ".failed", _sentence(describer, entry, error))
+                files.write_text(path + ".failed", _sentence(describer, entry, error))
                 continue
             _write_array(path + ".npy", descriptors)
-            if tf.io.gfile.exists(path + ".failed"):  # of an earlier attempt of Beam's
+            if files.exists(path + ".failed"):  # of an earlier attempt of Beam's
                 tf.io.gfile.remove(path + ".failed")
         self._done += 1
         report("describing patches", self._done, self._total, entry.name)
@@ -82,13 +84,14 @@ class DescribeSequence(beam.DoFn):
     def _describe(self, describer: Describer, sequence: str, patches: np.ndarray) -> np.ndarray:
         if describer.name not in self._loaded:
             self._loaded[describer.name] = describer.load()
-        found = np.asarray(self._loaded[describer.name](sequence, patches))
+        descriptors = np.asarray(self._loaded[describer.name](sequence, patches))
         count, variants = patches.shape[:2]
-        if found.ndim != 3 or found.shape[:2] != (variants, count):
+        if descriptors.ndim != 3 or descriptors.shape[:2] != (variants, count):
             raise ModelError(
-                f"gave an array of shape {found.shape}, expected ({variants}, {count}, dimension)"
+                f"gave an array of shape {descriptors.shape}, expected ({variants}, {count}, "
+                f"dimension)"
             )
-        return found.astype(np.float32, copy=False)
+        return descriptors.astype(np.float32, copy=False)
 
 
 class ReferenceContrast(beam.DoFn):
@@ -124,18 +127,18 @@ def read_patches(examples: str, entry: SequenceEntry, most: int | None = None) -
 
     wanted = entry.count if most is None else min(most, entry.count)
     patches = np.empty((wanted, *records.PATCH_SHAPE), np.uint8)
-    found = 0
+    records_read = 0
     for shard in entry.shards:
         for record in records.read_shard(posixpath.join(examples, shard)):
-            if found < wanted:
-                patches[found] = record.patches
+            if records_read < wanted:
+                patches[records_read] = record.patches
             elif most is not None:
                 return patches
-            found += 1
-    if found < wanted or (most is None and found != wanted):
+            records_read += 1
+    if records_read < wanted or (most is None and records_read != wanted):
         raise UserError(
-            f"{examples}: the shards of {entry.name} hold {found} records, the manifest says "
-            f"{entry.count}; delete the run's examples and run again"
+            f"{examples}: the shards of {entry.name} hold {records_read} records, the manifest "
+            f"says {entry.count}; delete the run's examples and run again"
         )
     return patches
 
@@ -177,13 +180,10 @@ def open_described(folder: str, name: str, entries: Sequence[SequenceEntry]) -> 
     Raises:
         ModelError: When it could not describe a sequence.
     """
-    import tensorflow as tf
-
     for entry in entries:
         failed = posixpath.join(folder, name, entry.name) + ".failed"
-        if tf.io.gfile.exists(failed):
-            with tf.io.gfile.GFile(failed, "r") as file:
-                raise ModelError(file.read())
+        if files.exists(failed):
+            raise ModelError(files.read_text(failed))
     return StoredDescriptors(posixpath.join(folder, name), [entry.name for entry in entries])
 
 
@@ -193,7 +193,7 @@ def check_dimensions(name: str, descriptors: StoredDescriptors) -> None:
     Raises:
         UserError: With the key that names the reference.
     """
-    lengths = {sequence: found.shape[2] for sequence, found in descriptors.items()}
+    lengths = {sequence: values.shape[2] for sequence, values in descriptors.items()}
     first, expected = next(iter(lengths.items()))
     for sequence, length in lengths.items():
         if length != expected:
@@ -206,30 +206,15 @@ def check_dimensions(name: str, descriptors: StoredDescriptors) -> None:
 
 def read_array(path: str) -> np.ndarray:
     """Reads an array; a local one is mapped, not loaded."""
-    if "://" not in path:
+    if not files.is_remote(path):
         return np.load(path, mmap_mode="r")
-    import tensorflow as tf
-
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return np.load(file)
+    return np.load(io.BytesIO(files.read_bytes(path)))
 
 
 def _write_array(path: str, values: np.ndarray) -> None:
-    import tensorflow as tf
-
-    tf.io.gfile.makedirs(posixpath.dirname(path))
-    with tf.io.gfile.GFile(path + ".tmp", "wb") as file:
-        np.save(file, values)
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
-
-
-def write_text(path: str, text: str) -> None:
-    """Writes a text file, local or remote; its folder is made."""
-    import tensorflow as tf
-
-    tf.io.gfile.makedirs(posixpath.dirname(path))
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(text)
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    files.write_bytes(path, buffer.getvalue())
 
 
 def _sentence(describer: Describer, entry: SequenceEntry, error: Exception) -> str:

@@ -22,8 +22,8 @@ def write(
         blessed: Whether the model may be pushed.
         blessing: Artifact that gets them.
         model: The model that was judged.
-        production: What it was compared with, if production is known.
-        component_id: Of the component that judged; "" when it is not known.
+        production: Artifact of the production model, if there is one.
+        component_id: Id of the component that judged; "" when it is not known.
     """
     blessing.set_string_custom_property(
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri

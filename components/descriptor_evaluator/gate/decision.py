@@ -48,9 +48,9 @@ class Evidence:
         baselines: Rows of the handcrafted descriptors, by name.
         production: Rows of the model in production; None when there is none or it is the
             candidate itself.
-        production_state: What stands in production.
+        production_state: Status of production.
         earlier: Rows of other models that were pushed, by what they are called.
-        candidate_checksum: Of the candidate.
+        candidate_checksum: Checksum of the candidate's SavedModel.
         other_checks: Checks made elsewhere (degeneracy, training on held-out data).
         notes: Remarks to carry into the verdict.
     """
@@ -225,18 +225,18 @@ def _production_cells(
     value = table.mean(part, MAIN_METRIC)
     if not table.covers_the_same_units_as(evidence.candidate):
         return value, None
-    found = compare(evidence.candidate, table, part, MAIN_METRIC)
-    return value, Change(found.mean, found.low, found.high)
+    difference = compare(evidence.candidate, table, part, MAIN_METRIC)
+    return value, Change(difference.mean, difference.low, difference.high)
 
 
 def _over_baselines(evidence: Evidence, part: Slice) -> dict[str, Change]:
     """Returns candidate minus each baseline; without those that cannot be paired with it."""
-    found = {
+    differences = {
         name: compare(evidence.candidate, table, part, MAIN_METRIC)
         for name, table in evidence.baselines.items()
         if table.covers_the_same_units_as(evidence.candidate)
     }
-    return {name: Change(item.mean, item.low, item.high) for name, item in found.items()}
+    return {name: Change(item.mean, item.low, item.high) for name, item in differences.items()}
 
 
 def _scene_notes(evidence: Evidence, tasks: Sequence[str]) -> list[str]:

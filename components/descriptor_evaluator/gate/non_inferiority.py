@@ -84,7 +84,7 @@ def production_checks(
     Args:
         candidate: Rows of the candidate.
         production: Rows of the model in production, if it was scored.
-        state: What stands in production.
+        state: Status of production.
         settings: Thresholds.
     """
     rule = settings.production
@@ -95,23 +95,25 @@ def production_checks(
     if production is None or not production.covers_the_same_units_as(candidate):
         sentence = "The production model was not scored on the candidate's units."
         return [Check("production", False, sentence)]
-    found = [compare(candidate, production, guard.part, settings.metric) for guard in guards(rule)]
-    return decide(found, settings)
+    differences = [
+        compare(candidate, production, guard.part, settings.metric) for guard in guards(rule)
+    ]
+    return decide(differences, settings)
 
 
-def decide(found: Sequence[PairedDifference], settings: GateSettings) -> list[Check]:
+def decide(differences: Sequence[PairedDifference], settings: GateSettings) -> list[Check]:
     """Applies the rules of "not worse than production" to measured differences.
 
     Args:
-        found: Candidate - production for each of `guards`.
+        differences: Candidate - production for each of `guards`.
         settings: Thresholds.
     """
     guarded, checks = guards(settings.production), []
-    for guard, difference in zip(guarded, found, strict=True):
+    for guard, difference in zip(guarded, differences, strict=True):
         checks.append(_point_check("production", "production", guard, difference.mean, settings))
         if settings.production.mode == "lower_bound":
             checks.append(_bound_check(guard, difference, settings))
-    return checks + _significance_checks([guard.part for guard in guarded], found, settings)
+    return checks + _significance_checks([guard.part for guard in guarded], differences, settings)
 
 
 def stated_rejection_rate(
@@ -204,35 +206,39 @@ def _point_check(
     return Check(name, passed, sentence, part, settings.metric, difference, -delta)
 
 
-def _bound_check(guard: Guard, found: PairedDifference, settings: GateSettings) -> Check:
+def _bound_check(guard: Guard, difference: PairedDifference, settings: GateSettings) -> Check:
     part = guard.part
     words = name_slice(part, settings.metric)
-    if found.scenes < MIN_SCENES:
+    if difference.scenes < MIN_SCENES:
         sentence = (
-            f"{words}: {found.scenes} scenes are too few for a lower bound (at least "
+            f"{words}: {difference.scenes} scenes are too few for a lower bound (at least "
             f"{MIN_SCENES}); evaluate on more scenes or set "
             f"gate.production.mode to point."
         )
         return Check("production", False, sentence, part, settings.metric, threshold=-guard.delta)
-    passed = found.lower > -guard.delta
+    passed = difference.lower > -guard.delta
     sentence = (
         f"{words}: the {100 * CONFIDENCE:g} % lower bound of the difference to production "
-        f"is {signed(found.lower)} over {found.scenes} scenes; it must be above "
+        f"is {signed(difference.lower)} over {difference.scenes} scenes; it must be above "
         f"{signed(-guard.delta)}."
     )
-    return Check("production", passed, sentence, part, settings.metric, found.lower, -guard.delta)
+    return Check(
+        "production", passed, sentence, part, settings.metric, difference.lower, -guard.delta
+    )
 
 
 def _significance_checks(
-    parts: Sequence[Slice], found: Sequence[PairedDifference], settings: GateSettings
+    parts: Sequence[Slice], differences: Sequence[PairedDifference], settings: GateSettings
 ) -> list[Check]:
     """Tests "significantly worse" on all guarded slices together; the value is Holm's p."""
     level = 1.0 - CONFIDENCE
-    tested = [place for place, item in enumerate(found) if item.scenes >= BOOTSTRAP_SCENES]
-    adjusted = dict(zip(tested, holm([found[place].p_worse for place in tested]), strict=True))
+    tested = [place for place, item in enumerate(differences) if item.scenes >= BOOTSTRAP_SCENES]
+    adjusted = dict(
+        zip(tested, holm([differences[place].p_worse for place in tested]), strict=True)
+    )
     checks = []
     for place, part in enumerate(parts):
-        words, scenes = name_slice(part, settings.metric), found[place].scenes
+        words, scenes = name_slice(part, settings.metric), differences[place].scenes
         if place not in adjusted:
             sentence = (
                 f"{words}: {scenes} scenes are too few to test for a significant loss; "

@@ -21,11 +21,11 @@ def pushed_models(entries: Sequence[PushEntry]) -> dict[str, int]:
     Returns:
         Newest version by the model's checksum.
     """
-    found: dict[str, int] = {}
+    versions: dict[str, int] = {}
     checksum_of: dict[int, str] = {}
     for entry in entries:
         checksum_of[entry.version] = entry.checksum
         if entry.action == "rollback" and entry.replaced_version is not None:
-            found.pop(checksum_of.get(entry.replaced_version, ""), None)
-        found[entry.checksum] = entry.version
-    return found
+            versions.pop(checksum_of.get(entry.replaced_version, ""), None)
+        versions[entry.checksum] = entry.version
+    return versions

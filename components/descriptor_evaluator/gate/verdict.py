@@ -33,10 +33,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import posixpath
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.core import files
 from components.descriptor_evaluator.protocol.scores import ALL, Slice
 from trainer.core.errors import UserError
 
@@ -51,11 +51,11 @@ class Check:
     Attributes:
         name: Rule it belongs to, e.g. `floor`.
         passed: Whether the rule was kept.
-        sentence: What was found and what was asked, for a person.
+        sentence: Finding and requirement, in words.
         slice: Rows it was measured on.
         metric: Metric name.
-        value: What was measured; NaN when there is nothing.
-        threshold: What was asked; NaN when there is no number.
+        value: Measured value; NaN when there is none.
+        threshold: Required value; NaN when there is none.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Production:
         status: `none` (nothing in production yet), `identical` (the same model),
             `compared`, or `unknown` (the candidate could not be judged, so that nothing was
             compared).
-        checksum: Of the model in production.
+        checksum: Checksum of the model in production.
         refused_if_equal: Share of equally good models that the comparison refuses; NaN when
             that is not known.
     """
@@ -123,8 +123,8 @@ class Verdict:
     Attributes:
         checks: Everything the gate looked at.
         table: Results per task and noise.
-        production: What stands in production.
-        candidate_checksum: Of the model that was judged.
+        production: Status of production.
+        candidate_checksum: Checksum of the model that was judged.
         notes: Remarks that refuse nothing.
     """
 
@@ -202,8 +202,8 @@ def refusal(
 
     Args:
         sentence: Why not.
-        candidate_checksum: Of the candidate, if it is known.
-        production: What stands in production; by default that is `unknown`.
+        candidate_checksum: Checksum of the candidate, if it is known.
+        production: Status of production; `unknown` by default.
     """
     check = Check(name="evaluation", passed=False, sentence=sentence)
     return Verdict(
@@ -215,13 +215,8 @@ def refusal(
 
 def write(verdict: Verdict, folder: str) -> str:
     """Writes `verdict.json` into a folder (whole or not at all) and returns its path."""
-    import tensorflow as tf  # not at the top: command lines read a verdict's classes early
-
-    from trainer.core.files import write_text
-
-    path = posixpath.join(folder, FILE_NAME)
-    tf.io.gfile.makedirs(folder)
-    write_text(path, verdict.to_json())
+    path = files.join(folder, FILE_NAME)
+    files.write_text(path, verdict.to_json())
     return path
 
 
@@ -231,15 +226,12 @@ def read(folder: str) -> Verdict:
     Raises:
         UserError: When there is none, or it is damaged.
     """
-    import tensorflow as tf  # see `write`
-
-    path = posixpath.join(folder, FILE_NAME)
-    if not tf.io.gfile.exists(path):
+    path = files.join(folder, FILE_NAME)
+    if not files.exists(path):
         raise UserError(
             f"{path}: there is no verdict; expected a folder written by DescriptorEvaluator"
         )
-    with tf.io.gfile.GFile(path, "r") as file:
-        text = file.read()
+    text = files.read_text(path)
     try:
         return Verdict.from_json(text)
     except ValueError as error:

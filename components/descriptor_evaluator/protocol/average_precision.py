@@ -48,13 +48,13 @@ def average_precision(
         >>> round(average_precision(np.array([3.0, 2.0, 1.0]), np.array([1, 0, 1])), 9)
         0.791666667
     """
-    positive, found = _ranked(scores, labels, ties)
+    positive, ranked = _ranked(scores, labels, ties)
     positives = int(positive.sum())
     if numpos is not None:
         if numpos < positives:
             raise ValueError(f"numpos is {numpos}, but {positives} rows are positive")
         positives = numpos
-    hits = np.concatenate([[0], np.cumsum(found)])
+    hits = np.concatenate([[0], np.cumsum(ranked)])
     recall = hits / max(positives, _SMALL)
     precision = np.maximum(hits, _SMALL) / np.maximum(np.arange(len(hits)), _SMALL)
     return float(trapezoid(precision, recall))
@@ -77,8 +77,8 @@ def roc_area(scores: np.ndarray, labels: np.ndarray, ties: Ties = "order") -> fl
         >>> roc_area(np.zeros(4), np.array([1, 1, 0, 0]))
         1.0
     """
-    positive, found = _ranked(scores, labels, ties)
-    hits = np.concatenate([[0], np.cumsum(found)])
+    positive, ranked = _ranked(scores, labels, ties)
+    hits = np.concatenate([[0], np.cumsum(ranked)])
     misses = np.arange(len(hits)) - hits
     true_rate = hits / max(int(positive.sum()), _SMALL)
     false_rate = misses / max(int((~positive).sum()), _SMALL)

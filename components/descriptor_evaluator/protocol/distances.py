@@ -38,7 +38,7 @@ def exact_pairs(first: np.ndarray, second: np.ndarray, distance: Distance = "l2"
     Args:
         first: [n, D] descriptors.
         second: [n, D] descriptors, or something that broadcasts against `first`.
-        distance: Which one.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         float64 [n].
@@ -62,7 +62,7 @@ def verification_pairs(
     Args:
         first: float32 [n, D].
         second: float32 [n, D].
-        distance: Which one.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         float32 [n]: float32 differences; L2: summed in float64, rounded to float32; L1:

@@ -44,7 +44,7 @@ def match_sequence(
 
     Args:
         descriptors: float32 [16, N, D], variants in the order of `trainer.core.variants`.
-        distance: What neighbours are near by.
+        distance: Distance metric, l1 or l2.
 
     Yields:
         (noise, target, metrics) with `ap` and `success_rate`, each also as tie-safe; the
@@ -59,15 +59,15 @@ def match_sequence(
         for target in range(1, TARGETS + 1):
             variant = variant_index(noise, target)
             if reference is not None and finite[variant].all():
-                found = _nearest(
+                neighbours = _nearest(
                     descriptors[0],
                     descriptors[variant],
                     reference,
                     code.encode(descriptors[variant]),
                 )
             else:
-                found = _nearest_exactly(descriptors[0], descriptors[variant], distance)
-            yield noise, target, score_neighbours(found)
+                neighbours = _nearest_exactly(descriptors[0], descriptors[variant], distance)
+            yield noise, target, score_neighbours(neighbours)
 
 
 def nearest_neighbours(
@@ -78,7 +78,7 @@ def nearest_neighbours(
     Args:
         reference: [n, D] descriptors.
         target: [m, D] descriptors, m >= 1.
-        distance: What they are near by.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         What `argmin` over SciPy's distance matrix gives, ties and NaN included.
@@ -90,20 +90,20 @@ def nearest_neighbours(
     return _nearest(reference, target, code.encode(reference), code.encode(target))
 
 
-def score_neighbours(found: Neighbours) -> dict[str, float]:
+def score_neighbours(neighbours: Neighbours) -> dict[str, float]:
     """Scores the matches of one image pair; the right match of row i is row i.
 
     Tie-safe: a match counts as right only when its distance is finite and no other row is as
     near, and right matches rank behind wrong ones of the same distance.
     """
-    right = found.index == np.arange(len(found.index))
-    sure = right & ~found.tied & np.isfinite(found.distance)
+    right = neighbours.index == np.arange(len(neighbours.index))
+    sure = right & ~neighbours.tied & np.isfinite(neighbours.distance)
     ways: tuple[tuple[str, np.ndarray, Ties], ...] = (
         ("", right, "order"),
         (TIE_SAFE, sure, "against"),
     )
     return {
-        f"{name}{suffix}": metric(found.distance, labels, ties)
+        f"{name}{suffix}": metric(neighbours.distance, labels, ties)
         for suffix, labels, ties in ways
         for name, metric in METRICS[TASK].items()
     }
@@ -144,7 +144,7 @@ def mean_average_precision(
     Args:
         collection: float32 [16, N, D] per image sequence, at least one.
         metric: One of those that `match_sequence` yields.
-        distance: What neighbours are near by.
+        distance: Distance metric, l1 or l2.
     """
     values: dict[str, list[float]] = {noise: [] for noise in NOISES}
     for descriptors in collection.values():

@@ -44,7 +44,7 @@ def score_queries(
         positives: float32 [Q, 3, 5, D], by noise level and target.
         distractors: float32 [M, D] in file order.
         pool_sizes: Ascending pool sizes, each at least 5; one beyond 5 + M takes all.
-        distance: What patches are near by.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         float64 [Q, 3, K] per noise level and pool size, by the name of the metric: as the
@@ -143,12 +143,12 @@ def _score_block(
     any_positive = retrieved.reshape(len(NOISES), TARGETS, -1).any(axis=1)
     scorable = usable & (any_positive | (ranked[:, None, None] > 0))
     # [K, P, Q] -> [Q, 3, K, 5]
-    found = retrieved.T.reshape(-1, len(NOISES), 1, TARGETS)
+    by_target = retrieved.T.reshape(-1, len(NOISES), 1, TARGETS)
     scores = {}
     for suffix, counts in (("", nearer), (TIE_SAFE, not_farther)):
         before = counts.reshape(len(cuts), len(NOISES), TARGETS, -1).transpose(3, 1, 0, 2)
         for name, metric in METRICS[TASK].items():
-            values = metric(before, np.broadcast_to(found, before.shape))
+            values = metric(before, np.broadcast_to(by_target, before.shape))
             scores[f"{name}{suffix}"] = np.where(scorable.transpose(2, 1, 0), values, np.nan)
     return scores
 
@@ -304,17 +304,17 @@ def score_group(
     others = ~member[tasks.distractors.sequence]
     views = tasks.gather_views(descriptors, tasks.queries, places)
     targets = views[:, 1:].reshape(len(places), len(NOISES), TARGETS, views.shape[-1])
-    found = score_queries(views[:, 0], targets, pool[others], tasks.pool_sizes, distance)
-    return _unit_scores(tasks, places, found)
+    scores = score_queries(views[:, 0], targets, pool[others], tasks.pool_sizes, distance)
+    return _unit_scores(tasks, places, scores)
 
 
 def _unit_scores(
-    tasks: Tasks, places: np.ndarray, found: Mapping[str, np.ndarray]
+    tasks: Tasks, places: np.ndarray, by_metric: Mapping[str, np.ndarray]
 ) -> list[UnitScore]:
     assert tasks.queries is not None
     names: list[str] = []
     columns: list[np.ndarray] = []
-    for metric, values in found.items():  # the mean over pool sizes, and each of them
+    for metric, values in by_metric.items():  # the mean over pool sizes, and each of them
         plain = metric.removesuffix(TIE_SAFE)
         end = metric.removeprefix(plain)
         names += [metric, *(f"{plain}@{size}{end}" for size in tasks.pool_sizes)]

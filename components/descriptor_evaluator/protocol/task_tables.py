@@ -72,7 +72,7 @@ class Tasks:
     """What is compared, for the three tasks; matching needs no table.
 
     Attributes:
-        origin: Where the tables come from, in words.
+        origin: Origin of the tables, in words.
         names: Image sequences, sorted.
         scenes: Photograph or scene of each.
         kinds: `i`, `v` or `u` of each.
@@ -85,7 +85,7 @@ class Tasks:
         inter: Negative pairs between sequences, or None (see `notes`).
         queries: Retrieval queries, or None when there is no retrieval task.
         distractors: Retrieval distractors in the order in which pools take them.
-        notes: What is absent or was done differently, in sentences.
+        notes: Sentences on what is absent or was done differently.
     """
 
     origin: str

@@ -68,7 +68,7 @@ def verification_curves(
     Args:
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Pairs; without positive ones nothing is returned.
-        distance: What pairs are near by.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         Per pair set and noise level `true_rate` (at `FALSE_RATE`, all positives),
@@ -104,7 +104,7 @@ def matching_curves(
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
-        distance: What neighbours are near by.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         100 numbers per noise level; nothing without image sequences.
@@ -114,10 +114,10 @@ def matching_curves(
         rows = reference_rows(values.shape[1])
         for noise in NOISES:
             for target in range(1, TARGETS + 1):
-                found = matching.nearest_neighbours(
+                neighbours = matching.nearest_neighbours(
                     values[0, rows], values[variant_index(noise, target)], distance
                 )
-                curves[noise].append(_precision_of_matches(found, rows))
+                curves[noise].append(_precision_of_matches(neighbours, rows))
     return {noise: rounded(np.mean(curves[noise], axis=0)) for noise in NOISES if curves[noise]}
 
 
@@ -131,7 +131,7 @@ def retrieval_curves(
     Args:
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Queries and distractors.
-        distance: What patches are near by.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         `pool` (its size) and a curve of 100 numbers per noise level; nothing without queries.
@@ -145,10 +145,10 @@ def retrieval_curves(
         positive, others = query_distances(descriptors, tasks, block, distance)
         before = (others[:, None, :] <= positive[:, :, None]).sum(axis=-1)
         shape = (len(block), len(NOISES), TARGETS)
-        found = precision_at_recall(
+        precision = precision_at_recall(
             before.reshape(shape), np.isfinite(positive).reshape(shape), TARGETS
         )
-        curves += found.sum(axis=0)
+        curves += precision.sum(axis=0)
     curves /= max(len(places), 1)
     means = {noise: rounded(curves[level]) for level, noise in enumerate(NOISES)}
     return {"pool": tasks.pool_sizes[-1], **means}
@@ -166,7 +166,7 @@ def query_distances(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Queries and distractors.
         places: int [Q], places in the table of queries; at least one.
-        distance: Which one.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         float64 [Q, 15] (by noise level and target) and float64 [Q, M] in the order of the
@@ -251,11 +251,11 @@ def _histograms(negative: np.ndarray, positive: np.ndarray) -> dict[str, list[fl
     return {"edges": [float(f"{edge:.5g}") for edge in edges], **shares}
 
 
-def _precision_of_matches(found: matching.Neighbours, rows: np.ndarray) -> np.ndarray:
-    right = (found.index == rows) & ~found.tied
-    retrieved = np.isfinite(found.distance)
-    wrong = np.sort(found.distance[~right & retrieved])
-    before = np.searchsorted(wrong, found.distance[right], side="right")
+def _precision_of_matches(neighbours: matching.Neighbours, rows: np.ndarray) -> np.ndarray:
+    right = (neighbours.index == rows) & ~neighbours.tied
+    retrieved = np.isfinite(neighbours.distance)
+    wrong = np.sort(neighbours.distance[~right & retrieved])
+    before = np.searchsorted(wrong, neighbours.distance[right], side="right")
     padded = np.zeros(len(rows), np.int64)
     padded[: len(before)] = before
     counted = np.zeros(len(rows), bool)

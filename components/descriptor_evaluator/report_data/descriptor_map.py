@@ -26,7 +26,7 @@ def lay_out(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, A
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
-        seed: Of the sample and of t-SNE.
+        seed: Seed of the sample and of t-SNE.
 
     Returns:
         `method` and `points`: of each `sequence`, `index`, `variants` (four names) and

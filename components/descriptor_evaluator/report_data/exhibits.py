@@ -47,11 +47,11 @@ def choose(
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
-        tasks: What was compared.
-        rows: What it scored; exhibits of tasks without rows are not made.
+        tasks: Tables of the tasks.
+        rows: Scores of its units; exhibits of tasks without rows are not made.
         curves_only: Leave out what needs patches to be shown: for handcrafted descriptors and
             references, which stand beside the model as curves alone.
-        distance: What patches are near by.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         JSON: `verification`, `matching`, `retrieval` (`curves`), `false_matches`,
@@ -110,7 +110,7 @@ def write(folder: str, chosen: Mapping[str, Mapping[str, Any]]) -> str:
 
     Args:
         folder: The evaluation's.
-        chosen: What `choose` returned, by the name of what was scored.
+        chosen: Results of `choose` by the name of the descriptor.
 
     Raises:
         UserError: When it cannot be written.

@@ -33,7 +33,7 @@ def false_matches(
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
-        distance: What neighbours are near by.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         The worst first, each as `noise`, `sequence`, `target` (1..5), `reference` (index
@@ -42,8 +42,8 @@ def false_matches(
     """
     candidates: dict[str, list[dict[str, Any]]] = {noise: [] for noise in NOISES}
     for name in sorted(descriptors):
-        for found in _wrong_of_sequence(name, descriptors[name], distance):
-            candidates[found["noise"]].append(found)
+        for match in _wrong_of_sequence(name, descriptors[name], distance):
+            candidates[match["noise"]].append(match)
     return [item for noise in NOISES for item in _worst(candidates[noise])]
 
 
@@ -61,7 +61,7 @@ def retrieval_rows(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Queries and distractors.
         rows: Unit scores; those of retrieval are looked at.
-        distance: What patches are near by.
+        distance: Distance metric, l1 or l2.
 
     Returns:
         The worst first, each as `noise`, `sequence`, `index`, `ap`, `ranks` (of the five
@@ -92,9 +92,9 @@ def _wrong_of_sequence(
     for noise in NOISES:
         for target in range(1, TARGETS + 1):
             views = values[variant_index(noise, target)]
-            found = matching.nearest_neighbours(values[0, rows], views, distance)
-            wrong = np.flatnonzero((found.index != rows) & np.isfinite(found.distance))
-            wrong = wrong[np.argsort(found.distance[wrong], kind="stable")][:_PER_PAIR]
+            neighbours = matching.nearest_neighbours(values[0, rows], views, distance)
+            wrong = np.flatnonzero((neighbours.index != rows) & np.isfinite(neighbours.distance))
+            wrong = wrong[np.argsort(neighbours.distance[wrong], kind="stable")][:_PER_PAIR]
             right = distances.exact_pairs(values[0, rows[wrong]], views[rows[wrong]], distance)
             for place, true_distance in zip(wrong.tolist(), right.tolist(), strict=True):
                 yield {
@@ -102,15 +102,15 @@ def _wrong_of_sequence(
                     "sequence": name,
                     "target": target,
                     "reference": int(rows[place]),
-                    "wrong": int(found.index[place]),
-                    "distance": _number(found.distance[place]),
+                    "wrong": int(neighbours.index[place]),
+                    "distance": _number(neighbours.distance[place]),
                     "right_distance": _number(true_distance),
                 }
 
 
-def _worst(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _worst(matches: list[dict[str, Any]]) -> list[dict[str, Any]]:
     chosen: list[dict[str, Any]] = []
-    for item in sorted(found, key=lambda item: item["distance"]):
+    for item in sorted(matches, key=lambda item: item["distance"]):
         taken = [other["reference"] for other in chosen if other["sequence"] == item["sequence"]]
         if len(taken) < _PER_SEQUENCE and item["reference"] not in taken:
             chosen.append(item)
@@ -120,7 +120,7 @@ def _worst(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _worst_rows(rows: Sequence[UnitScore], noise: str) -> list[UnitScore]:
-    found = [
+    candidates = [
         row
         for row in rows
         if (row.task, row.noise) == (retrieval.TASK, noise)
@@ -129,7 +129,7 @@ def _worst_rows(rows: Sequence[UnitScore], noise: str) -> list[UnitScore]:
     chosen: list[UnitScore] = []
     counts: dict[str, int] = {}
     # More than are shown, as one image sequence may hold many of the worst.
-    for row in heapq.nsmallest(1000, found, key=lambda row: row.metrics["ap_tie_safe"]):
+    for row in heapq.nsmallest(1000, candidates, key=lambda row: row.metrics["ap_tie_safe"]):
         if counts.get(row.sequence, 0) < _PER_SEQUENCE:
             counts[row.sequence] = counts.get(row.sequence, 0) + 1
             chosen.append(row)

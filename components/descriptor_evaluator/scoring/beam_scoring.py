@@ -32,7 +32,7 @@ def score_in_beam(
 
     Args:
         descriptors: Files that the workers can read.
-        tasks: What is compared.
+        tasks: Tables of the tasks.
         which: Tasks to score.
         distance: Distance metric, l1 or l2.
         make_pipeline: Returns a Beam pipeline that runs when its context closes.
@@ -41,9 +41,9 @@ def score_in_beam(
     path = files.join(folder, "scores.jsonl")
     tasks.save(folder, compress=False)
 
-    def write(found: list[_Numbered]) -> None:
-        scores = [unit for _, part in sorted(found, key=lambda item: item[0]) for unit in part]
-        files.write_bytes(path, rows_to_lines(scores).encode())
+    def write(parts: list[_Numbered]) -> None:
+        scores = [unit for _, part in sorted(parts, key=lambda item: item[0]) for unit in part]
+        files.write_text(path, rows_to_lines(scores))
 
     with make_pipeline() as pipeline:
         _ = (

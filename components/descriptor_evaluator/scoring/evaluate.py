@@ -54,9 +54,9 @@ def score_release(
 
     Args:
         data: Patch release; only names and numbers of patches are needed for a CSV tree.
-        describers: What is scored, one after the other: only the descriptors of one are in
+        describers: Descriptors to score, one after the other: only the descriptors of one are in
             memory at a time.
-        options: What is scored, and how.
+        options: Part of the release that is scored, and how.
 
     Returns:
         The scores of each describer (with the fact `degeneracy`), and what was compared.
@@ -88,8 +88,8 @@ def evaluate_release(
 
     Args:
         data: Patch release.
-        describer: What is scored.
-        options: What of the release is scored, and how.
+        describer: Descriptor to score.
+        options: Part of the release that is scored, and how.
         rows_folder: New folder for the scores of all units (`result_files`); None writes none.
 
     Returns:

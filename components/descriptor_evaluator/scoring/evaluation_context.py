@@ -1,4 +1,4 @@
-"""Where and with what descriptors are measured, and by what names results are kept."""
+"""What an evaluation works with, and the keys under which its results are kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Candidate:
     Attributes:
         name: `candidate`, `production` or that of a reference.
         path: Folder of its SavedModel.
-        checksum: Of the SavedModel.
+        checksum: Checksum of the SavedModel.
     """
 
     name: str
@@ -32,15 +32,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """Where and with what things are measured.
+    """What an evaluation works with.
 
     Attributes:
         examples: Folder of the examples.
-        manifest: Its manifest.
-        settings: What is scored.
+        manifest: Manifest of the examples.
+        settings: Settings of the evaluation.
         cache: Scores of earlier runs.
-        code_fingerprint: Of the code that describes and scores.
-        folder: Where descriptors may lie while the work lasts.
+        code_fingerprint: Fingerprint of the code that describes and scores.
+        folder: Temporary folder for descriptors.
         make_pipeline: Returns a Beam pipeline that runs when its context closes.
     """
 
@@ -67,9 +67,9 @@ class EvaluationContext:
 
         Args:
             descriptor: Checksum of a model, or the name of what is kept.
-            parameters: What else changes it; JSON values.
+            parameters: Everything else that changes it; JSON values.
             entries: Image sequences it follows from.
-            tasks_checksum: Of the tasks that are scored; "" when it does not follow from any.
+            tasks_checksum: Checksum of the tasks that are scored; "" when there are none.
         """
         return entry_key(
             descriptor,

@@ -94,8 +94,8 @@ def score_all(
     """Scores models and handcrafted descriptors on the evaluation split.
 
     Args:
-        context: Where and with what.
-        tasks: What is compared.
+        context: Examples, cache and settings.
+        tasks: Tables of the tasks.
         models: SavedModels that are judged.
         baselines: Names of handcrafted descriptors and of references.
 
@@ -114,16 +114,16 @@ def score_all(
     for name in baselines:
         describer, content = _baseline(context, name)
         wanted[name] = describer, _key(context, tasks, content, dict(describer.recipe) | _BESIDE)
-    found = {name: _kept(context, key) for name, (_, key) in wanted.items()}
-    missing = [describer for name, (describer, _) in wanted.items() if found[name] is None]
+    results = {name: _kept(context, key) for name, (_, key) in wanted.items()}
+    missing = [describer for name, (describer, _) in wanted.items() if results[name] is None]
     if missing:
         entries, folder = context.entries("eval"), posixpath.join(context.folder, "descriptors")
         _run(context, entries, DescribeSequence(context.examples, missing, folder, len(entries)))
     for describer in missing:
         scored = _score(context, tasks, describer, curves_only=describer.name in baselines)
         context.cache.put(wanted[describer.name][1], _worth_keeping(scored))
-        found[describer.name] = scored
-    return {name: scored for name, scored in found.items() if scored is not None}
+        results[describer.name] = scored
+    return {name: scored for name, scored in results.items() if scored is not None}
 
 
 def about(context: EvaluationContext, candidate: Candidate, scored: Scored) -> dict[str, Any]:
@@ -212,10 +212,10 @@ def _reference_contrast(context: EvaluationContext) -> dict[str, np.ndarray]:
     if known is None:
         folder = posixpath.join(context.folder, "contrast")
         _run(context, entries, ReferenceContrast(context.examples, folder, len(entries)))
-        found = {
+        contrasts = {
             entry.name: read_array(posixpath.join(folder, f"{entry.name}.npy")) for entry in entries
         }
-        known = Scored((), {name: values.tolist() for name, values in found.items()})
+        known = Scored((), {name: values.tolist() for name, values in contrasts.items()})
         context.cache.put(key, known)
     return {name: np.array(values, np.float32) for name, values in known.facts.items()}
 

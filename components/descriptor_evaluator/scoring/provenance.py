@@ -29,13 +29,13 @@ def code_fingerprint() -> str:
 
 def versions() -> dict[str, str]:
     """Returns the versions of what scores depend on."""
-    found = {"python": platform.python_version()}
+    by_package = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            by_package[package] = metadata.version(package)
         except metadata.PackageNotFoundError:  # pragma: no cover (another build of OpenCV)
             continue
-    return found
+    return by_package
 
 
 def stamp() -> dict[str, Any]:
@@ -55,7 +55,7 @@ def scored_differently(
     Args:
         first: The `stamp` of a result (other keys are ignored).
         second: The `stamp` of another one.
-        names: What they are called.
+        names: Names of the two in the sentence.
     """
     differences = []
     if first.get("code_fingerprint") != second.get("code_fingerprint"):

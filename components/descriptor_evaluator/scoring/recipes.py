@@ -28,7 +28,7 @@ def sift_recipe(context: EvaluationContext, name: str) -> SiftRecipe:
     """Returns the recipe with the best matching mAP on the validation split.
 
     Args:
-        context: Where the examples lie; without validation sequences, `SMOOTHED` is taken.
+        context: Examples, cache and settings; without validation sequences, `SMOOTHED` is taken.
         name: A tuned baseline.
     """
     entries = context.entries("val")

@@ -27,13 +27,13 @@ def counts_of_release(root: str) -> dict[str, int]:
     Raises:
         UserError: When there is no sequence or a header is not that of a strip.
     """
-    found = strips.find(root)
-    if not found:
+    folders = strips.find(root)
+    if not folders:
         raise UserError(
             f"{root}: no image sequence found, expected a folder per image sequence with PNG "
             f"strips (HPatches patch release)"
         )
-    return {name: strips.count_patches(folder) for name, (folder,) in sorted(found.items())}
+    return {name: strips.count_patches(folder) for name, (folder,) in sorted(folders.items())}
 
 
 def choose_sequences(

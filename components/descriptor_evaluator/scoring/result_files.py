@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from components.core import files
@@ -38,11 +37,11 @@ class StoredResult:
 
     Attributes:
         scores: One per unit.
-        tasks: What was compared.
+        tasks: Tables of the tasks.
         about: JSON; `data_checksum` says on which patches, `scored` what was scored,
             `distance` by which distance, `degeneracy` what its descriptors measured, `notes`
             what is to be known of it, and `provenance.stamp` what scored it.
-        problems: What is degenerate about the descriptors, in sentences; empty also when
+        problems: Sentences on how the descriptors are degenerate; empty also when
             the measures were not written down.
     """
 
@@ -92,15 +91,8 @@ def write(folder: str, scored: Mapping[str, Scored], about: Mapping[str, Any]) -
         scored: Scores by name, the candidate's under `CANDIDATE`.
         about: JSON (see `StoredResult`).
     """
-    if not files.is_remote(folder):
-        Path(folder, SCORES_FOLDER).mkdir(exist_ok=True)
-    documents: dict[str, Any] = {
-        ABOUT_FILE: about,
-        SUMMARY_FILE: summary.summarise(scored[CANDIDATE].rows),
-    }
-    for name, content in documents.items():
-        text = json.dumps(content, indent=1) + "\n"
-        files.write_bytes(files.join(folder, name), text.encode())
+    files.write_json(files.join(folder, ABOUT_FILE), about)
+    files.write_json(files.join(folder, SUMMARY_FILE), summary.summarise(scored[CANDIDATE].rows))
     shown = {
         name: item.facts[exhibits.FACT]
         for name, item in scored.items()
@@ -109,7 +101,7 @@ def write(folder: str, scored: Mapping[str, Scored], about: Mapping[str, Any]) -
     if CANDIDATE in shown:
         exhibits.write(folder, shown)
     for name, item in reversed(list(scored.items())):  # the candidate's mark the result as whole
-        files.write_bytes(scores_path(folder, name), rows_to_lines(item.rows).encode())
+        files.write_text(scores_path(folder, name), rows_to_lines(item.rows))
 
 
 def read(folder: str) -> StoredResult:

@@ -60,7 +60,7 @@ class Scorer:
 
     Args:
         descriptors: float32 [16, N, D] per image sequence of `tasks`.
-        tasks: What is compared.
+        tasks: Tables of the tasks.
         distance: Distance metric, l1 or l2.
     """
 
@@ -104,7 +104,7 @@ def score(
 
     Args:
         descriptors: float32 [16, N, D] per image sequence of `tasks`.
-        tasks: What is compared.
+        tasks: Tables of the tasks.
         which: Tasks to score; one that `tasks` has no tables for gives no scores.
         distance: Distance metric, l1 or l2.
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.core import files
 from components.descriptor_evaluator.protocol.scores import UnitScore
 
 _FORMAT = 2
@@ -71,7 +71,7 @@ class ScoresCache:
     """A folder of scores.
 
     Attributes:
-        folder: Where entries lie, local or `gs://`; None keeps nothing.
+        folder: Folder of the entries, local or `gs://`; None keeps nothing.
     """
 
     def __init__(self, folder: str | None):
@@ -79,14 +79,10 @@ class ScoresCache:
 
     def get(self, key: str) -> Scored | None:
         """Returns an entry, or None when there is no whole one."""
-        import tensorflow as tf  # not at the top: this module is imported early
-
-        if self.folder is None or not tf.io.gfile.exists(self._path(key)):
+        if self.folder is None or not files.exists(self._path(key)):
             return None
-        with tf.io.gfile.GFile(self._path(key), "rb") as file:
-            content = file.read()
         try:
-            head, _, body = content.decode().partition("\n")
+            head, _, body = files.read_bytes(self._path(key)).decode().partition("\n")
             header = json.loads(head)
             facts = header["facts"]
             if header["checksum"] != _checksum(body) or header["key"] != key:
@@ -97,17 +93,11 @@ class ScoresCache:
 
     def put(self, key: str, scored: Scored) -> None:
         """Stores an entry, whole or not at all."""
-        import tensorflow as tf  # see `get`
-
         if self.folder is None:
             return
         body = rows_to_lines(scored.rows)
         header = {"key": key, "checksum": _checksum(body), "facts": scored.facts}
-        tf.io.gfile.makedirs(self.folder)
-        temporary = f"{self._path(key)}.{uuid.uuid4().hex}.tmp"
-        with tf.io.gfile.GFile(temporary, "w") as file:
-            file.write(json.dumps(header, sort_keys=True) + "\n" + body)
-        tf.io.gfile.rename(temporary, self._path(key), overwrite=True)
+        files.write_text(self._path(key), json.dumps(header, sort_keys=True) + "\n" + body)
 
     def _path(self, key: str) -> str:
         assert self.folder is not None

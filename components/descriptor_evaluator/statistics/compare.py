@@ -47,7 +47,7 @@ class ComparedSlice:
         high: Upper end.
         p: Two-sided p-value after Holm, NaN where nothing was tested.
         scenes: Independent scenes.
-        finding: What can be said of the first one; `not finite` when a mean is NaN.
+        finding: Conclusion on the first one; `not finite` when a mean is NaN.
     """
 
     slice: Slice
@@ -84,7 +84,7 @@ class Comparison:
         sequences: Image sequences by falling difference of their matching mAP; those where
             it is NaN come last.
         summary: One sentence.
-        problems: What is degenerate about the first and the second descriptor, in sentences.
+        problems: Sentences on how the first and the second descriptor are degenerate.
         notes: Remarks on the tasks and on what was scored, in sentences.
     """
 
@@ -142,8 +142,8 @@ def compare(
     Args:
         first: Rows of one.
         second: Rows of the other, of the same units.
-        names: What they are called in the summary.
-        problems: What is degenerate about each, as `degeneracy.problems` says it.
+        names: Their names in the summary.
+        problems: Results of `degeneracy.problems` for each.
         notes: Remarks to hand on; one that is given twice is kept once.
 
     Raises:
@@ -184,13 +184,13 @@ def _slices(table: ScoreTable) -> list[Slice]:
         for name in ("verification", "matching", "retrieval")
         if len(table.values(Slice(name), METRIC))
     ]
-    found = []
+    slices = []
     for task in tasks:
         kinds = [kind for kind in _KINDS if len(table.values(Slice(task, "", kind), METRIC))]
         if len(kinds) < len(_KINDS):  # one kind alone is all there is
             kinds = [""]
-        found += [Slice(task, noise, kind) for kind in kinds for noise in ("", *NOISES)]
-    return found
+        slices += [Slice(task, noise, kind) for kind in kinds for noise in ("", *NOISES)]
+    return slices
 
 
 def _difference(
@@ -200,9 +200,9 @@ def _difference(
     ours, theirs = left.totals(part, METRIC), right.totals(part, METRIC)
     if len(ours.scenes) < 2 or ours.scenes != theirs.scenes:
         return math.nan, math.nan, math.nan, len(ours.scenes)
-    found = paired_difference(ours, theirs)
-    two_sided = min(1.0, 2 * min(found.p_worse, found.p_better))
-    return found.low, found.high, two_sided, found.scenes
+    paired = paired_difference(ours, theirs)
+    two_sided = min(1.0, 2 * min(paired.p_worse, paired.p_better))
+    return paired.low, paired.high, two_sided, paired.scenes
 
 
 def _found(
@@ -240,7 +240,7 @@ def _sequences(left: ScoreTable, right: ScoreTable) -> tuple[ChangedSequence, ..
             if row.task == "matching":
                 sides = by_sequence.setdefault(row.sequence, [[], []])
                 sides[side].append(row.metrics.get(METRIC, math.nan))
-    found = [
+    changes = [
         ChangedSequence(name, float(np.mean(ours)), float(np.mean(theirs)))
         for name, (ours, theirs) in by_sequence.items()
     ]
@@ -249,7 +249,7 @@ def _sequences(left: ScoreTable, right: ScoreTable) -> tuple[ChangedSequence, ..
         known = math.isfinite(item.difference)  # NaN would leave all of them in any order
         return not known, -item.difference if known else 0.0, item.sequence
 
-    return tuple(sorted(found, key=order))
+    return tuple(sorted(changes, key=order))
 
 
 def _summary(slices: Sequence[ComparedSlice], names: tuple[str, str]) -> str:

@@ -91,30 +91,30 @@ def measure(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, A
 
 def problems(report: Mapping[str, Any]) -> list[str]:
     """Returns what is wrong with descriptors, in sentences; nothing for healthy ones."""
-    found: list[str] = []
+    sentences: list[str] = []
     if report["non_finite_share"] > LIMITS.max_non_finite:
-        found.append(
+        sentences.append(
             f"{report['non_finite_share']:.2%} of the descriptors hold NaN or infinity, allowed "
             f"are {LIMITS.max_non_finite:.2%}"
         )
     for key, words in (("distinct_share", ""), ("distinct_share_float16", " as float16")):
         if report[key] < LIMITS.min_distinct:
-            found.append(
+            sentences.append(
                 f"only {report[key]:.2%} of the descriptors are distinct{words}, expected at "
                 f"least {LIMITS.min_distinct:.2%}: the model has collapsed"
             )
     if report["spread"] < LIMITS.min_spread:
-        found.append(
+        sentences.append(
             f"the descriptors spread over {report['spread']:.2g} of their length, expected at "
             f"least {LIMITS.min_spread:.2g}: the model has collapsed"
         )
     before, after = report["matching_ap"], report["matching_ap_float16"]
     if before is not None and after < LIMITS.min_kept * before:
-        found.append(
+        sentences.append(
             f"matching mAP falls from {before:.4f} to {after:.4f} when descriptors are rounded to "
             f"float16, expected at least {LIMITS.min_kept:.0%} of it: they differ in noise only"
         )
-    return found
+    return sentences
 
 
 def _sample(descriptors: Mapping[str, np.ndarray], total: int, seed: int) -> np.ndarray:

@@ -136,8 +136,8 @@ def mean_interval(
     Example:
         Three scenes with means 1, 2, 3: the interval is 2 -+ 4.303 / sqrt(3).
 
-        >>> found = mean_interval(scene_totals(list("abc"), [1.0, 2.0, 3.0]))
-        >>> round(found.low, 3), round(found.high, 3)
+        >>> interval = mean_interval(scene_totals(list("abc"), [1.0, 2.0, 3.0]))
+        >>> round(interval.low, 3), round(interval.high, 3)
         (-0.484, 4.484)
     """
     pivot = _Pivot.of(totals, resamples, seed)
@@ -223,8 +223,8 @@ class _Pivot:
 
     Attributes:
         mean: The estimate.
-        error: Its standard error.
-        method: Where the distribution comes from; `bootstrap` looks at Student's t, too.
+        error: Standard error of the estimate.
+        method: Origin of the distribution; `bootstrap` looks at Student's t, too.
         draws: float64 [resamples], sorted bootstrap draws; empty for the other methods.
         freedom: Degrees of freedom of the t distribution.
     """

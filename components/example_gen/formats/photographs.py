@@ -283,9 +283,10 @@ def expose(image: np.ndarray, light: Light, degree: float, rng: np.random.Genera
     grey = grey * 255 + noise * rng.standard_normal(grey.shape, dtype=np.float32)
     pixels = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
-    if not done:
+    decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if done else None
+    if decoded is None:
         raise ValueError(f"cannot encode {pixels.shape} as JPEG")
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    return decoded
 
 
 FORMAT = Format(

@@ -50,7 +50,7 @@ def evaluate_brown(
         chosen.append(descriptors.load_model(model))
     if baseline is not None:
         chosen.append(descriptors.baseline(baseline))
-    found = [
+    scores = [
         {
             "name": descriptor.name,
             "descriptor_id": descriptor.identity,
@@ -66,7 +66,7 @@ def evaluate_brown(
             "matches": int(pairs.match.sum()),
             "others": int((~pairs.match).sum()),
         },
-        "descriptors": found,
+        "descriptors": scores,
         "versions": versions(),
     }
 

@@ -37,7 +37,7 @@ class PhotoTour:
 
     Attributes:
         folder: Where it lies.
-        sheets: Its BMP files, in order.
+        sheets: BMP files, in order.
         points: int64 [N], 3-D point of each patch.
     """
 

@@ -38,9 +38,9 @@ class Sequence:
     """An image sequence, ready to be matched.
 
     Attributes:
-        item: Its name and kind.
+        item: Name and kind.
         images: Reference and targets.
-        points: Of each image.
+        points: Points of each image.
         truths: float64 [3, 3] from the reference to each target, as matched.
     """
 
@@ -110,10 +110,10 @@ def score_sequence(
     descriptor: Descriptor, sequence: Sequence, settings: MatchSettings
 ) -> list[PairScore]:
     """Describes the points of all images once, and matches the reference with each target."""
-    described = [descriptor.describe(found.patches) for found in sequence.points]
+    described = [descriptor.describe(matches.patches) for matches in sequence.points]
     scores = []
     for target in range(1, len(sequence.images)):
-        found = match_described(
+        matches = match_described(
             descriptor,
             (sequence.images[0], sequence.images[target]),
             (sequence.points[0], sequence.points[target]),
@@ -121,7 +121,7 @@ def score_sequence(
             settings,
             sequence.truths[target - 1],
         )
-        scores.append(_score(found, sequence.item, target + 1))
+        scores.append(_score(matches, sequence.item, target + 1))
     return scores
 
 
@@ -131,15 +131,15 @@ def _prepare(item: SequenceInput, rules: ExtractionSettings, settings: MatchSett
         photograph.to_matched_size(homography.read(path), images[0], image)
         for path, image in zip(item.files[IMAGES:], images[1:], strict=True)
     )
-    found = tuple(points.find(image, rules, settings.points) for image in images)
-    return Sequence(item, images, found, truths)
+    detected = tuple(points.find(image, rules, settings.points) for image in images)
+    return Sequence(item, images, detected, truths)
 
 
-def _score(found: Found, item: SequenceInput, target: int) -> PairScore:
-    errors = np.zeros(0) if found.errors is None else found.errors
-    corner_error = math.inf if found.corner_error is None else found.corner_error
+def _score(matches: Found, item: SequenceInput, target: int) -> PairScore:
+    errors = np.zeros(0) if matches.errors is None else matches.errors
+    corner_error = math.inf if matches.corner_error is None else matches.corner_error
     return PairScore(
-        item.name, item.kind, target, len(found), matching_accuracy(errors), corner_error
+        item.name, item.kind, target, len(matches), matching_accuracy(errors), corner_error
     )
 
 

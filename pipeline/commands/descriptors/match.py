@@ -9,7 +9,7 @@ import click
 
 from components.core import files
 from components.core.files import check_writable, write_json
-from pipeline.commands.descriptors.evaluate import BASELINES
+from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
 from pipeline.terminal import consoles
 from pipeline.terminal.matches_table import print_matches
 from pipeline.terminal.work_view import show_progress
@@ -30,7 +30,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
 @click.option("--model", metavar="SAVEDMODEL", help="Describe with an exported model.")
 @click.option(
     "--baseline",
-    type=click.Choice(BASELINES),
+    type=click.Choice(list(BASELINES)),
     help="Describe with a handcrafted descriptor; with --model, both are drawn side by side.",
 )
 @click.option(

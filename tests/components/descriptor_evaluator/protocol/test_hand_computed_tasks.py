@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
+from components.descriptor_evaluator.protocol.average_precision import average_precision
 from components.descriptor_evaluator.protocol.tasks import Pairs, Points, Tasks
 from components.descriptor_evaluator.scoring.score import score
 
@@ -117,6 +118,21 @@ def test_distractors_that_are_nan_are_never_retrieved():
     found = retrieval.score_queries(line(0.0), positives, line(np.nan, 1.0, np.inf), [6, 8])
     assert found["ap"][0, 0, 0] == 1.0
     assert found["ap"][0, 0, 1] < 1.0
+
+
+def test_a_query_that_equals_all_distractors_is_ranked_without_rounding():
+    # Positives at 0, 0, 2 and 3, one never retrieved; three distractors at 0.
+    positives = np.zeros((1, 3, 5, 1), np.float32)
+    positives[:, :, :, 0] = [0.0, 0.0, 2.0, 3.0, np.nan]
+    found = retrieval.score_queries(line(0.0), positives, line(0.0, 0.0, 0.0), [6, 8])
+    ranked = -np.array([0.0, 0.0, 2.0, 3.0, np.nan, 0.0, 0.0, 0.0])
+    labels = np.arange(8) < 5
+    for place, size in enumerate([6, 8]):
+        given = ranked[:size], labels[:size]
+        assert found["ap"][0, 0, place] == pytest.approx(average_precision(*given), **EXACT)
+        against = average_precision(*given, ties="against")
+        assert found["ap_tie_safe"][0, 0, place] == pytest.approx(against, **EXACT)
+    assert found["ap"][0, 0, 1] > found["ap_tie_safe"][0, 0, 1] + 0.2
 
 
 @pytest.mark.parametrize("sizes", [[], [4], [10, 6], [6, 6]])

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from components.descriptor_evaluator.statistics.intervals import (
+    SceneTotals,
     holm,
     known_errors,
     mean_interval,
@@ -173,3 +174,55 @@ def test_without_a_resample_that_shows_an_error_t_is_left():
     totals = _one_differs(12)
     seed = next(seed for seed in range(100) if resampled_errors(totals, 1, seed)[1][0] < 1e-6)
     assert mean_interval(totals, resamples=1, seed=seed).method == "t"
+
+
+def skewed(scenes: int = 12) -> SceneTotals:
+    """Totals of unequally many values per scene, with a long tail on one side."""
+    rng = np.random.default_rng(5)
+    counts = rng.integers(1, 9, scenes).astype(np.float64)
+    sums = counts * (0.3 + rng.exponential(0.1, scenes) ** 2)
+    return SceneTotals(tuple(f"{number:02d}" for number in range(scenes)), sums, counts)
+
+
+def test_resampled_means_and_errors_are_those_of_the_drawn_scenes():
+    totals, resamples, seed = skewed(), 50, 3
+    shifts, errors = resampled_errors(totals, resamples, seed)
+    size = len(totals.scenes)
+    rng = np.random.default_rng([seed, size])
+    for draw, times in enumerate(rng.multinomial(size, np.full(size, 1 / size), size=resamples)):
+        drawn = np.repeat(np.arange(size), times)
+        sums, counts = totals.sums[drawn], totals.counts[drawn]
+        mean = sums.sum() / counts.sum()
+        residuals = sums - mean * counts
+        error = np.sqrt((residuals**2).sum() / (size * (size - 1))) / counts.mean()
+        assert shifts[draw] == pytest.approx(mean - totals.mean, abs=1e-12)
+        assert errors[draw] == pytest.approx(error, abs=1e-12)
+
+
+def test_no_end_is_nearer_than_students_with_one_degree_of_freedom_less_than_scenes():
+    totals = skewed()
+    interval = mean_interval(totals)
+    assert interval.method == "bootstrap"
+    size = len(totals.scenes)
+    residuals = totals.sums - totals.mean * totals.counts
+    error = np.sqrt((residuals**2).sum() / (size * (size - 1))) / totals.counts.mean()
+    reach = stats.t.ppf(0.975, size - 1) * error
+    # The tail is above: the bootstrap widens the interval there, Student's t stays below.
+    assert interval.low == pytest.approx(totals.mean - reach, rel=1e-9)
+    assert interval.high > totals.mean + 1.1 * reach
+
+
+def test_p_values_are_never_below_students():
+    totals = skewed()
+    zeros = SceneTotals(totals.scenes, np.zeros_like(totals.sums), totals.counts)
+    shifted = SceneTotals(
+        totals.scenes, totals.sums - (totals.mean - 0.004) * totals.counts, totals.counts
+    )
+    difference = paired_difference(shifted, zeros)
+    residuals = totals.sums - totals.mean * totals.counts
+    size = len(totals.scenes)
+    error = np.sqrt((residuals**2).sum() / (size * (size - 1))) / totals.counts.mean()
+    student = stats.t.cdf(0.004 / error, size - 1)
+    assert difference.p_worse >= student - 1e-12
+    assert difference.p_better >= 1 - student - 1e-12
+    assert min(difference.p_worse - student, difference.p_better - (1 - student)) < 1e-9

@@ -1,0 +1,1 @@
+"""Mutation testing of the core: small changes that some test must notice."""
