@@ -7,7 +7,7 @@ from typing import Any
 import click
 import yaml
 
-from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
+from pipeline.commands.options import Choice, config_options
 from pipeline.config import files
 from pipeline.config.tree import ConfigError, PipelineConfig
 from pipeline.terminal import consoles
@@ -26,19 +26,12 @@ def config_group() -> None:
 
 @config_group.command()
 @config_options
-def show(
-    name_or_file: str | None,
-    format: str | None,
-    data: str | None,
-    work: str | None,
-    skip_bad_sequences: bool,
-    overrides: tuple[str, ...],
-) -> None:
+def show(choice: Choice) -> None:
     """Print the resolved configuration as YAML, every default filled in.
 
     In each block, what is not as usual comes first, then what runs commonly set.
     """
-    config = resolve(name_or_file, format, data, work, skip_bad_sequences, overrides)
+    config = choice.resolve()
     tree = _first_what_matters(
         config.model_dump(mode="json"), PipelineConfig.model_validate({}).model_dump(mode="json")
     )
@@ -47,24 +40,16 @@ def show(
 
 @config_group.command()
 @config_options
-def check(
-    name_or_file: str | None,
-    format: str | None,
-    data: str | None,
-    work: str | None,
-    skip_bad_sequences: bool,
-    overrides: tuple[str, ...],
-) -> None:
+def check(choice: Choice) -> None:
     """Say what is wrong with a configuration: one sentence per problem, exit 2."""
     try:
-        resolve(name_or_file, format, data, work, skip_bad_sequences, overrides)
+        choice.resolve()
     except ConfigError as error:
         for problem in error.problems:
             consoles.tell_problem(problem)
         click.get_current_context().exit(2)
-    name = name_or_file or format or DEFAULT_CONFIG
-    packaged = " (packaged)" if name in files.packaged_names() else ""
-    click.echo(f"{name}{packaged}: nothing wrong with it.")
+    packaged = " (packaged)" if choice.name in files.packaged_names() else ""
+    click.echo(f"{choice.name}{packaged}: nothing wrong with it.")
 
 
 def _first_what_matters(tree: dict[str, Any], defaults: Any) -> dict[str, Any]:

@@ -2,22 +2,80 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from components.example_gen.registry import FORMATS
+from pipeline.config.files import packaged_names
 from pipeline.config.tree import PipelineConfig, load_config
 
 DISTANCES = ("l2", "l1")  # as `distances.Distance` of the evaluator
 DEFAULT_CONFIG = "demo"
+_OF_OTHER_FORMATS = "strips"  # a plan for the data, and nothing that only strips have
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+def config_name(name_or_file: str | None, format: str | None) -> str:
+    """Returns the configuration to take: as chosen, else by the data's format, else the demo's.
+
+    Example:
+        >>> config_name(None, "photos")
+        'photos'
+    """
+    if name_or_file or format is None:
+        return name_or_file or DEFAULT_CONFIG
+    return format if format in packaged_names() else _OF_OTHER_FORMATS
 
 
-def config_options(command: _Command) -> _Command:
-    """Adds the options that choose a configuration; see `resolve`."""
+@dataclass(frozen=True)
+class Choice:
+    """The configuration that a user chose with options.
+
+    Attributes:
+        name: Packaged configuration or YAML file.
+        overrides: `key.path=value` texts.
+        options: Values of options by key path, each with the option's name for messages.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    options: dict[str, tuple[str, Any]]
+
+    def resolve(self) -> PipelineConfig:
+        """Returns the configuration.
+
+        Raises:
+            ConfigError: When something is wrong with it.
+        """
+        return load_config(self.name, self.overrides, self.options)
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that choose a configuration; the command gets a `Choice` first."""
+
+    @functools.wraps(command)
+    def with_choice(
+        name_or_file: str | None,
+        format: str | None,
+        data: str | None,
+        work: str | None,
+        skip_bad_sequences: bool,
+        overrides: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        given = {
+            "data.format": ("--format", format),
+            "data.path": ("--data", data),
+            "work_dir": ("--work", work),
+            "data.skip_bad_sequences": ("--skip-bad-sequences", skip_bad_sequences or None),
+        }
+        options = {key: option for key, option in given.items() if option[1] is not None}
+        choice = Choice(config_name(name_or_file, format), overrides, options)
+        return command(choice, **others)
+
     for option in reversed(
         (
             click.option(
@@ -49,26 +107,5 @@ def config_options(command: _Command) -> _Command:
             ),
         )
     ):
-        command = option(command)
-    return command
-
-
-def resolve(
-    name_or_file: str | None,
-    format: str | None,
-    data: str | None,
-    work: str | None,
-    skip_bad_sequences: bool,
-    overrides: tuple[str, ...],
-) -> PipelineConfig:
-    """Returns the configuration that the options ask for."""
-    options: dict[str, tuple[str, Any]] = {}
-    for key, option, value in (
-        ("data.format", "--format", format),
-        ("data.path", "--data", data),
-        ("work_dir", "--work", work),
-        ("data.skip_bad_sequences", "--skip-bad-sequences", skip_bad_sequences or None),
-    ):
-        if value is not None:
-            options[key] = (option, value)
-    return load_config(name_or_file or format or DEFAULT_CONFIG, overrides, options)
+        with_choice = option(with_choice)
+    return with_choice

@@ -23,9 +23,9 @@ def print_comparison(console: Console, comparison: Comparison, names: tuple[str,
     """Prints what was compared, in per cent, what is degenerate about either, and the notes.
 
     Args:
-        console: Where to.
+        console: Console to print on.
         comparison: The comparison.
-        names: What the two are called.
+        names: Names of the two descriptors.
     """
     console.print(_slices(comparison, names))
     if comparison.sequences:

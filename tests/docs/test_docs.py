@@ -168,9 +168,8 @@ def test_imports_exist(page: Path):
             assert specification and specification.origin, line
             source = Path(specification.origin).read_text()
             for name in (part.split()[0] for part in names.split(",")):
-                assert (
-                    re.search(rf"^(?:class |def )?{name}\b", source, re.MULTILINE)
-                    or (specification.submodule_search_locations)
+                assert re.search(rf"^(?:class |def )?{name}\b", source, re.MULTILINE) or (
+                    (specification.submodule_search_locations)
                     and importlib.util.find_spec(f"{module}.{name}")
                 ), line
 

@@ -60,8 +60,8 @@ class Killer:
         if not wanted and (self.kills[task] >= self._most or self._random.random() < 0.3):
             return
         until = time.monotonic() + self._random.uniform(1.0, _LONGEST_SECONDS)
-        if wanted:  # in the midst of its steps
-            while not list(alive.parent.glob("log.txt")) or "training stage 1 of" not in _log(
+        if wanted:  # in the midst of its steps, with a checkpoint behind it
+            while not list(alive.parent.glob("log.txt")) or "training stage 2 of" not in _log(
                 alive
             ):
                 if self._over.wait(_POLL_SECONDS) or not _lives(alive):

@@ -20,6 +20,8 @@ import threading
 from typing import Any
 from urllib.parse import unquote
 
+import google_crc32c
+
 _TOKEN = "the-token-of-a-test"
 _OBJECT = re.compile(r"/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>[^/]+)")
 _REWRITE = re.compile(
@@ -211,7 +213,7 @@ class Objects:
         told = {
             "Content-Type": "application/octet-stream",
             "x-goog-generation": str(found.generation),
-            "x-goog-hash": f"md5={_md5(found.content)}",
+            "x-goog-hash": f"crc32c={_crc32c(found.content)},md5={_md5(found.content)}",
         }
         asked = _PART.fullmatch(headers.get("range", ""))
         if asked is None:
@@ -325,6 +327,10 @@ def _json(tree: Any) -> Answer:
     return Answer(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
 
 
+def _crc32c(content: bytes) -> str:
+    return base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
+
+
 def _md5(content: bytes) -> str:
     return base64.b64encode(hashlib.md5(content).digest()).decode()
 
@@ -341,6 +347,7 @@ def _resource(bucket: str, name: str, found: _Object) -> dict[str, Any]:
         "storageClass": "STANDARD",
         "size": str(len(found.content)),
         "md5Hash": _md5(found.content),
+        "crc32c": _crc32c(found.content),
         "etag": str(found.generation),
         "timeCreated": found.time,
         "updated": found.time,

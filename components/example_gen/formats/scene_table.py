@@ -10,7 +10,7 @@ from components.core import files
 from trainer.core.errors import UserError
 
 FILE_NAME = "scenes.csv"
-_OLD_NAME = "scenes.csv"
+_OLD_NAME = "sources.csv"
 _COLUMNS = ["name", "scene"]
 
 

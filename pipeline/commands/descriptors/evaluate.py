@@ -66,18 +66,14 @@ if TYPE_CHECKING:
     "--rows", "rows_folder", metavar="DIR", help="Also store every unit's score, for `compare`."
 )
 def evaluate(
+    data: str,
     model: str | None,
     descriptors: str | None,
     baseline: str | None,
-    data: str,
-    split: str | None,
-    splits_file: str | None,
-    tasks_folder: str | None,
     which: tuple[str, ...],
     distance: Distance,
-    pairs_file: str | None,
     json_file: str | None,
-    rows_folder: str | None,
+    **options: str | None,
 ) -> None:
     """Score descriptors on patch verification, image matching and patch retrieval.
 
@@ -85,11 +81,12 @@ def evaluate(
     detects points anew in every image and matches them, `--task brown` scores pairs of a
     PhotoTour set; both take --model, --baseline or both.
     """
+    pairs_file, rows_folder = options.pop("pairs_file"), options.pop("rows_folder")
     releases = {
         "--descriptors": descriptors,
-        "--split": split,
-        "--splits": splits_file,
-        "--tasks": tasks_folder,
+        "--split": options["split"],
+        "--splits": options["splits_file"],
+        "--tasks": options["tasks_folder"],
         "--rows": rows_folder,
         f"--distance {distance}": distance != "l2",
     }
@@ -116,15 +113,10 @@ def evaluate(
     from components.descriptor_evaluator.scoring.evaluate import ReleaseOptions, evaluate_release
 
     describer = Describer(baseline or "scored", model or "", descriptors or "", baseline or "")
-    options = ReleaseOptions(
-        split,
-        splits_file,
-        tasks_folder,
-        [task for task in TASK_NAMES if not which or task in which],
-        distance,
-    )
+    tasks = [task for task in TASK_NAMES if not which or task in which]
+    chosen = ReleaseOptions(**options, which=tasks, distance=distance)
     with show_progress():
-        result = evaluate_release(data, describer, options, rows_folder=rows_folder)
+        result = evaluate_release(data, describer, chosen, rows_folder=rows_folder)
     if json_file is not None:
         write_json(json_file, result)
     print_scores(consoles.output(), result)

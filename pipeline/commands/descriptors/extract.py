@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from components.example_gen.registry import FORMATS
+from pipeline.commands.options import config_name
 from pipeline.config.tree import load_config
 from pipeline.terminal.work_view import show_progress
 
@@ -52,7 +53,7 @@ def extract(
         options["data.seed"] = ("--seed", seed)
     if skip_bad_sequences:
         options["data.skip_bad_sequences"] = ("--skip-bad-sequences", True)
-    settings = load_config(name_or_file or format, overrides, options).data.settings()
+    settings = load_config(config_name(name_or_file, format), overrides, options).data.settings()
 
     from components.example_gen.extract import extract as cut  # imports OpenCV and SciPy
 

@@ -11,7 +11,7 @@ import click
 from components.core import files
 from components.example_gen.formats import demo_photographs
 from pipeline import preflight
-from pipeline.commands.options import DEFAULT_CONFIG, config_options, resolve
+from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
 from pipeline.config.tree import PipelineConfig
 from pipeline.runs import work_lock
@@ -35,28 +35,20 @@ EXIT_NOT_BLESSED = 3
 @click.option(
     "--require-blessing", is_flag=True, help="Exit with 3 when the model was not blessed."
 )
-def run(
-    name_or_file: str | None,
-    format: str | None,
-    data: str | None,
-    work: str | None,
-    skip_bad_sequences: bool,
-    overrides: tuple[str, ...],
-    require_blessing: bool,
-) -> None:
+def run(choice: Choice, require_blessing: bool) -> None:
     """Run the pipeline: images, patches, training, evaluation, gate, push.
 
     Without options it trains on photographs that are installed with the program. What was
     done before in the same work folder is not done again.
     """
-    config = resolve(name_or_file, format, data, work, skip_bad_sequences, overrides)
+    config = choice.resolve()
     data_folder = _checked(config)  # before anything is written
     console = consoles.output()
     with work_lock.hold(config.work_dir) as folder:
         config = _with_absolute_paths(config, folder, data_folder)
         if data_folder is None:
             preflight.check_data(config, str(config.data.path))
-        recorder = RunRecorder(config, name_or_file or format or DEFAULT_CONFIG)
+        recorder = RunRecorder(config, choice.name)
         try:
             with RunView(console) as view, progress.listen(view.on_progress):
                 report = _run(config, view, recorder)

@@ -9,6 +9,7 @@ import pytest
 from components.example_gen import registry
 from components.example_gen.formats import reading
 from pipeline import preflight
+from pipeline.commands.options import config_name
 from pipeline.config.tree import load_config
 from tests.components.example_gen.executor_runs import run
 from tests.support import npz_format
@@ -53,6 +54,12 @@ def test_the_configuration_takes_it_and_checks_its_data(archives: Path):
     config = load_config("strips", ["data.format=npz", f"training.stages={stages}"])
     with pytest.raises(UserError, match="points_per_batch: found 4096, expected at most"):
         preflight.check_data(config, str(archives))
+
+
+def test_a_format_without_a_configuration_of_its_own_takes_that_of_strips():
+    assert config_name(None, "photos") == "photos"
+    assert config_name(None, "npz") == "strips"
+    assert config_name("my.yaml", "npz") == "my.yaml"
 
 
 def test_the_command_line_offers_every_format():

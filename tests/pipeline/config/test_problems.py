@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from pipeline.config import problems as config_problems
 from pipeline.config.layers import Layer, Override
+from pipeline.config.tree import PipelineConfig
 from trainer.core.settings import Settings
 
 
@@ -116,3 +117,15 @@ def test_a_long_value_is_cut():
     (sentence,) = told({"training": {"decay": "x" * 500}})
     assert len(sentence) < 150
     assert "xxx..." in sentence
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        (("training", "stages", 0, "look_alikes"), "same_sequence_fraction"),
+        (("data", "source"), "format"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_told_with_its_present_name(location, name):
+    told = config_problems.unknown_key("my.yaml", location, PipelineConfig)
+    assert told.endswith(f"{location[-1]}: the key is called {name} now; rename it")

@@ -43,7 +43,8 @@ def test_commands_are_complete(words):
 
 
 def test_both_platforms_are_there():
-    targets = [words[words.index("--target") + 1] for words in _commands() if "--target" in words]
+    commands = [words for words in _commands() if "--target" in words]
+    targets = [words[words.index("--target") + 1] for words in commands]
     assert sorted(targets) == ["kubeflow", "kubeflow", "vertex", "vertex"]
 
 

@@ -85,7 +85,7 @@ def test_without_a_folder_nothing_is_looked_at():
 
 
 @pytest.mark.slow
-def test_a_training_saves_itself_and_stops_when_nobody_waits_and_goes_on_later(tmp_path):
+def test_a_training_saves_itself_and_stops_when_nobody_waits(tmp_path):
     splits = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
     write_examples(tmp_path / "examples", splits)
     config = {
@@ -110,7 +110,12 @@ def test_a_training_saves_itself_and_stops_when_nobody_waits_and_goes_on_later(t
             [sys.executable, "-c", code, *words], cwd=tmp_path, stdout=log, stderr=log
         )
         timeline = tmp_path / "output" / "timeline.json"
-        _until(lambda: timeline.exists() and "begins" in timeline.read_text())
+        _until(
+            lambda: (
+                process.poll() is not None
+                or (timeline.exists() and "begins" in timeline.read_text())
+            )
+        )
         _age(waiting, 700)
         assert process.wait(_SECONDS) == 143
     assert "nobody waits for this run any more" in (tmp_path / "log").read_text()

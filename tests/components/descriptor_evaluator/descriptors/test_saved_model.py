@@ -218,10 +218,10 @@ def test_a_model_is_not_scored_on_what_it_was_trained_on(names, scenes):
         saved_model.refuse_if_trained_on(IDENTITY, names, scenes)
 
 
-def test_a_model_of_an_earlier_version_calls_scenes_scenes(tmp_path):
+def test_a_model_of_an_earlier_version_calls_scenes_sources(tmp_path):
     folder = tmp_path / "assets.extra"
     folder.mkdir()
-    earlier = {"sequences": {}, "scenes": IDENTITY["scenes"]}
+    earlier = {"sequences": {}, "sources": IDENTITY["scenes"]}
     (folder / "descriptor.json").write_text(json.dumps(earlier))
     identity = saved_model.read_identity(str(tmp_path))
     with pytest.raises(UserError, match="the model was trained on wall"):

@@ -44,8 +44,8 @@ def test_the_table_of_scenes_is_read(tmp_path):
 
 def test_a_table_of_the_old_name_is_refused_with_the_new_one(tmp_path):
     write_strips(tmp_path / "a")
-    (tmp_path / "scenes.csv").write_text("name,scene\na,x\n")
-    with pytest.raises(UserError, match=r"scenes\.csv: this file is called scenes\.csv now"):
+    (tmp_path / "sources.csv").write_text("name,source\na,x\n")
+    with pytest.raises(UserError, match=r"sources\.csv: this file is called scenes\.csv now"):
         reading.list_sequences("strips", str(tmp_path), STRICT)
 
 

@@ -85,7 +85,7 @@ def test_large_images_are_judged_in_pixels_as_matched(tmp_path):
 def test_nothing_to_describe_with_and_no_sequences_are_refused(tmp_path, data):
     with pytest.raises(UserError, match="expected a model, a baseline or both"):
         evaluate_pairs(data)
-    with pytest.raises(UserError, match="no image sequence found"):
+    with pytest.raises(UserError, match="found nothing to read"):
         evaluate_pairs(str(tmp_path), baseline="sift")
 
 

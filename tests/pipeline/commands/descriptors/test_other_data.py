@@ -58,4 +58,4 @@ def test_data_of_another_kind_are_refused_in_a_sentence(tmp_path):
     (tmp_path / "data").mkdir()
     arguments = ("--data", "data", "--baseline", "sift", "--json", "scores.json")
     assert_refused(tmp_path, "expected a PhotoTour set", "evaluate", "--task", "brown", *arguments)
-    assert_refused(tmp_path, "no image sequence found", "evaluate", "--task", "pairs", *arguments)
+    assert_refused(tmp_path, "found nothing to read", "evaluate", "--task", "pairs", *arguments)
