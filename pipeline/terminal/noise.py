@@ -21,6 +21,8 @@ _FLOOD = (
     "No semi_persistent_directory found",  # Beam's worker processes
     "Discarding unparseable args: [\\'--",  # the same; they do not know their parent's options
     "tf_record_iterator (from tensorflow",  # TensorFlow: records are read one after the other
+    "extract_sub_graph (from tensorflow",  # the same, where it folds batch norms
+    "remove_training_nodes (from tensorflow",  # the same
     "after connection broken by",  # urllib3, per attempt; who called it tells when it gives up
     "Execution %d failed.",  # TFX; what failed and why is told when the command ends
 )

@@ -9,7 +9,6 @@ RENAMED = {
     "variants_per_sequence": "patches_per_point",
     "look_alikes": "same_sequence_fraction",
     "source": "format",
-    "min_sources": "min_scenes",
 }
 """Present names of settings by the names they had."""
 
