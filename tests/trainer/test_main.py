@@ -145,6 +145,7 @@ def test_an_output_folder_that_is_taken_is_refused(arguments, tmp_path, capsys):
 
     assert main(arguments) == 0
     before = (tmp_path / "out" / "training_result.json").stat().st_mtime_ns
+    capsys.readouterr()  # what the training itself says
     status, error = said()
     assert status == 2
     assert "out: holds the finished result of this very run" in error

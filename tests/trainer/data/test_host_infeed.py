@@ -134,7 +134,7 @@ import numpy as np, tensorflow as tf
 cpus = tf.config.list_physical_devices("CPU")
 two = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
 tf.config.set_logical_device_configuration(cpus[0], two)
-from trainer import image, manifest
+from trainer.data import image, manifest
 from trainer.data.batches import SamplerState
 from trainer.core.config import TrainerConfig
 from trainer.data.host_infeed import HostInfeed, HostPatches

@@ -16,7 +16,8 @@ from trainer.engine import resources, strategy
 _PEAK_OF_A_STEP = """
 import sys
 import numpy as np
-from trainer import image, strategy
+from trainer.data import image
+from trainer.engine import strategy
 from trainer.core.config import ModelConfig, TrainerConfig
 from trainer.engine.learner import Learner
 

@@ -58,7 +58,7 @@ def test_progress_and_outputs_are_shown(tmp_path):
     assert result.exit_code == 0, result.output
     assert "[3/7] first: started" in result.stdout
     assert "[7/7] report: finished after " in result.stdout
-    assert f"text.made: {tmp_path / 'scene'}" in result.stdout
+    assert f"text.made: {tmp_path / 'source'}" in result.stdout
     assert "second.length = " in result.stdout
     assert str(tmp_path / "work" / "run.json") in result.stdout
     assert "first's driver" in journal(tmp_path)  # the spec has a driver, so it is Vertex AI's
@@ -86,7 +86,7 @@ def test_a_skipped_task_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [
-        (["--param", "sauce=x"], "parameter sauce: unknown; did you mean scene?"),
+        (["--param", "sauce=x"], "parameter sauce: unknown; did you mean source?"),
         (["--param", "journal"], "--param 'journal': expected NAME=VALUE"),
         (["--from", "pusher"], "--from: found 'pusher', expected one of"),
     ],

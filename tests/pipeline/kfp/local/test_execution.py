@@ -70,7 +70,7 @@ def test_a_task_gets_its_declared_inputs_and_nothing_else(tmp_path):
 def test_an_importer_brings_in_what_is_there(tmp_path):
     left, _ = run(tmp_path)
     (artifact,) = left["text"].artifacts["made"]
-    assert artifact["uri"] == str(tmp_path / "scene")
+    assert artifact["uri"] == str(tmp_path / "source")
     assert artifact["metadata"] == {"language": "en"}
 
 
