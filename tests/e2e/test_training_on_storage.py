@@ -16,7 +16,7 @@ from tests.support.synthetic import write_examples
 pytestmark = pytest.mark.slow
 _SECONDS = 400.0
 _SPLITS = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
-_STAGE = {"sequences_per_batch": 8, "variants_per_sequence": 2, "min_steps": 60, "max_steps": 60}
+_STAGE = {"points_per_batch": 8, "patches_per_point": 2, "min_steps": 60, "max_steps": 60}
 _CONFIG = {"stages": [_STAGE], "checkpoint_every": 5, "strategy": "one_device"}
 _PLACES = {
     "--config": "gs://b/config.json",

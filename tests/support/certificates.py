@@ -85,6 +85,12 @@ def _certificate(
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=names is None, path_length=None), critical=True)
+        # Python from 3.13 on refuses certificates that do not say whose key they bear.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signed_by.public_key()),
+            critical=False,
+        )
     )
     if names is not None:
         listed = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
