@@ -151,15 +151,20 @@ class Objects:
             whole = {"objectSize": size, "totalBytesRewritten": size, "done": True}
             return _json({"kind": "storage#rewriteResponse", **whole, "resource": made})
         if found := _COMPOSE.fullmatch(path):
-            scenes = [scene["name"] for scene in json.loads(body)["sceneObjects"]]
+            sources = [source["name"] for source in json.loads(body)["sourceObjects"]]
             bucket = unquote(found["bucket"])
-            joined = b"".join(self._object(bucket, name).content for name in scenes)
+            joined = b"".join(self._object(bucket, name).content for name in sources)
             return _json(self._store(bucket, unquote(found["name"]), joined, query))
         if found := _OBJECT.fullmatch(path):
             place = (unquote(found["bucket"]), unquote(found["name"]))
             return self._one(method, *place, query, headers)
         if path.startswith("/storage/v1/b/") and len(parts) == 6 and parts[5] == "o":
             return self._list(unquote(parts[4]), query)
+        if method == "GET" and path.startswith("/storage/v1/b/") and parts[5:] == ["storageLayout"]:
+            bucket = unquote(parts[4])
+            self._bucket(bucket)
+            told = {"kind": "storage#storageLayout", "bucket": bucket, "location": "US"}
+            return _json({**told, "hierarchicalNamespace": {"enabled": False}})
         if path.startswith("/storage/v1/b/") and len(parts) == 5:
             bucket = unquote(parts[4])
             self._bucket(bucket)
