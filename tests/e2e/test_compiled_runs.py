@@ -118,7 +118,6 @@ def test_each_task_gets_its_declared_inputs_and_nothing_else(
             assert typed == (place.mode == "vertex")
 
 
-@pytest.mark.kubeflow
 def test_a_model_that_fails_the_gate_is_refused(
     first: Result, place: Place, specs: dict[str, dict]
 ):
@@ -132,7 +131,6 @@ def test_a_model_that_fails_the_gate_is_refused(
     assert served_model.versions(place.serving) == before
 
 
-@pytest.mark.kubeflow
 def test_the_next_run_is_compared_with_a_production_that_changed(
     first: Result, place: Place, specs: dict[str, dict]
 ):

@@ -47,6 +47,8 @@ for key, listed in outputs["artifacts"].items():
     artifact = listed["artifacts"][0]
     if artifact["type"].get("schemaTitle", "").startswith("system."):
         continue
+    if key == "unwritten":
+        continue
     os.makedirs(artifact["uri"], exist_ok=True)
     pathlib.Path(artifact["uri"], "text").write_text(text)
     metadata = {**artifact["metadata"], "blessed": float(values.get("bless") != "no")}

@@ -88,21 +88,24 @@ class RunFolder:
 
     def remember(self, key: str, outcome: Outcome) -> None:
         """Keeps what a task left, for executions that depend on the same."""
-        _write(self._folder / "finished" / f"{key}.json", dataclasses.asdict(outcome))
+        # Not every output is written: Transform's analyzer cache is not where it has none.
+        there = [uri for uri in _uris(outcome) if files.exists(uri)]
+        record = {"outcome": dataclasses.asdict(outcome), "there": there}
+        _write(self._folder / "finished" / f"{key}.json", record)
 
     def recall(self, key: str, look: bool = True) -> Outcome | None:
         """Returns what an equal execution left; None when there was none or it was deleted.
 
         Args:
             key: Everything that it depends on.
-            look: Whether its files are looked for.
+            look: Whether the files that it had are looked for.
         """
         path = self._folder / "finished" / f"{key}.json"
         if not path.exists():
             return None
-        outcome = Outcome.from_tree(_read(path))
-        uris = [item["uri"] for listed in outcome.artifacts.values() for item in listed]
-        return outcome if not look or all(files.exists(uri) for uri in uris) else None
+        record = _read(path)
+        gone = look and not all(files.exists(uri) for uri in record["there"])
+        return None if gone else Outcome.from_tree(record["outcome"])
 
     def artifacts(self, run: str, task: str, attempt: int) -> str:
         """Returns the folder for the artifacts of a task's attempt."""
@@ -120,6 +123,10 @@ class RunFolder:
         folder = self._folder / "tasks" / run / task / str(number)
         folder.mkdir(parents=True)
         return number, folder
+
+
+def _uris(outcome: Outcome) -> list[str]:
+    return [item["uri"] for listed in outcome.artifacts.values() for item in listed]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -334,6 +335,23 @@ def test_from_a_task_all_others_are_taken_from_earlier_runs(tmp_path):
     _, events = run(tmp_path, only_from=["check"], bless="no")
     assert journal(tmp_path) == ["check"]
     assert events["number"] == events["second"] == "cached" and events["push"] == "skipped"
+
+
+def test_from_a_task_outputs_that_an_earlier_task_did_not_write_are_not_missed(tmp_path):
+    spec = small_spec()
+    outputs = spec["components"]["first"]["outputDefinitions"]["artifacts"]
+    outputs["unwritten"] = dict(outputs["made"])
+    run(tmp_path, spec)
+    _, events = run(tmp_path, spec, only_from=["check"])
+    assert events["first"] == "cached"
+
+
+@pytest.mark.parametrize("mode", ["kfp", "vertex"])
+def test_from_a_task_a_deleted_input_is_told(tmp_path, mode):
+    left, _ = run(tmp_path, mode=mode)
+    shutil.rmtree(left["first"].artifacts["made"][0]["uri"])
+    with pytest.raises(UserError, match=r"^first: no earlier run in this folder .* leave out"):
+        run(tmp_path, mode=mode, only_from=["check"])
 
 
 def test_from_a_task_without_earlier_runs_is_refused(tmp_path):
