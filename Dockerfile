@@ -55,11 +55,11 @@ RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
 # TensorFlow's header files serve a compiler, and there is none.
 FROM installer AS trainer-tpu-packages
 ARG PYTHON_VERSION
-COPY requirements/tpu.txt requirements/tpu.txt
+COPY requirements/trainer/tpu.txt requirements/trainer/tpu.txt
 RUN --mount=type=secret,id=index --mount=type=secret,id=certificates \
     "python${PYTHON_VERSION}" -m venv --without-pip /opt/trainer \
     && docker/with-secrets /opt/bootstrap/bin/uv pip sync --python /opt/trainer/bin/python \
-        --no-build --require-hashes requirements/tpu.txt \
+        --no-build --require-hashes requirements/trainer/tpu.txt \
     && rm -r "/opt/trainer/lib/python${PYTHON_VERSION}/site-packages/tensorflow/include" \
     && TPU_LOAD_LIBRARY=0 /opt/trainer/bin/python -c 'import tensorflow, tf_keras, pydantic, yaml'
 

@@ -16,14 +16,14 @@ BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.set-up
 BENCH_PYTHON ?= python3.11
 TRAINER_VENV := .venv-trainer-cpu
-TRAINER_STAMP := $(TRAINER_VENV)/.set-up-$(shell sha256sum requirements/trainer-cpu.txt | cut -c1-16)
+TRAINER_STAMP := $(TRAINER_VENV)/.set-up-$(shell sha256sum requirements/trainer/cpu.txt | cut -c1-16)
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
 CHECKED := $(PACKAGES) tests tools $(wildcard benchmarks) setup.py
 UV_SYNC := $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode
 UPGRADE ?= --upgrade
 UV_COMPILE = $(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
-    --excludes requirements/excludes.txt
+    --excludes requirements/tfx/excludes.txt
 # TFX, the least glibc of its wheels
 TFX_OF_py310 := 116 2_28
 TFX_OF_py311 := 116 2_28
@@ -101,22 +101,22 @@ lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolv
 	for name in bootstrap build; do \
 	    $(UV_COMPILE) --python-version 3.10 requirements/$$name.in -o requirements/$$name.txt; \
 	done
-	for name in tpu trainer-cpu; do \
-	    $(UV_COMPILE) --python-version 3.10 --universal --excludes requirements/trainer-excludes.txt \
-	        requirements/$$name.in -o requirements/$$name.txt; \
+	for name in tpu cpu; do \
+	    $(UV_COMPILE) --python-version 3.10 --universal --excludes requirements/trainer/excludes.txt \
+	        requirements/trainer/$$name.in -o requirements/trainer/$$name.txt; \
 	done
 
 lock-py%: setup
-	compile="$(UV_COMPILE) --override requirements/overrides.txt --python-version 3.$(*:3%=%) \
+	compile="$(UV_COMPILE) --override requirements/tfx/overrides.txt --python-version 3.$(*:3%=%) \
 	    --python-platform x86_64-manylinux_$(word 2,$(TFX_OF_py$*))" \
-	    && $$compile requirements/tfx$(word 1,$(TFX_OF_py$*)).in -o requirements/py$*/pipeline.txt \
-	    && $$compile -c requirements/py$*/pipeline.txt requirements/dev.in -o requirements/py$*/dev.txt
+	    && $$compile requirements/tfx/tfx$(word 1,$(TFX_OF_py$*)).in -o requirements/py$*/pipeline.txt \
+	    && $$compile -c requirements/py$*/pipeline.txt requirements/tfx/dev.in -o requirements/py$*/dev.txt
 
 trainer-cpu-env: $(TRAINER_STAMP)  ## Make .venv-trainer-cpu: the TPU image's packages for a processor.
 
 $(TRAINER_STAMP): | setup
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TRAINER_VENV)
-	@$(BIN)/uv pip sync --quiet --python $(TRAINER_VENV)/bin/python --require-hashes requirements/trainer-cpu.txt
+	@$(BIN)/uv pip sync --quiet --python $(TRAINER_VENV)/bin/python --require-hashes requirements/trainer/cpu.txt
 	@touch $@
 
 test-trainer-cpu: trainer-cpu-env  ## Test that a model of the TPU image's TensorFlow is served by ours.

@@ -1,6 +1,6 @@
 """Installs the `hpatches` command and its three packages.
 
-Dependencies are not repeated here: `requirements/pipeline.txt` locks them with
+Dependencies are not repeated here: the files of `requirements/` lock them with
 hashes, and `make setup` installs that lock before it installs this project.
 """
 

@@ -11,7 +11,7 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 _FILES = ("Dockerfile", "docker/beam-worker.Dockerfile")
 _LOCKS = (
-    *("bootstrap", "build", "tpu", "trainer-cpu"),
+    *("bootstrap", "build", "trainer/tpu", "trainer/cpu"),
     *(f"py3{minor}/{name}" for minor in (10, 11, 12, 13) for name in ("pipeline", "dev")),
 )
 _TARGETS = ("pipeline", "trainer-tpu")
@@ -124,7 +124,7 @@ def test_a_lock_has_a_hash_per_package_and_no_address(name):
 
 
 def test_the_tpus_lock_is_what_the_trainer_needs_and_no_second_tensorflow():
-    packages = lock("tpu")
+    packages = lock("trainer/tpu")
     names = {name.partition(";")[0] for name in packages}
     assert {"tensorflow-tpu", "libtpu", "tf-keras", "numpy", "pydantic", "pyyaml"} <= names
     unwanted = {"tensorflow", "tensorflow-cpu", "libclang", "tfx", "apache-beam", "kfp", "scipy"}
@@ -133,7 +133,7 @@ def test_the_tpus_lock_is_what_the_trainer_needs_and_no_second_tensorflow():
 
 def test_the_tested_tensorflow_differs_from_the_tpus_in_its_build_alone():
     builds = {"tensorflow-tpu", "tensorflow-cpu", "libtpu"}
-    tpu, tested = lock("tpu"), lock("trainer-cpu")
+    tpu, tested = lock("trainer/tpu"), lock("trainer/cpu")
     assert tested["tensorflow-cpu"] == tpu["tensorflow-tpu"]
     assert tpu.keys() ^ tested.keys() == builds
     assert {name: tpu[name] for name in tpu.keys() - builds} == {

@@ -20,7 +20,7 @@ from trainer.model import export, l2net
 
 _ROOT = Path(__file__).parents[3]
 _PYTHON = _ROOT / ".venv-trainer-cpu" / "bin" / "python"
-_LOCK = (_ROOT / "requirements" / "trainer-cpu.txt").read_text()
+_LOCK = (_ROOT / "requirements" / "trainer" / "cpu.txt").read_text()
 _VERSION = re.findall(r"^tensorflow-cpu==(\S+)", _LOCK, re.MULTILINE)[0]
 _CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
