@@ -34,6 +34,7 @@ class Job:
         batches: npy file, uint8 [steps, batch, 32, 32].
         weights: npz file that initial weights are exchanged in.
         augment: Whether patches are flipped and turned.
+        bfloat16: Whether ours convolves in bfloat16.
     """
 
     width: float
@@ -42,6 +43,7 @@ class Job:
     batches: str
     weights: str
     augment: bool = True
+    bfloat16: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ processes want the processor). Ours runs as users get it.
 
 A third process trains as ours with oneDNN's kernels off, which is what TensorFlow itself would
 do on a processor without AVX-512 VNNI (`trainer.core.cpu_kernels`). `ONEDNN_MAX_CPU_ISA=AVX2` makes
-a processor with AVX-512 one without, for all of them.
+a processor with AVX-512 one without, for all of them. On a processor that multiplies in bfloat16 a
+fourth one trains as ours with `training.bfloat16`.
 
 PyTorch is needed for this alone: `make bench-env` installs it apart.
 """
@@ -17,6 +18,7 @@ PyTorch is needed for this alone: `make bench-env` installs it apart.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import math
@@ -24,7 +26,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +42,7 @@ from trainer.data.image import INPUT_SIZE
 from trainer.model.l2net import CONVOLUTIONS, channels
 
 WIDTHS, BATCHES, VARIANTS = (0.25, 0.5, 1.0), (256, 512, 1024), 4
-BATCH_ON_TWO_THREADS = BATCH_BESIDE_EIGEN = 512
+BATCH_ON_TWO_THREADS = BATCH_BESIDE_OTHERS = 512
 ROUNDS = 5
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 _BLOCK_PATCHES = {0.25: 3072, 0.5: 1024, 1.0: 512}  # about a second, by width
@@ -59,10 +61,18 @@ _CONVOLUTION = re.compile(r"exec,cpu,convolution,([^,]+),")
 
 @dataclass(frozen=True)
 class Sides:
-    """The worker processes; `torch` is None without PyTorch."""
+    """The worker processes.
+
+    Attributes:
+        ours: The training step as users get it.
+        eigen: The same without oneDNN.
+        bfloat16: The same in bfloat16; None where the processor does not have it.
+        torch: PyTorch's step; None without PyTorch.
+    """
 
     ours: Worker
     eigen: Worker
+    bfloat16: Worker | None
     torch: Worker | None
 
 
@@ -77,6 +87,7 @@ class Measured:
         ours: The blocks of our step.
         torch: The blocks of PyTorch's, in turn with ours; empty without it.
         eigen: The blocks of ours without oneDNN, in turn too; empty where not measured.
+        bfloat16: The blocks of ours in bfloat16, in turn too; empty where not measured.
         without_loss: The blocks of forward, backward and update alone, in turn too.
         loss: Mining, loss and its gradient alone: share of the CPU time of our step.
         kinds: Share of each kind of operation in our step; empty where not profiled.
@@ -88,6 +99,7 @@ class Measured:
     ours: list[Timing]
     torch: list[Timing]
     eigen: list[Timing]
+    bfloat16: list[Timing]
     without_loss: list[Timing]
     loss: float | None
     kinds: dict[str, float]
@@ -129,20 +141,31 @@ def block_steps(width: float, batch: int) -> int:
     return max(1, math.ceil(_BLOCK_PATCHES[width] / batch))
 
 
+def has_bfloat16(flags: Collection[str]) -> bool:
+    """Tells whether a processor multiplies in bfloat16.
+
+    Args:
+        flags: Its extensions by Linux's names (`trainer.core.cpu_kernels.cpu_flags`).
+    """
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+
+
 @contextlib.contextmanager
 def _sides(threads: int) -> Iterator[Sides]:
     with contextlib.ExitStack() as stack:
         ours = Worker(sys.executable, _OURS, threads, {})
         eigen = Worker(sys.executable, _OURS, threads, {cpu_kernels.VARIABLE: "0"})
-        torch = None
+        bfloat16 = torch = None
         stack.enter_context(ours)
         stack.enter_context(eigen)
+        if has_bfloat16(cpu_kernels.cpu_flags()):
+            bfloat16 = stack.enter_context(Worker(sys.executable, _OURS, threads, {}))
         if PYTHON.exists():
             torch = Worker(
                 str(PYTHON), "benchmarks.training.training_speed_torch", threads, _BEST_FOR_TORCH
             )
             stack.enter_context(torch)
-        yield Sides(ours, eigen, torch)
+        yield Sides(ours, eigen, bfloat16, torch)
 
 
 def _job(folder: str, width: float, batch: int, augment: bool = True, steps: int = 0) -> Job:
@@ -198,23 +221,29 @@ def _same_losses(sides: Sides, folder: str) -> str:
 def _measure(sides: Sides, threads: int, job: Job) -> Measured:
     """Lets the sides take turns."""
     _open(sides, job)
-    beside_eigen = threads == 1 and job.batch == BATCH_BESIDE_EIGEN
-    if beside_eigen:
+    beside_others = threads == 1 and job.batch == BATCH_BESIDE_OTHERS
+    bfloat16 = sides.bfloat16 if beside_others else None
+    if beside_others:
         sides.eigen.open(job)
+    if bfloat16:
+        bfloat16.open(dataclasses.replace(job, bfloat16=True))
     steps = block_steps(job.width, job.batch)
     alone = threads == 1 and job.batch == max(BATCHES)
     blocks: dict[str, list[Timing]] = {
         "ours": [],
         "torch": [],
         "eigen": [],
+        "bfloat16": [],
         "without_loss": [],
     }
     for number in range(1 + ROUNDS):
         taken = {"ours": sides.ours.take("step", steps)}
         if sides.torch:
             taken["torch"] = sides.torch.take("step", steps)
-        if beside_eigen:
+        if beside_others:
             taken["eigen"] = sides.eigen.take("step", steps)
+        if bfloat16:
+            taken["bfloat16"] = bfloat16.take("step", steps)
         if alone:
             taken["without_loss"] = sides.ours.take("without_loss", steps)
         if number:  # the first is for warming up
@@ -242,7 +271,7 @@ def _table(found: list[Measured], peak: float, notes: list[str]) -> Table:
         caption_justify="left",
     )
     names = ("threads", "width", "batch", "ours", "PyTorch", "ratio, CPU", "ratio, wall")
-    names += ("times oneDNN off",)
+    names += ("times oneDNN off", "bfloat16, times ours")
     for name in names:
         table.add_column(name, justify="right")
     table.add_column("what takes the time of ours")
@@ -253,6 +282,7 @@ def _table(found: list[Measured], peak: float, notes: list[str]) -> Table:
         ]
         both = [_ratio(one.ours, one.torch, clock) for clock in ("cpu", "wall")]
         both.append(_ratio(one.ours, one.eigen, "cpu"))
+        both.append(_ratio(one.bfloat16, one.ours, "cpu") if one.bfloat16 else "-")
         size = (str(one.threads), f"{one.job.width:g}", str(one.job.batch))
         table.add_row(*size, *per_second, *both, _bound(one, peak))
     return table

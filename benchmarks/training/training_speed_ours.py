@@ -32,7 +32,8 @@ class Training:
     """
 
     def __init__(self, job: Job) -> None:
-        config = TrainerConfig(model=ModelConfig(width=job.width), augment=job.augment)
+        model = ModelConfig(width=job.width)
+        config = TrainerConfig(model=model, augment=job.augment, bfloat16=job.bfloat16)
         placement = tf.distribute.OneDeviceStrategy("/cpu:0")
         self._job = job
         self._learner = Learner(config, placement, image.Normalisation(kind="patch"))

@@ -109,6 +109,13 @@ def test_without_convolutions_of_onednn_they_are_eigens():
     assert "Eigen" in training_speed.onednn_kernels(products)
 
 
+@pytest.mark.parametrize(
+    ("flag", "has"), [("avx512_bf16", True), ("amx_bf16", True), ("avx2", False)]
+)
+def test_bfloat16_is_measured_where_the_processor_has_it(flag, has):
+    assert training_speed.has_bfloat16({"avx", flag}) == has
+
+
 @pytest.mark.slow
 @pytest.mark.skipif("avx2" not in cpu_kernels.cpu_flags(), reason="this processor has no AVX2")
 def test_a_step_is_computed_by_onednn(tmp_path, monkeypatch):
