@@ -157,8 +157,13 @@ def append_text(path: str, text: str) -> None:
 
 
 def remove_folder(path: str) -> None:
-    """Removes a folder and all in it; one that is gone already is no error."""
-    if is_folder(path):
+    """Removes a folder and all in it, of a symbolic link the link alone.
+
+    One that is gone already is no error.
+    """
+    if not is_remote(path) and Path(path).is_symlink():
+        Path(path).unlink()
+    elif is_folder(path):
         (_gfile().rmtree if is_remote(path) else shutil.rmtree)(path)
 
 

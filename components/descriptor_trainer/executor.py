@@ -10,12 +10,12 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.core import files
 from components.core.exec_properties import read_settings
 from trainer.core.config import TrainerConfig
 from trainer.engine import loop
@@ -62,7 +62,7 @@ class Executor(base_executor.BaseExecutor):
         )
         serving = path_utils.serving_model_dir(model.uri)
         io_utils.copy_dir(result.model_path, serving)
-        tf.io.gfile.rmtree(result.model_path)
+        files.remove_folder(result.model_path)
         model.set_string_custom_property("checksum", export.model_checksum(serving))
         loop.forget(result.run, checkpoints)
 

@@ -75,8 +75,6 @@ def remove_stale(destination: str) -> list[str]:
     versions that never got their `saved_model.pb`. What another machine may still be
     writing is left alone for a day.
     """
-    import tensorflow as tf
-
     stale = []
     for name in files.names(destination):
         path = posixpath.join(destination, name)
@@ -86,7 +84,7 @@ def remove_stale(destination: str) -> list[str]:
             and not served_model.is_whole(destination, int(name))
             and _is_old(path)
         ):
-            tf.io.gfile.rmtree(path)
+            files.remove_folder(path)
             stale.append(path)
     return stale
 
@@ -111,8 +109,8 @@ def _place_as(source: str, destination: str, version: int) -> served_model.Serve
     except BaseException as error:
         if writing == final and isinstance(error, tf.errors.AlreadyExistsError):
             raise  # the files there are another push's
-        with contextlib.suppress(tf.errors.OpError):
-            tf.io.gfile.rmtree(writing)
+        with contextlib.suppress(OSError, tf.errors.OpError):
+            files.remove_folder(writing)
         raise
     return served_model.ServedModel(version=version, path=final, checksum=checksum)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -54,8 +56,21 @@ def write_text(path: str, text: str) -> None:
         tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
 
+def remove_folder(path: str) -> None:
+    """Removes a folder and all in it; of a symbolic link the link alone.
+
+    TensorFlow's own `rmtree` follows links, and would empty what somebody's link leads to.
+    """
+    if "://" in path:
+        tf.io.gfile.rmtree(path)
+    elif Path(path).is_symlink():
+        Path(path).unlink()
+    else:
+        shutil.rmtree(path)
+
+
 def replace_folder(temporary: str, final: str) -> None:
     """Renames a finished folder, in place of what was there."""
-    if tf.io.gfile.exists(final):
-        tf.io.gfile.rmtree(final)
+    if tf.io.gfile.exists(final) or Path(final).is_symlink():
+        remove_folder(final)
     tf.io.gfile.rename(temporary, final)

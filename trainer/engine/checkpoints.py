@@ -13,12 +13,13 @@ import json
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from trainer.core.files import replace_folder, writing
+from trainer.core.files import remove_folder, replace_folder, writing
 from trainer.engine.learner import Snapshot
 
 _STATE = "state.json"
@@ -72,7 +73,7 @@ class CheckpointStore:
         checksums = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
         with writing(final):
             if tf.io.gfile.exists(temporary):
-                tf.io.gfile.rmtree(temporary)
+                remove_folder(temporary)
             tf.io.gfile.makedirs(temporary)
             for name, data in contents.items():
                 _write(posixpath.join(temporary, name), data)
@@ -117,10 +118,10 @@ class CheckpointStore:
             for name in self._names():
                 self._remove(name)
             if packed and tf.io.gfile.isdir(self.packed):
-                tf.io.gfile.rmtree(self.packed)
+                remove_folder(self.packed)
             for folder in (self.folder, posixpath.dirname(self.folder)):
                 if tf.io.gfile.isdir(folder) and not tf.io.gfile.listdir(folder):
-                    tf.io.gfile.rmtree(folder)
+                    remove_folder(folder)
 
     def __len__(self) -> int:
         """Number of checkpoints that look complete."""
@@ -139,9 +140,9 @@ class CheckpointStore:
     def _remove(self, name: str) -> None:
         """Removes a checkpoint; its mark goes first, so that half of one is never taken."""
         mark = self._path(name, _MARK)
-        if tf.io.gfile.exists(mark):
+        if tf.io.gfile.exists(mark) and not Path(self._path(name)).is_symlink():
             tf.io.gfile.remove(mark)
-        tf.io.gfile.rmtree(self._path(name))
+        remove_folder(self._path(name))
 
     def _read(self, name: str) -> Checkpoint:
         """Reads one.

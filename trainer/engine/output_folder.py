@@ -10,7 +10,7 @@ from typing import Literal
 import tensorflow as tf
 
 from trainer.core.errors import UserError
-from trainer.core.files import writing
+from trainer.core.files import remove_folder, writing
 from trainer.engine import run_identity
 from trainer.engine.checkpoints import CheckpointStore
 from trainer.engine.run_identity import RunIdentity
@@ -143,6 +143,6 @@ def _whole(path: str) -> str:
 
 def _remove(path: str) -> None:
     if tf.io.gfile.isdir(path):
-        tf.io.gfile.rmtree(path)
+        remove_folder(path)
     elif tf.io.gfile.exists(path):
         tf.io.gfile.remove(path)

@@ -23,7 +23,7 @@ from tensorflow.python.tools.optimize_for_inference_lib import optimize_for_infe
 
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
-from trainer.core.files import replace_folder, writing
+from trainer.core.files import remove_folder, replace_folder, writing
 from trainer.core.variants import VARIANTS
 from trainer.data import image, records, resizing
 from trainer.data.manifest import Manifest
@@ -87,7 +87,7 @@ def save(
         signatures[UINT8_SIGNATURE] = served.describe_as_bytes
     with writing(path):
         if tf.io.gfile.exists(temporary):
-            tf.io.gfile.rmtree(temporary)
+            remove_folder(temporary)
         tf.saved_model.save(served, temporary, signatures=signatures)
         tf.io.gfile.makedirs(posixpath.dirname(extra))
         with tf.io.gfile.GFile(extra, "w") as file:
@@ -95,7 +95,7 @@ def save(
     try:
         _compare(temporary, reference)
     except BaseException:
-        tf.io.gfile.rmtree(temporary)
+        remove_folder(temporary)
         raise
     with writing(path):
         replace_folder(temporary, path.rstrip("/"))

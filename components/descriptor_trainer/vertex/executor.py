@@ -252,10 +252,10 @@ def _clear(places: Places) -> None:
     for path in (posixpath.join(places.output, result.FILE_NAME), places.config):
         if tf.io.gfile.exists(path):
             tf.io.gfile.remove(path)
-    tf.io.gfile.rmtree(places.base)
+    files.remove_folder(places.base)
 
 
 def _finish_clearing(places: Places) -> None:
     """Deletes what is left of a folder whose deletion was interrupted."""
     if tf.io.gfile.exists(places.base) and not tf.io.gfile.exists(places.config):
-        tf.io.gfile.rmtree(places.base)
+        files.remove_folder(places.base)

@@ -141,6 +141,18 @@ def test_after_a_day_another_machines_leftovers_go_too(serving):
     assert destination.remove_stale(str(serving)) == [str(folder)]
 
 
+def test_a_link_that_looks_like_a_leftover_does_not_empty_what_it_leads_to(
+    serving, tmp_path, finished_process
+):
+    victim = tmp_path / "victim"
+    saved_model_folders.write(victim)
+    serving.mkdir()
+    link = serving / f".pushing-1-{socket.gethostname()}-{finished_process}"
+    link.symlink_to(victim)
+    assert destination.remove_stale(str(serving)) == [str(link)]
+    assert not link.is_symlink() and any(victim.iterdir())
+
+
 def test_a_foreign_folder_is_never_removed(serving):
     for name in ("17", "notes"):
         (serving / name).mkdir(parents=True)

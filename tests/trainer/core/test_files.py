@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.core.errors import UserError
-from trainer.core.files import make_writable_folder, write_text, writing
+from trainer.core.files import make_writable_folder, remove_folder, write_text, writing
 
 
 def test_text_replaces_what_was_there_and_leaves_no_temporary_file(tmp_path):
@@ -38,3 +38,13 @@ def test_a_full_disk_is_told_in_one_sentence(error):
     told = pytest.raises(UserError, match=r"logs: cannot be written \(.*No space left")
     with told, writing("logs"):
         raise error
+
+
+def test_of_a_link_to_a_folder_the_link_alone_is_removed(tmp_path):
+    (tmp_path / "folder" / "within").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    (tmp_path / "folder" / "within" / "out").symlink_to(tmp_path)
+    remove_folder(str(tmp_path / "link"))
+    assert (tmp_path / "folder" / "within").is_dir()
+    remove_folder(str(tmp_path / "folder"))
+    assert list(tmp_path.iterdir()) == []

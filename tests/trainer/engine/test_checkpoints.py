@@ -142,10 +142,10 @@ def test_a_process_that_dies_while_it_writes_leaves_the_checkpoint_before(
         return wrapped
 
     monkeypatch.setattr(checkpoints, "_write", dying(checkpoints._write, True))
-    monkeypatch.setattr(checkpoints, "replace_folder", dying(checkpoints.replace_folder, False))
-    for name in ("rename", "rmtree"):
-        function = getattr(checkpoints.tf.io.gfile, name)
-        monkeypatch.setattr(checkpoints.tf.io.gfile, name, dying(function, False))
+    for name in ("replace_folder", "remove_folder"):
+        monkeypatch.setattr(checkpoints, name, dying(getattr(checkpoints, name), False))
+    gfile = checkpoints.tf.io.gfile
+    monkeypatch.setattr(gfile, "rename", dying(gfile.rename, False))
     with pytest.raises(SystemExit):
         store.save(_checkpoint(3))
     monkeypatch.undo()
@@ -174,6 +174,17 @@ def test_clearing_takes_packed_patches_along_and_leaves_what_is_not_the_runs(tmp
     assert _names(tmp_path / "checkpoints" / "hash") == ["notes.txt", "packed"]
     store.clear()
     assert _names(tmp_path / "checkpoints" / "hash") == ["notes.txt"]
+
+
+def test_clearing_removes_a_link_and_not_what_it_leads_to(tmp_path):
+    elsewhere = CheckpointStore(str(tmp_path / "elsewhere"))
+    elsewhere.save(_checkpoint(1))
+    (whole,) = (tmp_path / "elsewhere").iterdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / whole.name).symlink_to(whole)
+    CheckpointStore(str(tmp_path / "run")).clear()
+    assert not (tmp_path / "run").exists()
+    assert len(elsewhere) == 1
 
 
 def test_clearing_leaves_other_runs_alone(tmp_path):

@@ -217,7 +217,7 @@ def test_an_execution_killed_while_it_tidies_up_is_followed_by_one_that_trains_a
 
     vertex.on_create = train
     with monkeypatch.context() as patch:
-        patch.setattr(tf.io.gfile, "rmtree", killed)
+        patch.setattr(executor.files, "remove_folder", killed)
         with pytest.raises(_Killed):
             execute(root)
     outputs = execute(root, "2")
