@@ -62,9 +62,10 @@ class Places:
         tasks_fingerprint: Changes with the published task files; empty when none are used.
         production_checksum: Checksum of the model in production; empty to look it up at
             run time, with no caching.
-        destination_state: Changes with every push and rollback, so that no cached "pushed"
-            stands for a model that is no longer served, and no cached verdict for a
-            comparison with models that were taken back.
+        destination_state: Changes with every push and rollback, so that no cached verdict stands
+            for a comparison with models that were taken back.
+        pusher_state: Likewise, so that no cached "pushed" stands for a model that is no longer
+            served.
         vertex: Project and region of training jobs; None trains in the component itself.
     """
 
@@ -78,6 +79,7 @@ class Places:
     tasks_fingerprint: str = ""
     production_checksum: str = ""
     destination_state: str = ""
+    pusher_state: str = ""
     vertex: VertexPlaces | None = None
 
 
@@ -177,7 +179,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=validator.outputs["blessing"],
         push_destination=places.serving,
-        destination_state=places.destination_state,
+        destination_state=places.pusher_state,
         code_fingerprint=fingerprint(
             "components.pusher", "components.production_model", _CORE, "trainer.model.export"
         ),

@@ -52,9 +52,9 @@ class Pusher(stock.Pusher):
             push_destination: Folder of versions that the model server watches; local or
                 `gs://`.
             code_fingerprint: See `trainer.core.code_fingerprint`.
-            destination_state: `push_log.destination_state(push_destination)`, taken before
-                the run, so that no cached "pushed" stands for a model that was rolled back or
-                deleted meanwhile; only part of the cache key. "" leaves it out.
+            destination_state: `push_log.pusher_state(push_destination)`, taken before the run,
+                so that no cached "pushed" stands for a model that was rolled back or deleted
+                meanwhile; only part of the cache key. "" leaves it out.
         """
         spec = PusherSpec(
             model=model,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
+import uuid
 from datetime import datetime, timezone
 from typing import Literal
 
@@ -114,9 +115,19 @@ def is_unfinished(destination: str, version: int, pushed_by: str) -> bool:
 def destination_state(destination: str) -> str:
     """Returns a text that differs whenever a push or rollback happened or a model vanished.
 
-    As part of the Pusher's cache key it keeps a cached "pushed" from standing for a model
+    As part of a cache key it keeps a cached verdict from standing for a comparison with a model
     that was since rolled back or deleted.
     """
     production = served_model.find(destination)
     served = f"{production.version}:{production.checksum}" if production else "none"
     return f"{served}:{len(read(destination))}"
+
+
+def pusher_state(destination: str) -> str:
+    """Returns `destination_state`, but a text of its own each time that nothing is served.
+
+    When a destination and its log are deleted, it looks as it did before the first push: a
+    cached "pushed" of that time must not stand for a model that is not there.
+    """
+    state = destination_state(destination)
+    return state if served_model.find(destination) else f"{state}:{uuid.uuid4().hex}"

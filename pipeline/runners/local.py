@@ -189,6 +189,7 @@ def run(
         tasks_fingerprint=_fingerprint_of_evaluation(config, tasks),
         production_checksum=served_model.current_checksum(serving),
         destination_state=push_log.destination_state(serving),
+        pusher_state=push_log.pusher_state(serving),
     )
     pipeline = create_pipeline(
         config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tfx.utils import path_utils
 
 from components.descriptor_evaluator.gate import verdict
 from components.production_model import served_model
+from components.pusher import push_log
 from pipeline import graph
 from pipeline.runners import local
 from tests.e2e.conftest import LENIENT, STRICT, small_config
@@ -196,3 +198,17 @@ def test_another_seed_is_compared_with_production(
     assert all(row.change is not None for row in found.table if row.task == "matching")
     pushed = other.artifact("Pusher", "pushed_model").custom_properties["pushed"].int_value
     assert bool(pushed) == found.blessed
+
+
+def test_a_model_whose_destination_was_deleted_is_pushed_again(
+    second: local.RunResult, work: Path, photographs: Path
+):
+    """An empty destination looks as it did before the first push, whose "pushed" is cached."""
+    del second
+    shutil.rmtree(work / "serving")
+    Path(push_log.log_path(str(work / "serving"))).unlink()
+    again = local.run(small_config(work, photographs, *LENIENT))
+    assert "DescriptorTrainer" not in _executed(again)
+    production = again.artifact("Pusher", "pushed_model").custom_properties["production_path"]
+    served = served_model.find(str(work / "serving"))
+    assert served is not None and served.path == production.string_value

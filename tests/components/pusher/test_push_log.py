@@ -79,3 +79,10 @@ def test_the_state_changes_with_every_push_and_when_a_model_vanishes(tmp_path):
     shutil.rmtree(serving)
     seen.append(push_log.destination_state(str(serving)))
     assert len(set(seen)) == 3
+
+
+def test_no_push_is_cached_for_a_destination_that_serves_nothing(tmp_path):
+    serving = tmp_path / "serving"
+    assert push_log.pusher_state(str(serving)) != push_log.pusher_state(str(serving))
+    saved_model_folders.write(serving / "1")
+    assert push_log.pusher_state(str(serving)) == push_log.destination_state(str(serving))
