@@ -1,17 +1,18 @@
 """Decoding images strictly: what is damaged or of the wrong depth is refused, not repaired.
 
-OpenCV fills what a truncated file lacks with grey and converts depths silently, hence the
-checks around it.
+Pillow converts some depths silently, and OpenCV fills what a truncated file lacks with grey,
+hence the checks around them.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import struct
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from components.core import files
 from trainer.core.errors import UserError
@@ -27,17 +28,22 @@ _PNG_END = b"IEND\xaeB`\x82"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = struct.Struct(">8s4x4sIIBB")  # signature, IHDR, width, height, depth, colour
 _PNG_DEPTH_AT = 24
+# Width, height, and the largest value of a channel, with comments among them.
+_NETPBM_HEADER = re.compile(rb"P[2356](?:\s+(?:#[^\n]*\n\s*)*\d+){2}\s+(?:#[^\n]*\n\s*)*(\d+)\s")
 _PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 
 
 def read_grey(path: str) -> np.ndarray:
-    """Reads an 8-bit grey or colour image as grey.
+    """Reads an 8-bit grey or colour image as grey, upright as it is displayed.
+
+    One rule for all formats: turned and mirrored as the EXIF orientation says (as OpenCV's
+    `imread` does), alpha dropped without blending, PGM and PPM scaled by their maximum value.
 
     Args:
         path: Image file, local or remote.
 
     Returns:
-        uint8 [height, width]; colour is weighted by ITU-R BT.601, alpha is dropped.
+        uint8 [height, width]; colour is weighted by ITU-R BT.601.
 
     Raises:
         UserError: When the file is no image, is truncated or has not 8 bits per channel.
@@ -45,23 +51,18 @@ def read_grey(path: str) -> np.ndarray:
     data = files.read_bytes(path)
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            _check_bits(path, data, image)
             image.load()  # refuses truncated files
-            if image.format == "PNG":  # OpenCV prints warnings about harmless colour profiles
-                return _grey_of_png(path, data, image)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode == "LA":
+                return np.array(upright.getchannel(0))
+            if upright.mode in ("P", "RGBA", "CMYK"):
+                upright = upright.convert("RGB")
+            return np.array(upright.convert("L"))
     except UserError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
         raise _undecodable(path, error) from error
-    pixels = _decode(data)
-    if pixels is None:
-        raise UserError(f"{path}: cannot be decoded by OpenCV; save it as an 8-bit PNG")
-    if pixels.dtype != np.uint8:
-        raise _wrong_depth(path, f"{pixels.dtype}")
-    if pixels.ndim == 3 and pixels.shape[2] >= 3:
-        return cv2.cvtColor(np.ascontiguousarray(pixels[:, :, :3]), cv2.COLOR_BGR2GRAY)
-    if pixels.ndim == 3:  # grey, perhaps with alpha
-        return np.ascontiguousarray(pixels[:, :, 0])
-    return pixels
 
 
 def check_header(path: str) -> None:
@@ -132,13 +133,18 @@ def encode_png(pixels: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def _grey_of_png(path: str, data: bytes, image: Image.Image) -> np.ndarray:
-    _check_depth(path, data)
-    if image.mode in ("P", "RGBA"):
-        image = image.convert("RGB")  # drops alpha without blending
-    if image.mode == "LA":
-        return np.array(image.getchannel(0))
-    return np.array(image.convert("L"))
+def _check_bits(path: str, data: bytes, image: Image.Image) -> None:
+    """Refuses more than 8 bits per channel, which Pillow would cut or scale down silently."""
+    if image.format == "PNG":
+        _check_depth(path, data)
+    elif isinstance(image, TiffImagePlugin.TiffImageFile):
+        bits = max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+        if bits > 8:
+            raise _wrong_depth(path, f"{bits}-bit")
+    elif image.format == "PPM" and (header := _NETPBM_HEADER.match(data)) and int(header[1]) > 255:
+        raise _wrong_depth(path, "16-bit")
+    if image.mode[0] in "IF":
+        raise _wrong_depth(path, f"{image.mode}")
 
 
 def _check_depth(path: str, data: bytes) -> None:
@@ -209,7 +215,7 @@ def _check_png(path: str, data: bytes) -> tuple[int, int, int, int]:
     if _PNG_END not in data:
         raise _truncated(path, len(data))
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.verify()
     except Exception as error:  # Pillow's decoders raise many kinds
         raise UserError(f"{path}: is damaged ({error}); copy the file again") from error

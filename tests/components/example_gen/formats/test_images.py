@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from components.example_gen.formats import images
 from tests.support.pictures import texture
@@ -131,6 +131,32 @@ def test_palettes_and_grey_with_alpha_are_read(tmp_path):
     Image.merge("LA", (grey, Image.new("L", grey.size, 0))).save(tmp_path / "la.png")
     for name in ("p.png", "la.png"):
         assert (images.read_grey(str(tmp_path / name)) == 90).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_is_upright_as_opencv_reads_it_in_every_format(tmp_path, orientation):
+    tag = Image.Exif()
+    tag[ExifTags.Base.Orientation] = orientation
+    picture = Image.fromarray(texture(60, 40))
+    for suffix in ("png", "tif", "webp", "jpg"):
+        picture.save(tmp_path / f"a.{suffix}", exif=tag, lossless=True, quality=100)
+    upright = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_GRAYSCALE)
+    for suffix in ("png", "tif", "webp"):
+        np.testing.assert_array_equal(images.read_grey(str(tmp_path / f"a.{suffix}")), upright)
+    jpeg = images.read_grey(str(tmp_path / "a.jpg")).astype(int)
+    np.testing.assert_allclose(jpeg, upright, atol=4)
+
+
+def test_one_picture_in_two_formats_is_read_alike(shared):
+    cases = shared / "cases"
+    for one, other in (
+        ("rgba-tiff/alpha.tif", "rgba-tiff/alpha.png"),
+        ("exif-sequence/exif6.tif", "exif-sequence/exif6.jpg"),
+        ("pgm-maxval/maxval100.pgm", "pgm-maxval/grey.png"),
+    ):
+        pixels = [images.read_grey(str(cases / name)).astype(int) for name in (one, other)]
+        assert pixels[0].shape == pixels[1].shape
+        assert np.abs(pixels[0] - pixels[1]).mean() < 2, one
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "ppm"])
