@@ -83,6 +83,8 @@ class ExtractionSettings(Settings):
             which a random member stays.
         half_width: Half the side of the measurement region, in sigmas.
         jitter: Disturbance of the frames of the target patches.
+        check_homographies: Refuse image sequences whose reference and target patches hardly
+            correlate. False for images of different kinds, e.g. visible and thermal light.
     """
 
     detectors: tuple[Detector, ...] = Field(default=("hessian", "harris", "dog"), min_length=1)
@@ -93,6 +95,7 @@ class ExtractionSettings(Settings):
     max_overlap: float = Field(default=0.5, gt=0, lt=1)
     half_width: float = Field(default=5.0, gt=0)
     jitter: JitterSettings = JitterSettings()
+    check_homographies: bool = True
 
 
 class PhotographSettings(Settings):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.core import files
-from components.example_gen.formats import images
+from components.example_gen.formats import homography_check, images
 from components.example_gen.formats.base import (
     Format,
     PatchSet,
@@ -26,6 +26,7 @@ from trainer.core.errors import UserError
 from trainer.core.variants import NOISE_NAMES, NOISES, PATCH_SIZE, TARGETS, VARIANTS, kind_of
 
 IMAGES = TARGETS + 1
+_POINTS_OF_A_TRIAL = 100
 _IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
 
 
@@ -83,10 +84,18 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     """Reads an image sequence and cuts its patches.
 
     Raises:
-        UserError: When an image cannot be decoded or no point survives.
+        UserError: When an image cannot be decoded, no point survives or a homography does not
+            fit its images.
     """
-    matrices = [homography.read(path) for path in item.files[IMAGES:]]
-    return cut(item, read_images(item), matrices, settings)
+    paths = item.files[IMAGES:]
+    matrices, pictures = [homography.read(path) for path in paths], read_images(item)
+    patch_set = cut(item, pictures, matrices, settings)
+    if settings.extraction.check_homographies:
+        few = settings.model_copy(update={"max_points": _POINTS_OF_A_TRIAL})
+        homography_check.check(
+            patch_set, paths, matrices, lambda others: cut(item, pictures, others, few)
+        )
+    return patch_set
 
 
 def read_images(item: SequenceInput) -> list[np.ndarray]:
@@ -141,7 +150,8 @@ def cut(
     if not len(kept):
         raise UserError(
             f"{item.name}: none of {counts['detections']:.0f} detections stays inside all "
-            f"{IMAGES} images, expected a textured reference that the targets show too"
+            f"{IMAGES} images, expected a textured reference that the targets show too, "
+            "and homographies that map its pixels to theirs"
         )
     patches = np.empty((len(kept), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)
     patches[:, 0] = ImageSampler(reference).sample(squares[kept])
