@@ -90,7 +90,7 @@ def with_terms(spec: Mapping[str, Any], terms: JobTerms) -> dict[str, Any]:
 
 
 def check(spec: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Refuses a training job that cannot work, such as one in a region without that TPU.
+    """Refuses a training job that cannot work, such as batches that its cores cannot share.
 
     Args:
         spec: KFP PipelineSpec.
@@ -104,7 +104,7 @@ def check(spec: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         given = tasks[name].given("parameters")
         text = _value(given.get("training", {}), values)
         training = _parsed(TrainerConfig, name, text) if text else TrainerConfig()
-        vertex_check.check(settings, training, _value(given.get("location", {}), values))
+        vertex_check.check(settings, training)
 
 
 def _jobs(spec: Mapping[str, Any]) -> Iterator[tuple[str, VertexTrainingSettings]]:

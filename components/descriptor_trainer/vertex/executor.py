@@ -75,7 +75,7 @@ class Executor(base_executor.BaseExecutor):
         address = Address(
             _given(exec_properties, PROJECT_KEY), _given(exec_properties, LOCATION_KEY)
         )
-        check.check(settings, training, address.location)
+        check.check(settings, training)
         config = job.trainer_config(settings, training)
         places, key = _places(input_dict, exec_properties, config, check.image_of(settings))
         model = artifact_utils.get_single_instance(output_dict[local.MODEL_KEY])

@@ -9,6 +9,7 @@ from google.cloud import aiplatform_v1
 from google.protobuf import duration_pb2
 
 from components.descriptor_trainer.vertex import check
+from components.descriptor_trainer.vertex.machines import machine_of
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.core.config import TrainerConfig
 
@@ -76,7 +77,7 @@ def trainer_config(settings: VertexTrainingSettings, training: TrainerConfig) ->
     Raises:
         UserError: When the machine is impossible.
     """
-    machine = check.machine_of(settings)
+    machine = machine_of(settings)
     if machine.is_tpu:
         tpu = "environment" if machine.hosts > 1 else "local"
         return training.model_copy(update={"strategy": "tpu", "tpu": tpu})
@@ -122,7 +123,7 @@ def custom_job(
     Raises:
         UserError: When the machine is impossible.
     """
-    machine = check.machine_of(settings)
+    machine = machine_of(settings)
     command = trainer_command(places)
     container = aiplatform_v1.ContainerSpec(
         image_uri=check.image_of(settings),
