@@ -12,18 +12,21 @@ from trainer.curriculum.auto_plan import Resources
 _PLENTY = 10**9  # points, bytes: more than any plan asks for
 
 
-def check(settings: VertexTrainingSettings, training: TrainerConfig) -> None:
-    """Refuses combinations that cannot work.
-
-    Args:
-        settings: The job's machine and terms.
-        training: What is to be trained on it.
+def check(
+    settings: VertexTrainingSettings, training: TrainerConfig, location: str | None = None
+) -> None:
+    """Refuses combinations that cannot work; of a run also another region than the settings'.
 
     Raises:
         UserError: With the key, what was found and what would be possible.
     """
     image_of(settings)
     machine = machine_of(settings)
+    if location and settings.location not in (location, None):
+        raise UserError(
+            f"location: found {location}, but {KEY}.location, for which the job is meant, is "
+            f"{settings.location}; expected that region, or no {KEY}.location"
+        )
     _check_pod(settings, machine)
     _check_strategy(settings, machine, training)
     _check_batches(settings, machine, training)

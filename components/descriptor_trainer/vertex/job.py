@@ -113,12 +113,7 @@ def trainer_command(places: Places) -> list[str]:
 def custom_job(
     settings: VertexTrainingSettings, places: Places, key: str
 ) -> aiplatform_v1.CustomJob:
-    """Returns the request.
-
-    Args:
-        settings: Machine and terms.
-        places: Folders.
-        key: Names the work; jobs of the same work are found by it.
+    """Returns the request; jobs of the same work are found by `key`.
 
     Raises:
         UserError: When the machine is impossible.

@@ -29,6 +29,7 @@ class VertexTrainingSettings(Settings):
         tpu_topology: Arrangement of the chips of a TPU v5e, e.g. `2x2`.
         image_for_pods: Says that the image is built on Vertex's base image for TPU pods,
             without which TensorFlow uses one host of a slice only.
+        location: Region the job is meant for; a run in another one is refused.
         spot: Spare capacity: cheaper, and taken back at any time; not for slices of several hosts.
         restart: Start the job again, from its last checkpoint, when its machine was taken back;
             spare capacity needs it.
@@ -47,6 +48,7 @@ class VertexTrainingSettings(Settings):
     accelerator_count: int = Field(default=0, ge=0, le=2048)
     tpu_topology: str | None = Field(default=None, pattern=r"^\d+(x\d+){1,2}$")
     image_for_pods: bool = False
+    location: str | None = Field(default=None, pattern=r"^[a-z]+-[a-z]+\d+$")
     spot: bool = False
     restart: bool = True
     timeout_hours: float = Field(default=24.0, gt=0, le=168)

@@ -33,9 +33,6 @@ _PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB
 def read_grey(path: str) -> np.ndarray:
     """Reads an 8-bit grey or colour image as grey.
 
-    Args:
-        path: Image file, local or remote.
-
     Returns:
         uint8 [height, width]; colour is weighted by ITU-R BT.601, alpha is dropped.
 
@@ -68,9 +65,6 @@ def check_header(path: str) -> None:
     """Looks at the first bytes of an image, so that many can be checked before one is used.
 
     Remote files are left alone: a look at each would take as long as reading it.
-
-    Args:
-        path: Image file.
 
     Raises:
         UserError: When the file is no image or has not 8 bits per channel.

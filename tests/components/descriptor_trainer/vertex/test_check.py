@@ -114,6 +114,14 @@ def test_automatic_stages_are_possible_only_where_their_batches_suffice():
     check.check(tpu(3, 2048, image_for_pods=True), pairs)
 
 
+def test_a_run_in_another_region_than_the_job_is_meant_for_is_refused():
+    job = settings(location="us-west4")
+    check.check(job, training(256))
+    check.check(job, training(256), "us-west4")
+    with pytest.raises(UserError, match=r"found us-east1, but .* is us-west4"):
+        check.check(job, training(256), "us-east1")
+
+
 @pytest.mark.parametrize(
     ("job", "strategy"),
     [
@@ -156,6 +164,7 @@ def test_spare_capacity_needs_restarts():
         ("image", "trainer"),
         ("machine_type", "TPU"),
         ("tpu_topology", "2*2"),
+        ("location", "us-central1-a"),
         ("service_account", "me"),
         ("network", "default"),
         ("timeout_hours", 200),
