@@ -24,10 +24,7 @@ _KINDS = {"i": "illumination", "v": "viewpoint"}
 def check(evaluation: EvaluationSettings, kinds: Collection[str], points: int | None) -> None:
     """Refuses thresholds on kinds and pool sizes that the held-out data cannot have.
 
-    Args:
-        evaluation: Settings of the evaluation and the gate.
-        kinds: Kinds of the held-out image sequences.
-        points: Most patch sequences held out; None when that is not known.
+    How many `points` it has at most may be unknown.
 
     Raises:
         UserError: With the key of the threshold.

@@ -34,13 +34,7 @@ Text: TypeAlias = str | data_types.RuntimeParameter
 
 @dataclasses.dataclass(frozen=True)
 class VertexPlaces:
-    """Where jobs on Vertex AI run that train for the pipeline.
-
-    Attributes:
-        project: Google Cloud project.
-        location: Region.
-        staging: Folder (`gs://`) for the jobs' files while they run.
-    """
+    """Where jobs on Vertex AI run that train for the pipeline; `staging` takes their files."""
 
     project: Text
     location: Text
@@ -60,12 +54,9 @@ class Places:
         data_fingerprint: Changes with the data.
         tasks: Published task files, in place of `evaluation.official_tasks`; empty to take that.
         tasks_fingerprint: Changes with the published task files; empty when none are used.
-        production_checksum: Checksum of the model in production; empty to look it up at
-            run time, with no caching.
-        destination_state: Changes with every push and rollback, so that no cached verdict stands
-            for a comparison with models that were taken back.
-        pusher_state: Likewise, so that no cached "pushed" stands for a model that is no longer
-            served.
+        production_checksum: See `ProductionModel`.
+        destination_state: See `DescriptorEvaluator`.
+        pusher_state: See `Pusher`.
         vertex: Project and region of training jobs; None trains in the component itself.
     """
 
@@ -103,7 +94,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     )
     examples = example_gen.outputs["examples"]
 
-    schema_gen = ImportSchemaGen(packaged_schema())
+    schema_gen = ImportSchemaGen(schema_text=packaged_schema())
     schema = schema_gen.outputs["schema"]
     statistics_gen = StatisticsGen(examples=examples, schema=schema)
     example_validator = ExampleValidator(
@@ -138,7 +129,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         base_model=production.outputs["model"] if config.warm_start else None,
-        training_json=config.training.model_dump_json(),
+        training=config.training.model_dump_json(),
         code_fingerprint=fingerprint("components.descriptor_trainer", "trainer"),
         **_vertex_job(config, places),
     )
@@ -146,7 +137,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         examples=examples,
         model=trainer.outputs["model"],
         baseline_model=production.outputs["model"],
-        evaluation_json=config.evaluation_settings.model_dump_json(),
+        settings=config.evaluation_settings.model_dump_json(),
         official_tasks=places.tasks,
         cache_dir=places.cache,
         tasks_fingerprint=places.tasks_fingerprint,
@@ -159,7 +150,8 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
         images=places.data,
-        configuration_json=_beside(config),
+        # What the report cannot find in the artifacts.
+        configuration=config.model_dump_json(include={"name", "beam", "warm_start", "platform"}),
         push_destination=places.serving,
         code_fingerprint=fingerprint(
             "components.evaluation_report",
@@ -204,11 +196,6 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         enable_cache=True,
         **runner_args,
     )
-
-
-def _beside(config: PipelineConfig) -> str:
-    """Returns what the report cannot find in the artifacts, as JSON."""
-    return config.model_dump_json(include={"name", "beam", "warm_start", "platform"})
 
 
 def _portable(settings: DataSettings) -> DataSettings:

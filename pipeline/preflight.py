@@ -31,10 +31,6 @@ def check_data(config: PipelineConfig, folder: str) -> None:
     Data that would take long to look at is left to ExampleGen: remote data, data in spans,
     and data whose bad sequences are skipped, which have to be read to be found.
 
-    Args:
-        config: Resolved configuration.
-        folder: Folder of the data.
-
     Raises:
         UserError: When the data cannot be used, or not with this configuration.
     """
@@ -107,13 +103,7 @@ def _check_descriptors(config: PipelineConfig, counts: Mapping[str, int]) -> Non
 def _check_batches(
     training: TrainerConfig, items: Sequence[SequenceInput], most: Mapping[str, int]
 ) -> None:
-    """Refuses an S above what the training split can offer at most, or too few for any S.
-
-    Args:
-        training: The plan.
-        items: Image sequences of the training split.
-        most: Most patch sequences of each image sequence.
-    """
+    """Refuses an S above what the training split can offer at most, or too few for any S."""
     largest: dict[str, int] = {}
     for item in items:
         largest[item.scene] = max(largest.get(item.scene, 0), most[item.name])
@@ -132,12 +122,7 @@ def _check_batches(
 
 
 def _check_gate(config: PipelineConfig, scenes: int) -> None:
-    """Refuses a gate that could bless no model at all, however good.
-
-    Args:
-        config: Resolved configuration.
-        scenes: Number of held-out scenes.
-    """
+    """Refuses a gate that could bless no model at all, however good."""
     evaluation = config.evaluation
     if scenes > 1 or evaluation.official_tasks is not None:
         return
@@ -158,10 +143,6 @@ def _check_lower_bound(config: PipelineConfig, scenes: int) -> None:
     """Refuses a comparison with production that would refuse every new model.
 
     The first model has nothing to be compared with, so it may come.
-
-    Args:
-        config: Resolved configuration.
-        scenes: Number of held-out scenes.
     """
     rule, destination = config.evaluation.gate.production, config.push_destination
     if rule.mode != "lower_bound" or scenes >= MIN_SCENES or "://" in destination:

@@ -138,8 +138,9 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.core.config import TrainerConfig, first_problem
+    from trainer.core.config import TrainerConfig
     from trainer.core.errors import UserError
+    from trainer.core.validation_messages import first_problem
 
     try:
         values = {} if path is None else yaml.safe_load(_read(path))

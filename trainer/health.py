@@ -19,9 +19,6 @@ MODULES = ("trainer.__main__", "trainer.engine.loop", "trainer.model.export")
 def check(modules: Sequence[str]) -> list[str]:
     """Loads modules.
 
-    Args:
-        modules: Dotted names.
-
     Returns:
         A sentence on each one that does not load, and one when TensorFlow and tf_keras are
         not of the same version; empty: all is well.

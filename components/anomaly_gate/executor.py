@@ -47,12 +47,7 @@ class Executor(executor.Executor):
 
 
 def describe(split: str, anomalies: anomalies_pb2.Anomalies) -> list[dict[str, str]]:
-    """Returns one entry (split, feature, reason) per anomaly, sorted by feature.
-
-    Args:
-        split: Name of the split the statistics came from.
-        anomalies: Anomalies of the split, as TFDV found them.
-    """
+    """Returns one entry (split, feature, reason) per anomaly, sorted by feature."""
     problems = [
         {
             "split": split,

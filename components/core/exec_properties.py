@@ -13,15 +13,10 @@ SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
 def read_settings(kind: type[SettingsT], text: str, section: str) -> SettingsT:
-    """Reads the settings of a component.
+    """Reads the settings of a component, of a section of the configuration such as `training`.
 
     They were checked when they were written; what does not fit now was written by another
     version, as when an old compiled pipeline runs in a newer image.
-
-    Args:
-        kind: Class of the settings.
-        text: Settings as JSON.
-        section: Section of the configuration, e.g. `training`.
 
     Raises:
         UserError: When they do not fit; names the key.

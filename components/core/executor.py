@@ -14,13 +14,7 @@ from components.core import files
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """One execution of a component.
-
-    Attributes:
-        inputs: Input artifacts by key.
-        outputs: Output artifacts by key.
-        properties: Execution properties by name.
-    """
+    """One execution of a component: artifacts by key, properties by name."""
 
     inputs: dict[str, list[types.Artifact]]
     outputs: dict[str, list[types.Artifact]]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from google.api_core import exceptions, retry
 from google.auth import exceptions as auth_exceptions
 
-from trainer.core.errors import UserError
+from components.core import user_errors
 
+_Client = TypeVar("_Client", bound=Any)
 _PASSING = (
     exceptions.ServiceUnavailable,
     exceptions.DeadlineExceeded,
@@ -18,7 +20,6 @@ _PASSING = (
     exceptions.TooManyRequests,
     exceptions.Aborted,
 )
-_MOST_CHARACTERS = 500
 _PATIENCE = 900.0  # seconds
 _BETWEEN_LOOKS = 5.0  # of the thirty or so that Vertex AI leaves after SIGTERM
 CALL_SECONDS = 60.0
@@ -56,21 +57,21 @@ def patience(seconds: float = _PATIENCE, stopped: Callable[[], bool] | None = No
     )
 
 
-@contextlib.contextmanager
-def translate_errors(doing: str, place: str) -> Iterator[None]:
-    """Turns what a service or the way to it answers into one sentence.
+def translate_errors(doing: str, place: str) -> contextlib.AbstractContextManager[None]:
+    """See `user_errors.translated`."""
+    errors = (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError)
+    return user_errors.translated(doing, place, errors, _in_words)
 
-    Args:
-        doing: Action in progress, e.g. `starting the training job`.
-        place: Where, e.g. `project p, us-central1`.
+
+def connect(kind: type[_Client], location: str, place: str) -> _Client:
+    """Returns a client of Vertex AI's endpoint in a region, with the environment's credentials.
 
     Raises:
-        UserError: In place of an error of Google's clients.
+        UserError: When there are no credentials.
     """
-    try:
-        yield
-    except (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError) as error:
-        raise UserError(f"{doing} ({place}): {_in_words(error)}") from error
+    with translate_errors("connecting to Vertex AI", place):
+        endpoint = f"{location}-aiplatform.googleapis.com"
+        return kind(client_options={"api_endpoint": endpoint})
 
 
 def _in_words(error: Exception) -> str:
@@ -120,6 +121,4 @@ def _is_switched_off(error: exceptions.GoogleAPICallError) -> bool:
 
 
 def _said(error: BaseException) -> str:
-    """Returns a message on one line, not endlessly long."""
-    text = " ".join(str(getattr(error, "message", "") or error).split())
-    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."
+    return user_errors.one_line(getattr(error, "message", "") or error)

@@ -5,7 +5,5 @@ TASK_NAMES = ("verification", "matching", "retrieval")  # HPatches' tasks, in th
 CANDIDATE = "candidate"  # the model that the gate judges, among what was scored
 PRODUCTION = "production"  # the model in production, likewise
 
-TRAIN, VAL, EVAL = "train", "val", "eval"  # splits of the examples
-
 SERVING_FOLDER = "Format-Serving"  # of a model artifact: where TFX keeps its SavedModel
 SAVED_MODEL_FILE = "saved_model.pb"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tfx import types
-from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.orchestration import data_types
+from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+from components.core.component import OPTIONAL_TEXT, TEXT, BeamComponent, channel
 from components.descriptor_evaluator import executor
 
 
@@ -16,32 +15,43 @@ class DescriptorEvaluatorSpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of DescriptorEvaluator."""
 
     PARAMETERS: ClassVar = {
-        executor.SETTINGS_KEY: component_spec.ExecutionParameter(type=str),
-        executor.OFFICIAL_TASKS_KEY: component_spec.ExecutionParameter(type=str, optional=True),
-        executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
-        executor.TASKS_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str, optional=True),
-        executor.DESTINATION_STATE_KEY: component_spec.ExecutionParameter(type=str, optional=True),
-        executor.CACHE_FOLDER_KEY: component_spec.ExecutionParameter(type=str, optional=True),
+        executor.SETTINGS_KEY: TEXT,
+        executor.OFFICIAL_TASKS_KEY: OPTIONAL_TEXT,
+        executor.CODE_FINGERPRINT_KEY: TEXT,
+        executor.TASKS_FINGERPRINT_KEY: OPTIONAL_TEXT,
+        executor.DESTINATION_STATE_KEY: OPTIONAL_TEXT,
+        executor.CACHE_FOLDER_KEY: OPTIONAL_TEXT,
     }
     INPUTS: ClassVar = {
-        executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        executor.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
-        executor.BASELINE_MODEL_KEY: component_spec.ChannelParameter(
-            type=standard_artifacts.Model, optional=True
-        ),
+        executor.EXAMPLES_KEY: channel(standard_artifacts.Examples),
+        executor.MODEL_KEY: channel(standard_artifacts.Model),
+        executor.BASELINE_MODEL_KEY: channel(standard_artifacts.Model, optional=True),
     }
     OUTPUTS: ClassVar = {
-        executor.EVALUATION_KEY: component_spec.ChannelParameter(
-            type=standard_artifacts.ModelEvaluation
-        ),
-        executor.BLESSING_KEY: component_spec.ChannelParameter(
-            type=standard_artifacts.ModelBlessing
-        ),
+        executor.EVALUATION_KEY: channel(standard_artifacts.ModelEvaluation),
+        executor.BLESSING_KEY: channel(standard_artifacts.ModelBlessing),
     }
 
 
-class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
+class DescriptorEvaluator(BeamComponent):
     """Scores a descriptor on the HPatches tasks and decides whether it may be pushed.
+
+    Args:
+        examples: ExampleGen's output; the split `eval` is scored, and `val` serves to choose the
+            smoothing of the baseline `rootsift-smoothed`.
+        model: The candidate, a SavedModel under `Format-Serving`.
+        settings: `EvaluationSettings` as JSON.
+        code_fingerprint: See `trainer.core.code_fingerprint`.
+        baseline_model: ProductionModel's output; its custom property `exists` is 0 when
+            nothing is in production yet.
+        cache_dir: Folder where unit scores are kept by content, local or `gs://`; None keeps
+            nothing.
+        tasks_fingerprint: Changes with the published task files, if any are used; only part of
+            the cache key.
+        destination_state: Changes with every push and rollback (the gate looks at earlier
+            pushed models, too); only part of the cache key.
+        official_tasks: Folder with published task files, in place of the settings' own; ""
+            leaves those.
 
     Component `outputs` contains:
      - `evaluation`: Channel of type `standard_artifacts.ModelEvaluation`: `verdict.json`
@@ -55,50 +65,3 @@ class DescriptorEvaluator(base_beam_component.BaseBeamComponent):
 
     SPEC_CLASS = DescriptorEvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
-
-    def __init__(
-        self,
-        examples: types.BaseChannel,
-        model: types.BaseChannel,
-        evaluation_json: str,
-        code_fingerprint: str,
-        baseline_model: types.BaseChannel | None = None,
-        cache_dir: str | None = None,
-        tasks_fingerprint: str = "",
-        destination_state: str = "",
-        official_tasks: str | data_types.RuntimeParameter = "",
-    ):
-        """Builds the component.
-
-        Args:
-            examples: ExampleGen's output; the split `eval` is scored, and `val` serves to
-                choose the smoothing of the baseline `rootsift-smoothed`.
-            model: The candidate, a SavedModel under `Format-Serving`.
-            evaluation_json: `EvaluationSettings` as JSON.
-            code_fingerprint: See `trainer.core.code_fingerprint`.
-            baseline_model: ProductionModel's output; its custom property `exists` is 0 when
-                nothing is in production yet.
-            cache_dir: Folder where unit scores are kept by content, local or `gs://`; None
-                keeps nothing.
-            tasks_fingerprint: Changes with the published task files, if any are used; only
-                part of the cache key.
-            destination_state: Changes with every push and rollback (the gate looks at earlier
-                pushed models, too); only part of the cache key.
-            official_tasks: Folder with published task files, in place of the settings' own; ""
-                leaves those.
-        """
-        super().__init__(
-            spec=DescriptorEvaluatorSpec(
-                examples=examples,
-                model=model,
-                baseline_model=baseline_model,
-                evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
-                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
-                settings=evaluation_json,
-                code_fingerprint=code_fingerprint,
-                cache_dir=cache_dir,
-                tasks_fingerprint=tasks_fingerprint,
-                destination_state=destination_state,
-                official_tasks=official_tasks,
-            )
-        )

@@ -8,14 +8,10 @@ depends on data, settings and code, where the next execution of the same finds t
 from __future__ import annotations
 
 import posixpath
-from typing import Any
 
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.core import files
+from components.core import executor, files
 from components.core.exec_properties import read_settings
 from trainer.core.config import TrainerConfig
 from trainer.engine import loop
@@ -31,15 +27,10 @@ CODE_FINGERPRINT_KEY = "code_fingerprint"
 CHECKPOINTS = "checkpoints"
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(executor.Executor):
     """Trains in this process and leaves the exported model where TFX expects it."""
 
-    def Do(  # noqa: N802 - TFX names it
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def execute(self, execution: executor.Execution) -> None:
         """Trains a descriptor, or goes on with an execution that was killed.
 
         Raises:
@@ -47,17 +38,15 @@ class Executor(base_executor.BaseExecutor):
             UserError: When the data cannot feed the plan (too few patch sequences). A run
                 that gave up does not raise: it exports its best state, and the gate decides.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        config = read_settings(TrainerConfig, exec_properties[TRAINING_KEY], "training")
-        model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
-        model_run = artifact_utils.get_single_uri(output_dict[MODEL_RUN_KEY])
+        config = read_settings(TrainerConfig, execution.properties[TRAINING_KEY], "training")
+        model, model_run = execution.output(MODEL_KEY), execution.output(MODEL_RUN_KEY).uri
         checkpoints = _checkpoint_dir(model_run)
         result = loop.train(
             config,
-            examples_root=artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
-            transform_graph=artifact_utils.get_single_uri(input_dict[TRANSFORM_GRAPH_KEY]),
+            examples_root=execution.input_uri(EXAMPLES_KEY),
+            transform_graph=execution.input_uri(TRANSFORM_GRAPH_KEY),
             folders=loop.Folders(model_run, posixpath.join(model_run, "logs"), checkpoints),
-            warm_start=production(input_dict),
+            warm_start=production(execution),
             keep_checkpoints=True,
         )
         serving = path_utils.serving_model_dir(model.uri)
@@ -77,11 +66,10 @@ def _checkpoint_dir(model_run: str) -> str:
     return posixpath.join(component, CHECKPOINTS)
 
 
-def production(input_dict: dict[str, list[types.Artifact]]) -> str | None:
+def production(execution: executor.Execution) -> str | None:
     """Returns the path of the production model to start from; None when there is none (yet)."""
-    if not input_dict.get(BASE_MODEL_KEY):
+    if not execution.inputs.get(BASE_MODEL_KEY):
         return None
-    base = artifact_utils.get_single_instance(input_dict[BASE_MODEL_KEY])
-    if not base.get_int_custom_property("exists"):
-        return None
-    return path_utils.serving_model_path(base.uri)
+    base = execution.input(BASE_MODEL_KEY)
+    exists = base.get_int_custom_property("exists")
+    return path_utils.serving_model_path(base.uri) if exists else None

@@ -7,12 +7,11 @@ from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.orchestration import data_types
+from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
+from components.core.component import OPTIONAL_TEXT, TEXT, Component, channel
 from components.evaluation_report import executor
 
 
@@ -20,27 +19,33 @@ class EvaluationReportSpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of EvaluationReport."""
 
     PARAMETERS: ClassVar = {
-        executor.IMAGES_KEY: component_spec.ExecutionParameter(type=str, optional=True),
-        executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
-        executor.CONFIGURATION_KEY: component_spec.ExecutionParameter(type=str, optional=True),
-        executor.DESTINATION_KEY: component_spec.ExecutionParameter(type=str, optional=True),
+        executor.IMAGES_KEY: OPTIONAL_TEXT,
+        executor.CODE_FINGERPRINT_KEY: TEXT,
+        executor.CONFIGURATION_KEY: OPTIONAL_TEXT,
+        executor.DESTINATION_KEY: OPTIONAL_TEXT,
     }
     INPUTS: ClassVar = {
-        executor.EVALUATION_KEY: component_spec.ChannelParameter(
-            type=standard_artifacts.ModelEvaluation
-        ),
-        executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        executor.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
-        executor.MODEL_RUN_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+        executor.EVALUATION_KEY: channel(standard_artifacts.ModelEvaluation),
+        executor.EXAMPLES_KEY: channel(standard_artifacts.Examples),
+        executor.MODEL_KEY: channel(standard_artifacts.Model),
+        executor.MODEL_RUN_KEY: channel(standard_artifacts.ModelRun),
     }
-    # A type of our own could not be compiled for Kubeflow: its name must import as it is.
-    OUTPUTS: ClassVar = {
-        executor.REPORT_KEY: component_spec.ChannelParameter(type=simple_artifacts.File)
-    }
+    OUTPUTS: ClassVar = {executor.REPORT_KEY: channel(simple_artifacts.File)}
 
 
-class EvaluationReport(base_component.BaseComponent):
+class EvaluationReport(Component):
     """Draws the verdict and its evidence; it decides nothing and nothing waits for it.
+
+    Args:
+        evaluation: DescriptorEvaluator's output.
+        examples: ExampleGen's output, for the patches that are shown.
+        model: The candidate, a SavedModel under `Format-Serving`.
+        model_run: The trainer's logs and timeline.
+        code_fingerprint: See `trainer.core.code_fingerprint`; of `templates_fingerprint`, too.
+        images: Data folder, to draw matches on an image pair; without it none is drawn.
+        configuration: The part of the run's configuration that neither examples, model nor
+            evaluation carry, as JSON, to be shown; its `name` names the report.
+        push_destination: Where a blessed model goes, to be shown.
 
     Component `outputs` contains:
      - `report`: Channel of type `simple_artifacts.File`: `report.html`, which loads nothing
@@ -49,44 +54,6 @@ class EvaluationReport(base_component.BaseComponent):
 
     SPEC_CLASS = EvaluationReportSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(
-        self,
-        evaluation: types.BaseChannel,
-        examples: types.BaseChannel,
-        model: types.BaseChannel,
-        model_run: types.BaseChannel,
-        code_fingerprint: str,
-        images: str | data_types.RuntimeParameter = "",
-        configuration_json: str = "",
-        push_destination: str | data_types.RuntimeParameter = "",
-    ):
-        """Builds the component.
-
-        Args:
-            evaluation: DescriptorEvaluator's output.
-            examples: ExampleGen's output, for the patches that are shown.
-            model: The candidate, a SavedModel under `Format-Serving`.
-            model_run: The trainer's logs and timeline.
-            code_fingerprint: See `trainer.core.code_fingerprint`; of `templates_fingerprint`, too.
-            images: Data folder, to draw matches on an image pair; "" draws none.
-            configuration_json: The part of the run's configuration that neither examples,
-                model nor evaluation carry, to be shown; its `name` names the report.
-            push_destination: Where a blessed model goes, to be shown; "" is not shown.
-        """
-        super().__init__(
-            spec=EvaluationReportSpec(
-                evaluation=evaluation,
-                examples=examples,
-                model=model,
-                model_run=model_run,
-                report=types.Channel(type=simple_artifacts.File),
-                images=images,
-                code_fingerprint=code_fingerprint,
-                configuration=configuration_json,
-                push_destination=push_destination,
-            )
-        )
 
 
 def templates_fingerprint() -> str:

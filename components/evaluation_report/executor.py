@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-import posixpath
 from typing import Any
 
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.core import executor
 from components.evaluation_report import page
 from components.evaluation_report.material import Material
 from trainer.core.errors import UserError
@@ -34,35 +31,19 @@ REPORT_FILE = "report.html"
 _log = logging.getLogger(__name__)
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(executor.Executor):
     """Writes `report.html`."""
 
-    def Do(  # noqa: N802 - TFX names it
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Draws the report of one evaluation.
-
-        Args:
-            input_dict: `evaluation`, `examples`, `model` and `model_run`.
-            output_dict: `report`.
-            exec_properties: `images` (the data folder), `code_fingerprint`, `configuration`
-                (JSON) and `push_destination`.
-        """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        folder = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
-        configuration = _configuration(exec_properties)
+    def execute(self, execution: executor.Execution) -> None:
+        """Draws the report of one evaluation."""
+        configuration = _configuration(execution.properties)
         name = _name(configuration, self._context and self._context.pipeline_run_id)
         material = Material(
-            evaluation=artifact_utils.get_single_uri(input_dict[EVALUATION_KEY]),
-            examples=artifact_utils.get_single_uri(input_dict[EXAMPLES_KEY]),
-            model=path_utils.serving_model_path(
-                artifact_utils.get_single_uri(input_dict[MODEL_KEY])
-            ),
-            model_run=artifact_utils.get_single_uri(input_dict[MODEL_RUN_KEY]),
-            images=exec_properties.get(IMAGES_KEY) or "",
+            evaluation=execution.input_uri(EVALUATION_KEY),
+            examples=execution.input_uri(EXAMPLES_KEY),
+            model=path_utils.serving_model_path(execution.input_uri(MODEL_KEY)),
+            model_run=execution.input_uri(MODEL_RUN_KEY),
+            images=execution.properties.get(IMAGES_KEY) or "",
             name=name,
             configuration=configuration,
         )
@@ -75,16 +56,16 @@ class Executor(base_executor.BaseExecutor):
             _log.exception("the report cannot be drawn")
             text = page.failure(name, f"{type(error).__name__}: {error}")
         try:
-            page.write(text, posixpath.join(folder, REPORT_FILE))
+            execution.write_text(REPORT_KEY, REPORT_FILE, text)
         except Exception:  # a full disk, say: the model has been judged all the same
             _log.exception("the report cannot be written")
 
 
-def _configuration(exec_properties: dict[str, Any]) -> dict[str, Any]:
+def _configuration(properties: dict[str, Any]) -> dict[str, Any]:
     """Returns what the report shows of the run's configuration, the push destination with it."""
-    given = exec_properties.get(CONFIGURATION_KEY)
+    given = properties.get(CONFIGURATION_KEY)
     configuration: dict[str, Any] = json.loads(given) if given else {}
-    destination = exec_properties.get(DESTINATION_KEY)
+    destination = properties.get(DESTINATION_KEY)
     return configuration | ({"push": {"destination": destination}} if destination else {})
 
 

@@ -50,15 +50,7 @@ _HANDCRAFTED = ((PURPLE, "--"), (GREEN, ":"), (RED, "-."), ("#8a8a8a", "-"))
 
 @dataclass(frozen=True)
 class Look:
-    """How one descriptor is drawn everywhere.
-
-    Attributes:
-        name: As it is scored.
-        label: As readers call it.
-        colour: Colour of lines and dots.
-        dash: Dash pattern of lines, in matplotlib's notation.
-        dash_array: The same for SVG.
-    """
+    """How one descriptor is drawn everywhere; the dash is in matplotlib's notation."""
 
     name: str
     label: str
@@ -77,18 +69,18 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     Args:
         names: As `material.in_order` sorts them.
     """
-    found = {}
+    by_name = {}
     handcrafted = 0
     for name in names:
         if name == CANDIDATE:
-            found[name] = Look(name, "this model", BLUE, "-")
+            by_name[name] = Look(name, "this model", BLUE, "-")
         elif name == PRODUCTION:
-            found[name] = Look(name, "production", ORANGE, "-")
+            by_name[name] = Look(name, "production", ORANGE, "-")
         else:
             colour, dash = _HANDCRAFTED[handcrafted % len(_HANDCRAFTED)]
-            found[name] = Look(name, name, colour, dash)
+            by_name[name] = Look(name, name, colour, dash)
             handcrafted += 1
-    return found
+    return by_name
 
 
 def panel(width: float = 3.5, height: float = 2.7, rows: int = 1) -> tuple[Figure, list[Axes]]:

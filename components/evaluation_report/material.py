@@ -61,13 +61,13 @@ class Material:
         Raises:
             NotShownError: When the evaluation chose none.
         """
-        found = exhibits.read(self.evaluation)
-        if not found:
+        chosen = exhibits.read(self.evaluation)
+        if not chosen:
             raise NotShownError(
                 "the evaluation chose nothing to show (evaluation.exhibits is off, or no model "
                 "could be scored)"
             )
-        return found
+        return chosen
 
     @cached_property
     def rows(self) -> dict[str, tuple[UnitScore, ...]]:
@@ -106,10 +106,10 @@ class Material:
         Raises:
             NotShownError: When there is no timeline.
         """
-        found = _json(self.model_run, "timeline.json")
-        if not found:
+        events = _json(self.model_run, "timeline.json")
+        if not events:
             raise NotShownError("the timeline of the training run is not there")
-        return found
+        return events
 
     @cached_property
     def training_result(self) -> dict[str, Any]:

@@ -7,12 +7,11 @@ import math
 from collections.abc import Callable
 from datetime import datetime, timezone
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from components.core import files
+from components.descriptor_evaluator.gate.messages import percent
 from components.evaluation_report.material import Material, NotShownError
 from components.evaluation_report.sections import (
     curves,
@@ -25,7 +24,6 @@ from components.evaluation_report.sections import (
     sequence_dots,
     training,
 )
-from components.evaluation_report.sections.scores import percent
 from trainer.core import progress
 from trainer.core.errors import UserError
 
@@ -55,13 +53,10 @@ _SECTIONS: dict[str, tuple[str, Callable[[Material], dict[str, Any]]]] = {
 def draw(material: Material) -> str:
     """Returns the report of a run.
 
-    Args:
-        material: The folders of the run.
-
     Raises:
         UserError: When there is no verdict: then there is nothing to report on.
     """
-    found = material.verdict
+    verdict = material.verdict
     sections: dict[str, dict[str, Any]] = {}
     absent: list[tuple[str, str]] = []
     problems: list[tuple[str, str]] = []
@@ -84,7 +79,7 @@ def draw(material: Material) -> str:
             _environment()
             .get_template(_PAGE)
             .render(
-                verdict=found,
+                verdict=verdict,
                 name=material.name,
                 evaluated=evaluated(material),
                 sections=sections,
@@ -111,19 +106,14 @@ def draw(material: Material) -> str:
 def evaluated(material: Material) -> str:
     """Says when the evaluation was made, e.g. `2025-06-01 12:30 UTC`; "" when nobody wrote it."""
     try:
-        found = datetime.fromisoformat(material.about["evaluated"])
+        when = datetime.fromisoformat(material.about["evaluated"])
     except (KeyError, ValueError, TypeError):
         return ""
-    return found.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    return when.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def failure(name: str, sentence: str) -> str:
-    """Returns the page that stands for a report that could not be drawn.
-
-    Args:
-        name: Name of the run.
-        sentence: Why.
-    """
+    """Returns the page that stands for a report that could not be drawn."""
     return (
         _environment()
         .get_template("failure.html.j2")
@@ -131,27 +121,15 @@ def failure(name: str, sentence: str) -> str:
     )
 
 
-def write(text: str, path: str) -> None:
-    """Writes a report, whole or not at all; its folder is made.
-
-    Raises:
-        UserError: When it cannot be written.
-    """
-    if not files.is_remote(path):
-        with files.told_unwritable(path):
-            Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(path, text.encode())
-
-
 def _exhibit_problems(material: Material) -> list[tuple[str, str]]:
     """Returns what the evaluation could not choose to show, and why."""
     try:
-        found = material.exhibits
+        exhibits = material.exhibits
     except Exception:  # a section has said so already
         return []
     return [
         (f"{exhibit} of {name}", reason)
-        for name, chosen in found.items()
+        for name, chosen in exhibits.items()
         for exhibit, reason in chosen.get("problems", {}).items()
     ]
 

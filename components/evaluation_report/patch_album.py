@@ -30,15 +30,12 @@ class Place:
 
 
 def read(examples: str, manifest: Manifest, places: Iterable[Place]) -> dict[Place, np.ndarray]:
-    """Reads some patches of the evaluation split.
+    """Reads some patches of the evaluation split, uint8 [65, 65] by place.
 
     Args:
         examples: Folder of the examples.
         manifest: Manifest of the examples.
         places: Which patches; those of sequences that the split does not hold are left out.
-
-    Returns:
-        uint8 [65, 65] by place.
 
     Raises:
         UserError: When a shard cannot be read.
@@ -46,15 +43,15 @@ def read(examples: str, manifest: Manifest, places: Iterable[Place]) -> dict[Pla
     wanted: dict[str, set[Place]] = {}
     for place in places:
         wanted.setdefault(place.sequence, set()).add(place)
-    found = {}
+    by_place = {}
     for entry in manifest.splits.get("eval", ()):
         here = [place for place in wanted.get(entry.name, ()) if place.index < entry.count]
         if not here:
             continue
         patches = read_patches(examples, entry, most=max(place.index for place in here) + 1)
         for place in here:
-            found[place] = patches[place.index, VARIANTS.index(place.variant)].copy()
-    return found
+            by_place[place] = patches[place.index, VARIANTS.index(place.variant)].copy()
+    return by_place
 
 
 def data_uri(pixels: np.ndarray, size: int | None = None) -> str:

@@ -35,11 +35,6 @@ class Executor(executor.BeamExecutor):
     def execute(self, execution: executor.Execution) -> None:
         """Turns the data into examples.
 
-        Args:
-            execution: Output `examples`, one Examples artifact; properties `input_base`,
-                `input_config` (its patterns resolved by TFX's driver, if one ran) and
-                `custom_config` (see the component).
-
         Raises:
             UserError: When the data cannot be used; says which file and why.
         """

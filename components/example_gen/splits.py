@@ -28,9 +28,6 @@ _OFFICIAL = Path(__file__).with_name("official_splits.json")
 def load_split_lists(split: SplitSettings) -> SplitLists | None:
     """Resolves what a split rule names, so that it can become part of a cache key.
 
-    Args:
-        split: Rule, name and file.
-
     Returns:
         `{"name", "test": [...], "train": [...] or None}`, sorted; None for the rule
         `share`, which needs no lists. `train` is None when the split only names what to

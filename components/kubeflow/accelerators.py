@@ -17,9 +17,6 @@ REQUESTED = "HPATCHES_ACCELERATOR"
 def check(environment: Mapping[str, str]) -> None:
     """Refuses a task that TensorFlow would run on the processor.
 
-    Args:
-        environment: Variables of the task's process.
-
     Raises:
         UserError: When an accelerator was asked for and TensorFlow sees none.
     """

@@ -17,13 +17,7 @@ from trainer.core.errors import UserError
 
 
 def remove(folders: Iterable[str]) -> int:
-    """Deletes the markers below folders, and those of the folders themselves.
-
-    Args:
-        folders: Folders in buckets; others are passed over.
-
-    Returns:
-        How many there were.
+    """Deletes and counts the markers of folders and below them; what is in no bucket has none.
 
     Raises:
         UserError: When a bucket cannot be looked at or changed.

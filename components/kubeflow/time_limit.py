@@ -41,10 +41,6 @@ def kept(
     """Ends this process when the context is open for too long.
 
     SIGTERM comes first, on which a training saves itself.
-
-    Args:
-        environment: Variables of the process.
-        seconds_to_end: Between SIGTERM and the end.
     """
     limit = Limit()
     hours = environment.get(HOURS)

@@ -34,9 +34,6 @@ class Descriptor:
 def load_model(path: str) -> Descriptor:
     """Loads an exported model as a descriptor.
 
-    Args:
-        path: Folder of a SavedModel.
-
     Raises:
         UserError: When it cannot be used.
     """
@@ -81,9 +78,6 @@ def extraction_of(path: str) -> ExtractionSettings | None:
     A model of photographs saw points of shrunk pictures, for which thresholds were lowered;
     photographs that are matched are taken as image sequences are, unshrunk. The size of a
     region in sigmas is the same for both, and that of HPatches' own patch release.
-
-    Args:
-        path: Folder of its SavedModel.
 
     Returns:
         None of a model that says nothing of itself, as one that was not exported here.

@@ -57,16 +57,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Result:
-    """Two photographs and what each descriptor found; places are in pixels as matched.
-
-    Attributes:
-        photographs: Both.
-        points: How many points of each were described.
-        found: By descriptor, in the order asked for.
-        settings: How they were matched.
-        extraction: How points were found.
-        notes: Remarks on that, in sentences.
-    """
+    """Two photographs and what each descriptor found; places are in pixels as matched."""
 
     photographs: tuple[Photograph, Photograph]
     points: tuple[int, int]
@@ -88,16 +79,8 @@ def match_files(
     """Matches two photographs.
 
     Points are found once, as for the model's training data, so that model and baseline
-    describe the same patches.
-
-    Args:
-        first: Image file.
-        second: Image file.
-        model: SavedModel to describe with.
-        baseline: Handcrafted descriptor to describe with.
-        true_homography: File with the 3 x 3 matrix from the first file's pixels to the
-            second's, where it is known.
-        settings: How they are matched.
+    describe the same patches. The file of the true homography holds the 3 x 3 matrix from the
+    first file's pixels to the second's.
 
     Raises:
         UserError: When a file cannot be used, or neither model nor baseline is given.
@@ -112,7 +95,7 @@ def match_files(
     )
     if truth is not None:
         truth = photograph.to_matched_size(truth, *pair)
-    found = _find(pair, rules, settings.points)
+    both = _find(pair, rules, settings.points)
     chosen = []
     if model is not None:
         report("loading the model", 0, 1, model)
@@ -123,35 +106,27 @@ def match_files(
     results = []
     for number, descriptor in enumerate(chosen):
         report("describing and matching", number, len(chosen), descriptor.name)
-        results.append(match_points(descriptor, pair, found, settings, truth))
+        results.append(match_points(descriptor, pair, both, settings, truth))
     report("describing and matching", len(chosen), len(chosen))
-    return Result(pair, (len(found[0]), len(found[1])), tuple(results), settings, rules, notes)
+    return Result(pair, (len(both[0]), len(both[1])), tuple(results), settings, rules, notes)
 
 
 def match_points(
     descriptor: Descriptor,
     pair: tuple[Photograph, Photograph],
-    found: tuple[Points, Points],
+    both: tuple[Points, Points],
     settings: MatchSettings,
     truth: np.ndarray | None = None,
 ) -> Found:
-    """Describes and matches the points of two photographs.
-
-    Args:
-        descriptor: What describes both.
-        pair: The photographs.
-        found: Their points.
-        settings: How they are matched.
-        truth: float64 [3, 3], true homography between the photographs as matched, or None.
-    """
-    described = descriptor.describe(found[0].patches), descriptor.describe(found[1].patches)
-    return match_described(descriptor, pair, found, described, settings, truth)
+    """Describes and matches points of two photographs; `truth` is as for `match_described`."""
+    described = descriptor.describe(both[0].patches), descriptor.describe(both[1].patches)
+    return match_described(descriptor, pair, both, described, settings, truth)
 
 
 def match_described(
     descriptor: Descriptor,
     pair: tuple[Photograph, Photograph],
-    found: tuple[Points, Points],
+    both: tuple[Points, Points],
     described: tuple[np.ndarray, np.ndarray],
     settings: MatchSettings,
     truth: np.ndarray | None = None,
@@ -161,14 +136,14 @@ def match_described(
     Args:
         descriptor: What described them.
         pair: The photographs.
-        found: Their points.
+        both: Their points.
         described: float32 [N, D] of each.
         settings: How they are matched.
         truth: float64 [3, 3], true homography between the photographs as matched, or None.
     """
     matches = mutual.match(described[0], described[1], settings.ratio)
-    first = found[0].positions[matches.first, :2].astype(np.float64)
-    second = found[1].positions[matches.second, :2].astype(np.float64)
+    first = both[0].positions[matches.first, :2].astype(np.float64)
+    second = both[1].positions[matches.second, :2].astype(np.float64)
     size = pair[0].size
     fit = ransac.fit(first, second, size, settings.threshold, settings.seed)
     errors = corner_error = None
@@ -194,36 +169,36 @@ def as_json(result: Result) -> dict[str, Any]:
         "settings": result.settings.model_dump(mode="json"),
         "extraction": result.extraction.model_dump(mode="json", exclude={"jitter"}),
         "notes": list(result.notes),
-        "descriptors": [_found_as_json(found, pair) for found in result.found],
+        "descriptors": [_found_as_json(outcome, pair) for outcome in result.found],
         "versions": versions(),
     }
 
 
-def _found_as_json(found: Found, pair: tuple[Photograph, Photograph]) -> dict[str, Any]:
+def _found_as_json(outcome: Found, pair: tuple[Photograph, Photograph]) -> dict[str, Any]:
     content: dict[str, Any] = {
-        "name": found.descriptor.name,
-        "descriptor_id": found.descriptor.identity,
-        "matches": len(found),
-        "inliers": int(found.inliers.sum()),
+        "name": outcome.descriptor.name,
+        "descriptor_id": outcome.descriptor.identity,
+        "matches": len(outcome),
+        "inliers": int(outcome.inliers.sum()),
         "homography": None
-        if found.fit is None
-        else photograph.to_full_size(found.fit.matrix, *pair).tolist(),
+        if outcome.fit is None
+        else photograph.to_full_size(outcome.fit.matrix, *pair).tolist(),
     }
-    if found.errors is not None:
+    if outcome.errors is not None:
         content["right"] = {
-            f"{pixels:g}": int((found.errors <= pixels).sum()) for pixels in RIGHT_WITHIN
+            f"{pixels:g}": int((outcome.errors <= pixels).sum()) for pixels in RIGHT_WITHIN
         }
-        known = found.corner_error is not None and math.isfinite(found.corner_error)
-        content["corner_error"] = found.corner_error if known else None
+        known = outcome.corner_error is not None and math.isfinite(outcome.corner_error)
+        content["corner_error"] = outcome.corner_error if known else None
     places = [
         homography.project(item.to_full, values)
-        for item, values in zip(pair, (found.first, found.second), strict=True)
+        for item, values in zip(pair, (outcome.first, outcome.second), strict=True)
     ]
-    columns = [*places[0].T, *places[1].T, found.matches.distance, found.matches.ratio]
+    columns = [*places[0].T, *places[1].T, outcome.matches.distance, outcome.matches.ratio]
     content["columns"] = ["x", "y", "other_x", "other_y", "distance", "ratio", "inlier"]
     content["pairs"] = [
         [*(round(float(value), 4) for value in row), bool(inlier)]
-        for row, inlier in zip(np.stack(columns, axis=1), found.inliers, strict=True)
+        for row, inlier in zip(np.stack(columns, axis=1), outcome.inliers, strict=True)
     ]
     return content
 
@@ -231,9 +206,9 @@ def _found_as_json(found: Found, pair: tuple[Photograph, Photograph]) -> dict[st
 def _find(
     pair: tuple[Photograph, Photograph], rules: ExtractionSettings, limit: int
 ) -> tuple[Points, Points]:
-    found = []
+    both = []
     for number, item in enumerate(pair):
         report("finding points", number, 2, item.path)
-        found.append(points.find(item, rules, limit))
+        both.append(points.find(item, rules, limit))
     report("finding points", 2, 2)
-    return found[0], found[1]
+    return both[0], both[1]

@@ -53,9 +53,11 @@ def match(first: np.ndarray, second: np.ndarray, ratio: float) -> Matches:
     first, second = first[usable[0]], second[usable[1]]
     there = nearest_neighbours(first, second)
     back = nearest_neighbours(second, first).index
-    found = _second_ratio(first, second, there.index, there.distance)
-    kept = np.flatnonzero((back[there.index] == np.arange(len(first))) & (found <= ratio))
-    return Matches(usable[0][kept], usable[1][there.index[kept]], there.distance[kept], found[kept])
+    ratios = _second_ratio(first, second, there.index, there.distance)
+    kept = np.flatnonzero((back[there.index] == np.arange(len(first))) & (ratios <= ratio))
+    return Matches(
+        usable[0][kept], usable[1][there.index[kept]], there.distance[kept], ratios[kept]
+    )
 
 
 def _second_ratio(

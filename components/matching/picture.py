@@ -53,8 +53,8 @@ def render(result: Result, kind: str) -> bytes:
     placed = _layout(result.photographs, len(result.found))
     with matplotlib.rc_context({"svg.hashsalt": "matches"}):
         figure, panels = _panels(_panel_size(placed), len(result.found))
-        for axes, found in zip(panels, result.found, strict=True):
-            _draw_panel(axes, result, found, placed)
+        for axes, outcome in zip(panels, result.found, strict=True):
+            _draw_panel(axes, result, outcome, placed)
         handles = _legend(result)
         figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
         content = io.BytesIO()
@@ -62,14 +62,14 @@ def render(result: Result, kind: str) -> bytes:
     return content.getvalue()
 
 
-def title_of(result: Result, found: Found) -> str:
+def title_of(result: Result, outcome: Found) -> str:
     """Returns two lines: the descriptor, and the counts."""
-    inliers = "no homography" if found.fit is None else f"{found.inliers.sum()} inliers"
-    counts = [f"{len(found)} matches", inliers]
-    if found.errors is not None:
+    inliers = "no homography" if outcome.fit is None else f"{outcome.inliers.sum()} inliers"
+    counts = [f"{len(outcome)} matches", inliers]
+    if outcome.errors is not None:
         limit = result.settings.threshold
-        counts.append(f"{(found.errors <= limit).sum()} right within {limit:g} px")
-    return f"{found.descriptor.name}\n{', '.join(counts)}"
+        counts.append(f"{(outcome.errors <= limit).sum()} right within {limit:g} px")
+    return f"{outcome.descriptor.name}\n{', '.join(counts)}"
 
 
 @dataclass(frozen=True)
@@ -143,23 +143,25 @@ def _panels(size: tuple[int, int], count: int) -> tuple[Figure, list[Axes]]:
     return figure, panels
 
 
-def _draw_panel(axes: Axes, result: Result, found: Found, placed: tuple[_Placed, _Placed]) -> None:
+def _draw_panel(
+    axes: Axes, result: Result, outcome: Found, placed: tuple[_Placed, _Placed]
+) -> None:
     for letter, item, shown in zip("AB", result.photographs, placed, strict=True):
         _draw_photograph(axes, shown, f"{letter}: {_name(item.path)}")
     ends = [
         shown.place(values)
-        for shown, values in zip(placed, (found.first, found.second), strict=True)
+        for shown, values in zip(placed, (outcome.first, outcome.second), strict=True)
     ]
-    if found.errors is None:
-        _draw_dots(axes, ends, ~found.inliers, "white", 3)
-        _draw_lines(axes, ends, found.inliers, _BLUE, "solid")
+    if outcome.errors is None:
+        _draw_dots(axes, ends, ~outcome.inliers, "white", 3)
+        _draw_lines(axes, ends, outcome.inliers, _BLUE, "solid")
     else:
-        right = found.errors <= result.settings.threshold
+        right = outcome.errors <= result.settings.threshold
         _draw_lines(axes, ends, ~right, _RED, "dashed")
         _draw_lines(axes, ends, right, _GREEN, "solid")
-    if found.fit is not None:
-        _draw_frame(axes, found.fit.matrix, result.photographs[0], placed[1])
-    axes.set_title(title_of(result, found), fontsize=13)
+    if outcome.fit is not None:
+        _draw_frame(axes, outcome.fit.matrix, result.photographs[0], placed[1])
+    axes.set_title(title_of(result, outcome), fontsize=13)
 
 
 def _draw_photograph(axes: Axes, shown: _Placed, label: str) -> None:

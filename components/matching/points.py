@@ -70,14 +70,14 @@ def _strongest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns positions float32 [N, 3] and frames float64 [N, 3, 3], the strongest first."""
     height, width = image.shape
-    found, strength = detection.detect_rated(image, rules)
-    whole = frames.discs_inside(found, rules.half_width, width, height)
-    found, strength = found[whole], strength[whole]
-    turn = np.empty(len(found), np.int64)
-    turn[np.argsort(-strength, kind="stable")] = np.arange(len(found))
-    stays = frames.take_turns(found, rules.max_overlap, turn)
+    detections, strength = detection.detect_rated(image, rules)
+    whole = frames.discs_inside(detections, rules.half_width, width, height)
+    detections, strength = detections[whole], strength[whole]
+    turn = np.empty(len(detections), np.int64)
+    turn[np.argsort(-strength, kind="stable")] = np.arange(len(detections))
+    stays = frames.take_turns(detections, rules.max_overlap, turn)
     chosen = stays[np.argsort(turn[stays])][: math.ceil(limit * _SPARE)]
-    angles = detection.orientations(image, found[chosen])
-    squares = frames.from_detections(found[chosen], angles, rules.half_width)
+    angles = detection.orientations(image, detections[chosen])
+    squares = frames.from_detections(detections[chosen], angles, rules.half_width)
     fits = np.flatnonzero(frames.inside(squares, width, height))[:limit]
-    return found[chosen[fits]], squares[fits]
+    return detections[chosen[fits]], squares[fits]

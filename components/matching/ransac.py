@@ -90,11 +90,11 @@ def transfer_errors(
     return errors
 
 
-def corner_error(found: np.ndarray, true: np.ndarray, size: tuple[int, int]) -> float:
+def corner_error(estimate: np.ndarray, true: np.ndarray, size: tuple[int, int]) -> float:
     """Returns the mean distance between where two homographies put an image's corners.
 
     Args:
-        found: float64 [3, 3].
+        estimate: float64 [3, 3].
         true: float64 [3, 3].
         size: Width and height of the image in pixels.
 
@@ -104,7 +104,7 @@ def corner_error(found: np.ndarray, true: np.ndarray, size: tuple[int, int]) -> 
     Source: DeTone et al., SuperPoint, CVPR workshops 2018 (homography estimation).
     """
     corners = corners_of(size)
-    return float(transfer_errors(found, corners, homography.project(true, corners), size).mean())
+    return float(transfer_errors(estimate, corners, homography.project(true, corners), size).mean())
 
 
 def corners_of(size: tuple[int, int]) -> np.ndarray:

@@ -23,11 +23,6 @@ class Executor(executor.Executor):
         there is one, a copy of the SavedModel under `Format-Serving`. The copy stays what it
         is even if production is rolled back while this run evaluates against it.
 
-        Args:
-            execution: Output `model`, a `standard_artifacts.Model`; properties
-                `push_destination` and `production_checksum`: what the runner saw there (see
-                `served_model.current_checksum`), or "" to take what is there.
-
         Raises:
             UserError: When production has changed since the runner looked, because the
                 result would be cached under the wrong key.

@@ -30,11 +30,6 @@ class Executor(executor.ExecuteMixin, stock.Executor):
         when nothing is). After a push its folder holds a copy of the model, as the stock
         Pusher's does.
 
-        Args:
-            execution: Inputs `model`, `model_blessing` and `infra_blessing`; output
-                `pushed_model`; property `push_destination`, a folder (the others are only
-                there for the cache key).
-
         Raises:
             UserError: When the destination cannot be written.
         """

@@ -98,16 +98,7 @@ def origin(destination: str, version: int) -> int:
 
 
 def is_unfinished(destination: str, version: int, pushed_by: str) -> bool:
-    """Tells whether a push was killed before it was told of.
-
-    Args:
-        destination: Where it pushed.
-        version: That it made.
-        pushed_by: Output folder of the execution that asks.
-
-    Returns:
-        True when nobody noted the version, or this very execution did.
-    """
+    """Tells whether a push was killed before it was told of: nobody or this execution noted it."""
     noted = [entry for entry in read(destination) if entry.version == version]
     return not noted or noted[-1].pushed_by == pushed_by
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from importlib import resources
 from typing import ClassVar
 
-from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+from components.core.component import TEXT, Component, channel
 from components.schema import executor
 
 
@@ -24,15 +24,16 @@ def packaged_schema() -> str:
 class ImportSchemaGenSpec(component_spec.ComponentSpec):
     """Interface of `ImportSchemaGen`."""
 
-    PARAMETERS: ClassVar = {executor.SCHEMA_TEXT_KEY: component_spec.ExecutionParameter(type=str)}
+    PARAMETERS: ClassVar = {executor.SCHEMA_TEXT_KEY: TEXT}
     INPUTS: ClassVar[dict[str, component_spec.ChannelParameter]] = {}
-    OUTPUTS: ClassVar = {
-        executor.SCHEMA_KEY: component_spec.ChannelParameter(type=standard_artifacts.Schema)
-    }
+    OUTPUTS: ClassVar = {executor.SCHEMA_KEY: channel(standard_artifacts.Schema)}
 
 
-class ImportSchemaGen(base_component.BaseComponent):
+class ImportSchemaGen(Component):
     """Leaves a schema as TFX's component of this name does.
+
+    Args:
+        schema_text: The schema as text; it is all of the cache key.
 
     Component `outputs` contains:
      - `schema`: Channel of type `standard_artifacts.Schema`: `schema.pbtxt`.
@@ -40,15 +41,3 @@ class ImportSchemaGen(base_component.BaseComponent):
 
     SPEC_CLASS = ImportSchemaGenSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
-
-    def __init__(self, schema_text: str):
-        """Builds the component.
-
-        Args:
-            schema_text: The schema as text; it is all of the cache key.
-        """
-        super().__init__(
-            spec=ImportSchemaGenSpec(
-                schema_text=schema_text, schema=types.Channel(type=standard_artifacts.Schema)
-            )
-        )

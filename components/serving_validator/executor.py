@@ -33,11 +33,6 @@ class Executor(executor.Executor):
 
         Its folder holds `INFRA_BLESSED` or `INFRA_NOT_BLESSED` and `validation.json` with
         every check, the reasons of a refusal and the measured latency.
-
-        Args:
-            execution: Inputs `model` and optionally `examples`, for a few real patches; output
-                `blessing`, a `standard_artifacts.InfraBlessing`; property `timeout_seconds`
-                for the whole check.
         """
         model = execution.input(standard_component_specs.MODEL_KEY)
         result = validate(

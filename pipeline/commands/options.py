@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
 from components.example_gen.registry import FORMATS
 from pipeline.config.files import packaged_names
-from pipeline.config.tree import PipelineConfig, load_config
+from pipeline.config.tree import DEFAULT_WORK_DIR, PipelineConfig, load_config
 
+Option = Callable[[Any], Any]  # a decorator
 DISTANCES = ("l2", "l1")  # as `distances.Distance` of the evaluator
 DEFAULT_CONFIG = "demo"
 _OF_OTHER_FORMATS = "strips"  # a plan for the data, and nothing that only strips have
@@ -28,6 +30,35 @@ def config_name(name_or_file: str | None, format: str | None) -> str:
     if name_or_file or format is None:
         return name_or_file or DEFAULT_CONFIG
     return format if format in packaged_names() else _OF_OTHER_FORMATS
+
+
+def work_option(help: str, default: str = DEFAULT_WORK_DIR) -> Option:
+    """Returns `--work`."""
+    return click.option("--work", metavar="DIR", default=default, show_default=True, help=help)
+
+
+def set_option(example: str) -> Option:
+    """Returns `--set`, the command's `overrides`."""
+    help = f"Set one value, e.g. {example}; repeatable."
+    return click.option("--set", "overrides", metavar="KEY.PATH=VALUE", multiple=True, help=help)
+
+
+def json_option(what: str = "the numbers") -> Option:
+    """Returns `--json`, the command's `json_file`."""
+    return click.option("--json", "json_file", metavar="FILE", help=f"Also write {what} as JSON.")
+
+
+def baseline_option(help: str) -> Option:
+    """Returns `--baseline`."""
+    return click.option("--baseline", type=click.Choice(list(BASELINES)), help=help)
+
+
+TASKS_OPTION = click.option(
+    "--tasks",
+    "tasks_folder",
+    metavar="DIR",
+    help="Published task files of the split [default: tasks are drawn by the same rules].",
+)
 
 
 @dataclass(frozen=True)
@@ -98,13 +129,7 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 is_flag=True,
                 help="Go on without image sequences that cannot be used, and list them.",
             ),
-            click.option(
-                "--set",
-                "overrides",
-                metavar="KEY.PATH=VALUE",
-                multiple=True,
-                help="Set one value, e.g. training.stages.0.learning_rate=1e-3; repeatable.",
-            ),
+            set_option("training.stages.0.learning_rate=1e-3"),
         )
     ):
         with_choice = option(with_choice)

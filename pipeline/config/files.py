@@ -81,11 +81,6 @@ def parse_override(text: str) -> Override:
 def apply_override(tree: dict[str, Any], override: Override, model: type[BaseModel]) -> None:
     """Sets one value in a complete tree, in place.
 
-    Args:
-        tree: Configuration with all defaults filled in.
-        override: Key path and value to set.
-        model: The tree's class, to name the keys there are.
-
     Raises:
         UserError: When the path leads nowhere.
     """

@@ -9,12 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Layer:
-    """The keys that one file sets.
-
-    Attributes:
-        origin: The file, for messages.
-        tree: Content of the file without `base`.
-    """
+    """The keys that one file sets."""
 
     origin: str
     tree: dict[str, Any]
@@ -22,13 +17,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Override:
-    """One value set on the command line.
-
-    Attributes:
-        origin: The option as the user wrote it, for messages.
-        path: Key path.
-        value: Parsed value.
-    """
+    """One value set on the command line, by an option as the user wrote it (`origin`)."""
 
     origin: str
     path: tuple[str, ...]

@@ -41,12 +41,7 @@ def sentences(
 ) -> list[str]:
     """Turns pydantic's errors into sentences that name file, key, found and expected.
 
-    Args:
-        error: Error of the validation.
-        tree: Tree that was validated.
-        model: Class of the whole tree.
-        layers: The files, lowest first.
-        overrides: Values of the command line, in order.
+    The layers begin with the lowest file, the overrides with the first.
     """
     by_location: dict[tuple[str | int, ...], list[dict[str, Any]]] = {}
     for problem in error.errors(include_url=False):

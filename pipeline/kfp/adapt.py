@@ -53,13 +53,7 @@ def with_retries(spec: Mapping[str, Any]) -> dict[str, Any]:
 def with_timeouts(
     spec: Mapping[str, Any], hours: Mapping[str, float], otherwise: float
 ) -> dict[str, Any]:
-    """Gives every task the time that it may take (`components.kubeflow.time_limit`).
-
-    Args:
-        spec: KFP PipelineSpec.
-        hours: By task, per attempt.
-        otherwise: Value for all other tasks.
-    """
+    """Gives every task the time that it may take (`components.kubeflow.time_limit`)."""
     changed = copy.deepcopy(dict(spec))
     for name, task in read_tasks(changed).items():
         label = task.component["executorLabel"]
@@ -81,13 +75,7 @@ def without_drivers(spec: Mapping[str, Any]) -> dict[str, Any]:
 def with_descriptions(
     spec: Mapping[str, Any], descriptions: Mapping[str, str], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Says what the pipeline's parameters are for, and which may be left out.
-
-    Args:
-        spec: KFP PipelineSpec.
-        descriptions: Text by parameter.
-        defaults: Value by parameter.
-    """
+    """Says what the pipeline's parameters are for, and which may be left out."""
     changed = copy.deepcopy(dict(spec))
     declared = changed["root"].get("inputDefinitions", {}).get("parameters", {})
     for name, definition in declared.items():
@@ -101,10 +89,6 @@ def with_resources(
     spec: Mapping[str, Any], requests: Mapping[str, ResourceRequest]
 ) -> dict[str, Any]:
     """Asks for processors, memory and accelerators, and tells tasks of the latter.
-
-    Args:
-        spec: KFP PipelineSpec.
-        requests: By task.
 
     Raises:
         UserError: When there is no task of a name.

@@ -22,11 +22,6 @@ def for_run(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Switches caching on where a run's parameters allow it.
 
-    Args:
-        spec: KFP PipelineSpec, compiled for Kubeflow.
-        values: Parameters of the run.
-        today: Day of the run; None: today.
-
     Returns:
         The spec and the parameters. The week becomes part of the fingerprint, so that what
         is reused is never older: a rule that deletes what is older than two weeks is safe.

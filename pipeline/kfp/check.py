@@ -75,13 +75,13 @@ def _form(spec: Mapping[str, Any]) -> Iterator[str]:
             pipeline_spec_pb2.PipelineDeploymentConfig(),
         ),
     )
-    found = [
+    problems = [
         problem
         for where, tree, message in parts
         for problem in form.problems(tree, message.DESCRIPTOR, where)
     ]
-    yield from dict.fromkeys(found)
-    for _, tree, message in parts if not found else ():
+    yield from dict.fromkeys(problems)
+    for _, tree, message in parts if not problems else ():
         try:
             json_format.ParseDict(tree, message)
         except json_format.ParseError as error:
@@ -225,7 +225,7 @@ def _parameter(
         if name not in parameters:
             yield f"{where}: the pipeline has no parameter {name!r}"
             return
-        found = parameters[name].get("parameterType")
+        given = parameters[name].get("parameterType")
     elif "taskOutputParameter" in source:
         output = source["taskOutputParameter"]
         producer = tasks.get(output.get("producerTask", ""))
@@ -236,7 +236,7 @@ def _parameter(
         if name not in made:
             yield f"{where}: {producer.name} has no output parameter {name!r}"
             return
-        found = made[name].get("parameterType")
+        given = made[name].get("parameterType")
     elif "constant" in source.get("runtimeValue", {}):
         constant = source["runtimeValue"]["constant"]
         if wanted in WORDS and not fits(wanted, constant):
@@ -245,5 +245,5 @@ def _parameter(
     else:
         yield f"{where}: found {', '.join(source) or 'nothing'}, expected a value or its source"
         return
-    if wanted is not None and found != wanted:
-        yield f"{where}: found a {found}, expected a {wanted}"
+    if wanted is not None and given != wanted:
+        yield f"{where}: found a {given}, expected a {wanted}"

@@ -35,11 +35,6 @@ _Dumper.add_representer(str, _text)
 def check_name(option: str, path: str, *, json_too: bool = True) -> None:
     """Refuses a file whose name does not say what it is to hold.
 
-    Args:
-        option: Option that names it, for the message.
-        path: The file.
-        json_too: Whether JSON will do.
-
     Raises:
         UserError: When it ends neither in `.yaml` (`.yml`) nor in `.json`.
     """

@@ -57,14 +57,7 @@ def parse(spec: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
 
 
 def check_parameters(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuses values that a run of the pipeline would not take.
-
-    Args:
-        spec: KFP PipelineSpec.
-        values: Value by parameter.
-
-    Returns:
-        The values and, for parameters that were left out, their defaults.
+    """Refuses values that a run would not take; returns them with the defaults of the others.
 
     Raises:
         UserError: When one is unknown, missing or of the wrong type.

@@ -49,20 +49,20 @@ def problems(words: Iterable[str], declared: Mapping[tuple[str, str], Iterable[s
         declared: Names of what the component declares, by direction (`input`, `output`) and
             kind (`artifact`, `parameter`).
     """
-    found = []
+    sentences = []
     for placeholder in dict.fromkeys(match for word in words for match in _ANY.findall(word)):
         if placeholder == INVOCATION or placeholder in _OF_THE_RUN:
             continue
         keyed = _KEYED.fullmatch(placeholder)
         place = (keyed["direction"], keyed["kind"]) if keyed else ("", "")
         if keyed is None or keyed["field"] not in _FIELDS[place]:
-            found.append(f"{placeholder} is no placeholder that is known here")
+            sentences.append(f"{placeholder} is no placeholder that is known here")
         elif keyed["key"] not in declared[place]:
-            found.append(
+            sentences.append(
                 f"{placeholder} names an {place[0]} {place[1]} that is not declared; expected one "
                 f"of {', '.join(sorted(declared[place])) or '(none)'}"
             )
-    return found
+    return sentences
 
 
 def fill(word: str, values: Mapping[str, str]) -> str:

@@ -46,11 +46,6 @@ _ON_THIS_MACHINE = ("[auto]", "[local]")  # as flink_master
 def check_platform(config: PipelineConfig, target: str, image: str | None) -> None:
     """Refuses what cannot run on a platform, or cannot be part of a compiled pipeline.
 
-    Args:
-        config: Resolved configuration.
-        target: One of `pipeline.config.platform.TARGETS`.
-        image: The pipeline's container image.
-
     Raises:
         UserError: With the key, what was found and what was expected.
     """

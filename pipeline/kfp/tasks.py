@@ -47,11 +47,11 @@ class Task:
 def read_tasks(spec: Mapping[str, Any]) -> dict[str, Task]:
     """Returns the tasks of the root DAG by name; what a spec lacks is empty."""
     executors = spec.get("deploymentSpec", {}).get("executors", {})
-    found = {}
+    tasks = {}
     for name, task in spec.get("root", {}).get("dag", {}).get("tasks", {}).items():
         component = spec.get("components", {}).get(task.get("componentRef", {}).get("name"), {})
         inputs = task.get("inputs", {})
-        found[name] = Task(
+        tasks[name] = Task(
             name=name,
             component=component,
             executor=executors.get(component.get("executorLabel"), {}),
@@ -60,7 +60,7 @@ def read_tasks(spec: Mapping[str, Any]) -> dict[str, Task]:
             condition=task.get("triggerPolicy", {}).get("condition", ""),
             cached=bool(task.get("cachingOptions", {}).get("enableCache", False)),
         )
-    return found
+    return tasks
 
 
 def in_order(tasks: Mapping[str, Task]) -> list[Task]:
@@ -81,9 +81,9 @@ def in_order(tasks: Mapping[str, Task]) -> list[Task]:
 
 
 def _producers(inputs: Mapping[str, Any]) -> set[str]:
-    found = set()
+    producers = set()
     for kind, key in (("artifacts", "taskOutputArtifact"), ("parameters", "taskOutputParameter")):
         for source in inputs.get(kind, {}).values():
             if key in source:
-                found.add(source[key].get("producerTask", ""))
-    return found
+                producers.add(source[key].get("producerTask", ""))
+    return producers

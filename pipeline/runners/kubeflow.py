@@ -57,8 +57,11 @@ def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[st
     """
     _refuse_references(config)
     beam = adapt.in_beam_options(beam_runner.with_full_name(config.beam), RUN_PARAMETERS)
+    evaluation = config.evaluation.model_copy(update={"official_tasks": None})
     pipeline = create_pipeline(
-        _without_places(config), _run_parameters(config), beam_pipeline_args=list(beam) or None
+        config.model_copy(update={"evaluation": evaluation}),
+        _run_parameters(config),
+        beam_pipeline_args=list(beam) or None,
     )
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
         kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
@@ -112,11 +115,6 @@ def _run_parameters(config: PipelineConfig) -> Places:
 
 def _parameter(name: str) -> data_types.RuntimeParameter:
     return data_types.RuntimeParameter(name=name, ptype=str)
-
-
-def _without_places(config: PipelineConfig) -> PipelineConfig:
-    evaluation = config.evaluation.model_copy(update={"official_tasks": None})
-    return config.model_copy(update={"evaluation": evaluation})
 
 
 def _of_this_machine(config: PipelineConfig) -> dict[str, str]:

@@ -19,48 +19,22 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
 from tfx.proto.orchestration import pipeline_pb2
 
-from components.core import beam_runner
+from components.core import beam_runner, files
 from components.core.user_errors import user_errors
 from components.production_model import served_model
 from components.pusher import push_log
 from pipeline.config.tree import PipelineConfig
+from pipeline.events import Event
 from pipeline.graph import Places, create_pipeline
 from pipeline.runners import beam_options
 
-Kind = Literal["started", "cached", "finished", "failed", "stopped"]
-_BLOCK = 1 << 24
+Kind = Literal["cached", "finished"]
 Outputs = dict[str, dict[str, list[metadata_store_pb2.Artifact]]]
 
 
 @dataclasses.dataclass(frozen=True)
-class RunEvent:
-    """A component changed its state.
-
-    Attributes:
-        kind: Change of the state; `stopped` when the user interrupted it.
-        component: Name of the component.
-        number: Place of the component in the run, from 1.
-        total: Number of components.
-        seconds: How long it took; 0 when it has only started.
-    """
-
-    kind: Kind
-    component: str
-    number: int
-    total: int
-    seconds: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
 class RunResult:
-    """What a run that came to its end leaves.
-
-    Attributes:
-        run_id: Name of the run in the metadata store.
-        seconds: Duration.
-        states: `cached` or `finished` per component, in order.
-        outputs: Output artifacts per component and output key.
-    """
+    """What a run that came to its end leaves; its id names it in the metadata store."""
 
     run_id: str
     seconds: float
@@ -79,7 +53,7 @@ class RunResult:
 class LocalRunner(tfx_runner.IrBasedRunner):
     """TFX's local runner with a word on each component: how it began and how it ended."""
 
-    def __init__(self, on_event: Callable[[RunEvent], None] = lambda event: None):
+    def __init__(self, on_event: Callable[[Event], None] = lambda event: None):
         self._on_event = on_event
 
     def run_with_ir(
@@ -106,15 +80,15 @@ class LocalRunner(tfx_runner.IrBasedRunner):
             name = node.pipeline_node.node_info.id
             place = (name, number, len(pipeline.nodes))
             started = time.monotonic()
-            self._on_event(RunEvent("started", *place))
+            self._on_event(Event("started", *place))
             try:
                 with user_errors():
                     states[name], outputs[name] = _launch(pipeline, node.pipeline_node)
             except BaseException as error:
-                kind: Kind = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
-                self._on_event(RunEvent(kind, *place, time.monotonic() - started))
+                kind = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+                self._on_event(Event(kind, *place, time.monotonic() - started))
                 raise
-            self._on_event(RunEvent(states[name], *place, time.monotonic() - started))
+            self._on_event(Event(states[name], *place, time.monotonic() - started))
         return RunResult(run_id, time.monotonic() - begin, states, outputs)
 
 
@@ -158,7 +132,7 @@ def _launch(
 
 
 def run(
-    config: PipelineConfig, *, on_event: Callable[[RunEvent], None] = lambda event: None
+    config: PipelineConfig, *, on_event: Callable[[Event], None] = lambda event: None
 ) -> RunResult:
     """Runs the pipeline of a configuration in its work folder.
 
@@ -208,13 +182,12 @@ def fingerprint_of_files(root: str) -> str:
     TFX's own fingerprint is made of sizes and times alone, so that a renamed sequence
     would be served from the cache.
     """
-    digest = hashlib.sha256()
-    for folder, _, files in sorted(tf.io.gfile.walk(root)):
-        for name in sorted(files):
-            path = posixpath.join(folder, name)
-            stat = tf.io.gfile.stat(path)
-            digest.update(f"{path[len(root) :]}|{stat.length}|{stat.mtime_nsec}\n".encode())
-    return digest.hexdigest()
+
+    def describe(path: str) -> str:
+        stat = tf.io.gfile.stat(path)
+        return f"{stat.length}|{stat.mtime_nsec}"
+
+    return _hash_of_tree(root, describe)
 
 
 def fingerprint_of_content(root: str) -> str:
@@ -223,15 +196,15 @@ def fingerprint_of_content(root: str) -> str:
     For small files: it sees a change that leaves size and time as they were, and none in a
     copy with new times.
     """
+    return _hash_of_tree(root, lambda path: hashlib.sha256(files.read_bytes(path)).hexdigest())
+
+
+def _hash_of_tree(root: str, describe: Callable[[str], str]) -> str:
     digest = hashlib.sha256()
-    for folder, _, files in sorted(tf.io.gfile.walk(root)):
-        for name in sorted(files):
+    for folder, _, names in sorted(tf.io.gfile.walk(root)):
+        for name in sorted(names):
             path = posixpath.join(folder, name)
-            content = hashlib.sha256()
-            with tf.io.gfile.GFile(path, "rb") as file:
-                while block := file.read(_BLOCK):
-                    content.update(block)
-            digest.update(f"{path[len(root) :]}|{content.hexdigest()}\n".encode())
+            digest.update(f"{path[len(root) :]}|{describe(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -45,7 +45,7 @@ class Plan(list[Leftover]):
 
 
 def plan(work_dir: str, keep: int = 3) -> Plan:
-    """Finds the artifact folders that can go; changes nothing.
+    """Finds the artifact folders that can go, by path; changes nothing.
 
     Kept are the `keep` newest runs and the newest one that ran to its end, with everything
     they made or took from the cache, every push destination, and whatever is younger than
@@ -55,9 +55,6 @@ def plan(work_dir: str, keep: int = 3) -> Plan:
     Args:
         work_dir: Work folder of the pipeline; local or `gs://`.
         keep: Number of runs to keep, at least 1.
-
-    Returns:
-        The folders, by path.
 
     Raises:
         UserError: When `keep` is below 1, or the records do not belong to this folder.

@@ -8,11 +8,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from pipeline.config.tree import PipelineConfig
+from pipeline.events import Event
 from pipeline.runs import records
 
 if TYPE_CHECKING:
     from components.descriptor_evaluator.gate.verdict import Verdict
-    from pipeline.runners.local import RunEvent, RunResult
+    from pipeline.runners.local import RunResult
 
 _STATES: dict[str, records.ComponentState] = {
     "started": "failed",  # the run ended before the component did
@@ -27,19 +28,14 @@ class RunRecorder:
     """Notes what happens and writes one record when the run is over, however it ended."""
 
     def __init__(self, config: PipelineConfig, config_name: str):
-        """Starts the clock.
-
-        Args:
-            config: Resolved configuration, with absolute paths.
-            config_name: Name or file it was made from.
-        """
+        """Starts the clock; the configuration has absolute paths."""
         self._config = config
         self._config_name = config_name
         self._started = datetime.now(timezone.utc)
         self._clock = time.monotonic()
-        self._events: dict[str, RunEvent] = {}
+        self._events: dict[str, Event] = {}
 
-    def on_event(self, event: RunEvent) -> None:
+    def on_event(self, event: Event) -> None:
         """Notes that a component changed its state."""
         self._events[event.component] = event
 
@@ -63,14 +59,7 @@ class RunRecorder:
         data_checksum: str,
         pushed_version: int | None,
     ) -> str:
-        """Writes the record of a run that came to its end; returns its path.
-
-        Args:
-            result: Result of the runner.
-            verdict: Verdict of the gate.
-            data_checksum: Checksum of the examples.
-            pushed_version: The version this run pushed; None when it pushed nothing.
-        """
+        """Writes the record of a run that came to its end; returns its path."""
         components = tuple(
             records.ComponentRecord(
                 name=name,

@@ -72,6 +72,11 @@ class RunSummary(Settings):
     error: str = ""
     cleaned: bool = False
 
+    def output(self, component: str, key: str) -> str:
+        """Returns the first folder of an output; "" when the run has none."""
+        uris = (item.outputs.get(key, ()) for item in self.components if item.name == component)
+        return next((uri for listed in uris for uri in listed), "")
+
     @property
     def output_uris(self) -> tuple[str, ...]:
         """Every artifact folder the run wrote or took from the cache."""
@@ -103,6 +108,20 @@ def record_run(work_dir: str, summary: RunSummary) -> str:
     path = record_path(work_dir, summary.run_id)
     files.write_text(path, summary.model_dump_json(indent=1))
     return path
+
+
+def existing(work_dir: str) -> str:
+    """Returns a work folder.
+
+    Raises:
+        UserError: When there is none.
+    """
+    if not files.is_folder(work_dir):
+        raise UserError(
+            f"{work_dir}: there is no such work folder; expected the one of earlier runs, named "
+            f"with --work"
+        )
+    return work_dir
 
 
 def list_runs(work_dir: str) -> list[RunSummary]:

@@ -6,7 +6,7 @@ from trainer.core.errors import UserError
 
 
 def rollback(destination: str, version: int) -> int:
-    """Copies an earlier version to a new newest one, which the model server then loads.
+    """Copies an earlier version to a new newest one, which the model server loads; returns that.
 
     Model servers and this project take the newest version for production, so going back
     means a new number with the old content; nothing is deleted. The step is noted in the
@@ -15,9 +15,6 @@ def rollback(destination: str, version: int) -> int:
     Args:
         destination: The push destination; local or `gs://`.
         version: One of the versions there.
-
-    Returns:
-        The number under which the model is served now.
 
     Raises:
         UserError: When there is no such version, when it is the one in production already

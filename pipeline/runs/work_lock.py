@@ -22,12 +22,6 @@ def hold(work_dir: str | Path) -> Iterator[Path]:
     The lock is the kernel's (`flock`): it ends with the process, so a killed run leaves
     nothing to clean up. The file only says who holds it.
 
-    Args:
-        work_dir: Local folder.
-
-    Yields:
-        The folder, absolute.
-
     Raises:
         UserError: When the folder is not local, cannot be made or written, or when another
             run holds it.

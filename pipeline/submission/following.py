@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
+from pipeline.events import Event
 from trainer.core.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.terminal.run_view import RunView
 
 Outcome = Literal["succeeded", "failed", "cancelled"]
 WAITING = "waiting"
@@ -67,40 +71,10 @@ class Started:
     again: str = "submit it again: tasks that were finished are taken from the cache"
 
 
-@dataclasses.dataclass(frozen=True)
-class TaskEvent:
-    """That a task started or ended (`pipeline.terminal.run_view.Event`)."""
-
-    kind: str
-    component: str
-    number: int
-    total: int
-    seconds: float
-
-
-class View(Protocol):
-    """What shows a run (`pipeline.terminal.run_view.RunView`)."""
-
-    def say(self, what: str) -> None:
-        """Tells what happens before the first task."""
-
-    def on_event(self, event: TaskEvent) -> None:
-        """Takes note of a task's change."""
-
-
 def follow(
-    started: Started, order: Sequence[str], view: View, pause: Callable[[], None]
+    started: Started, order: Sequence[str], view: RunView, pause: Callable[[], None]
 ) -> RunState:
-    """Looks at a run until it ends.
-
-    Args:
-        started: The run.
-        order: Names of its tasks.
-        view: Is told of every change.
-        pause: Called between two looks.
-
-    Returns:
-        The run at its end, however that was.
+    """Looks at a run until it ends, and returns it, however that was.
 
     Raises:
         UserError: When the platform does not tell of the run any more.
@@ -114,7 +88,7 @@ def follow(
             if name in kinds and shown.get(name) != kinds[name].kind:
                 task = kinds[name]
                 shown[name] = task.kind
-                view.on_event(TaskEvent(task.kind, name, number, len(order), task.seconds))
+                view.on_event(Event(task.kind, name, number, len(order), task.seconds))
         if not shown and run.words != said:
             said = run.words
             view.say(f"the run is {said}")
@@ -125,10 +99,6 @@ def follow(
 
 def conclude(ended: RunState, started: Started) -> None:
     """Refuses to call a run good that was not.
-
-    Args:
-        ended: The run at its end.
-        started: What was known of it from the start.
 
     Raises:
         UserError: When it failed or was cancelled: why, and what to do.

@@ -106,11 +106,11 @@ def submit(
     """
     client = connect(place)
     with translate_errors("submitting the pipeline", place.host), _quiet():
-        found = kubeflow_errors.patience_at_first()(client.create_experiment)(
+        made = kubeflow_errors.patience_at_first()(client.create_experiment)(
             name=experiment or request.pipeline, namespace=place.namespace
         )
-        _check_answer(place, found.experiment_id)
-        run = _create(client, request, found.experiment_id, service_account)
+        _check_answer(place, made.experiment_id)
+        run = _create(client, request, made.experiment_id, service_account)
         _check_answer(place, run.run_id)
     page = f"{os.environ.get(UI_VARIABLE, place.host).rstrip('/')}/#/runs/details/{run.run_id}"
     look = functools.partial(_look, client, place, run.run_id, frozenset(request.tasks))

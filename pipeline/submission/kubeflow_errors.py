@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
 
 from google.api_core import retry
 from google.api_core.exceptions import RetryError
 from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError, SSLError
 
-from trainer.core.errors import UserError
+from components.core import user_errors
 
 _PASSING = (408, 429, 502, 503, 504)
 _UNREACHED = 0  # what stands for the status when there was no answer
 _PATIENCE = 900.0  # seconds
 _PATIENCE_AT_FIRST = 20.0
 _OBJECT = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>: ")
-_MOST_CHARACTERS = 500
 
 
 def is_passing(error: BaseException) -> bool:
@@ -47,27 +45,15 @@ def patience_at_first() -> retry.Retry:
     )
 
 
-@contextlib.contextmanager
-def translate_errors(doing: str, host: str) -> Iterator[None]:
-    """Turns what Kubeflow or the way to it answers into one sentence.
-
-    Args:
-        doing: What was being done, e.g. `submitting the pipeline`.
-        host: Address of Kubeflow Pipelines.
-
-    Raises:
-        UserError: In place of an error of kfp's client.
-    """
-    try:
-        yield
-    except RetryError as error:
-        cause = error.cause if isinstance(error.cause, Exception) else error
-        raise UserError(f"{doing} ({host}): {_in_words(cause)}") from error
-    except (ApiException, HTTPError) as error:
-        raise UserError(f"{doing} ({host}): {_in_words(error)}") from error
+def translate_errors(doing: str, host: str) -> contextlib.AbstractContextManager[None]:
+    """See `user_errors.translated`; the place is the address of Kubeflow Pipelines."""
+    errors = (RetryError, ApiException, HTTPError)
+    return user_errors.translated(doing, host, errors, _in_words)
 
 
 def _in_words(error: Exception) -> str:
+    if isinstance(error, RetryError) and isinstance(error.cause, Exception):
+        error = error.cause
     said = _said(error)
     status = error.status if isinstance(error, ApiException) else _UNREACHED
     if status == 401:
@@ -111,13 +97,10 @@ def _is_about_trust(error: BaseException) -> bool:
 
 
 def _said(error: Exception) -> str:
-    """Returns a message on one line, not endlessly long."""
     text = str(getattr(error, "reason", None) or error)
     if isinstance(error, ApiException):
         text = _message(error.body) or f"{error.status} {error.reason}"
-    text = _OBJECT.sub("", text)
-    text = " ".join(text.split())
-    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "..."
+    return user_errors.one_line(_OBJECT.sub("", text))
 
 
 def _message(body: str | bytes | None) -> str:

@@ -15,13 +15,13 @@ from typing import Any
 from kfp_server_api import ApiClient, ApiException, V2beta1PipelineTaskDetail
 from urllib3.exceptions import HTTPError
 
+from components.core.user_errors import one_line
 from components.kubeflow.run_executor import MISTAKE
 
 _SECONDS = 20.0
 _STANDALONE = "kubeflow"  # namespace of a Kubeflow without profiles
 _CONTAINER = "main"  # as Argo names it
 _EXECUTOR = "executor"  # as Kubeflow's compiler names what runs for a task
-_MOST_CHARACTERS = 500
 
 
 def why(
@@ -30,14 +30,7 @@ def why(
     name: str,
     details: Iterable[V2beta1PipelineTaskDetail],
 ) -> str:
-    """Returns why a task failed; "" when nobody tells.
-
-    Args:
-        api: Kubeflow's, whose address the page has, too.
-        namespace: Namespace of the run; None: that of a Kubeflow without profiles.
-        name: Name of the task.
-        details: All that the run tells of.
-    """
+    """Returns why a task failed; "" when nobody tells; no namespace: one without profiles."""
     for pod in _pods(name, list(details)):
         state = _ask(api, pod, namespace or _STANDALONE)
         if state and (said := in_words(state, name)):
@@ -47,10 +40,6 @@ def why(
 
 def in_words(pod: Mapping[str, Any], task: str) -> str:
     """Returns what a pod's state says of its end.
-
-    Args:
-        pod: As Kubernetes returns it.
-        task: Name of the task.
 
     Example:
         >>> in_words({"status": {"reason": "Evicted", "message": "low on memory"}}, "Transform")
@@ -85,8 +74,8 @@ def in_words(pod: Mapping[str, Any], task: str) -> str:
 def _pods(name: str, details: list[V2beta1PipelineTaskDetail]) -> Iterator[str]:
     """Yields the pods that a task ran in, the newest first."""
     by_pod = {detail.pod_name: detail for detail in details if detail.pod_name}
-    found = [detail for detail in details if detail.display_name == name]
-    for detail in reversed(found):
+    attempts = [detail for detail in details if detail.display_name == name]
+    for detail in reversed(attempts):
         pods, ahead = [], [detail]
         while ahead:
             here = ahead.pop()
@@ -104,7 +93,7 @@ def _pods(name: str, details: list[V2beta1PipelineTaskDetail]) -> Iterator[str]:
 def _ask(api: ApiClient, pod: str, namespace: str) -> Mapping[str, Any]:
     """Returns a pod's state; {} where there is no page, or the pod is gone."""
     with contextlib.suppress(ApiException, HTTPError, ValueError):
-        found = api.call_api(
+        state = api.call_api(
             "/k8s/pod",
             "GET",
             query_params=[("podname", pod), ("podnamespace", namespace)],
@@ -114,8 +103,8 @@ def _ask(api: ApiClient, pod: str, namespace: str) -> Mapping[str, Any]:
             _return_http_data_only=True,
             _request_timeout=_SECONDS,
         )
-        if isinstance(found, dict):
-            return found
+        if isinstance(state, dict):
+            return state
     return {}
 
 
@@ -123,5 +112,4 @@ def _last_line(text: str) -> str:
     """Returns the line of a task's last words, or of its log, that says most."""
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     told = [line.removeprefix(MISTAKE) for line in lines if line.startswith(MISTAKE)]
-    said = (told or lines or [""])[-1]
-    return said if len(said) <= _MOST_CHARACTERS else said[:_MOST_CHARACTERS] + "..."
+    return one_line((told or lines or [""])[-1])

@@ -7,24 +7,12 @@ import os
 import re
 from pathlib import Path
 
+from components.descriptor_trainer.vertex.address import Address
 from trainer.core.errors import UserError
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"  # kfp's own
 _PROJECT = re.compile(r"([a-z][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|\d+")
 _LOCATION = re.compile(r"[a-z]+-[a-z]+\d+")
-
-
-@dataclasses.dataclass(frozen=True)
-class Region:
-    """Where to run on Vertex AI.
-
-    Attributes:
-        project: Id or number of the Google Cloud project.
-        location: Region.
-    """
-
-    project: str
-    location: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +32,7 @@ class Cluster:
     ca_cert: str | None = None
 
 
-def region(project: str | None, location: str | None) -> Region:
+def region(project: str | None, location: str | None) -> Address:
     """Returns where to run on Vertex AI.
 
     Raises:
@@ -59,7 +47,7 @@ def region(project: str | None, location: str | None) -> Region:
         raise UserError(
             f"--location: found {location or 'none'}, expected a region, e.g. us-central1"
         )
-    return Region(project, location)
+    return Address(project, location)
 
 
 def cluster(

@@ -38,15 +38,7 @@ _LONGEST_NAME = 100  # Vertex AI takes 128 characters, of which the time needs s
 
 @dataclasses.dataclass(frozen=True)
 class RunRequest:
-    """A run that could start.
-
-    Attributes:
-        name: Unique name of the run.
-        pipeline: Name of the pipeline.
-        spec: KFP PipelineSpec.
-        values: Value of every parameter.
-        root: Folder for what the tasks make.
-    """
+    """A run that could start: spec, value of every parameter, and pipeline root."""
 
     name: str
     pipeline: str
@@ -77,9 +69,6 @@ def prepare(
         texts: `name=value` of parameters.
         options: Values by option, see `PARAMETERS`; None for those that were left out.
         job: What goes for a training job on Vertex AI, if the pipeline starts one.
-
-    Returns:
-        The request.
 
     Raises:
         UserError: With the file, parameter or option, and what was expected.
@@ -126,7 +115,7 @@ def _of_options(
 ) -> dict[str, str]:
     """Returns the parameters that options stand for."""
     known = parameters.declared(spec)
-    found = {}
+    named = {}
     for option, value in options.items():
         name = PARAMETERS[option]
         of_the_run = option in _OF_THE_RUN[target]
@@ -140,8 +129,8 @@ def _of_options(
             raise UserError(
                 f"{option}: found {value}, but --param {name}={values[name]} as well; remove one"
             )
-        found[name] = value
-    return found
+        named[name] = value
+    return named
 
 
 def _check_places(places: Mapping[str, str]) -> None:

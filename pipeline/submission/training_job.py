@@ -74,14 +74,14 @@ def with_terms(spec: Mapping[str, Any], terms: JobTerms) -> dict[str, Any]:
     changed = copy.deepcopy(dict(spec))
     given = {"service_account": terms.service_account, "network": terms.network}
     given = {key: value for key, value in given.items() if value is not None}
-    found = False
+    has_job = False
     for name, settings in _jobs(changed):
-        found = True
+        has_job = True
         if given:
             parameters = changed["root"]["dag"]["tasks"][name]["inputs"]["parameters"]
             text = settings.model_copy(update=given).model_dump_json()
             parameters[_SETTINGS] = {"runtimeValue": {"constant": text}}
-    if terms.options and not found:
+    if terms.options and not has_job:
         raise UserError(
             f"{', '.join(terms.options)}: this pipeline starts no training job on Vertex AI; "
             "remove it, or compile with platform.training"
@@ -90,11 +90,7 @@ def with_terms(spec: Mapping[str, Any], terms: JobTerms) -> dict[str, Any]:
 
 
 def check(spec: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Refuses a training job that cannot work, such as one in a region without that TPU.
-
-    Args:
-        spec: KFP PipelineSpec.
-        values: Value of every parameter of the run.
+    """Refuses a training job that cannot work, such as one that is meant for another region.
 
     Raises:
         UserError: With the key, what was found and what would be possible.

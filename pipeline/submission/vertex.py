@@ -22,9 +22,8 @@ from google.rpc import code_pb2, status_pb2
 
 from components.core import google_cloud
 from components.core.google_cloud import CALL_SECONDS, translate_errors
-from components.descriptor_trainer.vertex.job_service import Address
+from components.descriptor_trainer.vertex.address import Address
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
-from pipeline.submission.places import Region
 from pipeline.submission.request import RunRequest
 
 LABELS = {"application": "hpatches"}
@@ -72,43 +71,22 @@ def pipeline_job(
     )
 
 
-def connect(place: Address) -> PipelineServiceClient:
-    """Returns a client of the region's endpoint, with the credentials of the environment.
-
-    Raises:
-        UserError: When there are none.
-    """
-    with translate_errors("connecting to Vertex AI", place.in_words):
-        endpoint = f"{place.location}-aiplatform.googleapis.com"
-        return PipelineServiceClient(client_options={"api_endpoint": endpoint})
-
-
 def submit(
     request: RunRequest,
-    region: Region,
+    place: Address,
     service_account: str | None = None,
     network: str | None = None,
 ) -> Started:
-    """Starts a run.
-
-    Args:
-        request: The run.
-        region: Where.
-        service_account: See `pipeline_job`.
-        network: See `pipeline_job`.
+    """Starts a run; account and network are as for `pipeline_job`.
 
     Raises:
         UserError: When Vertex AI refuses it, or does not answer.
     """
-    place = Address(region.project, region.location)
-    client = connect(place)
+    client = google_cloud.connect(PipelineServiceClient, place.location, place.in_words)
     job = pipeline_job(request, service_account, network)
     with translate_errors("submitting the pipeline", place.in_words):
         name = _create(client, place, job, request.name)
-    page = (
-        f"https://console.cloud.google.com/vertex-ai/locations/{place.location}/pipelines/runs/"
-        f"{request.name}?project={place.project}"
-    )
+    page = place.page(request.name, "pipelines/runs")
     return Started(name, page, functools.partial(_look, client, place, name))
 
 

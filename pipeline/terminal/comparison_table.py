@@ -20,13 +20,7 @@ _MOST = 5  # sequences shown at either end
 
 
 def print_comparison(console: Console, comparison: Comparison, names: tuple[str, str]) -> None:
-    """Prints what was compared, in per cent, what is degenerate about either, and the notes.
-
-    Args:
-        console: Console to print on.
-        comparison: The comparison.
-        names: Names of the two descriptors.
-    """
+    """Prints what was compared, in per cent, what is degenerate about either, and the notes."""
     console.print(_slices(comparison, names))
     if comparison.sequences:
         console.print(_sequences(comparison))

@@ -37,9 +37,6 @@ def quieten(verbose: bool = False) -> None:
     what matters is raised in Python, too), the FutureWarning that every Google
     library prints on Python 3.10 (in Beam's worker processes, too), the lines of `_FLOOD`,
     and the log of a `UserError`, which the command tells when it ends.
-
-    Args:
-        verbose: Whether to show what the libraries log, from INFO on.
     """
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -12,10 +12,10 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from components.descriptor_evaluator.gate.messages import METRIC_NAMES, percent, scenes
 from components.descriptor_evaluator.gate.verdict import TableRow, Verdict
 from trainer.core.variants import NOISE_NAMES
 
-_METRIC_NAMES = {"ap": "mAP", "auc": "AUC", "success_rate": "success rate"}
 _NOTHING = "-"
 _UNLIMITED = 10_000  # columns
 
@@ -74,14 +74,13 @@ def print_report(console: Console, report: Report) -> None:
 def results_table(rows: Sequence[TableRow], brief: bool = False) -> Table:
     """Lays results out per task and noise, in per cent, baselines and production beside them.
 
-    Args:
-        rows: In the order in which they are shown.
-        brief: For a narrow terminal: of production only the mean change is shown.
+    `brief` is for a narrow terminal: of production only the mean change is shown.
     """
     baselines = list(dict.fromkeys(name for row in rows for name in row.baselines))
     compared = any(not math.isnan(row.production) for row in rows)
+    over = scenes(rows)
     table = Table(
-        title=f"Held-out results in per cent{_scenes(rows)}",
+        title=f"Held-out results in per cent{over and '; intervals over '}{over}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -97,17 +96,17 @@ def results_table(rows: Sequence[TableRow], brief: bool = False) -> Table:
         table.add_column(heading, justify="right")
     for (task, metric), group in itertools.groupby(rows, key=lambda row: (row.task, row.metric)):
         lines = list(group)
-        labels = _labels(task, _METRIC_NAMES.get(metric, metric), len(lines))
+        labels = _labels(task, METRIC_NAMES.get(metric, metric), len(lines))
         for label, row in zip(labels, lines, strict=True):
             cells: list[RenderableType] = [
                 label,
                 NOISE_NAMES.get(row.noise, row.noise),
-                Text(_percent(row.candidate), "bold"),
+                Text(percent(row.candidate), "bold"),
                 _interval(row.low, row.high),
-                *(_percent(row.baselines.get(name, math.nan)) for name in baselines),
+                *(percent(row.baselines.get(name, math.nan)) for name in baselines),
             ]
             if compared:
-                cells += [] if brief else [_percent(row.production)]
+                cells += [] if brief else [percent(row.production)]
                 cells.append(_change(row, brief))
             table.add_row(*cells)
         table.add_section()
@@ -126,7 +125,7 @@ def over_baselines(rows: Sequence[TableRow]) -> list[str]:
             if not math.isnan(change.mean):
                 interval = _interval(change.low, change.high, "+")
                 ends = "" if interval == _NOTHING else f" ({interval})"
-                told.setdefault(name, []).append(f"{row.task} {_percent(change.mean, '+')}{ends}")
+                told.setdefault(name, []).append(f"{row.task} {percent(change.mean, '+')}{ends}")
     return [f"Model minus {name}: {', '.join(parts)}" for name, parts in told.items()]
 
 
@@ -137,23 +136,10 @@ def _labels(task: str, metric: str, count: int) -> list[str]:
     return [task, f"  {metric}"] + [""] * (count - 2)
 
 
-def _scenes(rows: Sequence[TableRow]) -> str:
-    """Says over how many scenes the intervals are, which is how far they can be trusted."""
-    counts = sorted({row.scenes for row in rows if row.scenes})
-    if not counts:
-        return ""
-    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"; intervals over {span} scene{'' if span == '1' else 's'}"
-
-
-def _percent(value: float, sign: str = "") -> str:
-    return _NOTHING if math.isnan(value) else f"{100 * value:{sign}.1f}"
-
-
 def _interval(low: float, high: float, sign: str = "") -> str:
     if math.isnan(low) or math.isnan(high):
         return _NOTHING
-    return f"{_percent(low, sign)} .. {_percent(high, sign)}"
+    return f"{percent(low, sign)} .. {percent(high, sign)}"
 
 
 def _change(row: TableRow, brief: bool) -> str:
@@ -161,7 +147,7 @@ def _change(row: TableRow, brief: bool) -> str:
         return _NOTHING
     interval = _interval(row.change.low, row.change.high, "+")
     wanted = not brief and interval != _NOTHING
-    return _percent(row.change.mean, "+") + (f" ({interval})" if wanted else "")
+    return percent(row.change.mean, "+") + (f" ({interval})" if wanted else "")
 
 
 def _say(console: Console, sentence: str, style: str) -> None:

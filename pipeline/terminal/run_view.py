@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -14,6 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.events import Event
 from trainer.core.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -21,30 +21,6 @@ _BAR_WIDTH = 24
 _NARROW_BAR_WIDTH = 10
 _WIDE_ENOUGH = 110  # columns from which there is room for the wide bar
 _MARKS = {"finished": ("✓", "green"), "cached": ("✓", "dim"), "failed": ("✗", "red")}
-
-
-class Event(Protocol):
-    """What a runner tells of a component (see `pipeline.runners.local.RunEvent`)."""
-
-    @property
-    def kind(self) -> str:
-        """`started`, `cached`, `finished`, `skipped`, `failed` or `stopped`."""
-
-    @property
-    def component(self) -> str:
-        """Name of the component."""
-
-    @property
-    def number(self) -> int:
-        """Its place in the run, from 1."""
-
-    @property
-    def total(self) -> int:
-        """Number of components."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it took; 0 when it has only started."""
 
 
 @dataclass

@@ -12,13 +12,7 @@ KINDS = {"": "", "i": "illumination", "v": "viewpoint", "u": "unspecified"}
 
 
 def make_table(title: str | None, texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    """Returns an empty table.
-
-    Args:
-        title: Title on the left; None for none.
-        texts: Headings of the first columns.
-        numbers: Headings of the columns that follow, aligned right.
-    """
+    """Returns an empty table; its columns are `texts`, then `numbers`, which are aligned right."""
     table = Table(title=title, title_justify="left")
     for heading in texts:
         table.add_column(heading, overflow="fold")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from trainer.core import registry
-from trainer.core.settings import RENAMED, Settings
-from trainer.core.validation_messages import message
+from trainer.core.settings import Settings
+from trainer.core.validation_messages import PLAN
 from trainer.core.variants import TARGETS, VARIANTS
 
 Noise = Literal["e", "h", "t"]
@@ -219,41 +218,20 @@ def demo_plan() -> tuple[StageConfig, ...]:
     )
 
 
-_PLAN = "plan"
-
-
 def _branch(value: Any) -> str | None:
     """Chooses by the value: a plain union would tell a wrong key also as "not `auto`"."""
     if isinstance(value, str):
         return value if value == "auto" else None
-    return _PLAN
+    return PLAN
 
 
 _PlanOrAuto = Annotated[
-    Annotated[tuple[StageConfig, ...], Field(min_length=1), Tag(_PLAN)]
+    Annotated[tuple[StageConfig, ...], Field(min_length=1), Tag(PLAN)]
     | Annotated[Literal["auto"], Tag("auto")],
     Discriminator(
         _branch, custom_error_type="stages", custom_error_message="Input should be 'auto' or a list"
     ),
 ]
-
-
-def key_path(location: Sequence[str | int]) -> str:
-    """Returns a problem's key as the user wrote it, e.g. `stages.0.noises`.
-
-    Args:
-        location: pydantic's, which also names the branch of a union.
-    """
-    return ".".join(str(part) for part in location if part != _PLAN)
-
-
-def first_problem(error: ValidationError) -> str:
-    """Returns the first problem of a configuration as a sentence that begins with its key."""
-    details = error.errors(include_url=False)[0]
-    key, renamed = key_path(details["loc"]), RENAMED.get(str((details["loc"] or ("",))[-1]))
-    if renamed and details["type"] == "extra_forbidden":
-        return f"{key}: the key is called {renamed} now; rename it"
-    return f"{key}: {message([details])}" if key else message([details])
 
 
 class TrainerConfig(Settings):

@@ -26,10 +26,7 @@ class Failure:
 def write(path: str | None, exit_status: int, message: str) -> None:
     """Writes a failure, whole or not at all; what goes wrong with that hides nothing.
 
-    Args:
-        path: The file (local or remote); None: there is nobody to tell.
-        exit_status: Exit status of the process.
-        message: Reason of the failure.
+    Without a path there is nobody to tell.
     """
     if path is None:
         return

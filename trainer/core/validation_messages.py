@@ -8,6 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from trainer.core.settings import RENAMED
+
+PLAN = "<plan>"
+"""Name of the branch of `stages` that is a list, in pydantic's locations."""
+
 _TYPES = {
     "int_type": "an integer",
     "int_from_float": "an integer",
@@ -38,8 +43,8 @@ _LONGEST_VALUE = 60
 
 
 def key_path(location: Sequence[str | int]) -> str:
-    """Returns a location as one text, e.g. `stages.0.loss`."""
-    return ".".join(str(part) for part in location)
+    """Returns a location as the user wrote it, e.g. `stages.0.loss`; pydantic names branches."""
+    return ".".join(str(part) for part in location if part != PLAN)
 
 
 def message(problems: Sequence[Any]) -> str:
@@ -56,7 +61,10 @@ def message(problems: Sequence[Any]) -> str:
     if kind == "missing":
         return "the key is missing; expected a value"
     if kind == "extra_forbidden":
-        return "unknown key; remove it"
+        renamed = RENAMED.get(str(problems[0]["loc"][-1]))
+        return (
+            f"the key is called {renamed} now; rename it" if renamed else "unknown key; remove it"
+        )
     expected = " or ".join(dict.fromkeys(_expected(problem) for problem in problems))
     if kind not in _RAISED:
         return f"found {_shown(value)}, expected {expected}"

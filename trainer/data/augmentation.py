@@ -39,9 +39,6 @@ def flip_and_turn(patches: tf.Tensor, variants: int, seed: tf.Tensor) -> tf.Tens
         patches: [S*K, h, h], the K patches of a sequence next to each other.
         variants: K.
         seed: int32 [2]; the same seed draws the same symmetries.
-
-    Returns:
-        Like `patches`.
     """
     size = patches.shape[-1]
     grouped = tf.reshape(patches, [-1, variants, size, size])
@@ -56,7 +53,7 @@ def flip_and_turn(patches: tf.Tensor, variants: int, seed: tf.Tensor) -> tf.Tens
 
 
 def jitter(patches: tf.Tensor, seed: tf.Tensor, how: JitterConfig) -> tf.Tensor:
-    """Turns, scales and shifts each patch a little, by amounts of its own.
+    """Turns, scales and shifts each patch a little, by amounts of its own, float32 [N, h, h].
 
     Each amount is drawn evenly between minus and plus its bound.
 
@@ -64,9 +61,6 @@ def jitter(patches: tf.Tensor, seed: tf.Tensor, how: JitterConfig) -> tf.Tensor:
         patches: Any numeric type [N, h, h].
         seed: int32 [2]; the same seed draws the same amounts.
         how: Bounds of the amounts.
-
-    Returns:
-        float32 [N, h, h].
     """
     draws = tf.random.stateless_uniform([4, tf.shape(patches)[0]], seed, minval=-1, maxval=1)
     angle, scale, across, down = tf.unstack(draws)
@@ -79,7 +73,7 @@ def jitter(patches: tf.Tensor, seed: tf.Tensor, how: JitterConfig) -> tf.Tensor:
 
 
 def warp(patches: tf.Tensor, *, angle: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """Turns and scales patches about their centres and shifts them.
+    """Turns and scales patches about their centres and shifts them, float32 [N, h, h].
 
     Bilinear; what lies outside is mirrored at the border. By gathering, because
     `ImageProjectiveTransformV3` has no XLA kernel and the training step must compile.
@@ -89,9 +83,6 @@ def warp(patches: tf.Tensor, *, angle: tf.Tensor, scale: tf.Tensor, shift: tf.Te
         angle: float32 [N], radians, from the x axis (right) to the y axis (down).
         scale: float32 [N]; above 1 the content grows.
         shift: float32 [N, 2], pixels to the right and down.
-
-    Returns:
-        float32 [N, h, h].
     """
     size = patches.shape[-1]
     centre = (size - 1) / 2
@@ -107,8 +98,8 @@ def warp(patches: tf.Tensor, *, angle: tf.Tensor, scale: tf.Tensor, shift: tf.Te
 
     def at(row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
         index = _mirrored(row, size) * size + _mirrored(column, size)
-        found = tf.gather(flat, tf.reshape(index, [-1, size * size]), batch_dims=1)
-        return tf.reshape(tf.cast(found, tf.float32), [-1, size, size])
+        taken = tf.gather(flat, tf.reshape(index, [-1, size * size]), batch_dims=1)
+        return tf.reshape(tf.cast(taken, tf.float32), [-1, size, size])
 
     x, y = x - left, y - top
     upper = at(top, left) * (1 - x) + at(top, left + 1) * x

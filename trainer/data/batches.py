@@ -26,13 +26,7 @@ _MOST_PUT_OFF = 4  # in batches: bounds the work per batch where scenes are few
 
 @dataclass(frozen=True)
 class SamplerState:
-    """Where a sampler stands.
-
-    Attributes:
-        seed: Seed of everything drawn.
-        epoch: Number of finished epochs.
-        position: Number of batches drawn in this epoch.
-    """
+    """Where a sampler stands: finished epochs, and batches drawn in this one."""
 
     seed: int
     epoch: int = 0

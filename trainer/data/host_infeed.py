@@ -35,16 +35,10 @@ _CHUNK = 64  # blocks whose rows are sent at a time
 
 
 def share_out(entries: Sequence[SequenceEntry], hosts: int) -> list[tuple[SequenceEntry, ...]]:
-    """Deals the image sequences out, whole scenes at a time, so that the shares are about equal.
+    """Deals the image sequences out, whole scenes at a time, so that the shares are about equal;
+    each is sorted by name.
 
     The largest scene goes first, each to the host that has least so far.
-
-    Args:
-        entries: Image sequences of a split.
-        hosts: Number of hosts.
-
-    Returns:
-        The image sequences of each host, sorted by name.
 
     Raises:
         UserError: When there are fewer scenes than hosts.
@@ -136,9 +130,9 @@ def _load(shards: list[str], count: int) -> tf.Tensor:
     resized = tf.data.TFRecordDataset(shards).batch(_READ).map(resize)
     patches = resized.rebatch(count + 1).take(1).get_single_element()
     if patches.shape[0] != count:
-        found = f"more than {count}" if patches.shape[0] > count else str(patches.shape[0])
+        held = f"more than {count}" if patches.shape[0] > count else str(patches.shape[0])
         raise UserError(
-            f"{posixpath.dirname(shards[0])}: {found} records were found in {len(shards)} shards "
+            f"{posixpath.dirname(shards[0])}: {held} records were found in {len(shards)} shards "
             f"where the manifest lists {count}; delete the run's examples and run again"
         )
     return tf.reshape(patches, [-1, *PACKED_SHAPE[1:]])
@@ -160,10 +154,6 @@ class HostInfeed:
         block: Batches in a block.
         state: Where to go on; its position counts batches since the stage began and its epoch
             sets the stages apart.
-
-    Attributes:
-        waited: Seconds that callers of `take` waited in all.
-        state: After the batches taken so far.
 
     Raises:
         UserError: When a host's share cannot fill its part of a batch.

@@ -73,14 +73,11 @@ class Normalisation(Settings):
 
 
 def normalise(patches: tf.Tensor, how: Normalisation) -> tf.Tensor:
-    """Turns patches into network input.
+    """Turns patches into network input, float32 [N, 32, 32, 1].
 
     Args:
         patches: Any numeric type [N, 32, 32], grey levels 0..255.
         how: Normalisation to apply.
-
-    Returns:
-        float32 [N, 32, 32, 1].
     """
     values = tf.cast(patches, tf.float32)[..., tf.newaxis]
     if how.kind == "dataset":

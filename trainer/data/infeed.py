@@ -13,10 +13,6 @@ from trainer.data.batches import Sampler, SamplerState
 class Infeed:
     """Blocks of batches, drawn one block ahead by a thread while the context is open.
 
-    Args:
-        sampler: Draws the batches.
-        block: Batches in a block.
-
     Attributes:
         waited: Seconds that callers of `take` waited in all.
         state: The sampler's state after the blocks taken so far (not those drawn ahead), from

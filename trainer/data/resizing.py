@@ -43,16 +43,13 @@ def resizer(transform_graph: str | None) -> Resizer:
 
 
 def resized(resize: Resizer, batch: list[bytes], path: str, first: int) -> np.ndarray:
-    """Resizes records, or says which of them cannot be resized.
+    """Resizes records, or says which of them cannot be resized, uint8 [B, 16, 32, 32].
 
     Args:
         resize: From `resizer`.
         batch: B serialized records of one shard.
         path: The shard.
         first: Number of the first record in it.
-
-    Returns:
-        uint8 [B, 16, 32, 32].
 
     Raises:
         UserError: With the record that does not hold what it should.

@@ -45,13 +45,7 @@ class Snapshot:
 
 
 class Learner:
-    """The network, its optimizer and its loss, placed by a strategy.
-
-    Args:
-        config: The run.
-        placement: Strategy the variables and steps live under.
-        normalisation: From grey levels to network input.
-    """
+    """The network, its optimizer and its loss, placed by a strategy."""
 
     def __init__(
         self,
@@ -200,8 +194,8 @@ class Learner:
 
     def _infer_where_placed(self, patches: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Infers uint8 [N, 32, 32] on the strategy's device, the first one where it has several."""
-        found = self.placement.run(self._infer, (patches,))
-        return tuple(self.placement.experimental_local_results(value)[0] for value in found)
+        outputs = self.placement.run(self._infer, (patches,))
+        return tuple(self.placement.experimental_local_results(value)[0] for value in outputs)
 
     def _dealt_out(self, batches: np.ndarray | tf.distribute.DistributedValues) -> tf.Tensor:
         """Gives each replica its patch sequences of every batch."""
@@ -306,7 +300,7 @@ class Learner:
         with tf.GradientTape() as tape:
             embedding, descriptors, *before_l2 = self._trained(inputs, training=True)
             candidates, offset = gathered(descriptors)
-            found = self.loss.per_unit(
+            losses = self.loss.per_unit(
                 descriptors,
                 variants,
                 before_l2=before_l2[0] if before_l2 else None,
@@ -314,7 +308,7 @@ class Learner:
                 offset=offset,
             )
             # Divided by the global batch: the replicas' gradients are summed.
-            loss = tf.reduce_sum(found.loss) / self.loss.units(candidates.shape[0])
+            loss = tf.reduce_sum(losses.loss) / self.loss.units(candidates.shape[0])
         l2net.seed_dropout(self.model, None)  # it belongs to this function's graph
         variables = self.model.trainable_variables
         gradients = tape.gradient(loss, variables)
@@ -323,10 +317,10 @@ class Learner:
         summed = self.optimizer.aggregate_gradients(zip(gradients, variables, strict=True))
         self.optimizer.apply_gradients(summed, skip_gradients_aggregation=True)
         local = (
-            tf.reduce_mean(found.triplet),
-            tf.reduce_mean(found.positive),
-            tf.reduce_mean(found.negative),
-            tf.reduce_mean(found.violated),
+            tf.reduce_mean(losses.triplet),
+            tf.reduce_mean(losses.positive),
+            tf.reduce_mean(losses.negative),
+            tf.reduce_mean(losses.violated),
             tf.sqrt(tf.reduce_sum(tf.math.reduce_variance(embedding, axis=0))),
             tf.reduce_mean(tf.norm(embedding, axis=1)),
             tf.linalg.global_norm([gradient for gradient, _ in summed]),

@@ -53,12 +53,7 @@ class Lease:
 
 @contextlib.contextmanager
 def held(folder: str, every: float = EVERY) -> Iterator[Lease]:
-    """Keeps a lease while the context is open.
-
-    Args:
-        folder: Folder of the run's leases.
-        every: Seconds between two renewals.
-    """
+    """Keeps a lease while the context is open."""
     lease = Lease(folder)
     lease.renew()
     with _repeatedly(lease.renew, every):

@@ -29,13 +29,7 @@ _ASSUMED = 8 * 2**30  # bytes of an accelerator that does not tell: the smallest
 def measure(
     config: TrainerConfig, listing: Manifest, placement: tf.distribute.Strategy
 ) -> Resources:
-    """Returns what a plan has to fit.
-
-    Args:
-        config: Network and data type.
-        listing: The examples.
-        placement: Where the run computes.
-    """
+    """Returns what a plan has to fit."""
     kind = device_kind(placement)
     replicas = placement.num_replicas_in_sync
     # Logical CPU devices share the host's memory.
@@ -79,11 +73,11 @@ def device_kind(placement: tf.distribute.Strategy) -> DeviceKind:
 
 def host_memory() -> int:
     """Returns the bytes of memory of this machine, or of the container if that has less."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in _LIMIT_FILES:
         with contextlib.suppress(OSError, ValueError):  # `max` says that there is no limit
-            found.append(int(Path(name).read_text()))
-    return min(found)
+            limits.append(int(Path(name).read_text()))
+    return min(limits)
 
 
 def accelerator_memory(kind: DeviceKind) -> int:

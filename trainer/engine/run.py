@@ -127,13 +127,7 @@ class Run:
         return state
 
     def result(self, state: RunState, run: str, model_path: str) -> TrainingResult:
-        """Returns how the run went.
-
-        Args:
-            state: At its end.
-            run: Its hash.
-            model_path: The SavedModel.
-        """
+        """Returns how the run went."""
         controller, best = state.controller, state.best
         stepping = max(state.stepping_seconds, 1e-9)
         return TrainingResult(
@@ -327,11 +321,6 @@ class Run:
 
     def _checkpoint_when_due(self, state: RunState, entered: int, request: StopRequest) -> None:
         """Saves the run now and then, after each stage, at its end and before it stops.
-
-        Args:
-            state: Present state of the run.
-            entered: Stages entered before the last steps.
-            request: Whether it is to stop.
 
         Raises:
             Interrupted: When it is.

@@ -44,17 +44,17 @@ class RunIdentity(Settings):
 
     def differences(self, other: RunIdentity) -> str:
         """Says in words what sets two runs apart; nothing when nothing does."""
-        found = []
+        parts = []
         if self.data != other.data:
-            found.append("the data")
+            parts.append("the data")
         keys = sorted(_flat(self.configuration).items() ^ _flat(other.configuration).items())
         if keys:
-            found.append("the configuration (" + ", ".join(sorted({key for key, _ in keys})) + ")")
+            parts.append("the configuration (" + ", ".join(sorted({key for key, _ in keys})) + ")")
         if self.code != other.code:
-            found.append("the trainer's code")
+            parts.append("the trainer's code")
         if self.warm_start != other.warm_start:
-            found.append("the model of the warm start")
-        return " and ".join(found)
+            parts.append("the model of the warm start")
+        return " and ".join(parts)
 
 
 def identify(

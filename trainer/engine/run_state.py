@@ -18,13 +18,7 @@ _CONTROLLER = TypeAdapter(ControllerState)
 
 @dataclass(frozen=True)
 class Best:
-    """The weights that match best on `val` so far.
-
-    Attributes:
-        step: Step of the weights.
-        scores: mAP for `e`, `h`, `t` and `mean`.
-        snapshot: The weights.
-    """
+    """The weights that match best on `val` so far, with the mAP for `e`, `h`, `t` and `mean`."""
 
     step: int
     scores: dict[str, float]
@@ -69,12 +63,7 @@ class RunState:
     waited: float = 0.0
 
     def checkpoint(self, learner_snapshot: Snapshot, events: list[dict[str, Any]]) -> Checkpoint:
-        """Returns what goes to disk.
-
-        Args:
-            learner_snapshot: The present weights and optimizer slots.
-            events: The timeline so far.
-        """
+        """Returns what goes to disk."""
         snapshots = {"learner": learner_snapshot, "good": self.good}
         if self.best:
             snapshots["best"] = self.best.snapshot

@@ -142,9 +142,6 @@ class SeededDropout(tf_keras.layers.Layer):
         Args:
             values: Any shape (here a feature map [N, 8, 8, C]), in the layer's dtype.
             training: Whether the call is one of training.
-
-        Returns:
-            Of the same shape and dtype.
         """
         if not training or self.seed is None:
             return values
@@ -174,13 +171,10 @@ def on_unit_sphere(final_normalisation: FinalNormalisation) -> bool:
 
 
 def l2_normalise(values: tf.Tensor) -> tf.Tensor:
-    """Divides every row by its length; an all-zero row stays zero.
+    """Divides every row by its length; an all-zero row stays zero; float32 [N, D].
 
     Args:
         values: float32 [N, D].
-
-    Returns:
-        float32 [N, D].
     """
     squared = tf.reduce_sum(tf.square(values), -1, keepdims=True)
     return values * tf.math.rsqrt(tf.maximum(squared, _LEAST_SQUARED_NORM))

@@ -63,10 +63,6 @@ class Sample:
 def write_sample(sample: Sample, folder: str) -> None:
     """Writes what stays the same over a run: sprites, metadata and the configuration.
 
-    Args:
-        sample: Patches shown by the projector.
-        folder: TensorBoard's log folder.
-
     Raises:
         UserError: When it cannot be written.
     """

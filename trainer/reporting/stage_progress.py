@@ -38,10 +38,6 @@ def patches_left(state: stages.ControllerState, steps: int = 0) -> tuple[int, in
     """Returns the patches to come in the present stage, and in it and all later ones.
 
     At most: a stage that earns its promotion ends before its last step.
-
-    Args:
-        state: Where the run stands.
-        steps: Steps taken since.
     """
     stage = state.current
     here = max(0, stage.max_steps - state.stage_step - steps) * stage.batch
@@ -75,12 +71,7 @@ class StageProgress:
         self._score = score
 
     def tell(self, state: stages.ControllerState, seen: stages.Observation) -> None:
-        """Gives one sign of life, except at the end of a stage, which `leave` tells.
-
-        Args:
-            state: Before the steps that were seen.
-            seen: The last steps.
-        """
+        """Gives one sign of life, except at the end of a stage, which `leave` tells."""
         stage = state.current
         now = self._clock()
         if not self._first:  # the first steps of a stage wait for their function to be compiled
@@ -101,11 +92,7 @@ class StageProgress:
         send(Progress(label, done, stage.max_steps, detail, here, in_all))
 
     def leave(self, decisions: tuple[stages.Decision, ...]) -> None:
-        """Sums up a stage that is over.
-
-        Args:
-            decisions: Those that ended it.
-        """
+        """Sums up a stage that is over."""
         label, done, loss = self._last
         detail = f"{self._numbers(loss)}, took {duration(self._clock() - self._entered)}"
         ending = _ENDINGS.get(decisions[-1].kind if decisions else "")

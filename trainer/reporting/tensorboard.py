@@ -23,9 +23,6 @@ _log = logging.getLogger(__name__)
 class TensorBoardWriter:
     """TensorBoard's files of a run.
 
-    Args:
-        folder: TensorBoard's log folder.
-
     Attributes:
         folder: The same.
         writer: For events of other kinds (`trainer.reporting.timeline`).

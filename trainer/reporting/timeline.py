@@ -54,8 +54,8 @@ class Timeline:
 
     def last_of(self, *events: str) -> str | None:
         """Returns which of some events happened last; None when none of them has."""
-        found = (entry["event"] for entry in reversed(self.events) if entry["event"] in events)
-        return next(found, None)
+        named = (entry["event"] for entry in reversed(self.events) if entry["event"] in events)
+        return next(named, None)
 
 
 def _without_nan(value: Any) -> Any:

@@ -1,4 +1,8 @@
-"""Which checkpoint is best: matching on the `val` split."""
+"""Which checkpoint is best: matching on the `val` split.
+
+The average precision has a formula of its own here, the reference's, since the trainer imports
+nothing of `components.descriptor_evaluator.protocol`, whose formula judges the exported model.
+"""
 
 from __future__ import annotations
 

@@ -23,36 +23,20 @@ _LEAST_ROWS = 20  # of fewer, chance makes such columns
 
 
 def write_sequence(folder: str, name: str, descriptors: np.ndarray) -> str:
-    """Writes the 16 files of one image sequence, locally whole or not at all.
+    """Writes the 16 files of one image sequence, locally whole or not at all; returns the folder.
 
     Args:
         folder: Root of the tree; made when absent.
         name: Image sequence.
         descriptors: float32 [16, N, D]; written so that they read back bit for bit.
 
-    Returns:
-        The folder of the image sequence.
-
     Raises:
         UserError: When it is there already or cannot be written.
     """
     target = files.join(folder, name)
-    refuse_existing(target)
     with files.new_folder(target) as staging, files.told_unwritable(target):
         _write_into(staging, descriptors)
     return target
-
-
-def refuse_existing(target: str) -> None:
-    """Refuses to write where something is.
-
-    Raises:
-        UserError: When `target` exists.
-    """
-    if files.exists(target):
-        raise UserError(
-            f"{target}: is there already, expected a new folder; delete it or choose another output"
-        )
 
 
 def read_tree(folder: str, counts: Mapping[str, int]) -> dict[str, np.ndarray]:

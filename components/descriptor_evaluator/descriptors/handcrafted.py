@@ -61,15 +61,12 @@ def get(name: str) -> Baseline:
 
 
 def describe(name: str, patches: np.ndarray, recipe: SiftRecipe | None = None) -> np.ndarray:
-    """Describes patches.
+    """Describes patches, float32 [M, D].
 
     Args:
         name: One of `BASELINES`.
         patches: uint8 [M, h, h].
         recipe: Recipe of a tuned baseline; by default `sift.SMOOTHED`.
-
-    Returns:
-        float32 [M, D].
 
     Raises:
         UserError: When there is no baseline of that name.

@@ -97,15 +97,12 @@ def check_folder(path: str) -> None:
 def describe_patches(
     model: DescriptorModel, patches: np.ndarray, batch_size: int = _BATCH
 ) -> np.ndarray:
-    """Describes the patches of an image sequence.
+    """Describes the patches of an image sequence, float32 [16, N, D].
 
     Args:
         model: As `load_model` returned it.
         patches: uint8 [N, 16, h, w].
         batch_size: Patches per call of the model.
-
-    Returns:
-        float32 [16, N, D].
 
     Raises:
         UserError: When the model cannot describe patches of this size, or gives anything
@@ -140,10 +137,7 @@ def describe_patches(
 def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
     """Writes the descriptors of a patch release as the HPatches benchmark's CSV tree.
 
-    Args:
-        model_path: SavedModel.
-        data: Patch release.
-        output: New folder; the model's identity goes beside the sequences.
+    The model's identity goes beside the image sequences.
 
     Returns:
         `sequences`, `patches`, `dimension` and `output`.
@@ -196,12 +190,7 @@ def refuse_if_trained_on(
 
     Four of the public Oxford scenes (i_leuven, v_bark, v_graffiti, v_wall) are HPatches
     sequences under the same names, so that a comparison by name finds them.
-
-    Args:
-        identity: As `read_identity` returned it: `sequences` and `scenes` by `train` and
-            `val`. None (nothing is known) passes.
-        names: Image sequences to be scored.
-        scenes: Their scenes.
+    A model of which nothing is known (None) passes.
 
     Raises:
         UserError: When training or validation used one of them.

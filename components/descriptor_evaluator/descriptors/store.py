@@ -113,12 +113,7 @@ class ReferenceContrast(beam.DoFn):
 
 
 def read_patches(examples: str, entry: SequenceEntry, most: int | None = None) -> np.ndarray:
-    """Reads the patches of an image sequence, uint8 [N, 16, 65, 65].
-
-    Args:
-        examples: Folder of the examples.
-        entry: The sequence, as the manifest has it.
-        most: Only the first so many points.
+    """Reads the patches of an image sequence, or of its first points, uint8 [N, 16, 65, 65].
 
     Raises:
         UserError: When a shard cannot be read or the number of patches is not the manifest's.

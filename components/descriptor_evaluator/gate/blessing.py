@@ -16,15 +16,7 @@ def write(
     production: types.Artifact | None = None,
     component_id: str = "",
 ) -> None:
-    """Writes the file BLESSED or NOT_BLESSED and the properties that belong to it.
-
-    Args:
-        blessed: Whether the model may be pushed.
-        blessing: Artifact that gets them.
-        model: The model that was judged.
-        production: Artifact of the production model, if there is one.
-        component_id: Id of the component that judged; "" when it is not known.
-    """
+    """Writes the file BLESSED or NOT_BLESSED and the properties that belong to it."""
     blessing.set_string_custom_property(
         constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
     )

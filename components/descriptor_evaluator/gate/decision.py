@@ -66,13 +66,7 @@ class Evidence:
 
 
 def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> Verdict:
-    """Makes every check and returns the verdict.
-
-    Args:
-        evidence: Rows of the candidate and of what it is compared with.
-        settings: Thresholds.
-        tasks: Tasks that had to be scored.
-    """
+    """Makes every check and returns the verdict."""
     checks = [
         *completeness_checks(evidence, settings.metric, tasks),
         *(floor_check(evidence.candidate, floor, settings) for floor in settings.floors),

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+from components.descriptor_evaluator.gate.verdict import TableRow
 from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, Slice
 from trainer.core.variants import NOISE_NAMES
+
+METRIC_NAMES = {"ap": "mAP", "auc": "AUC", "success_rate": "success rate"}
+"""Names of metrics in the tables of results."""
 
 _KIND_NAMES = {"i": "illumination", "v": "viewpoint"}
 
@@ -14,7 +21,7 @@ def name_slice(part: Slice, metric: str) -> str:
     if plain.startswith(POOL):
         name = f"mAP at pool size {plain.removeprefix(POOL)}"
     else:
-        name = {"ap": "mAP", "auc": "ROC AUC", "success_rate": "success rate"}.get(plain, metric)
+        name = (METRIC_NAMES | {"auc": "ROC AUC"}).get(plain, metric)
     levels = NOISE_NAMES[part.noise] if part.noise else "mean of the noise levels"
     kind = f", {_KIND_NAMES[part.kind]}" if part.kind else ""
     return f"{part.task} {name} ({levels}{kind})"
@@ -41,3 +48,22 @@ def missed_by(margin: float) -> str:
     if not margin < 0:
         return ""
     return f", missed by {-100 * margin:{'.2f' if margin < -5e-5 else '.1g'}}"
+
+
+def percent(value: float, sign: str = "") -> str:
+    """Returns a fraction in per cent, `-` for NaN.
+
+    Example:
+        >>> percent(0.4736), percent(0.011, "+")
+        ('47.4', '+1.1')
+    """
+    return "-" if math.isnan(value) else f"{100 * value:{sign}.1f}"
+
+
+def scenes(rows: Sequence[TableRow]) -> str:
+    """Says over how many scenes the intervals are, e.g. `5 scenes`; "" when over none."""
+    counts = sorted({row.scenes for row in rows if row.scenes})
+    if not counts:
+        return ""
+    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{span} scene{'' if span == '1' else 's'}"

@@ -79,14 +79,7 @@ def production_checks(
     state: Production,
     settings: GateSettings,
 ) -> list[Check]:
-    """Checks that the candidate is not worse than the model in production.
-
-    Args:
-        candidate: Rows of the candidate.
-        production: Rows of the model in production, if it was scored.
-        state: Status of production.
-        settings: Thresholds.
-    """
+    """Checks that the candidate is not worse than the model in production."""
     rule = settings.production
     if state.status == "none":
         return [Check("production", True, "There is no production model yet to compare with.")]
@@ -142,12 +135,7 @@ def best_pushed_checks(
 ) -> list[Check]:
     """Checks that the candidate is not below the best model ever pushed.
 
-    Args:
-        candidate: Rows of the candidate.
-        production: Rows of the model in production. When it is the best one there is
-            nothing to add: the candidate is compared with it anyway.
-        earlier: Rows of other models that were pushed, by what they are called.
-        settings: Thresholds.
+    When that is the one in production there is nothing to add.
     """
     guarded, metric = guards(settings.production), settings.metric
 

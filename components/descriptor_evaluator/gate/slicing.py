@@ -90,12 +90,6 @@ def record_batch(
 ) -> pyarrow.RecordBatch:
     """Lays unit scores out as TFMA's input, one example per cell and metric.
 
-    Args:
-        candidate: Rows of the candidate.
-        baselines: Rows of the handcrafted descriptors, by name.
-        production: Rows of the production model, or None.
-        metrics: Metrics to take along, by task.
-
     Raises:
         ValueError: When the models were not scored on the same units.
     """

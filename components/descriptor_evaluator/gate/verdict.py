@@ -118,15 +118,7 @@ class Production:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks, and whether they let the model pass.
-
-    Attributes:
-        checks: Everything the gate looked at.
-        table: Results per task and noise.
-        production: Status of production.
-        candidate_checksum: Checksum of the model that was judged.
-        notes: Remarks that refuse nothing.
-    """
+    """All checks, and whether they let the model pass."""
 
     checks: tuple[Check, ...]
     table: tuple[TableRow, ...] = ()
@@ -198,13 +190,7 @@ class Verdict:
 def refusal(
     sentence: str, candidate_checksum: str = "", production: Production | None = None
 ) -> Verdict:
-    """Returns the verdict on a candidate that could not be judged.
-
-    Args:
-        sentence: Why not.
-        candidate_checksum: Checksum of the candidate, if it is known.
-        production: Status of production; `unknown` by default.
-    """
+    """Returns the verdict on a candidate that could not be judged."""
     check = Check(name="evaluation", passed=False, sentence=sentence)
     return Verdict(
         checks=(check,),

@@ -33,15 +33,12 @@ def exact_matrix(first: np.ndarray, second: np.ndarray, distance: Distance = "l2
 
 
 def exact_pairs(first: np.ndarray, second: np.ndarray, distance: Distance = "l2") -> np.ndarray:
-    """Returns `exact_matrix`'s values for given pairs, bit for bit.
+    """Returns `exact_matrix`'s values for given pairs, bit for bit, float64 [n].
 
     Args:
         first: [n, D] descriptors.
         second: [n, D] descriptors, or something that broadcasts against `first`.
         distance: Distance metric, l1 or l2.
-
-    Returns:
-        float64 [n].
     """
     difference = np.subtract(first, second, dtype=np.float64)
     if distance == "l1":

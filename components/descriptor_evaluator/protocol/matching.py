@@ -137,18 +137,17 @@ def score_group(
 
 
 def mean_average_precision(
-    collection: Mapping[str, np.ndarray], metric: str = "ap", distance: Distance = "l2"
+    collection: Mapping[str, np.ndarray], metric: str = "ap"
 ) -> dict[str, float]:
-    """Returns the flat mean over image pairs per noise level, and their `mean`.
+    """Returns the flat mean over image pairs per noise level, and their `mean`, by L2.
 
     Args:
         collection: float32 [16, N, D] per image sequence, at least one.
         metric: One of those that `match_sequence` yields.
-        distance: Distance metric, l1 or l2.
     """
     values: dict[str, list[float]] = {noise: [] for noise in NOISES}
     for descriptors in collection.values():
-        for noise, _, metrics in match_sequence(descriptors, distance):
+        for noise, _, metrics in match_sequence(descriptors, "l2"):
             values[noise].append(metrics[metric])
     means = {noise: float(np.mean(values[noise])) for noise in NOISES}
     return means | {"mean": float(np.mean(list(means.values())))}

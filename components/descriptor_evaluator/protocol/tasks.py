@@ -89,10 +89,6 @@ def draw(infos: Sequence[SequenceInfo], settings: TaskSettings) -> Tasks:
     reference patches with contrast, without repetition and without overlap. Unlike the
     published files, inter negatives and distractors never come from the same scene.
 
-    Args:
-        infos: Image sequences to be scored.
-        settings: Sizes and seed.
-
     Returns:
         Tasks; what cannot be drawn (one scene only, a single point) is None and noted.
     """

@@ -38,7 +38,7 @@ def pair_distances(
     noise: str,
     distance: Distance = "l2",
 ) -> np.ndarray:
-    """Computes the distances of pairs at a noise level.
+    """Computes the distances of pairs at a noise level, float32 [n].
 
     Args:
         descriptors: float32 [16, N, D] per image sequence.
@@ -46,9 +46,6 @@ def pair_distances(
         pairs: n pairs of patches; image 0 is the reference at every noise level.
         noise: `e`, `h` or `t`.
         distance: Distance metric, l1 or l2.
-
-    Returns:
-        float32 [n].
     """
     result = np.empty(len(pairs), np.float32)
     both = pairs.sequence1.astype(np.int64) * len(names) + pairs.sequence2

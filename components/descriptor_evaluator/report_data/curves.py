@@ -2,6 +2,8 @@
 
 Every curve follows from the same ranks as the task's average precision, with ties counted
 against the descriptors: the mean of a precision curve is that average precision.
+
+Descriptors are float32 [16, N, D] by image sequence throughout.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ _BINS = 60
 def precision_at_recall(
     before: np.ndarray, retrieved: np.ndarray, positives: int, recall: np.ndarray = RECALL
 ) -> np.ndarray:
-    """Returns precision as a function of recall.
+    """Returns precision as a function of recall, float64 [..., G].
 
     Between two positives the curve is the straight line whose area `average_precision`
     sums, and beyond the last retrieved positive it is 0.
@@ -41,9 +43,6 @@ def precision_at_recall(
         retrieved: bool [..., m], false for positives that are never retrieved.
         positives: Number of positives that exist, at least m.
         recall: float64 [G] within (0, 1).
-
-    Returns:
-        float64 [..., G].
 
     Example:
         >>> before, retrieved = np.array([0, 1]), np.ones(2, bool)
@@ -63,12 +62,8 @@ def verification_curves(
 ) -> dict[str, Any]:
     """Returns ROC, precision and histograms of the pair distances.
 
-    Of long tables evenly spaced pairs are taken, 100,000 at most.
-
-    Args:
-        descriptors: float32 [16, N, D] per image sequence.
-        tasks: Pairs; without positive ones nothing is returned.
-        distance: Distance metric, l1 or l2.
+    Of long tables evenly spaced pairs are taken, 100,000 at most; without positive ones there
+    are no curves.
 
     Returns:
         Per pair set and noise level `true_rate` (at `FALSE_RATE`, all positives),
@@ -102,10 +97,6 @@ def matching_curves(
 
     Of long image sequences 300 evenly spaced reference patches are matched.
 
-    Args:
-        descriptors: float32 [16, N, D] per image sequence.
-        distance: Distance metric, l1 or l2.
-
     Returns:
         100 numbers per noise level; nothing without image sequences.
     """
@@ -127,11 +118,6 @@ def retrieval_curves(
     """Returns mean precision over queries, at `RECALL`, in the largest pool.
 
     Of long tables 300 evenly spaced queries are taken.
-
-    Args:
-        descriptors: float32 [16, N, D] per image sequence.
-        tasks: Queries and distractors.
-        distance: Distance metric, l1 or l2.
 
     Returns:
         `pool` (its size) and a curve of 100 numbers per noise level; nothing without queries.

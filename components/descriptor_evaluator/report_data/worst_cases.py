@@ -1,4 +1,7 @@
-"""What went wrong most: false matches and retrieval rows, as indices of patches."""
+"""What went wrong most: false matches and retrieval rows, as indices of patches.
+
+Descriptors are float32 [16, N, D] by image sequence throughout.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +34,6 @@ def false_matches(
     ahead of right ones. A reference patch is taken once, an image sequence at most twice
     per noise level. Of long image sequences 300 evenly spaced reference patches are matched.
 
-    Args:
-        descriptors: float32 [16, N, D] per image sequence.
-        distance: Distance metric, l1 or l2.
-
     Returns:
         The worst first, each as `noise`, `sequence`, `target` (1..5), `reference` (index
         of the point), `wrong` (index of the point it was matched to), and the distances to
@@ -56,12 +55,6 @@ def retrieval_rows(
     """Returns the queries with the least (tie-safe) precision, per noise level.
 
     An image sequence is taken at most twice per noise level.
-
-    Args:
-        descriptors: float32 [16, N, D] per image sequence.
-        tasks: Queries and distractors.
-        rows: Unit scores; those of retrieval are looked at.
-        distance: Distance metric, l1 or l2.
 
     Returns:
         The worst first, each as `noise`, `sequence`, `index`, `ap`, `ranks` (of the five

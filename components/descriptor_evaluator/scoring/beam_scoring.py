@@ -30,13 +30,7 @@ def score_in_beam(
 ) -> tuple[UnitScore, ...]:
     """Scores stored descriptors in Beam; the result is that of `score.score`.
 
-    Args:
-        descriptors: Files that the workers can read.
-        tasks: Tables of the tasks.
-        which: Tasks to score.
-        distance: Distance metric, l1 or l2.
-        make_pipeline: Returns a Beam pipeline that runs when its context closes.
-        folder: Folder, seen by all workers, for the tasks and the scores.
+    The workers read the descriptors, and share `folder` for the tasks and the scores.
     """
     path = files.join(folder, "scores.jsonl")
     tasks.save(folder, compress=False)

@@ -86,11 +86,7 @@ def evaluate_release(
 ) -> dict[str, Any]:
     """Scores a model, stored descriptors or a baseline on a patch release.
 
-    Args:
-        data: Patch release.
-        describer: Descriptor to score.
-        options: Part of the release that is scored, and how.
-        rows_folder: New folder for the scores of all units (`result_files`); None writes none.
+    The new folder `rows_folder`, if given, gets the scores of all units (`result_files`).
 
     Returns:
         `summary.summarise`'s result, `data` (what was scored and by which recipe, if a run
@@ -150,10 +146,6 @@ def recipe_notes(describers: Sequence[Describer]) -> list[str]:
 
 def data_checksum(data: str, names: Sequence[str]) -> str:
     """sha256 over name, variant and PNG bytes of the strips that are there.
-
-    Args:
-        data: Patch release.
-        names: Image sequences that were scored.
 
     Raises:
         UserError: When a strip cannot be read.

@@ -34,14 +34,8 @@ class Candidate:
 class EvaluationContext:
     """What an evaluation works with.
 
-    Attributes:
-        examples: Folder of the examples.
-        manifest: Manifest of the examples.
-        settings: Settings of the evaluation.
-        cache: Scores of earlier runs.
-        code_fingerprint: Fingerprint of the code that describes and scores.
-        folder: Temporary folder for descriptors.
-        make_pipeline: Returns a Beam pipeline that runs when its context closes.
+    The fingerprint is of the code that describes and scores; `folder` is a temporary one for
+    descriptors; `make_pipeline` returns a Beam pipeline that runs when its context closes.
     """
 
     examples: str

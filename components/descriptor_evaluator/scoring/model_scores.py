@@ -91,16 +91,7 @@ def make_tasks(context: EvaluationContext) -> Tasks:
 def score_all(
     context: EvaluationContext, tasks: Tasks, models: Sequence[Candidate], baselines: Sequence[str]
 ) -> dict[str, Scored]:
-    """Scores models and handcrafted descriptors on the evaluation split.
-
-    Args:
-        context: Examples, cache and settings.
-        tasks: Tables of the tasks.
-        models: SavedModels that are judged.
-        baselines: Names of handcrafted descriptors and of references.
-
-    Returns:
-        Scores by name.
+    """Scores models, handcrafted descriptors and references on the evaluation split, by name.
 
     Raises:
         ModelError: When a model cannot be scored.

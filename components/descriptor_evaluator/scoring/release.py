@@ -9,20 +9,17 @@ import numpy as np
 from components.core import files
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, contrast
 from components.example_gen import splits
-from components.example_gen.formats import scene_table, strips
+from components.example_gen.formats import images, scene_table, strips
 from trainer.core.errors import UserError
 from trainer.core.variants import VARIANTS, kind_of
 
 
 def counts_of_release(root: str) -> dict[str, int]:
-    """Counts the patches of each image sequence from the headers of its PNG files.
+    """Counts the patches of each image sequence from the headers of its PNG files; by name.
 
     Args:
         root: Patch release; only `ref.png` of each sequence has to be there, other strips
             must have its height.
-
-    Returns:
-        Number of points by image sequence, sorted by name.
 
     Raises:
         UserError: When there is no sequence or a header is not that of a strip.
@@ -73,11 +70,8 @@ def choose_sequences(
 def describe_sequences(root: str, names: Sequence[str], with_contrast: bool) -> list[SequenceInfo]:
     """Returns what task drawing has to know of image sequences.
 
-    Args:
-        root: Patch release; its `scenes.csv`, if any, tells which sequences show the same
-            scene.
-        names: Image sequences.
-        with_contrast: Whether the reference strips are decoded for their contrast.
+    The release's `scenes.csv`, if any, tells which show the same scene. For their contrast the
+    reference strips are decoded.
 
     Raises:
         UserError: When a strip cannot be read.
@@ -88,7 +82,7 @@ def describe_sequences(root: str, names: Sequence[str], with_contrast: bool) -> 
         folder = files.join(root, name)
         values = None
         if with_contrast:
-            values = contrast(strips.read_strip(files.join(folder, f"{VARIANTS[0]}.png")))
+            values = contrast(images.read_strip(files.join(folder, f"{VARIANTS[0]}.png")))
         count = strips.count_patches(folder) if values is None else len(values)
         infos.append(SequenceInfo(name, table.get(name, name), kind_of(name), count, values))
     return infos

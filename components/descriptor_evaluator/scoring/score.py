@@ -4,6 +4,8 @@ The units fall into groups that are scored independently of each other: image se
 (matching), noise levels (verification), and queries whose pools leave out the same
 distractors (retrieval). `score` goes through them here; `beam_scoring` hands the same groups
 to Beam's workers.
+
+Descriptors are float32 [16, N, D] by image sequence throughout.
 """
 
 from __future__ import annotations
@@ -56,13 +58,7 @@ def groups_of(tasks: Tasks, which: Sequence[str] = TASK_NAMES) -> list[Group]:
 
 
 class Scorer:
-    """Scores the groups of one descriptor's units.
-
-    Args:
-        descriptors: float32 [16, N, D] per image sequence of `tasks`.
-        tasks: Tables of the tasks.
-        distance: Distance metric, l1 or l2.
-    """
+    """Scores the groups of one descriptor's units."""
 
     def __init__(
         self, descriptors: Mapping[str, np.ndarray], tasks: Tasks, distance: Distance = "l2"
@@ -100,13 +96,7 @@ def score(
     which: Sequence[str] = TASK_NAMES,
     distance: Distance = "l2",
 ) -> list[UnitScore]:
-    """Scores descriptors in this process.
-
-    Args:
-        descriptors: float32 [16, N, D] per image sequence of `tasks`.
-        tasks: Tables of the tasks.
-        which: Tasks to score; one that `tasks` has no tables for gives no scores.
-        distance: Distance metric, l1 or l2.
+    """Scores descriptors in this process; a task that `tasks` has no tables for gives no scores.
 
     Returns:
         One score per unit; equal input gives equal scores in equal order.

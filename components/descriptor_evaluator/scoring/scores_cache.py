@@ -40,15 +40,9 @@ def entry_key(
     tasks_checksum: str,
     code_fingerprint: str,
 ) -> str:
-    """Returns the name of a cache entry.
+    """Returns the name of a cache entry, of what a model (its checksum) or a baseline gave.
 
-    Args:
-        descriptor: Checksum of a model, or the name of a baseline.
-        parameters: Everything else that changes the result, e.g. the recipe and the versions of
-            libraries; JSON values.
-        data_checksum: Checksum of the evaluation data.
-        tasks_checksum: Checksum of the tasks.
-        code_fingerprint: Fingerprint of the code that describes and scores.
+    `parameters` is everything else that changes the result, as JSON values.
     """
     content = json.dumps(
         [_FORMAT, descriptor, dict(parameters), data_checksum, tasks_checksum, code_fingerprint],

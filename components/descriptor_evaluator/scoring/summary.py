@@ -26,9 +26,6 @@ def summarise(rows: Iterable[UnitScore]) -> dict[str, Any]:
     illumination and viewpoint sequences apart, `tie_safe` what is left when ties count against
     the descriptors.
 
-    Args:
-        rows: Rows of any tasks.
-
     Returns:
         `{"verification": {"balanced": {"inter": {"e", "h", "t"}, "intra": {...}},
         "imbalanced": {...}, "mean", "tie_safe": {"balanced", "imbalanced", "mean"}},

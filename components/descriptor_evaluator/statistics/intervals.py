@@ -122,16 +122,8 @@ def scene_totals(scenes: Sequence[str], values: Sequence[float] | np.ndarray) ->
     )
 
 
-def mean_interval(
-    totals: SceneTotals, confidence: float = CONFIDENCE, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval:
-    """Returns the flat mean with a two-sided interval over scenes.
-
-    Args:
-        totals: Values summed per scene.
-        confidence: Coverage of the interval, in (0, 1).
-        resamples: Bootstrap resamples.
-        seed: Seed of the resampling.
+def mean_interval(totals: SceneTotals, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """Returns the flat mean with its two-sided interval over scenes, of coverage `CONFIDENCE`.
 
     Example:
         Three scenes with means 1, 2, 3: the interval is 2 -+ 4.303 / sqrt(3).
@@ -141,7 +133,7 @@ def mean_interval(
         (-0.484, 4.484)
     """
     pivot = _Pivot.of(totals, resamples, seed)
-    tail = (1.0 - confidence) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     return Interval(
         mean=totals.mean,
         low=pivot.end(1.0 - tail),
@@ -173,13 +165,8 @@ def paired_difference(
 ) -> PairedDifference:
     """Compares two models on the same units, paired by scene.
 
-    Args:
-        candidate: Totals of the candidate.
-        reference: Totals of the reference over the same units.
-        confidence: Confidence of the one-sided bound. The two-sided interval, which is shown
-            and decides nothing, covers `CONFIDENCE` in any case.
-        resamples: Bootstrap resamples.
-        seed: Seed of the resampling.
+    `confidence` is that of the one-sided bound. The two-sided interval, which is shown and decides
+    nothing, covers `CONFIDENCE` in any case.
 
     Raises:
         ValueError: When the two do not hold the same scenes with the same counts.
@@ -308,11 +295,6 @@ def resampled_errors(
 
     Totals of equally many scenes are resampled alike, so that what is drawn for two slices
     belongs together.
-
-    Args:
-        totals: Values summed per scene.
-        resamples: Number of resamples.
-        seed: Seed.
 
     Returns:
         float64 [resamples] each: resampled mean - mean, and the standard error that the

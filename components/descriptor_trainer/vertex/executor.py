@@ -15,18 +15,16 @@ from typing import Any
 
 import tensorflow as tf
 from absl import logging
-from google.cloud.aiplatform_v1 import CustomJob, JobState
+from google.cloud.aiplatform_v1 import CustomJob, JobServiceClient, JobState
 from google.rpc import code_pb2
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.core import executor, google_cloud
 from components.core.exec_properties import read_settings
 from components.descriptor_trainer import executor as local
 from components.descriptor_trainer.vertex import check, job, job_service
+from components.descriptor_trainer.vertex.address import Address
 from components.descriptor_trainer.vertex.job import Places
-from components.descriptor_trainer.vertex.job_service import Address
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.core import failure_file, files
 from trainer.core.config import TrainerConfig
@@ -49,15 +47,10 @@ _FOLDER = "descriptor-trainer"
 _NO_CAPACITY = (code_pb2.RESOURCE_EXHAUSTED, code_pb2.UNAVAILABLE)
 
 
-class Executor(base_executor.BaseExecutor):
+class Executor(executor.Executor):
     """Has the trainer's image train, and leaves the model where TFX expects it."""
 
-    def Do(  # noqa: N802 - TFX names it
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def execute(self, execution: executor.Execution) -> None:
         """Trains a descriptor, or goes on with a job that did not end.
 
         Inputs and outputs are those of the local executor.
@@ -67,19 +60,14 @@ class Executor(base_executor.BaseExecutor):
                 waits for it. Where there is no time for that, it ends for want of a lease.
             UserError: When the job cannot be, or did not end well; the sentence says why.
         """
-        self._log_startup(input_dict, output_dict, exec_properties)
-        training = read_settings(TrainerConfig, exec_properties[local.TRAINING_KEY], "training")
-        settings = read_settings(
-            VertexTrainingSettings, exec_properties[VERTEX_KEY], "platform.training"
-        )
-        address = Address(
-            _given(exec_properties, PROJECT_KEY), _given(exec_properties, LOCATION_KEY)
-        )
+        given = execution.properties
+        training = read_settings(TrainerConfig, given[local.TRAINING_KEY], "training")
+        settings = read_settings(VertexTrainingSettings, given[VERTEX_KEY], "platform.training")
+        address = Address(_given(given, PROJECT_KEY), _given(given, LOCATION_KEY))
         check.check(settings, training, address.location)
         config = job.trainer_config(settings, training)
-        places, key = _places(input_dict, exec_properties, config, check.image_of(settings))
-        model = artifact_utils.get_single_instance(output_dict[local.MODEL_KEY])
-        model_run = artifact_utils.get_single_uri(output_dict[local.MODEL_RUN_KEY])
+        places, key = _places(execution, config, check.image_of(settings))
+        model = execution.output(local.MODEL_KEY)
         _finish_clearing(places)
         if tf.io.gfile.exists(posixpath.join(places.output, result.FILE_NAME)):
             logging.info("An earlier job has ended well: its results in %s are taken", places.base)
@@ -89,13 +77,13 @@ class Executor(base_executor.BaseExecutor):
             failure_file.remove(places.failure)
             _train(settings, places, address, key)
         serving = path_utils.serving_model_dir(model.uri)
-        _bring_home(places, serving, model_run)
+        _bring_home(places, serving, execution.output(local.MODEL_RUN_KEY).uri)
         model.set_string_custom_property("checksum", export.model_checksum(serving))
         _clear(places)
 
 
-def _given(exec_properties: dict[str, Any], key: str) -> str:
-    value = exec_properties.get(key)
+def _given(properties: dict[str, Any], key: str) -> str:
+    value = properties.get(key)
     if not value:
         raise UserError(
             f"{key}: not set, but training on Vertex AI needs it; expected a value for this "
@@ -104,20 +92,15 @@ def _given(exec_properties: dict[str, Any], key: str) -> str:
     return str(value)
 
 
-def _places(
-    input_dict: dict[str, list[types.Artifact]],
-    exec_properties: dict[str, Any],
-    config: TrainerConfig,
-    image: str,
-) -> tuple[Places, str]:
+def _places(execution: executor.Execution, config: TrainerConfig, image: str) -> tuple[Places, str]:
     """Returns the folders of the job, and the key that names its work.
 
     The terms of the job are no part of the key: with a longer time, say, it goes on.
     """
-    data = artifact_utils.get_single_uri(input_dict[local.EXAMPLES_KEY])
-    graph = artifact_utils.get_single_uri(input_dict[local.TRANSFORM_GRAPH_KEY])
-    warm_start = local.production(input_dict)
-    staging = _given(exec_properties, STAGING_KEY)
+    data = execution.input_uri(local.EXAMPLES_KEY)
+    graph = execution.input_uri(local.TRANSFORM_GRAPH_KEY)
+    warm_start = local.production(execution)
+    staging = _given(execution.properties, STAGING_KEY)
     for name, folder in {
         STAGING_KEY: staging,
         local.EXAMPLES_KEY: data,
@@ -135,7 +118,7 @@ def _places(
         export.model_checksum(graph),
         export.model_checksum(warm_start) if warm_start else "",
         config.model_dump_json(),
-        exec_properties[local.CODE_FINGERPRINT_KEY],
+        execution.properties[local.CODE_FINGERPRINT_KEY],
         image,
     ]
     key = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
@@ -149,7 +132,7 @@ def _train(settings: VertexTrainingSettings, places: Places, address: Address, k
         UserError: When it does not end well.
         Interrupted: After a signal.
     """
-    client = job_service.connect(address)
+    client = google_cloud.connect(JobServiceClient, address.location, address.in_words)
     watch = _Watch(places)
     # The lease comes first: a job that finds none stops again.
     with stop_requests() as request, lease.held(places.leases) as held:

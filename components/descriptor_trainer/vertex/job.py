@@ -9,6 +9,7 @@ from google.cloud import aiplatform_v1
 from google.protobuf import duration_pb2
 
 from components.descriptor_trainer.vertex import check
+from components.descriptor_trainer.vertex.machines import machine_of
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.core.config import TrainerConfig
 
@@ -76,7 +77,7 @@ def trainer_config(settings: VertexTrainingSettings, training: TrainerConfig) ->
     Raises:
         UserError: When the machine is impossible.
     """
-    machine = check.machine_of(settings)
+    machine = machine_of(settings)
     if machine.is_tpu:
         tpu = "environment" if machine.hosts > 1 else "local"
         return training.model_copy(update={"strategy": "tpu", "tpu": tpu})
@@ -112,17 +113,12 @@ def trainer_command(places: Places) -> list[str]:
 def custom_job(
     settings: VertexTrainingSettings, places: Places, key: str
 ) -> aiplatform_v1.CustomJob:
-    """Returns the request.
-
-    Args:
-        settings: Machine and terms.
-        places: Folders.
-        key: Names the work; jobs of the same work are found by it.
+    """Returns the request; jobs of the same work are found by `key`.
 
     Raises:
         UserError: When the machine is impossible.
     """
-    machine = check.machine_of(settings)
+    machine = machine_of(settings)
     command = trainer_command(places)
     container = aiplatform_v1.ContainerSpec(
         image_uri=check.image_of(settings),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from absl import logging
 from google.api_core import exceptions, retry
@@ -13,6 +12,7 @@ from google.cloud.aiplatform_v1 import CustomJob, JobServiceClient, JobState
 
 from components.core import google_cloud
 from components.core.google_cloud import CALL_SECONDS, translate_errors
+from components.descriptor_trainer.vertex.address import Address
 from components.descriptor_trainer.vertex.job import KEY_LABEL
 from trainer.core.errors import UserError
 from trainer.core.interruption import Interrupted, StopRequest
@@ -32,73 +32,14 @@ _SECONDS_FOR_CANCELLING = 10.0
 _LOOK_SECONDS = 10.0  # for one look at a job: a call that hangs hears no signal
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where jobs run.
-
-    Attributes:
-        project: Id or number.
-        location: Region.
-    """
-
-    project: str
-    location: str
-
-    @property
-    def parent(self) -> str:
-        """Name of the collection that jobs are in."""
-        return f"projects/{self.project}/locations/{self.location}"
-
-    @property
-    def in_words(self) -> str:
-        """For messages."""
-        return f"project {self.project}, {self.location}"
-
-    @property
-    def jobs_page(self) -> str:
-        """Page of all training jobs in Google Cloud's console."""
-        return (
-            f"https://console.cloud.google.com/vertex-ai/training/custom-jobs"
-            f"?project={self.project}"
-        )
-
-    def page(self, job_name: str) -> str:
-        """Returns the page of a job in Google Cloud's console."""
-        number = job_name.rpartition("/")[2]
-        return (
-            f"https://console.cloud.google.com/vertex-ai/locations/{self.location}/training/"
-            f"{number}?project={self.project}"
-        )
-
-
-def connect(address: Address) -> JobServiceClient:
-    """Returns a client of the region's endpoint, with the credentials of the environment.
-
-    Raises:
-        UserError: When there are none.
-    """
-    with translate_errors("connecting to Vertex AI", address.in_words):
-        endpoint = f"{address.location}-aiplatform.googleapis.com"
-        return JobServiceClient(client_options={"api_endpoint": endpoint})
-
-
 def start_or_join(
     client: JobServiceClient, address: Address, job: CustomJob, request: StopRequest
 ) -> CustomJob:
-    """Starts a job, or finds the one that is at the same work already.
+    """Starts and returns a job, or the one that is at the same work already.
 
     There is one when an executor before this one was killed without a word; two jobs would
     write the same checkpoints. The same look tells, after a call that was not answered,
     whether it had arrived.
-
-    Args:
-        client: Of the region.
-        address: Project and region.
-        job: What to start.
-        request: When a signal came, nothing more is started.
-
-    Returns:
-        The job, with its name.
 
     Raises:
         Interrupted: After a signal, unless there is a job by then, which is to be cancelled.
@@ -145,7 +86,7 @@ def _start_or_join(
 def _find_running(
     client: JobServiceClient, address: Address, key: str, request: StopRequest
 ) -> CustomJob | None:
-    found = client.list_custom_jobs(
+    jobs = client.list_custom_jobs(
         request=aiplatform_v1.ListCustomJobsRequest(
             parent=address.parent, filter=f'labels.{KEY_LABEL}="{key}"'
         ),
@@ -153,7 +94,7 @@ def _find_running(
         timeout=_LOOK_SECONDS,
     )
     leaving = (*_ENDED, JobState.JOB_STATE_CANCELLING)
-    running = [job for job in found if job.state not in leaving]
+    running = [job for job in jobs if job.state not in leaving]
     return running[0] if running else None
 
 
@@ -166,19 +107,10 @@ def wait(
     on_look: Callable[[CustomJob], None] = lambda job: None,
     is_needed: Callable[[], bool] = lambda: False,
 ) -> CustomJob:
-    """Watches a job until it ends.
+    """Watches a job until it ends, and returns it, however that was.
 
-    Args:
-        client: Of the region.
-        address: Project and region.
-        name: Of the job.
-        poll_seconds: Between two looks.
-        request: When a signal came, the job is cancelled.
-        on_look: Called with the job at each look.
-        is_needed: Whether somebody else waits for the job, which then is not cancelled.
-
-    Returns:
-        The job at its end, however that was.
+    `on_look` is called with it at each look. A signal cancels it, unless `is_needed` tells that
+    somebody else waits for it.
 
     Raises:
         Interrupted: After a signal.

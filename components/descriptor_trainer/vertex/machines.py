@@ -1,96 +1,30 @@
-"""Which machines Vertex AI trains on, and how many replicas they are for TensorFlow.
+"""What a job's machine is for TensorFlow: how many replicas on how many hosts.
 
-Sources, in Google Cloud's documentation: "Configure compute resources for serverless training"
-and "Training with TPU accelerators" (of Vertex AI, in the edition of 2026 that calls it Agent
-Platform) for the machines; "TPU types and zones" (of Cloud TPU) for the sizes of TPU v2 and v3;
-"TPU regions and zones" (of Cloud TPU; North America as of 2026, the rest of 9 September 2025) for
-the regions: one in which no zone has the TPU cannot offer it on Vertex either. These things change;
-what is not listed is refused with a reference to this table, so that an addition is one line.
+Only what can be computed is checked. Which machine types, GPUs and sizes of slices exist, and in
+which region, changes too often to be listed here: Vertex AI refuses a job that has none.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-REGIONS_AS_OF = "2026 in North America, September 2025 elsewhere"
-MACHINES_AS_OF = "2026"
+from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
+from trainer.core.errors import UserError
 
-Kind = Literal["cpu", "gpu", "tpu_v2", "tpu_v3", "tpu_v5e"]
-
-CLOUD_TPU = "cloud-tpu"
-TPU_TYPES: dict[str, Kind] = {"TPU_V2": "tpu_v2", "TPU_V3": "tpu_v3"}
-# The sizes that exist, in cores.
-TPU_CORES: dict[str, tuple[int, ...]] = {
-    "TPU_V2": (8, 32, 128, 256, 512),
-    "TPU_V3": (8, 32, 64, 128, 256, 512, 1024, 2048),
+KEY = "platform.training"
+_CLOUD_TPU = "cloud-tpu"
+_CORES_PER_HOST = 8  # of TPU v2 and v3
+_TPU_TYPES = ("TPU_V2", "TPU_V3")
+_V5E = {
+    "ct5lp-hightpu-1t": "1x1",
+    "ct5lp-hightpu-4t": "2x2, or for a slice of several hosts another multiple of 4 chips",
+    "ct5lp-hightpu-8t": "2x4",
 }
-_CORES_PER_HOST = 8
-
-# Hosts of a slice of TPU v5e by machine type and topology.
-V5E_HOSTS: dict[str, dict[str, int]] = {
-    "ct5lp-hightpu-1t": {"1x1": 1},
-    "ct5lp-hightpu-4t": {
-        "2x2": 1,
-        "2x4": 2,
-        "4x4": 4,
-        "4x8": 8,
-        "8x8": 16,
-        "8x16": 32,
-        "16x16": 64,
-    },
-    "ct5lp-hightpu-8t": {"2x4": 1},
-}
-
-# TPUs that TensorFlow cannot train on in Vertex, by the beginning of the machine type.
-WITHOUT_TENSORFLOW = {
-    "ct6e-": "TPU v6e",
-    "ct5p-": "TPU v5p",
-    "ct4p-": "TPU v4",
-    "tpu7x-": "TPU7x",
-}
-
-# Regions with at least one zone that has the TPU; below, with a zone that has pod slices of it.
-REGIONS: dict[Kind, frozenset[str]] = {
-    "tpu_v2": frozenset({"us-central1", "europe-west4", "asia-east1"}),
-    "tpu_v3": frozenset({"us-central1", "europe-west4"}),
-    "tpu_v5e": frozenset(
-        {
-            "us-central1",
-            "us-south1",
-            "us-west1",
-            "us-west4",
-            "europe-west4",
-            "asia-southeast1",
-        }
-    ),
-}
-POD_REGIONS: dict[Kind, frozenset[str]] = {
-    "tpu_v2": frozenset({"us-central1", "europe-west4"}),
-    "tpu_v3": frozenset({"europe-west4"}),
-}
-
-# GPUs that come with their machines: type and how many.
-BUNDLED_GPUS: dict[str, tuple[str, int]] = {
-    **{f"a2-highgpu-{count}g": ("NVIDIA_TESLA_A100", count) for count in (1, 2, 4, 8)},
-    "a2-megagpu-16g": ("NVIDIA_TESLA_A100", 16),
-    **{f"a2-ultragpu-{count}g": ("NVIDIA_A100_80GB", count) for count in (1, 2, 4, 8)},
-    **{f"a3-highgpu-{count}g": ("NVIDIA_H100_80GB", count) for count in (1, 2, 4, 8)},
-    "a3-megagpu-8g": ("NVIDIA_H100_MEGA_80GB", 8),
-    "a3-ultragpu-8g": ("NVIDIA_H200_141GB", 8),
-    "a4-highgpu-8g": ("NVIDIA_B200", 8),
-    **{f"g2-standard-{size}": ("NVIDIA_L4", 1) for size in (4, 8, 12, 16, 32)},
-    "g2-standard-24": ("NVIDIA_L4", 2),
-    "g2-standard-48": ("NVIDIA_L4", 4),
-    "g2-standard-96": ("NVIDIA_L4", 8),
-}
-# GPUs that are attached to N1 machines: how many are possible at all.
-ATTACHED_GPUS: dict[str, tuple[int, ...]] = {
-    "NVIDIA_TESLA_P4": (1, 2, 4),
-    "NVIDIA_TESLA_P100": (1, 2, 4),
-    "NVIDIA_TESLA_T4": (1, 2, 4),
-    "NVIDIA_TESLA_V100": (1, 2, 4, 8),
-}
+_OTHER_TPU = re.compile(r"(ct|tpu)\d")  # v4, v5p, v6e, TPU7x
+_WITH_SLICES = "ct5lp-hightpu-4t"  # the one machine of TPU v5e that has slices of several hosts
 
 
 @dataclass(frozen=True)
@@ -98,12 +32,12 @@ class Machine:
     """A machine, or a slice of several, for TensorFlow.
 
     Attributes:
-        kind: What it computes on.
+        kind: What it computes on; TPU v5e is reached otherwise than v2 and v3.
         replicas: Cores (TPU), GPUs, or 1: a global batch is dealt out among them.
         hosts: Machines of the slice.
     """
 
-    kind: Kind
+    kind: Literal["cpu", "gpu", "tpu", "tpu_v5e"]
     replicas: int = 1
     hosts: int = 1
 
@@ -113,17 +47,81 @@ class Machine:
         return self.kind.startswith("tpu")
 
 
-def cloud_tpu(accelerator_type: str, cores: int) -> Machine:
-    """Returns the slice of TPU v2 or v3 with so many cores, two to a chip."""
-    return Machine(TPU_TYPES[accelerator_type], cores, cores // _CORES_PER_HOST)
+def machine_of(settings: VertexTrainingSettings) -> Machine:
+    """Returns what a job runs on.
 
-
-def tpu_v5e(machine_type: str, topology: str) -> Machine:
-    """Returns the slice of TPU v5e of a topology; its chips have one core each.
+    Raises:
+        UserError: When the machine type, accelerator and topology do not go together.
 
     Example:
-        >>> tpu_v5e("ct5lp-hightpu-4t", "4x4")
+        >>> chips = {"machine_type": "ct5lp-hightpu-4t", "tpu_topology": "4x4"}
+        >>> machine_of(VertexTrainingSettings(**chips))
         Machine(kind='tpu_v5e', replicas=16, hosts=4)
     """
-    width, height = (int(side) for side in topology.split("x"))
-    return Machine("tpu_v5e", width * height, V5E_HOSTS[machine_type][topology])
+    kind = settings.machine_type
+    if kind.startswith("ct5lp-"):
+        return _v5e(settings)
+    if _OTHER_TPU.match(kind):
+        raise UserError(
+            f"{KEY}.machine_type: found {kind}, a TPU on which Vertex AI does not train with "
+            f"TensorFlow; expected cloud-tpu (TPU v2, v3) or ct5lp-hightpu-1t, -4t, -8t (TPU v5e)"
+        )
+    if settings.tpu_topology is not None:
+        raise UserError(
+            f"{KEY}.tpu_topology: found {settings.tpu_topology} with machine_type {kind}, but "
+            f"only ct5lp-hightpu-* has a topology; remove it"
+            + ("; its size is accelerator_count" if kind == _CLOUD_TPU else "")
+        )
+    if kind == _CLOUD_TPU:
+        return _v2_or_v3(settings)
+    if (settings.accelerator_type or "").startswith("TPU"):
+        raise UserError(
+            f"{KEY}.accelerator_type: found {settings.accelerator_type} with machine_type {kind}; "
+            f"expected machine_type cloud-tpu for it"
+        )
+    if (settings.accelerator_type is None) != (settings.accelerator_count == 0):
+        raise UserError(
+            f"{KEY}.accelerator_count: found {settings.accelerator_count} of "
+            f"{settings.accelerator_type or 'no accelerator_type'}; name the GPU and how many of "
+            f"it, or remove both"
+        )
+    return (
+        Machine("gpu", settings.accelerator_count) if settings.accelerator_type else Machine("cpu")
+    )
+
+
+def _v5e(settings: VertexTrainingSettings) -> Machine:
+    kind, topology = settings.machine_type, settings.tpu_topology
+    if kind not in _V5E:
+        raise UserError(f"{KEY}.machine_type: found {kind}; expected one of {', '.join(_V5E)}")
+    if settings.accelerator_type is not None or settings.accelerator_count:
+        raise UserError(
+            f"{KEY}.accelerator_type: found {settings.accelerator_type} "
+            f"({settings.accelerator_count}) with machine_type {kind}, which says already that it "
+            f"is a TPU v5e; remove accelerator_type and accelerator_count and set tpu_topology"
+        )
+    chips = math.prod(int(side) for side in topology.split("x")) if topology else 0
+    hosts, left = divmod(chips, int(kind.removesuffix("t")[-1]))
+    if left or not hosts or (hosts > 1 and kind != _WITH_SLICES):
+        raise UserError(
+            f"{KEY}.tpu_topology: found {topology or 'none'} with machine_type {kind}; expected "
+            f"{_V5E[kind]}"
+        )
+    return Machine("tpu_v5e", chips, hosts)
+
+
+def _v2_or_v3(settings: VertexTrainingSettings) -> Machine:
+    kind, cores = settings.accelerator_type, settings.accelerator_count
+    if kind not in _TPU_TYPES:
+        raise UserError(
+            f"{KEY}.accelerator_type: found {kind or 'none'} with machine_type cloud-tpu; "
+            f"expected one of {', '.join(_TPU_TYPES)} (TPU v5e has machine types of its own: "
+            f"{', '.join(_V5E)})"
+        )
+    hosts, left = divmod(cores, _CORES_PER_HOST)
+    if left or not hosts:
+        raise UserError(
+            f"{KEY}.accelerator_count: found {cores} cores of {kind}; expected a multiple of "
+            f"{_CORES_PER_HOST}"
+        )
+    return Machine("tpu", cores, hosts)

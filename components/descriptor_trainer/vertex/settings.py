@@ -29,8 +29,7 @@ class VertexTrainingSettings(Settings):
         tpu_topology: Arrangement of the chips of a TPU v5e, e.g. `2x2`.
         image_for_pods: Says that the image is built on Vertex's base image for TPU pods,
             without which TensorFlow uses one host of a slice only.
-        location: Region the job is meant for, so that one without that TPU is refused early;
-            the region of the run counts.
+        location: Region the job is meant for; a run in another one is refused.
         spot: Spare capacity: cheaper, and taken back at any time; not for slices of several hosts.
         restart: Start the job again, from its last checkpoint, when its machine was taken back;
             spare capacity needs it.

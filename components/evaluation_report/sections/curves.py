@@ -27,25 +27,25 @@ def section(material: Material) -> dict[str, Any]:
     Raises:
         NotShownError: When the evaluation chose none.
     """
-    found = material.exhibits
-    shown = figures.looks(in_order(list(found)))
+    exhibits = material.exhibits
+    shown = figures.looks(in_order(list(exhibits)))
     strips = [
-        *_precision_strip(found, shown, "matching", "Matching: precision and recall"),
-        *_precision_strip(found, shown, "retrieval", _retrieval_title(found)),
+        *_precision_strip(exhibits, shown, "matching", "Matching: precision and recall"),
+        *_precision_strip(exhibits, shown, "retrieval", _retrieval_title(exhibits)),
     ]
     for name, words in _SETS.items():
-        strips += _verification_strips(found, shown, name, words)
-    strips += _histogram_strip(found)
+        strips += _verification_strips(exhibits, shown, name, words)
+    strips += _histogram_strip(exhibits)
     return {"legend": list(shown.values()), "strips": strips}
 
 
 def _precision_strip(
-    found: Exhibits, shown: Mapping[str, Look], task: str, title: str
+    exhibits: Exhibits, shown: Mapping[str, Look], task: str, title: str
 ) -> list[dict[str, Any]]:
     lines = {
         noise: {
             name: content[task][noise]
-            for name, content in found.items()
+            for name, content in exhibits.items()
             if content.get(task, {}).get(noise)
         }
         for noise in NOISES
@@ -54,13 +54,13 @@ def _precision_strip(
 
 
 def _verification_strips(
-    found: Exhibits, shown: Mapping[str, Look], pair_set: str, words: str
+    exhibits: Exhibits, shown: Mapping[str, Look], pair_set: str, words: str
 ) -> list[dict[str, Any]]:
     def of(curve: str) -> dict[str, dict[str, Any]]:
         return {
             noise: {
                 name: content["verification"][pair_set][noise][curve]
-                for name, content in found.items()
+                for name, content in exhibits.items()
                 if pair_set in content.get("verification", {})
             }
             for noise in NOISES
@@ -74,9 +74,9 @@ def _verification_strips(
     ]
 
 
-def _histogram_strip(found: Exhibits) -> list[dict[str, Any]]:
+def _histogram_strip(exhibits: Exhibits) -> list[dict[str, Any]]:
     """Shows the candidate's distances alone: those of others are in other units."""
-    sets = found.get(CANDIDATE, {}).get("verification", {})
+    sets = exhibits.get(CANDIDATE, {}).get("verification", {})
     if not sets:
         return []
     drawn = []
@@ -156,7 +156,9 @@ def _draw_histograms(axes: Axes, counts: Mapping[str, Mapping[str, list[float]]]
     axes.legend(frameon=False, fontsize=7.5, handlelength=1.4, borderaxespad=0.1)
 
 
-def _retrieval_title(found: Exhibits) -> str:
-    pools = {content["retrieval"]["pool"] for content in found.values() if content.get("retrieval")}
+def _retrieval_title(exhibits: Exhibits) -> str:
+    pools = {
+        content["retrieval"]["pool"] for content in exhibits.values() if content.get("retrieval")
+    }
     pool = f", {max(pools):,} patches in the pool" if pools else ""
     return f"Retrieval: precision and recall{pool}"

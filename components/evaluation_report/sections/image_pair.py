@@ -47,10 +47,10 @@ def section(material: Material) -> dict[str, Any]:
     name, target = middle_pair([row for row in material.rows[CANDIDATE] if row.sequence in names])
     result = match(material.model, *read_pair(material.images, name, target, settings), settings)
     panels = []
-    for found in result.found:
-        alone = dataclasses.replace(result, found=(found,))
+    for outcome in result.found:
+        alone = dataclasses.replace(result, found=(outcome,))
         uri = patch_album.uri("image/jpeg", picture.render(alone, "jpg"))
-        title = picture.title_of(alone, found).replace("\n", ": ")
+        title = picture.title_of(alone, outcome).replace("\n", ": ")
         panels.append({"picture": uri, "title": title})
     return {"panels": panels, "sequence": name, "target": target}
 
@@ -67,8 +67,8 @@ def middle_pair(rows: Sequence[UnitScore]) -> tuple[str, int]:
     Raises:
         NotShownError: When no image pair was scored.
     """
-    found = [row for row in rows if (row.task, row.noise) == (_TASK, _NOISE)]
-    chosen = [row for row in found if row.kind == "v"] or found
+    pairs = [row for row in rows if (row.task, row.noise) == (_TASK, _NOISE)]
+    chosen = [row for row in pairs if row.kind == "v"] or pairs
     if not chosen:
         raise NotShownError("no image pair was scored")
     ordered = sorted(chosen, key=lambda row: (row.metrics["ap"], row.sequence, row.unit))
@@ -113,9 +113,9 @@ def _find(root: str, name: str, settings: DataSettings) -> SequenceInput:
     """Finds an image sequence; of a patch release, in the release of its image sequences."""
     if settings.format == "photos":
         listed, _ = reading.list_sequences(settings.format, root, settings)
-        found = {item.name: item for item in listed}
-        if name in found:
-            return found[name]
+        by_name = {item.name: item for item in listed}
+        if name in by_name:
+            return by_name[name]
     else:
         folders = sequences.find(root).get(name, ())
         if folders and not (settings.format == "strips" and _holds_patches(folders[0])):
@@ -139,9 +139,9 @@ def match(
     rules = settings.extraction
     if settings.format == "photos":
         rules = photographs.detection_rules(rules)
-    found = tuple(points.find(image, rules, _SETTINGS.points) for image in pair)
+    both = tuple(points.find(image, rules, _SETTINGS.points) for image in pair)
     results = tuple(
-        match_points(descriptor, pair, (found[0], found[1]), _SETTINGS, truth)
+        match_points(descriptor, pair, (both[0], both[1]), _SETTINGS, truth)
         for descriptor in (descriptors.load_model(model), descriptors.baseline(_BESIDE))
     )
-    return Result(pair, (len(found[0]), len(found[1])), results, _SETTINGS, rules)
+    return Result(pair, (len(both[0]), len(both[1])), results, _SETTINGS, rules)

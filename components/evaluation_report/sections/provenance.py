@@ -102,28 +102,28 @@ def seeds(trees: dict[str, Any]) -> list[tuple[str, str]]:
         >>> seeds({"data": {"seed": 3, "split": {"seed": 4}, "x": 1}})
         [('data.seed', '3'), ('data.split.seed', '4')]
     """
-    found = []
+    told = []
 
     def walk(path: str, value: Any) -> None:
         if isinstance(value, dict):
             for key, item in value.items():
                 walk(f"{path}.{key}" if path else key, item)
         elif path.rpartition(".")[2] == "seed":
-            found.append((path, str(value)))
+            told.append((path, str(value)))
 
     walk("", trees)
-    return found
+    return told
 
 
 def installed() -> list[tuple[str, str]]:
     """Returns the versions of the packages that drew the report, and of Python."""
-    found = [("python", platform.python_version())]
+    packages = [("python", platform.python_version())]
     for name in _PACKAGES:
         try:
-            found.append((name, metadata.version(name)))
+            packages.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return packages
 
 
 def _data_settings(material: Material) -> dict[str, Any]:

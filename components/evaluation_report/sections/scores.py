@@ -7,12 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from components.descriptor_evaluator.gate.messages import METRIC_NAMES, percent, scenes
 from components.descriptor_evaluator.gate.verdict import Change, TableRow
 from components.evaluation_report import figures
 from components.evaluation_report.material import CANDIDATE, PRODUCTION, Material, NotShownError
 from trainer.core.variants import NOISE_NAMES
-
-_METRICS = {"ap": "mAP", "auc": "AUC", "success_rate": "success rate"}
 
 
 def section(material: Material) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def section(material: Material) -> dict[str, Any]:
     tables = [
         {
             "task": task,
-            "metric": _METRICS.get(metric, metric),
+            "metric": METRIC_NAMES.get(metric, metric),
             "rows": [_row(row, names) for row in group],
         }
         for (task, metric), group in itertools.groupby(rows, key=lambda r: (r.task, r.metric))
@@ -76,25 +75,6 @@ def _difference(change: Change | None) -> dict[str, Any] | None:
         "interval": interval(change.low, change.high, "+"),
         "worse": change.mean < 0,
     }
-
-
-def scenes(rows: Sequence[TableRow]) -> str:
-    """Says over how many scenes the intervals are, e.g. `5 scenes`; "" when over none."""
-    counts = sorted({row.scenes for row in rows if row.scenes})
-    if not counts:
-        return ""
-    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{span} scene{'' if span == '1' else 's'}"
-
-
-def percent(value: float, sign: str = "") -> str:
-    """Returns a fraction in per cent, `-` for NaN.
-
-    Example:
-        >>> percent(0.4736), percent(0.011, "+")
-        ('47.4', '+1.1')
-    """
-    return "-" if math.isnan(value) else f"{100 * value:{sign}.1f}"
 
 
 def interval(low: float, high: float, sign: str = "") -> str:

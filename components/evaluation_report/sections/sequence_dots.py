@@ -46,7 +46,7 @@ def means_by_sequence(rows: Sequence[UnitScore], task: str) -> dict[str, float]:
                 row.metrics[_METRIC]
             )
     return {
-        sequence: float(np.mean([np.mean(found) for found in by_noise.values()]))
+        sequence: float(np.mean([np.mean(scores) for scores in by_noise.values()]))
         for sequence, by_noise in values.items()
     }
 
@@ -63,9 +63,9 @@ def opponent(means: Mapping[str, Mapping[str, float]]) -> str:
     if means.get(PRODUCTION):
         return PRODUCTION
     others = {
-        name: float(np.mean(list(found.values())))
-        for name, found in means.items()
-        if name != CANDIDATE and found
+        name: float(np.mean(list(by_sequence.values())))
+        for name, by_sequence in means.items()
+        if name != CANDIDATE and by_sequence
     }
     return max(others, key=lambda name: others[name], default="")
 
@@ -81,7 +81,7 @@ def lines(means: Mapping[str, Mapping[str, float]], against: str) -> list[dict[s
         Of each `sequence`, `change` (candidate - against; NaN when unknown), and `dots`
         (descriptor and place in per cent).
     """
-    found = []
+    shown = []
     for sequence, value in means[CANDIDATE].items():
         change = value - means[against].get(sequence, math.nan) if against else math.nan
         dots = [
@@ -89,10 +89,10 @@ def lines(means: Mapping[str, Mapping[str, float]], against: str) -> list[dict[s
             for name, of_name in means.items()
             if math.isfinite(of_name.get(sequence, math.nan))
         ]
-        found.append({"sequence": sequence, "change": change, "value": value, "dots": dots})
+        shown.append({"sequence": sequence, "change": change, "value": value, "dots": dots})
 
     def order(line: dict[str, Any]) -> tuple[bool, float, str]:
         key = line["change"] if against else line["value"]
         return math.isnan(key), key if not math.isnan(key) else 0.0, line["sequence"]
 
-    return sorted(found, key=order)
+    return sorted(shown, key=order)

@@ -131,7 +131,7 @@ def _mark_events(loss: Axes, distance: Axes, events: Sequence[dict[str, Any]]) -
 
 def told(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Returns the events for a table: `step`, `stage`, `event`, `kind`, `reason`, `numbers`."""
-    found = []
+    rows = []
     for event in events:
         if event["event"] in _NOT_TOLD:
             continue
@@ -142,7 +142,7 @@ def told(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         ]
         if event["event"] == "start":
             values = []  # absolute signals, which mean nothing beside the relative ones
-        found.append(
+        rows.append(
             {
                 "step": event["step"],
                 "stage": event["stage"] + 1,
@@ -152,14 +152,14 @@ def told(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "numbers": ", ".join(values),
             }
         )
-    return found
+    return rows
 
 
 def facts(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Returns what came of the training run as pairs of name and value."""
     if not result:
         return []
-    found = [
+    pairs = [
         ("ended", str(result["ended"])),
         ("steps", f"{result['steps']:,}"),
         ("patches seen", f"{result['patches']:,}"),
@@ -171,8 +171,8 @@ def facts(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("waited for batches", f"{100 * result['input_wait']:.1f} %"),
     ]
     if result.get("validation"):
-        found.append(("val mAP", f"{100 * result['validation']['mean']:.1f}"))
-    return found
+        pairs.append(("val mAP", f"{100 * result['validation']['mean']:.1f}"))
+    return pairs
 
 
 def _thinned(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

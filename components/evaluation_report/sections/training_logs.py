@@ -24,7 +24,7 @@ def read_curves(model_run: str, tags: tuple[str, ...]) -> dict[str, tuple[np.nda
     import tensorflow as tf
 
     folder = posixpath.join(model_run, LOGS)
-    found: dict[str, dict[int, float]] = {}
+    curves: dict[str, dict[int, float]] = {}
     names = files.list_folder(folder) if model_run and files.is_folder(folder) else []
     for name in names:  # their names begin with the time, so the newest comes last
         if ".tfevents." not in name:
@@ -33,10 +33,10 @@ def read_curves(model_run: str, tags: tuple[str, ...]) -> dict[str, tuple[np.nda
             for event in tf.compat.v1.train.summary_iterator(posixpath.join(folder, name)):
                 for value in event.summary.value:
                     if value.tag in tags and value.WhichOneof("value") == "simple_value":
-                        found.setdefault(value.tag, {})[event.step] = value.simple_value
+                        curves.setdefault(value.tag, {})[event.step] = value.simple_value
         except tf.errors.DataLossError:
             continue
     return {
         tag: (np.array(steps := sorted(values)), np.array([values[step] for step in steps]))
-        for tag, values in found.items()
+        for tag, values in curves.items()
     }

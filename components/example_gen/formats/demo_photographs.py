@@ -39,16 +39,13 @@ SCENES = {"motorcycle_left": "motorcycle", "motorcycle_right": "motorcycle"}
 
 
 def materialise(target_dir: str | Path) -> Path:
-    """Copies the photographs and their `scenes.csv` into a folder.
+    """Copies the photographs and their `scenes.csv` into a folder, and returns it.
 
     Files that are there already and equal stay untouched, so that a fingerprint of names,
     times and sizes stays the same.
 
     Args:
         target_dir: Local folder; made when absent.
-
-    Returns:
-        The folder.
 
     Raises:
         UserError: When a package lacks a photograph or the folder cannot be written.

@@ -39,9 +39,6 @@ def read_grey(path: str) -> np.ndarray:
     One rule for all formats: turned and mirrored as the EXIF orientation says (as OpenCV's
     `imread` does), alpha dropped without blending, PGM and PPM scaled by their maximum value.
 
-    Args:
-        path: Image file, local or remote.
-
     Returns:
         uint8 [height, width]; colour is weighted by ITU-R BT.601.
 
@@ -69,9 +66,6 @@ def check_header(path: str) -> None:
     """Looks at the first bytes of an image, so that many can be checked before one is used.
 
     Remote files are left alone: a look at each would take as long as reading it.
-
-    Args:
-        path: Image file.
 
     Raises:
         UserError: When the file is no image or has not 8 bits per channel.

@@ -80,15 +80,7 @@ def find(root: str) -> dict[str, tuple[str, ...]]:
 
 
 def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
-    """Names the two image sequences of a photograph.
-
-    Args:
-        name: The photograph's stem.
-        paths: Files of that stem; more than one is an error.
-        scene: Scene it shows.
-
-    Returns:
-        The inputs `i_<name>` and `v_<name>`.
+    """Names the two image sequences of a photograph, `i_<name>` and `v_<name>`.
 
     Raises:
         UserError: When two photographs have one stem, or a file is no image by its header.
@@ -251,7 +243,7 @@ def render(
 
 
 def expose(image: np.ndarray, light: Light, degree: float, rng: np.random.Generator) -> np.ndarray:
-    """Takes a picture of a picture: light, lens, sensor, JPEG.
+    """Takes a picture of a picture: light, lens, sensor, JPEG; uint8 [height, width].
 
     Args:
         image: uint8 [height, width].
@@ -259,9 +251,6 @@ def expose(image: np.ndarray, light: Light, degree: float, rng: np.random.Genera
         degree: Share of exposure, contrast, tone and shading that applies, 0..1; blur,
             noise and JPEG are drawn from the part of their range up to that share.
         rng: Source of randomness.
-
-    Returns:
-        uint8 [height, width].
     """
     height, width = image.shape
     stops, log_contrast, log_gamma = rng.uniform(-1, 1, 3) * degree

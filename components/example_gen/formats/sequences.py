@@ -38,11 +38,6 @@ def find(root: str) -> dict[str, tuple[str, ...]]:
 def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks the layout and the homographies of one image sequence.
 
-    Args:
-        name: Image sequence.
-        paths: Folder of the image sequence.
-        scene: Scene it shows.
-
     Returns:
         One input; its files are the six images, then the five homographies.
 

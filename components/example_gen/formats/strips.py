@@ -22,8 +22,6 @@ from trainer.core.variants import PATCH_SIZE, VARIANTS, kind_of
 POSITIONS = "positions.csv"
 _COLUMNS = ["x", "y", "sigma"]
 
-read_strip = images.read_strip
-
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences of a patch release: name -> (folder,)."""
@@ -32,11 +30,6 @@ def find(root: str) -> dict[str, tuple[str, ...]]:
 
 def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks that a folder holds the 16 strips and no other.
-
-    Args:
-        name: Image sequence.
-        paths: Folder of the image sequence.
-        scene: Scene it shows.
 
     Returns:
         One input; its files are the strips in the order of `VARIANTS`, then
@@ -97,7 +90,7 @@ def load(item: SequenceInput, settings: DataSettings | None = None) -> PatchSet:
     """
     strips: list[np.ndarray] = []
     for path in item.files[: len(VARIANTS)]:
-        strip = read_strip(path)
+        strip = images.read_strip(path)
         if strips:
             _check_length(path, len(strip), len(strips[0]))
         strips.append(strip)
@@ -109,23 +102,14 @@ def load(item: SequenceInput, settings: DataSettings | None = None) -> PatchSet:
 
 
 def write_release(patch_set: PatchSet, output_dir: str) -> str:
-    """Writes the strips of one image sequence, locally whole or not at all.
+    """Writes the strips of one image sequence, locally whole or not at all; returns the folder.
 
     Remote file systems rename no folders; there, `positions.csv` is written last.
-
-    Args:
-        patch_set: Patches to write.
-        output_dir: Folder of the patch release.
-
-    Returns:
-        The folder of the image sequence.
 
     Raises:
         UserError: When the image sequence is there already or cannot be written.
     """
     target = files.join(output_dir, patch_set.name)
-    if files.exists(target):
-        raise UserError(f"{target}: is there already, expected a new image sequence; delete it")
     with files.new_folder(target) as staging, files.told_unwritable(target):
         _write_into(staging, patch_set)
     return target

@@ -16,15 +16,12 @@ _TRANSLATION, _ROTATION, _LOG_SCALE, _LOG_ANISOTROPY = 0.10, 9.0, 0.12, 0.12
 
 
 def from_detections(positions: np.ndarray, angles: np.ndarray, half_width: float) -> np.ndarray:
-    """Returns the frames of detections.
+    """Returns the frames of detections, float64 [N, 3, 3].
 
     Args:
         positions: float [N, 3]: x, y, sigma in pixels.
         angles: float [N], orientation in radians.
         half_width: Half the side of the region in sigmas.
-
-    Returns:
-        float64 [N, 3, 3].
     """
     c, s = np.cos(angles), np.sin(angles)
     radius = half_width * positions[:, 2].astype(np.float64)
@@ -90,15 +87,12 @@ def overlaps(jitters: np.ndarray) -> np.ndarray:
 
 
 def inside(matrices: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Tells which squares lie wholly inside an image, and before its camera.
+    """Tells which squares lie wholly inside an image, and before its camera, bool [...].
 
     Args:
         matrices: float64 [..., 3, 3], half-width coordinates to pixels (projective).
         width: Image width in pixels.
         height: Image height in pixels.
-
-    Returns:
-        bool [...].
     """
     corners = matrices @ _CORNERS
     depth = corners[..., 2, :]
@@ -174,15 +168,12 @@ def take_turns(positions: np.ndarray, max_overlap: float, turn: np.ndarray) -> n
 
 
 def disc_overlap(distance: np.ndarray, radius: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Returns the intersection over union of discs.
+    """Returns the intersection over union of discs, float64 [N].
 
     Args:
         distance: float [N], between the centres.
         radius: float [N].
         other: float [N], radius of the other disc.
-
-    Returns:
-        float64 [N].
 
     Example:
         >>> float(disc_overlap(np.array([0.0]), np.array([1.0]), np.array([2.0]))[0])
@@ -203,14 +194,11 @@ def disc_overlap(distance: np.ndarray, radius: np.ndarray, other: np.ndarray) ->
 
 
 def nearer_to_another(centres: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Tells which disturbed centres lie nearer to another point than to their own.
+    """Tells which disturbed centres lie nearer to another point than to their own, bool [N, J].
 
     Args:
         centres: float [N, J, 2], disturbed centres of each point in the reference image.
         positions: float [N, 3]: x, y, sigma of the points.
-
-    Returns:
-        bool [N, J].
     """
     nearest = cKDTree(positions[:, :2]).query(centres.reshape(-1, 2))[0].reshape(centres.shape[:2])
     own = np.linalg.norm(centres - positions[:, None, :2], axis=2)

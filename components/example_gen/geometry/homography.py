@@ -45,14 +45,11 @@ def read(path: str) -> np.ndarray:
 
 
 def project(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Maps points.
+    """Maps points, float64 [..., P, 2].
 
     Args:
         matrix: float64 [3, 3] or [..., 3, 3] broadcasting against the points' leading axes.
         points: float64 [..., P, 2].
-
-    Returns:
-        float64 [..., P, 2].
 
     Example:
         >>> project(np.diag([2.0, 2.0, 1.0]), np.array([[1.0, 3.0]]))
@@ -91,14 +88,11 @@ def facing(matrix: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def jacobian(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Returns the derivative of a projection at points.
+    """Returns the derivative of a projection at points, float64 [N, 2, 2].
 
     Args:
         matrix: float64 [3, 3] or [N, 3, 3].
         points: float64 [N, 2].
-
-    Returns:
-        float64 [N, 2, 2].
     """
     homogeneous = np.concatenate([points, np.ones_like(points[:, :1])], axis=1)
     mapped = np.einsum("...ij,nj->ni" if matrix.ndim == 2 else "nij,nj->ni", matrix, homogeneous)

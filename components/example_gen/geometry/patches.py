@@ -25,7 +25,7 @@ class ImageSampler:
         self._blurred: dict[int, np.ndarray] = {0: image}
 
     def sample(self, matrices: np.ndarray, size: int = PATCH_SIZE) -> np.ndarray:
-        """Cuts squares and resamples them bilinearly.
+        """Cuts squares and resamples them bilinearly, uint8 [N, size, size].
 
         A patch whose pixels are s > 1 image pixels apart is taken from the image blurred by
         a Gaussian of sigma 0.5 * sqrt(s^2 - 1): what remains is the blur of a camera with
@@ -36,9 +36,6 @@ class ImageSampler:
             matrices: float64 [N, 3, 3], half-width coordinates to image pixels (projective).
                 The pixels of a patch cover [-1, 1]: pixel i is centred at (2i + 1) / size - 1.
             size: Side of a patch in pixels.
-
-        Returns:
-            uint8 [N, size, size].
         """
         patches = np.empty((len(matrices), size * size), np.uint8)
         levels = self._levels(matrices, size)

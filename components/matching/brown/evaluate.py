@@ -28,12 +28,6 @@ def evaluate_brown(
 ) -> dict[str, Any]:
     """Scores a descriptor by its false positives at 95 % recall.
 
-    Args:
-        data: Folder of a PhotoTour set.
-        pairs_file: File of pairs; by default the only one in the folder.
-        model: SavedModel to describe with.
-        baseline: Handcrafted descriptor to describe with.
-
     Returns:
         `descriptors` (name, `descriptor_id`, `fpr95`), `data` and `versions`; all of it JSON.
 

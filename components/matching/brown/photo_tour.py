@@ -69,7 +69,7 @@ def open_set(folder: str) -> PhotoTour:
             patches than there are.
     """
     listed = files.list_folder(folder)
-    numbers = {int(found[1]): name for name in listed if (found := _SHEET.fullmatch(name))}
+    numbers = {int(match[1]): name for name in listed if (match := _SHEET.fullmatch(name))}
     if INFO not in listed or not numbers:
         lacks = INFO if numbers else "patches0000.bmp and so on"
         raise UserError(
@@ -97,9 +97,9 @@ def choose_pairs_file(tour: PhotoTour) -> str:
     """
     names = [name for name in files.list_folder(tour.folder) if _PAIRS.fullmatch(name)]
     if len(names) != 1:
-        found = ", ".join(names) or "none"
+        named = ", ".join(names) or "none"
         raise UserError(
-            f"{tour.folder}: holds {len(names)} files of pairs ({found}), expected one; say with "
+            f"{tour.folder}: holds {len(names)} files of pairs ({named}), expected one; say with "
             f"--pairs which (the published results are of m50_100000_100000_0.txt)"
         )
     return files.join(tour.folder, names[0])

@@ -62,12 +62,6 @@ def evaluate_pairs(
     Points are found once per image, as for the model's training data, so that model and
     baseline describe the same patches.
 
-    Args:
-        data: Folder of image sequences (1..6 and H_1_2..H_1_6 each).
-        model: SavedModel to describe with.
-        baseline: Handcrafted descriptor to describe with.
-        settings: How they are matched.
-
     Returns:
         `descriptors`: for each what `summarise` gives, over all pairs (`mean`), `by_kind` and
         by sequence, and every pair; beside it `data` and `versions`. All of it JSON.

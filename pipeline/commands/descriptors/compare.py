@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from components.core.files import check_writable, write_json
-from pipeline.commands.options import DISTANCES
+from pipeline.commands.options import DISTANCES, TASKS_OPTION, json_option
 from pipeline.terminal import consoles
 from pipeline.terminal.comparison_table import print_comparison
 from pipeline.terminal.work_view import show_progress
@@ -24,18 +24,13 @@ if TYPE_CHECKING:
 @click.argument("second", metavar="RUN_OR_MODEL")
 @click.option("--data", metavar="DIR", help="Score both on this HPatches patch release.")
 @click.option("--split", metavar="NAME", help="Only the test sequences of a split, e.g. a.")
-@click.option(
-    "--tasks",
-    "tasks_folder",
-    metavar="DIR",
-    help="Published task files of the split [default: tasks are drawn by the same rules].",
-)
+@TASKS_OPTION
 @click.option(
     "--distance",
     type=click.Choice(DISTANCES),
     help="Distance metric for --data [default: l2].",
 )
-@click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
+@json_option()
 def compare(
     first: str,
     second: str,

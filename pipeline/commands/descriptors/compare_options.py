@@ -55,8 +55,8 @@ def resolve(argument: str) -> Side:
     if run or files.is_folder(posixpath.join(folder, records.FOLDER)):
         return _of_run(argument, folder, run)
     if not files.is_folder(folder):
-        found = "a file" if files.exists(folder) else "nothing"
-        raise UserError(f"{argument}: found {found}, {_EXPECTED}")
+        there = "a file" if files.exists(folder) else "nothing"
+        raise UserError(f"{argument}: found {there}, {_EXPECTED}")
     for model in (folder, posixpath.join(folder, SERVING_FOLDER)):
         if files.exists(posixpath.join(model, SAVED_MODEL_FILE)):
             return Side(argument, Describer(argument, model=model))
@@ -84,19 +84,18 @@ def _of_run(argument: str, work: str, wanted: str) -> Side:
 
     known = records.list_runs(work)
     for summary in known:
-        outputs = {component.name: component.outputs for component in summary.components}
-        found = outputs.get("DescriptorEvaluator", {}).get("evaluation", ())
-        if (wanted and summary.run_id != wanted) or not found:
+        evaluation = summary.output("DescriptorEvaluator", "evaluation")
+        if (wanted and summary.run_id != wanted) or not evaluation:
             continue
-        if summary.cleaned or not result_files.is_stored(found[0]):
+        if summary.cleaned or not result_files.is_stored(evaluation):
             raise UserError(
                 f"{argument}: the evaluation of run {summary.run_id} has been deleted; run again, "
                 f"or name another run (`hpatches runs --work {work}` lists them)"
             )
-        models = outputs.get("DescriptorTrainer", {}).get("model", ())
-        path = posixpath.join(models[0], SERVING_FOLDER) if models else ""
+        model = summary.output("DescriptorTrainer", "model")
+        path = posixpath.join(model, SERVING_FOLDER) if model else ""
         there = path and files.exists(posixpath.join(path, SAVED_MODEL_FILE))
-        return Side(argument, Describer(argument, model=path) if there else None, found[0])
+        return Side(argument, Describer(argument, model=path) if there else None, evaluation)
     if wanted and wanted in {summary.run_id for summary in known}:
         raise UserError(f"{argument}: run {wanted} was not evaluated; name another run")
     which = f"no run {wanted}" if wanted else "no run that was evaluated"

@@ -8,9 +8,8 @@ import click
 
 from components.core.files import check_writable, write_json
 from components.core.names import TASK_NAMES
-from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
 from pipeline.commands.descriptors import other_data
-from pipeline.commands.options import DISTANCES
+from pipeline.commands.options import DISTANCES, TASKS_OPTION, baseline_option, json_option
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
 from pipeline.terminal.work_view import show_progress
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--model", metavar="SAVEDMODEL", help="Score an exported model.")
 @click.option("--descriptors", metavar="CSVDIR", help="Score descriptors from CSV files.")
-@click.option(
-    "--baseline",
-    type=click.Choice(list(BASELINES)),
-    help="Score a handcrafted descriptor (the smoothed ones: blur 3 px, size 1/6, no border).",
+@baseline_option(
+    "Score a handcrafted descriptor (the smoothed ones: blur 3 px, size 1/6, no border)."
 )
 @click.option(
     "--data",
@@ -38,12 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--splits", "splits_file", metavar="FILE", help="Splits file [default: the official splits]."
 )
-@click.option(
-    "--tasks",
-    "tasks_folder",
-    metavar="DIR",
-    help="Published task files of the split [default: tasks are drawn by the same rules].",
-)
+@TASKS_OPTION
 @click.option(
     "--task",
     "which",
@@ -61,7 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--pairs", "pairs_file", metavar="FILE", help="Pairs of a PhotoTour set [default: its only]."
 )
-@click.option("--json", "json_file", metavar="FILE", help="Also write the numbers as JSON.")
+@json_option()
 @click.option(
     "--rows", "rows_folder", metavar="DIR", help="Also store every unit's score, for `compare`."
 )

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from components.example_gen.registry import FORMATS
-from pipeline.commands.options import config_name
+from pipeline.commands.options import config_name, set_option
 from pipeline.config.tree import load_config
 from pipeline.terminal.work_view import show_progress
 
@@ -31,13 +31,7 @@ from pipeline.terminal.work_view import show_progress
 @click.option(
     "--skip-bad-sequences", is_flag=True, help="Go on without sequences that cannot be used."
 )
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY.PATH=VALUE",
-    multiple=True,
-    help="Set one value, e.g. data.max_points=500; repeatable.",
-)
+@set_option("data.max_points=500")
 def extract(
     format: str,
     input_dir: str,

@@ -9,7 +9,7 @@ import click
 
 from components.core import files
 from components.core.files import check_writable, write_json
-from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
+from pipeline.commands.options import baseline_option, json_option
 from pipeline.terminal import consoles
 from pipeline.terminal.matches_table import print_matches
 from pipeline.terminal.work_view import show_progress
@@ -28,10 +28,8 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.option("--model", metavar="SAVEDMODEL", help="Describe with an exported model.")
-@click.option(
-    "--baseline",
-    type=click.Choice(list(BASELINES)),
-    help="Describe with a handcrafted descriptor; with --model, both are drawn side by side.",
+@baseline_option(
+    "Describe with a handcrafted descriptor; with --model, both are drawn side by side."
 )
 @click.option(
     "--output",
@@ -82,7 +80,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
     help="Larger photographs are matched at so many pixels on the longer side; all lengths in "
     "pixels are then in those.",
 )
-@click.option("--json", "json_file", metavar="FILE", help="Also write matches and counts as JSON.")
+@json_option("matches and counts")
 def match(
     first: str,
     second: str,
@@ -90,12 +88,8 @@ def match(
     baseline: str | None,
     output: str,
     homography: str | None,
-    points: int,
-    ratio: float,
-    threshold: float,
-    seed: int,
-    max_side: int,
     json_file: str | None,
+    **rules: float,
 ) -> None:
     """Match photographs A and B, and draw which points belong together.
 
@@ -112,14 +106,10 @@ def match(
     )
 
     # They import OpenCV and SciPy.
-    from components.core.files import write_bytes
     from components.matching import picture
     from components.matching.match import as_json, match_files
     from components.matching.settings import MatchSettings
 
-    settings = MatchSettings(
-        points=points, ratio=ratio, threshold=threshold, seed=seed, max_side=max_side
-    )
     with show_progress():
         result = match_files(
             first,
@@ -127,10 +117,10 @@ def match(
             model=model,
             baseline=baseline,
             true_homography=homography,
-            settings=settings,
+            settings=MatchSettings.model_validate(rules),
         )
         content = picture.render(result, kind)
-    write_bytes(output, content)
+    files.write_bytes(output, content)
     if json_file is not None:
         write_json(json_file, as_json(result))
     print_matches(consoles.output(), result)

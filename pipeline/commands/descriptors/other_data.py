@@ -47,10 +47,7 @@ def check_options(
 ) -> str | None:
     """Returns the task of other data that is asked for, or None.
 
-    Args:
-        which: Tasks asked for.
-        given: Values by name of the options that belong to patch releases alone.
-        pairs_file: Value of --pairs.
+    `given` are the values of the options that belong to patch releases alone.
 
     Raises:
         UsageError: When options do not fit together.
@@ -76,6 +73,6 @@ def _print_brown(result: Mapping[str, Any]) -> None:
         soft_wrap=True,
     )
     table = make_table(None, ("descriptor",), ("FPR95",))
-    for found in result["descriptors"]:
-        table.add_row(found["name"], f"{100 * found['fpr95']:.2f}")
+    for descriptor in result["descriptors"]:
+        table.add_row(descriptor["name"], f"{100 * descriptor['fpr95']:.2f}")
     console.print(table)

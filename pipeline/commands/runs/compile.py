@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from components.core.files import check_writable
-from pipeline.commands.options import DEFAULT_CONFIG
+from pipeline.commands.options import DEFAULT_CONFIG, set_option
 from pipeline.config.platform import TARGETS
 from pipeline.config.tree import load_config
 from pipeline.terminal import consoles
@@ -33,13 +33,7 @@ from trainer.core.importing import importing
 @click.option(
     "--image", metavar="IMAGE", help="Container image of the tasks [default: platform.image]."
 )
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY.PATH=VALUE",
-    multiple=True,
-    help="Set one value, e.g. platform.resources.DescriptorTrainer.cpu=8; repeatable.",
-)
+@set_option("platform.resources.DescriptorTrainer.cpu=8")
 def compile_command(
     target: str, name_or_file: str, output: str, image: str | None, overrides: tuple[str, ...]
 ) -> None:

@@ -4,56 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 from rich.table import Table
 
-from components.core import files
 from components.production_model import served_model
 from components.pusher import push_log
-from pipeline.config.tree import DEFAULT_WORK_DIR
+from pipeline.commands.options import work_option
 from pipeline.runs import clean as cleaning
 from pipeline.runs import rollback as rolling_back
 from pipeline.runs import work_lock
-from pipeline.runs.records import SHOWN_TIME, RunSummary, list_runs
+from pipeline.runs.records import SHOWN_TIME, RunSummary, existing, list_runs
 from pipeline.terminal import consoles
 from trainer.core.errors import UserError
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _work_option(command: _Command) -> _Command:
-    return click.option(
-        "--work",
-        metavar="DIR",
-        default=DEFAULT_WORK_DIR,
-        show_default=True,
-        help="Work folder of the runs.",
-    )(command)
+_work_option = work_option("Work folder of the runs.")
 
 
 @click.command()
 @_work_option
 def runs(work: str) -> None:
     """List what ran, the verdicts and the pushed models, newest first."""
-    known = list_runs(_existing(work))
+    known = list_runs(existing(work))
     if not known:
         click.echo(f"Nothing has run in {work} yet.")
         return
-    table = Table(title=f"Runs in {work}", title_justify="left")
-    for heading in (
-        "started",
-        "config",
-        "took",
-        "components",
-        "mAP in per cent",
-        "verdict",
-        "model",
-    ):
-        table.add_column(heading)
+    headings = ("started", "config", "took", "components", "mAP in per cent", "verdict", "model")
+    table = Table(*headings, title=f"Runs in {work}", title_justify="left")
     served = {place: _served_version(place) for place in {run.push_destination for run in known}}
     origins = {
         place: push_log.origin(place, version)
@@ -84,7 +62,7 @@ def runs(work: str) -> None:
 def rollback(version: int, work: str, destination: str | None) -> None:
     """Serve an earlier pushed VERSION again (as a new version; nothing is deleted)."""
     if destination is None:
-        destination = _newest_destination(_existing(work))
+        destination = _newest_destination(existing(work))
     lock = work_lock.hold(work) if Path(work).is_dir() else contextlib.nullcontext()
     with lock:
         served = rolling_back.rollback(destination, version)
@@ -109,7 +87,7 @@ def clean(work: str, keep: int, yes: bool) -> None:
 
     Pushed models and everything that a kept run uses stay.
     """
-    if not list_runs(_existing(work)):  # perhaps no work folder: leave not even a lock in it
+    if not list_runs(existing(work)):  # perhaps no work folder: leave not even a lock in it
         click.echo(f"Nothing has run in {work} yet.")
         return
     with work_lock.hold(work):
@@ -128,15 +106,6 @@ def clean(work: str, keep: int, yes: bool) -> None:
             click.echo("Nothing was deleted.")
             return
         click.echo(f"Freed {_size(cleaning.delete(planned))}.")
-
-
-def _existing(work: str) -> str:
-    if not files.is_folder(work):
-        raise UserError(
-            f"{work}: there is no such work folder; expected the one of earlier runs, "
-            "named with --work"
-        )
-    return work
 
 
 def _newest_destination(work: str) -> str:
@@ -181,13 +150,7 @@ def _verdict(run: RunSummary) -> str:
 
 
 def _model(run: RunSummary, served: int | None, origin: int | None) -> str:
-    """Names the version that a run pushed.
-
-    Args:
-        run: The run.
-        served: Version in production.
-        origin: Version that was pushed for it; another one after a rollback.
-    """
+    """Names the version that a run pushed; `origin` was pushed for what is served."""
     if run.pushed_version is None:
         return "cleaned" if run.cleaned else "-"
     if run.pushed_version != origin:

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import posixpath
 import webbrowser
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from components.core import files
 from components.core.files import check_writable
-from pipeline.config.tree import DEFAULT_WORK_DIR
+from components.core.names import SERVING_FOLDER
+from pipeline.commands.options import work_option
 from pipeline.runs import records
 from pipeline.runs.records import RunSummary
 from pipeline.terminal.work_view import show_progress
 from trainer.core.errors import UserError
 
 FOLDER = "reports"
-_EVALUATOR, _EVALUATION = "DescriptorEvaluator", "evaluation"
+_EVALUATION = ("DescriptorEvaluator", "evaluation")
 _REPORT_FILE = "report.html"
 _VERDICT_FILE = "verdict.json"
-_SERVING = "Format-Serving"
 _NAMED = 3  # runs that an error lists
-
-Outputs = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
 @click.command()
 @click.option("--run", "run_id", metavar="ID", help="The run [default: the newest evaluated].")
-@click.option(
-    "--work",
-    metavar="DIR",
-    default=DEFAULT_WORK_DIR,
-    show_default=True,
-    help="Work folder of the run.",
-)
+@work_option("Work folder of the run.")
 @click.option(
     "--output",
     metavar="FILE",
@@ -61,7 +52,7 @@ def report(
         raise UserError(f"--images: found no folder {images!r}; expected the data of the run")
     check_writable("--output", output)
     summary = chosen_run(work, run_id)
-    kept = report_in(_first(outputs_of(summary), "EvaluationReport", "report"))
+    kept = report_in(summary.output("EvaluationReport", "report"))
     if kept and images is None:
         path = kept
         if output is not None:
@@ -81,13 +72,8 @@ def chosen_run(work: str, run_id: str | None) -> RunSummary:
     Raises:
         UserError: When there is none, or its evaluation has been deleted.
     """
-    if not files.is_folder(work):
-        raise UserError(
-            f"{work}: there is no such work folder; expected the one of earlier runs, named "
-            f"with --work"
-        )
-    known = records.list_runs(work)
-    evaluated = [run for run in known if outputs_of(run).get(_EVALUATOR, {}).get(_EVALUATION)]
+    known = records.list_runs(records.existing(work))
+    evaluated = [run for run in known if run.output(*_EVALUATION)]
     if run_id is None:
         there = [run for run in evaluated if _has_verdict(run)]
         if there:
@@ -110,11 +96,6 @@ def chosen_run(work: str, run_id: str | None) -> RunSummary:
     )
 
 
-def outputs_of(summary: RunSummary) -> Outputs:
-    """Returns the artifact folders of a run by component and output."""
-    return {component.name: component.outputs for component in summary.components}
-
-
 def report_in(folder: str) -> str:
     """Returns the report in an artifact folder of EvaluationReport; "" when there is none."""
     path = posixpath.join(folder, _REPORT_FILE)
@@ -134,13 +115,12 @@ def drawn(summary: RunSummary, images: str) -> str:
     from components.evaluation_report import page  # imports Matplotlib and OpenCV
     from components.evaluation_report.material import Material
 
-    outputs = outputs_of(summary)
-    model = _first(outputs, "DescriptorTrainer", "model")
+    model = summary.output("DescriptorTrainer", "model")
     material = Material(
-        evaluation=_first(outputs, _EVALUATOR, _EVALUATION),
-        examples=_first(outputs, "PatchExampleGen", "examples"),
-        model=posixpath.join(model, _SERVING) if model else "",
-        model_run=_first(outputs, "DescriptorTrainer", "model_run"),
+        evaluation=summary.output(*_EVALUATION),
+        examples=summary.output("PatchExampleGen", "examples"),
+        model=posixpath.join(model, SERVING_FOLDER) if model else "",
+        model_run=summary.output("DescriptorTrainer", "model_run"),
         images=images,
         name=f"{summary.config_name}, {summary.started.astimezone().strftime(records.SHOWN_TIME)}",
         configuration={"push": {"destination": summary.push_destination}},
@@ -149,11 +129,6 @@ def drawn(summary: RunSummary, images: str) -> str:
         return page.draw(material)
 
 
-def _first(outputs: Outputs, component: str, key: str) -> str:
-    """Returns the one folder of an output; "" when the run has none."""
-    return next(iter(outputs.get(component, {}).get(key, ())), "")
-
-
 def _has_verdict(summary: RunSummary) -> bool:
-    folder = _first(outputs_of(summary), _EVALUATOR, _EVALUATION)
+    folder = summary.output(*_EVALUATION)
     return not summary.cleaned and files.exists(posixpath.join(folder, _VERDICT_FILE))

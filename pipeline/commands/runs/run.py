@@ -14,6 +14,7 @@ from pipeline import preflight
 from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
 from pipeline.config.tree import PipelineConfig
+from pipeline.events import Event
 from pipeline.runs import work_lock
 from pipeline.runs.recorder import RunRecorder
 from pipeline.terminal import consoles
@@ -69,7 +70,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         from pipeline.runners import local
         from trainer.data import manifest
 
-    def on_event(event: local.RunEvent) -> None:
+    def on_event(event: Event) -> None:
         recorder.on_event(event)
         view.on_event(event)
 

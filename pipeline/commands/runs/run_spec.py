@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.commands.options import work_option
 from pipeline.runs import work_lock
 from pipeline.terminal import consoles
 from pipeline.terminal.run_view import RunView
@@ -30,13 +31,7 @@ _MODES = ("kfp", "vertex")
     multiple=True,
     help="Parameter of the run, e.g. data_path=/data/photographs; repeatable.",
 )
-@click.option(
-    "--work",
-    metavar="DIR",
-    default=DEFAULT_WORK_DIR,
-    show_default=True,
-    help="Folder for artifacts, logs and what is needed to go on.",
-)
+@work_option("Folder for artifacts, logs and what is needed to go on.", DEFAULT_WORK_DIR)
 @click.option(
     "--mode",
     type=click.Choice(_MODES),

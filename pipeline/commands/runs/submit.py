@@ -9,10 +9,11 @@ from typing import Any
 import click
 from rich.console import Console
 
+from components.descriptor_trainer.vertex.address import Address
 from pipeline.config.platform import TARGETS
 from pipeline.submission import following, places, request, training_job
 from pipeline.submission.following import RunState, Started
-from pipeline.submission.places import Cluster, Region
+from pipeline.submission.places import Cluster
 from pipeline.submission.request import RunRequest
 from pipeline.submission.training_job import JobTerms
 from pipeline.terminal import consoles
@@ -116,7 +117,7 @@ def _check_options(target: str, options: Mapping[str, Any]) -> None:
                 )
 
 
-def _place(target: str, options: Mapping[str, Any]) -> Region | Cluster:
+def _place(target: str, options: Mapping[str, Any]) -> Address | Cluster:
     if target == "vertex":
         return places.region(options["project"], options["location"])
     return places.cluster(*(options[key] for key in ("host", "namespace", "token_file", "ca_cert")))
@@ -133,10 +134,10 @@ def _job_terms(target: str, options: Mapping[str, Any]) -> JobTerms:
     return JobTerms(account, network, tuple(name for name, value in only.items() if value))
 
 
-def _start(wanted: RunRequest, place: Region | Cluster, options: Mapping[str, Any]) -> Started:
+def _start(wanted: RunRequest, place: Address | Cluster, options: Mapping[str, Any]) -> Started:
     """Submits; the clients, seconds of imports, are loaded once all else is checked."""
     account = options["service_account"]
-    if isinstance(place, Region):
+    if isinstance(place, Address):
         from pipeline.submission import vertex
 
         return vertex.submit(wanted, place, account, options["network"])

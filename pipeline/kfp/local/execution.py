@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 from components.kubeflow.accelerators import REQUESTED
 from components.kubeflow.run_executor import MISTAKE
+from pipeline.events import Event
 from pipeline.kfp import placeholders
 from pipeline.kfp.check import check_spec
 from pipeline.kfp.conditions import ConditionError, holds
@@ -42,25 +43,6 @@ MODES: tuple[Mode, ...] = ("kfp", "vertex")
 _DRIVER = "driver"
 
 
-@dataclasses.dataclass(frozen=True)
-class TaskEvent:
-    """A task changed its state (`pipeline.terminal.run_view.Event`).
-
-    Attributes:
-        kind: `started`, `finished`, `cached`, `skipped`, `failed` or `stopped`.
-        component: Name of the task.
-        number: Place of the task in the run, from 1.
-        total: Number of tasks.
-        seconds: How long it took; 0 when it has only started.
-    """
-
-    kind: str
-    component: str
-    number: int
-    total: int
-    seconds: float = 0.0
-
-
 def mode_of(spec: Mapping[str, Any]) -> Mode:
     """Returns the backend that a spec was compiled for, as far as it tells."""
     containers = [task.executor.get("container", {}) for task in read_tasks(spec).values()]
@@ -75,9 +57,11 @@ def execute(
     *,
     pipeline_root: str | None = None,
     only_from: Collection[str] = (),
-    on_event: Callable[[TaskEvent], None] = lambda event: None,
+    on_event: Callable[[Event], None] = lambda event: None,
 ) -> dict[str, Outcome]:
     """Runs a spec to its end, or goes on with a run of the same that did not get there.
+
+    Returns what each task left.
 
     Args:
         spec: KFP PipelineSpec.
@@ -88,9 +72,6 @@ def execute(
         only_from: Tasks to run anew together with what depends on them, while all others are
             taken from earlier runs; empty for what the spec says on caching.
         on_event: Called whenever a task changes its state.
-
-    Returns:
-        What each task left.
 
     Raises:
         UserError: When the spec, the parameters or a task's inputs cannot be used, or a task
@@ -108,20 +89,20 @@ def execute(
     for number, task in enumerate(in_order(tasks), 1):
         place = (task.name, number, len(tasks))
         if task.name in run.outcomes:
-            on_event(TaskEvent(_told(run.outcomes[task.name], "cached"), *place))
+            on_event(Event(_told(run.outcomes[task.name], "cached"), *place))
             continue
         began = time.monotonic()
-        on_event(TaskEvent("started", *place))
+        on_event(Event("started", *place))
         step = _Step(task, run, parameters, kept, mode, _reuse(task, anew))
         try:
             outcome, how = step.take()
         except BaseException as error:
             kind = "failed" if isinstance(error, Exception) else "stopped"
-            on_event(TaskEvent(kind, *place, time.monotonic() - began))
+            on_event(Event(kind, *place, time.monotonic() - began))
             raise
         run = run.with_outcome(task.name, outcome)
         kept.save(run)
-        on_event(TaskEvent(_told(outcome, how), *place, time.monotonic() - began))
+        on_event(Event(_told(outcome, how), *place, time.monotonic() - began))
     kept.save(dataclasses.replace(run, done=True))
     return dict(run.outcomes)
 
@@ -136,11 +117,11 @@ def _with_dependents(tasks: Mapping[str, Task], names: Collection[str]) -> set[s
     for name in names:
         if name not in tasks:
             raise UserError(f"--from: found {name!r}, expected one of {', '.join(sorted(tasks))}")
-    found = set(names)
+    anew = set(names)
     for task in in_order(tasks):
-        if found.intersection(task.after):
-            found.add(task.name)
-    return found
+        if anew.intersection(task.after):
+            anew.add(task.name)
+    return anew
 
 
 def _told(outcome: Outcome, how: str) -> str:
@@ -188,9 +169,9 @@ class _Step:
             planned["outputs"] = launcher.with_logs(planned["outputs"], root)
         key = self._key(planned["inputs"])
         look = self.mode == "vertex" or self.reuse == "must"
-        found = None if self.reuse == "never" else self.kept.recall(key, look)
-        if found is not None:
-            return found, "cached"
+        known = None if self.reuse == "never" else self.kept.recall(key, look)
+        if known is not None:
+            return known, "cached"
         if self.reuse == "must":
             raise UserError(
                 f"{task.name}: no earlier run in this folder finished it with this command and "

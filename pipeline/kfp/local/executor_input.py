@@ -24,12 +24,8 @@ def resolve_inputs(
 ) -> dict[str, Any]:
     """Returns a task's declared inputs, and nothing else, with their values.
 
-    Args:
-        task: The task.
-        outcomes: Outcomes of the tasks before it.
-        parameters: Parameters of the run.
-        with_types: Whether artifacts tell their types. Vertex AI fills them in; the driver
-            of open-source Kubeflow Pipelines hands them over with an empty `instanceSchema`.
+    Vertex AI tells the types of artifacts; the driver of open-source Kubeflow Pipelines hands
+    them over with an empty `instanceSchema`.
 
     Returns:
         `artifacts` and `parameterValues`. What is optional and not given is left out.

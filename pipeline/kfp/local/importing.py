@@ -13,12 +13,7 @@ from trainer.core.errors import UserError
 
 
 def import_artifact(task: Task, values: Mapping[str, Any], identity: str) -> Outcome:
-    """Returns what an importer leaves.
-
-    Args:
-        task: Task whose executor is an importer.
-        values: Input parameters of the task.
-        identity: Name of this attempt; a re-imported artifact is a new one.
+    """Returns what an importer leaves; a re-imported artifact is a new one, named by the attempt.
 
     Raises:
         UserError: When there is no address, or not one output.

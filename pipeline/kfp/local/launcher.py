@@ -86,10 +86,6 @@ class Pod:
     def start(self, task: str, planned: Mapping[str, Any]) -> None:
         """Downloads every input and makes the folders that outputs are to be in.
 
-        Args:
-            task: Name of the task, for the message.
-            planned: The ExecutorInput.
-
         Raises:
             UserError: Where the launcher would fail.
         """
@@ -110,12 +106,7 @@ class Pod:
                 self.local_path(artifact["uri"]).parent.mkdir(parents=True, exist_ok=True)
 
     def finish(self, planned: Mapping[str, Any], log: Path) -> None:
-        """Uploads what the task has left on the pod's disk, and its log.
-
-        Args:
-            planned: The ExecutorInput.
-            log: Output of the task.
-        """
+        """Uploads what the task has left on the pod's disk, and its log."""
         for key, listed in planned["outputs"]["artifacts"].items():
             for artifact in listed["artifacts"]:
                 local = self.local_path(artifact["uri"])

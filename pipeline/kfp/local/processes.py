@@ -42,13 +42,8 @@ def run(
     """Runs a command to its end.
 
     `python` is the interpreter that runs this. Standard output and error go to `log.txt`,
-    the command as a shell takes it to `command.txt`.
-
-    Args:
-        command: Program and arguments.
-        environment: All of its variables.
-        folder: Folder of this attempt; the command runs in an empty folder below it.
-        seconds_to_end: Between SIGTERM and SIGKILL, when it is told to end.
+    the command as a shell takes it to `command.txt` of the attempt's folder; it runs in an empty
+    folder below that, with no other variables than `environment`.
 
     Returns:
         Its exit status; the negative number of a signal that killed it.
@@ -94,10 +89,6 @@ def run(
 
 def end_survivor(folder: Path, seconds_to_end: float = SECONDS_TO_END) -> None:
     """Ends the process of an attempt whose waiting program was killed, if it still lives.
-
-    Args:
-        folder: Folder of the attempt.
-        seconds_to_end: Between SIGTERM and SIGKILL.
 
     Raises:
         UserError: When it cannot be ended.

@@ -11,7 +11,7 @@ def build(**changes):
     values = {
         "examples": types.Channel(type=standard_artifacts.Examples),
         "model": types.Channel(type=standard_artifacts.Model),
-        "evaluation_json": EvaluationSettings().model_dump_json(),
+        "settings": EvaluationSettings().model_dump_json(),
         "code_fingerprint": "abc",
     }
     return DescriptorEvaluator(**values | changes)

@@ -102,7 +102,7 @@ def test_the_component_has_a_standard_output_and_wants_everything():
         model_run=channel(standard_artifacts.ModelRun),
         code_fingerprint="code",
         images="images",
-        configuration_json='{"name": "hpatches-demo"}',
+        configuration='{"name": "hpatches-demo"}',
         push_destination="serving",
     )
     assert made.outputs["report"].type is simple_artifacts.File

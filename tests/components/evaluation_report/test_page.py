@@ -187,16 +187,6 @@ def test_equal_runs_give_equal_pages(run):
     assert page.draw(dataclasses.replace(run)) == page.draw(run)
 
 
-def test_a_report_is_written_whole_in_a_new_folder(tmp_path):
-    path = tmp_path / "new" / "report.html"
-    page.write("é", str(path))
-    assert path.read_text(encoding="utf-8") == "é"
-    assert [file.name for file in path.parent.iterdir()] == ["report.html"]
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be written"):
-        page.write("x", str(tmp_path / "file" / "report.html"))
-
-
 def test_patches_have_no_image_pair(run):
     with pytest.raises(NotShownError, match="images that the patches were cut from"):
         image_pair.section(run)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.example_gen import shards
-from components.example_gen.formats import strips
+from components.example_gen.formats import images
 from components.example_gen.settings import SplitSettings
 from tests.components.example_gen.conftest import NAMES, POINTS
 from tests.components.example_gen.executor_runs import run
@@ -34,7 +34,7 @@ def test_one_record_per_patch_sequence_in_whole_shards(release: Path, tmp_path: 
         assert [(record.sequence, record.index) for record in read] == [
             (entry.name, index) for index in range(POINTS)
         ]
-        first = strips.read_strip(str(release / entry.name / "e2.png"))[1]
+        first = images.read_strip(str(release / entry.name / "e2.png"))[1]
         np.testing.assert_array_equal(read[1].patches[2], first)
 
 

@@ -135,9 +135,9 @@ def test_the_component_is_the_stock_one_and_its_cache_key_holds_the_code(destina
         return channel_utils.as_channel([artifact_type()])
 
     pusher = Pusher(
-        channel(standard_artifacts.Model),
-        channel(standard_artifacts.ModelBlessing),
-        channel(standard_artifacts.InfraBlessing),
+        model=channel(standard_artifacts.Model),
+        model_blessing=channel(standard_artifacts.ModelBlessing),
+        infra_blessing=channel(standard_artifacts.InfraBlessing),
         push_destination=destination,
         code_fingerprint="abc",
         destination_state="7:def:1",

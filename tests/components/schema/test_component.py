@@ -30,4 +30,6 @@ def test_what_is_no_schema_is_refused(tmp_path: Path):
 
 
 def test_the_cache_key_is_what_the_schema_says():
-    assert ImportSchemaGen("feature {}").exec_properties == {"schema_text": "feature {}"}
+    assert ImportSchemaGen(schema_text="feature {}").exec_properties == {
+        "schema_text": "feature {}"
+    }

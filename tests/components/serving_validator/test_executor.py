@@ -101,9 +101,11 @@ def test_the_component_takes_examples_or_does_without():
     def channel(artifact_type):
         return channel_utils.as_channel([artifact_type()])
 
-    without = ServingValidator(channel(standard_artifacts.Model), code_fingerprint="abc")
+    without = ServingValidator(model=channel(standard_artifacts.Model), code_fingerprint="abc")
     assert set(without.inputs) == {"model"}
     model, examples = channel(standard_artifacts.Model), channel(standard_artifacts.Examples)
-    validator = ServingValidator(model, examples, timeout_seconds=7, code_fingerprint="abc")
+    validator = ServingValidator(
+        model=model, examples=examples, timeout_seconds=7, code_fingerprint="abc"
+    )
     assert set(validator.inputs) == {"model", "examples"}
     assert validator.exec_properties == {"timeout_seconds": 7, "code_fingerprint": "abc"}

@@ -26,7 +26,11 @@ class Work:
     def run(self, code="abc"):
         """Runs it; returns the state of the execution and the output folder."""
         serving = str(self.serving)
-        component = ProductionModel(serving, served_model.current_checksum(serving), code)
+        component = ProductionModel(
+            push_destination=serving,
+            production_checksum=served_model.current_checksum(serving),
+            code_fingerprint=code,
+        )
         dag = pipeline.Pipeline(
             pipeline_name="clean",
             pipeline_root=str(self.folder / "artifacts"),

@@ -36,7 +36,7 @@ def google(monkeypatch) -> Iterator[FakeVertex]:
     """Vertex AI, with which submissions are connected."""
     forbid_credentials(monkeypatch)
     with FakeVertex().serve() as fake:
-        monkeypatch.setattr(vertex, "connect", lambda place: fake.pipeline_client())
+        monkeypatch.setattr(google_cloud, "connect", lambda *_: fake.pipeline_client())
         yield fake
 
 

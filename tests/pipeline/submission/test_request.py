@@ -162,19 +162,6 @@ def test_a_pipeline_with_drivers_is_not_for_kubeflow(tmp_path):
         prepare(tmp_path, tree, target="kubeflow")
 
 
-@pytest.mark.parametrize(
-    ("location", "message"),
-    [
-        ("europe-north1", "which has no TPU v5e 2x2 .*; expected one of asia-southeast1"),
-        ("us-east1", "location: found us-east1"),
-    ],
-)
-def test_a_region_without_that_tpu_is_refused(tmp_path, location, message):
-    tree = spec(with_job=True)
-    with pytest.raises(UserError, match=message):
-        prepare(tmp_path, tree, project="my-project", location=location)
-
-
 def test_a_job_of_another_version_is_refused(tmp_path):
     tree = spec(with_job=True)
     given = tree["root"]["dag"]["tasks"]["DescriptorTrainer"]["inputs"]["parameters"]

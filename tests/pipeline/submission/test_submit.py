@@ -243,15 +243,6 @@ def test_what_compile_writes_is_what_the_platforms_get(google, cluster, compiled
 
 
 @pytest.mark.slow
-def test_the_real_pipeline_is_refused_in_a_region_without_its_tpu(google, compiled):
-    arguments = ["--target", "vertex", "--project", "my-project", "--location", "europe-north1"]
-    result = submit(str(compiled / "vertex.yaml"), *arguments, *_PLACES)
-    assert result.exit_code == 2
-    assert "location: found europe-north1, which has no TPU v5e 2x2" in result.stderr
-    assert not google.calls
-
-
-@pytest.mark.slow
 def test_the_real_pipeline_for_vertex_is_refused_on_kubeflow(cluster, compiled):
     arguments = ["--target", "kubeflow", "--host", cluster.host, "--project", "p"]
     result = submit(str(compiled / "vertex.yaml"), *arguments, *_PLACES)

@@ -4,15 +4,22 @@ import datetime
 
 import grpc
 import pytest
-from google.cloud.aiplatform_v1 import PipelineJob, PipelineState, PipelineTaskDetail
+from google.cloud.aiplatform_v1 import (
+    PipelineJob,
+    PipelineServiceClient,
+    PipelineState,
+    PipelineTaskDetail,
+)
 from google.rpc import code_pb2, status_pb2
 
+from components.core import google_cloud
+from components.descriptor_trainer.vertex.address import Address
 from pipeline.submission import following, request, vertex
-from pipeline.submission.places import Region, region
+from pipeline.submission.places import region
 from tests.support.submitted_spec import DATA, PUSH, ROOT, spec, write
 from trainer.core.errors import UserError
 
-_REGION = Region("my-project", "us-west4")
+_REGION = Address("my-project", "us-west4")
 _PARENT = "projects/my-project/locations/us-west4"
 _UNAVAILABLE = (grpc.StatusCode.UNAVAILABLE, "the service is restarting")
 
@@ -280,8 +287,6 @@ def test_the_client_asks_the_endpoint_of_the_region(monkeypatch):
     import google.auth
     from google.auth.credentials import AnonymousCredentials
 
-    from components.descriptor_trainer.vertex.job_service import Address
-
     monkeypatch.setattr(google.auth, "default", lambda *_, **__: (AnonymousCredentials(), "p"))
-    client = vertex.connect(Address("my-project", "us-west4"))
+    client = google_cloud.connect(PipelineServiceClient, "us-west4", "here")
     assert client.api_endpoint == "us-west4-aiplatform.googleapis.com"

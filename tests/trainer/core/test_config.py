@@ -9,8 +9,8 @@ from trainer.core.config import (
     StageConfig,
     TrainerConfig,
     demo_plan,
-    key_path,
 )
+from trainer.core.validation_messages import key_path
 
 
 def _problem(values: dict) -> tuple[str, str]:

@@ -114,7 +114,7 @@ def test_other_sequences_and_their_order_do_not_matter(tree):
 
 
 def test_what_is_there_is_not_overwritten(tree):
-    with pytest.raises(UserError, match="v_a: is there already"):
+    with pytest.raises(UserError, match="v_a: found a folder that is not empty"):
         csv_tree.write_sequence(str(tree), "v_a", some())
 
 

@@ -16,7 +16,7 @@ def vertex(monkeypatch) -> Iterator[FakeVertex]:
     """The service; the executor's clients are connected to it, and nobody waits long."""
     forbid_credentials(monkeypatch)
     with FakeVertex().serve() as fake:
-        monkeypatch.setattr(job_service, "connect", lambda address: fake.job_client())
+        monkeypatch.setattr(google_cloud, "connect", lambda *_: fake.job_client())
         monkeypatch.setattr(job_service, "_sleep", lambda seconds: None)
         impatient = google_cloud.patience
 

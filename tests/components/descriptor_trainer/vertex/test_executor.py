@@ -291,8 +291,8 @@ def test_folders_that_a_job_cannot_reach_are_refused(root, vertex, monkeypatch):
 
 
 def test_an_impossible_machine_is_refused_before_anything_is_written(root, vertex):
-    with pytest.raises(UserError, match="which has no TPU v3"):
-        execute(root, vertex_json=tpu(3, 8).model_dump_json(), location="us-west4")
+    with pytest.raises(UserError, match="found 12 cores of TPU_V3"):
+        execute(root, vertex_json=tpu(3, 12).model_dump_json())
     assert not vertex.calls
     assert not (root / "staging").exists()
 

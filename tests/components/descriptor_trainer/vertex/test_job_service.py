@@ -4,11 +4,12 @@ import signal
 
 import grpc
 import pytest
-from google.cloud.aiplatform_v1 import JobState
+from google.cloud.aiplatform_v1 import JobServiceClient, JobState
 
+from components.core import google_cloud
 from components.descriptor_trainer.vertex import job, job_service
+from components.descriptor_trainer.vertex.address import Address
 from components.descriptor_trainer.vertex.job import Places
-from components.descriptor_trainer.vertex.job_service import Address
 from tests.components.descriptor_trainer.vertex.test_check import settings
 from trainer.core.errors import UserError
 from trainer.core.interruption import Interrupted, StopRequest
@@ -255,4 +256,4 @@ def test_without_credentials_the_sentence_says_how_to_get_some(monkeypatch):
 
     monkeypatch.setattr(google.auth, "default", none)
     with pytest.raises(UserError, match=r"credentials are missing.*gcloud auth application-def"):
-        job_service.connect(_ADDRESS)
+        google_cloud.connect(JobServiceClient, _ADDRESS.location, _ADDRESS.in_words)

@@ -54,7 +54,7 @@ def test_a_release_of_others_has_no_positions(tmp_path):
 
 def test_a_sequence_is_never_written_over(tmp_path, patch_set):
     strips.write_release(patch_set, str(tmp_path))
-    with pytest.raises(UserError, match="v_x: is there already"):
+    with pytest.raises(UserError, match="v_x: found a folder that is not empty"):
         strips.write_release(patch_set, str(tmp_path))
 
 

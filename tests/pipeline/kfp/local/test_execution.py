@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.platform import ResourceRequest
+from pipeline.events import Event
 from pipeline.kfp import adapt
 from pipeline.kfp.local import execution, processes
 from pipeline.kfp.local.run_folder import RUN_FILE
@@ -28,7 +29,7 @@ ALL = list(PROCESSES)
 
 def run(folder: Path, spec=None, mode="kfp", only_from=(), **parameters: str):
     """Runs the small pipeline below a folder; returns what its tasks left and its events."""
-    events: list[execution.TaskEvent] = []
+    events: list[Event] = []
     work = folder / "work"
     work.mkdir(exist_ok=True)
     left = execution.execute(
