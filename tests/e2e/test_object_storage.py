@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 from pathlib import Path
 
@@ -82,10 +83,10 @@ def test_every_tasks_log_is_among_its_artifacts(first: Result, storage):
         assert b"Starting executor" in storage.objects.get(logs["uri"]), task
 
 
-def test_the_training_went_on_from_its_checkpoint(first: Result, place: Place, storage):
-    del first
-    logs = place.folder.glob("work/tasks/*/DescriptorTrainer/*/log.txt")
-    assert any("going on from a checkpoint" in log.read_text(errors="replace") for log in logs)
+def test_the_training_went_on_from_its_checkpoint(first: Result, storage):
+    run = first.artifact("DescriptorTrainer", "model_run")["uri"]
+    events = json.loads(storage.objects.get(f"{run}/timeline.json"))
+    assert "resume" in [event["event"] for event in events]
     # It cleared them at its end.
     assert [uri for uri in storage.objects.names("gs://b/root") if "/checkpoints/c" in uri] == []
 

@@ -186,7 +186,7 @@ class Run:
             self._timeline.add("damaged_checkpoint", step, stage, problem)
         if state:
             self._timeline.add("resume", step, stage, f"from {self._store.folder}")
-            report("going on from a checkpoint", step, detail="steps taken before")
+            report("going on from a checkpoint", step, step, "steps taken before")
         return state
 
     def _on_these_replicas(self, controller: stages.ControllerState) -> stages.ControllerState:
