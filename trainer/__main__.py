@@ -78,6 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise
     score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
     print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
+    if not result.best_step:
+        print("no step made it better on val: the model is the one that it started from")
     return 0
 
 

@@ -105,7 +105,8 @@ class Run:
         """Trains until the controller ends the run; the learner then holds the best weights.
 
         Args:
-            calibrate: Whether the network has no batch norm statistics yet.
+            calibrate: Whether the network has no batch norm statistics yet. One that has them was
+                trained before: it is validated as it comes, and exported if nothing is better.
 
         Raises:
             Interrupted: After a signal, when the steps at hand are done and saved.
@@ -167,7 +168,10 @@ class Run:
             multiple=learner.replicas,
         )
         # Good before step 1: one step at a high rate can spoil everything.
-        return RunState(controller, SamplerState(self._config.seed), good=learner.snapshot())
+        state = RunState(controller, SamplerState(self._config.seed), good=learner.snapshot())
+        if self._validation_set and not calibrate:
+            self._validate(state)
+        return state
 
     def _resumed(self) -> RunState | None:
         """Returns the state of the newest whole checkpoint, and puts its weights in place."""
@@ -287,13 +291,16 @@ class Run:
 
     def _validate_when_due(self, state: RunState, decisions: tuple[stages.Decision, ...]) -> None:
         """Scores the weights on `val` and keeps the best."""
-        step, stage = state.controller.step, state.controller.stage
+        step = state.controller.step
         left_stage = any(decision.kind in ("promote", "insert") for decision in decisions)
         due = step - state.validated_at >= self._config.validation.every_steps
         if not self._validation_set or not (due or left_stage or state.controller.ended):
             return
-        if step == state.validated_at:
-            return
+        if step != state.validated_at:
+            self._validate(state)
+
+    def _validate(self, state: RunState) -> None:
+        step, stage = state.controller.step, state.controller.stage
         state.validated_at = step
         descriptors = self._validation_set.described(self._describe)
         scores = self._validation_set.score(descriptors)
@@ -356,6 +363,8 @@ class Run:
         if best is not None:
             self._learner.restore(best.snapshot)
             step, reason, scores = best.step, "best on val", best.scores
+            if not step:
+                reason = "best on val: what it started from, which no step made better"
         elif _gave_up(state.controller):
             reason = "the last good one, as the run gave up and there is no val split"
         self._timeline.add("export", step, state.controller.stage, reason, **scores)

@@ -214,6 +214,24 @@ def test_a_warm_start_begins_with_the_given_network(run, examples, tmp_path):
     assert warm["hardest_positive"] < 0.9 * cold["hardest_positive"]
 
 
+def test_a_warm_start_that_no_step_makes_better_is_exported_as_it_came(run, examples, tmp_path):
+    _, before, _ = run
+    spoilt = _STAGES[0].model_copy(update={"learning_rate": 0.5})
+    config = _CONFIG.model_copy(update={"stages": (spoilt,)})
+    after = _train(examples, tmp_path, config, warm_start=before.model_path)
+    assert after.best_step == 0
+    assert after.validation == pytest.approx(before.validation)
+    (told,) = [event for event in _events(tmp_path) if event["event"] == "export"]
+    assert "what it started from" in told["reason"]
+    assert [e["step"] for e in _events(tmp_path) if e["event"] == "validate"][:2] == [0, 8]
+    patches = tf.constant(np.random.default_rng(0).integers(0, 256, (5, 65, 65), np.uint8))
+    described = [
+        tf.saved_model.load(result.model_path).signatures["serving_default"](patches)
+        for result in (before, after)
+    ]
+    np.testing.assert_allclose(*(values["descriptors"] for values in described), atol=1e-6)
+
+
 def test_a_warm_start_from_another_architecture_is_refused(run, examples, tmp_path):
     _, result, _ = run
     other = _CONFIG.model.model_copy(update={"width": 0.2})
