@@ -38,12 +38,14 @@ def test_without_a_terminal_each_change_is_one_line():
         view.on_event(Event("finished", "Trainer", seconds=12.34))
         view.on_event(Event("started", "Evaluator", number=2))
         view.on_event(Event("cached", "Evaluator", number=2, seconds=0.1))
+        view.on_event(Event("failed", "Pusher", number=2, seconds=0.1))
     assert stream.getvalue().splitlines() == [
         "[1/2] Trainer: started",
         "  Trainer: stage 1 5/5 loss 0.9 [a]",
         "[1/2] Trainer: finished after 12.3 s",
         "[2/2] Evaluator: started",
         "[2/2] Evaluator: cached",
+        "[2/2] Pusher: failed after 0.1 s",
     ]
 
 

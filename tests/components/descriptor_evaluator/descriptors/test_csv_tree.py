@@ -72,9 +72,12 @@ def test_one_number_per_row_is_one_dimension(tmp_path):
         ("1,2,3\n4,x,6\n", r"e4\.csv: line 2, column 2 is 'x', expected a number"),
         ("a,b,c\n1,2,3\n", r"e4\.csv: line 1, column 1 is 'a', expected a number"),
         ("1,2,3\n4,,6\n", r"e4\.csv: line 2, column 2 is empty, expected a number"),
-        ("1,2,3\n4,5,6\n", r"e4\.csv: holds 2 descriptors, expected 4"),
+        (
+            "1,2,3\n4,5,6\n",
+            r"v_a/e4\.csv: holds 2 descriptors, expected 4, one for each patch",
+        ),
         ("1,2\n" * 4, r"e4\.csv: descriptors have 2 numbers, expected 3 as in ref\.csv"),
-        ("", r"e4\.csv: is empty"),
+        ("", r"e4\.csv: is empty, expected one row of numbers per patch"),
         ("\n \n", r"e4\.csv: is empty"),
     ],
 )
@@ -92,7 +95,9 @@ def test_nan_is_read(tree):
 
 def test_a_missing_variant_or_sequence_is_named(tree):
     (tree / "v_a" / "t5.csv").unlink()
-    with pytest.raises(UserError, match=r"v_a/t5\.csv: is missing"):
+    with pytest.raises(
+        UserError, match=r"v_a/t5\.csv: is missing, expected one CSV file for each of the 16 v"
+    ):
         csv_tree.read_tree(str(tree), {"v_a": 4})
     with pytest.raises(UserError, match=r"v_b: is no folder"):
         csv_tree.read_tree(str(tree), {"v_b": 4})

@@ -68,9 +68,9 @@ def test_the_identity_is_read(model, tmp_path):
 @pytest.mark.parametrize(
     ("signature", "method", "message"),
     [
-        ("other", "serve", "has the signatures other, expected serving_default"),
-        ("serving_default", "of_floats", "maps float32 patches"),
-        ("serving_default", "of_images", "maps uint8 images"),
+        ("other", "serve", "has the signatures other, expected serving_default from uint8 patches"),
+        ("serving_default", "of_floats", r"other: serving_default maps float32 patches \(None, No"),
+        ("serving_default", "of_images", r"other: serving_default maps uint8 images \(None, None"),
     ],
 )
 def test_other_signatures_are_refused(tmp_path, signature, method, message):
@@ -78,7 +78,10 @@ def test_other_signatures_are_refused(tmp_path, signature, method, message):
         saved_model.load_model(save(tmp_path / "other", signature, method))
 
 
-@pytest.mark.parametrize("file", ["saved_model.pb", "variables/variables.data-00000-of-00001"])
+@pytest.mark.parametrize(
+    "file",
+    ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"],
+)
 def test_truncated_models_are_refused(tmp_path, file):
     path = tmp_path / "cut"
     save(path)

@@ -217,18 +217,29 @@ def test_only_the_files_of_asked_tasks_are_needed(tmp_path):
     [
         (
             {"retr_queries": "s,idx\nv_a,2\nv_c,0\n"},
-            r"retr_queries_split-x.csv, line 3: s is 'v_c'",
+            r"retr_queries_split-x.csv, line 3: s is 'v_c', expected one of the image sequences",
         ),
         ({"retr_queries": "s,idx\nv_a,3\n"}, r"line 2: idx is 3 of v_a, expected a patch number"),
         ({"retr_queries": "s,idx\nv_a,-1\n"}, "line 2: idx is -1"),
         ({"retr_queries": "s,idx\nv_a,1.5\n"}, "line 2: idx is 1.5"),
         ({"retr_queries": "s,idx\nv_a,one\n"}, "line 2: idx is 'one'"),
         ({"retr_queries": "name,number\nv_a,1\n"}, "has the columns name,number, expected s,idx"),
+        ({"retr_queries": "s,idx\nv_a\n"}, r"retr_queries_split-x.csv, line 2: idx is "),
+        ({"retr_queries": "s,idx\nv_a,1\nv_a,1,1\n"}, r"retr_queries_split-x.csv: is no CSV table"),
+        ({"retr_queries": "s,idx\nv_a,1,1\n"}, "its rows have more fields than its header"),
+        (
+            {"verif_pos": "s1,t1\nv_a,0\n"},
+            "verif_pos_split-x.csv: has the columns s1,t1, expected s1,t1,idx1,s2,t2,idx2",
+        ),
+        ({"verif_neg_inter": PAIRS + "v_a,0,0,v_y,3,1\n"}, "line 2: s2 is 'v_y', expected one of"),
         ({"retr_queries": "s,idx\n"}, "has no rows"),
         ({"retr_queries": ""}, "is no CSV table"),
         ({"verif_pos": PAIRS + "v_a,6,0,v_a,3,0\n"}, "line 2: t1 is 6, expected an image number"),
-        ({"verif_neg_inter": PAIRS + "v_a,0,0,v_b,3,2\n"}, "line 2: idx2 is 2 of v_b"),
-        ({"verif_neg_inter": PAIRS + "v_a,0,0,v_b,3,1\n"}, "holds 1 pairs, expected 2"),
+        ({"verif_neg_inter": PAIRS + "v_a,0,0,v_b,3,2\n"}, "line 2: idx2 is 2 of v_b, expected a"),
+        (
+            {"verif_neg_inter": PAIRS + "v_a,0,0,v_b,3,1\n"},
+            "verif_neg_inter_split-x.csv: holds 1 pairs, expected 2 as in verif_pos_split-x.csv",
+        ),
     ],
 )
 def test_task_files_that_do_not_fit_are_refused(tmp_path, changes, message):

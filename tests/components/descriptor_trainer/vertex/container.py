@@ -10,7 +10,7 @@ from pathlib import Path
 from google.cloud.aiplatform_v1 import CustomJob, JobState
 from google.rpc import code_pb2, status_pb2
 
-from tests.support.fake_vertex import FakeVertex
+from tests.support.cloud.fake_vertex import FakeVertex
 
 
 class Container:

@@ -16,7 +16,7 @@ from tests.components.descriptor_trainer import test_executor as local
 from tests.components.descriptor_trainer.executions import _CONFIG
 from tests.components.descriptor_trainer.vertex.container import Container
 from tests.components.descriptor_trainer.vertex.test_check import settings, tpu
-from tests.support.fake_vertex import FakeVertex
+from tests.support.cloud.fake_vertex import FakeVertex
 from tests.support.synthetic import write_examples
 from trainer.core import progress
 from trainer.core.config import StageConfig, TrainerConfig

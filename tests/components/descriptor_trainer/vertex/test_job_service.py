@@ -96,35 +96,12 @@ def test_a_service_that_stays_away_is_told(vertex):
     assert vertex.methods().count("create_custom_job") == 5
 
 
-@pytest.mark.parametrize(
-    ("status", "said", "message"),
-    [
-        (
-            grpc.StatusCode.PERMISSION_DENIED,
-            "Permission 'aiplatform.customJobs.create' denied",
-            r"permission denied .Permission 'aiplatform.customJobs.create' denied.*"
-            r"roles/aiplatform.user",
-        ),
-        (
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            "The following quota metrics exceed quota limits: custom_model_training_tpu_v5e",
-            "insufficient quota or capacity .*custom_model_training_tpu_v5e.*ask for quota",
-        ),
-        (grpc.StatusCode.NOT_FOUND, "project gone", "not found .project gone.*API switched on"),
-        (
-            grpc.StatusCode.UNAUTHENTICATED,
-            "no token",
-            "credentials are missing or not accepted .no token.*application-default login",
-        ),
-        (grpc.StatusCode.INVALID_ARGUMENT, "bad image", "refused .bad image."),
-        (grpc.StatusCode.FAILED_PRECONDITION, "no agent", "refused .no agent."),
-    ],
-)
-def test_a_refusal_is_one_sentence_and_not_repeated(vertex, status, said, message):
-    vertex.failures["create_custom_job"] = [(status, said)]
-    with pytest.raises(UserError, match=message) as raised:
+@pytest.mark.parametrize("status", ["PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"])
+def test_a_refusal_is_one_sentence_and_not_repeated(vertex, status):
+    vertex.failures["create_custom_job"] = [(grpc.StatusCode[status], "for this reason")]
+    started = r"^starting the training job \(project my-project, us-west4\): .*for this reason"
+    with pytest.raises(UserError, match=started):
         _start(vertex)
-    assert str(raised.value).startswith("starting the training job (project my-project, us-west4):")
     assert vertex.methods().count("create_custom_job") == 1
 
 

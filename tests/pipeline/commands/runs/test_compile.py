@@ -1,7 +1,5 @@
 """`hpatches compile`."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

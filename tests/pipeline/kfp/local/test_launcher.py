@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.kfp.local import launcher, processes
-from tests.support import cloud_storage
+from tests.support.cloud import cloud_storage
 from trainer.core.errors import UserError
 
 

@@ -19,8 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support import certificates
-from tests.support.objects import Answer, Objects, RefusedError
+from tests.support.cloud import certificates
+from tests.support.cloud.objects import Answer, Objects, RefusedError
 
 _HOSTS = re.compile(r"([a-z0-9-]+\.)*googleapis\.com:443")
 
