@@ -1,7 +1,5 @@
 """README and docs/ name links, commands, options, settings and modules that exist."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import shlex

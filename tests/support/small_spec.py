@@ -14,7 +14,6 @@ from typing import Any
 TASKS_IN_ORDER = ("number", "text", "first", "second", "check", "push", "report")
 PROCESS_TASKS = tuple(name for name in TASKS_IN_ORDER if name != "text")
 
-_TEXT = {"parameterType": "STRING"}
 _TASK_PROGRAM = """
 import json, os, pathlib, signal, sys, time
 invocation, name = json.loads(sys.argv[1]), sys.argv[2]
@@ -79,7 +78,7 @@ def small_spec() -> dict[str, Any]:
             "executorLabel": f"{name}_executor",
             "inputDefinitions": {
                 "artifacts": {producer: _artifact(producer) for producer in inputs},
-                "parameters": dict.fromkeys(parameters, _TEXT),
+                "parameters": {parameter: _text() for parameter in parameters},
             },
             "outputDefinitions": {"artifacts": {"made": _artifact(name)}},
         }
@@ -126,10 +125,10 @@ def small_spec() -> dict[str, Any]:
         "length": {"parameterType": "NUMBER_INTEGER"}
     }
     of_the_run = {
-        "journal": _TEXT,
-        "source": _TEXT,
-        "data_path": {**_TEXT, "defaultValue": "", "isOptional": True},
-        "bless": {**_TEXT, "defaultValue": "yes", "isOptional": True},
+        "journal": _text(),
+        "source": _text(),
+        "data_path": _text(defaultValue="", isOptional=True),
+        "bless": _text(defaultValue="yes", isOptional=True),
     }
     return copy.deepcopy(
         {
@@ -172,6 +171,10 @@ def take_journal(folder: Path) -> list[str]:
     return lines
 
 
+def _text(**more: Any) -> dict[str, Any]:
+    return {"parameterType": "STRING", **more}
+
+
 def _artifact(producer: str) -> dict[str, Any]:
     return {"artifactType": _type_made_by(producer)}
 
@@ -183,7 +186,7 @@ def _type_made_by(task_name: str) -> dict[str, str]:
 def _add_importer(components: dict, executors: dict, tasks: dict) -> None:
     components["text"] = {
         "executorLabel": "text_executor",
-        "inputDefinitions": {"parameters": {"artifact_uri": _TEXT}},
+        "inputDefinitions": {"parameters": {"artifact_uri": _text()}},
         "outputDefinitions": {"artifacts": {"made": _artifact("text")}},
     }
     executors["text_executor"] = {

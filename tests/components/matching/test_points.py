@@ -45,11 +45,13 @@ def test_a_photograph_with_fewer_points_gives_what_it_has():
     assert 0 < len(points.find(photograph(image), RULES, 10_000)) < 1000
 
 
-def test_a_photograph_below_the_smallest_region_is_refused():
-    with pytest.raises(UserError, match=r"a.png: is 40x15 pixels, expected at least 16 on the"):
-        points.find(photograph(texture(40, 15)), RULES, 10)
-
-
-def test_a_photograph_that_shows_nothing_is_refused():
-    with pytest.raises(UserError, match=r"a.png: no point was found .*\(90x80 pixels\)"):
-        points.find(photograph(np.full((80, 90), 120, np.uint8)), RULES, 10)
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        (texture(40, 15), "a.png: is 40x15 pixels, expected at least 16 on the"),
+        (np.full((80, 90), 120, np.uint8), r"a.png: no point was found .*\(90x80 pixels\)"),
+    ],
+)
+def test_a_photograph_that_is_too_small_or_shows_nothing_is_refused(image, sentence):
+    with pytest.raises(UserError, match=sentence):
+        points.find(photograph(image), RULES, 10)

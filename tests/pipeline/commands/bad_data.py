@@ -49,7 +49,7 @@ MATCHING_ALONE = (
 
 
 RUN_STRIPS = (
-    *("run", "--format", "strips", "--data", "data", "--work", "work"),
+    *("run", "--format", "strips", "--data", "data", "--set", "work_dir=work"),
     *("--set", "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"),
 )
 

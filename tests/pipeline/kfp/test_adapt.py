@@ -50,7 +50,10 @@ def test_resources_are_asked_for_and_are_the_limit(spec):
 
 
 def test_resources_of_an_unknown_component_are_refused(spec):
-    with pytest.raises(UserError, match="found 'chek', expected names of components: check, "):
+    with pytest.raises(
+        UserError,
+        match=r"^platform\.resources: found 'chek', expected names of components: check, ",
+    ):
         adapt.with_resources(spec, {"chek": ResourceRequest(cpu=1)})
 
 

@@ -1,7 +1,5 @@
 """That the fake Cloud Storage is one to the three clients that the pipeline has."""
 
-from __future__ import annotations
-
 import pytest
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems

@@ -191,9 +191,15 @@ def _write_shard(examples: Path, *serialized: bytes) -> None:
             "{shard}: record 1 cannot be read.*contrast",
         ),
         # Another order, and one too few.
-        ([_record("v_b", 1), _record("v_b", 0)], "not the 2 that.*their checksum differs"),
+        (
+            [_record("v_b", 1), _record("v_b", 0)],
+            "not the 2 that the manifest lists.*their checksum differs",
+        ),
         ([_record("v_b", 0)], "not the 2 that.*1 were found"),
-        ([_record("v_b", 0), _record("v_x", 0)], "{shard}: record 1 is of v_x.*expected v_b"),
+        (
+            [_record("v_b", 0), _record("v_x", 0)],
+            r"{shard}: record 1 is of v_x \(scene b\), expected v_b \(scene b\)",
+        ),
     ],
 )
 def test_records_that_are_not_those_of_the_manifest_are_refused(examples, written, sentence):
@@ -220,7 +226,7 @@ def test_records_with_too_few_variants_are_named(examples):
     _write_shard(examples, *[example.SerializeToString()] * 16)  # as many bytes as 15 whole ones
     entry = manifest.read(str(examples)).splits["train"][2].model_copy(update={"count": 16})
     manifest.write(manifest.Manifest(splits={"train": (entry,)}), str(examples))
-    with pytest.raises(UserError, match=rf"{_SHARD}: record 0 .* 15 patches.*expected 16"):
+    with pytest.raises(UserError, match=rf"{_SHARD}: record 0 .* 15 patches of 65 x 65, expected"):
         _pack(examples)
 
 

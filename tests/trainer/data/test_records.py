@@ -50,15 +50,21 @@ def test_numbers_for_validation_are_those_of_the_pixels():
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "message"),
     [
-        {"patches": np.zeros(records.PATCH_SHAPE, np.float32)},
-        {"patches": np.zeros((15, 65, 65), np.uint8)},
-        {"kind": "x"},
+        (
+            {"patches": np.zeros(records.PATCH_SHAPE, np.float32)},
+            r"patches of v_wall #7 are float32 \(16, 65, 65\), expected uint8 \(16, 65, 65\)",
+        ),
+        (
+            {"patches": np.zeros((15, 65, 65), np.uint8)},
+            r"are uint8 \(15, 65, 65\), expected uint8",
+        ),
+        ({"kind": "x"}, "kind of v_wall is 'x', expected one of"),
     ],
 )
-def test_encode_refuses_what_is_no_patch_sequence(record, change):
-    with pytest.raises(ValueError):
+def test_encode_refuses_what_is_no_patch_sequence(record, change, message):
+    with pytest.raises(ValueError, match=message):
         records.encode(dataclasses.replace(record, **change))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import write_examples
+from tests.support.synthetic import TWO_SCENES, write_examples
 from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.config import TrainerConfig, ValidationConfig
 from trainer.core.errors import UserError
@@ -41,8 +41,7 @@ class _KilledError(BaseException):
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory) -> str:
     root = tmp_path_factory.mktemp("examples")
-    splits = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
-    write_examples(root, splits)
+    write_examples(root, TWO_SCENES)
     return str(root)
 
 

@@ -37,13 +37,8 @@ class _Site:
 
 def test_the_reference_and_a_target_of_every_noise_are_shown(validation):
     sample = projector.Sample.of(validation)
-    assert sample.labels[:5] == (
-        ("u_0", 0, "ref"),
-        ("u_0", 0, "e1"),
-        ("u_0", 0, "h1"),
-        ("u_0", 0, "t1"),
-        ("u_0", 1, "ref"),
-    )
+    first = [("u_0", 0, variant) for variant in ("ref", "e1", "h1", "t1")]
+    assert sample.labels[:5] == (*first, ("u_0", 1, "ref"))
     assert sample.labels[-1] == ("u_1", 1, "t1")
     assert sample.rows.tolist() == [p * 16 + v for p in range(5) for v in (0, 1, 6, 11)]
     flat = np.concatenate([part.reshape(-1, 32, 32) for part in validation.patches])

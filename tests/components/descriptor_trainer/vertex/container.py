@@ -1,7 +1,5 @@
 """Runs the command of a job as Vertex AI would run its container: in a process of its own."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

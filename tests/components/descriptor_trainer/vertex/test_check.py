@@ -119,41 +119,31 @@ def test_automatic_stages_are_possible_only_where_their_batches_suffice():
     check.check(tpu(3, 2048, image_for_pods=True), pairs)
 
 
-@pytest.mark.parametrize(
-    ("job", "location"),
-    [
-        (tpu(2, 8), "asia-east1"),
-        (tpu(3, 32, image_for_pods=True), "europe-west4"),
-        (settings(), "us-west4"),
-        (gpu("n1-standard-8", "NVIDIA_TESLA_T4", 1), "europe-north1"),
-    ],
-)
-def test_regions_with_the_machine_are_taken(job, location):
-    check.check(job, training(256), location)
+_NO_V5E = "found europe-north1, which has no TPU v5e 2x2.*; expected one of asia-southeast1, .*2026"
 
 
 @pytest.mark.parametrize(
     ("job", "location", "message"),
     [
+        (tpu(2, 8), "asia-east1", None),
+        (tpu(3, 32, image_for_pods=True), "europe-west4", None),
+        (settings(), "us-west4", None),
+        (gpu("n1-standard-8", "NVIDIA_TESLA_T4", 1), "europe-north1", None),
         (tpu(3, 8), "asia-east1", "which has no TPU v3 with 8 cores; expected one of europe-west4"),
         (tpu(2, 32, image_for_pods=True), "asia-east1", "which has no TPU v2 with 32 cores"),
-        (
-            settings(),
-            "europe-north1",
-            "expected one of asia-southeast1, .*as of 2026",
-        ),
+        (settings(), "europe-north1", _NO_V5E),
+        # That of the settings, unless the run names one.
+        (settings(location="europe-north1"), None, _NO_V5E),
+        (settings(location="europe-north1"), "us-west4", None),
     ],
 )
-def test_regions_without_the_tpu_are_refused(job, location, message):
-    with pytest.raises(UserError, match=message):
-        check.check(job, training(256), location)
-
-
-def test_the_region_of_the_settings_is_checked_unless_the_run_names_one():
-    job = settings(location="europe-north1")
-    with pytest.raises(UserError, match="found europe-north1"):
-        check.check(job, training(256))
-    check.check(job, training(256), "us-west4")
+def test_a_region_must_have_the_machine(job, location, message):
+    where = () if location is None else (location,)
+    if message is None:
+        check.check(job, training(256), *where)
+    else:
+        with pytest.raises(UserError, match=message):
+            check.check(job, training(256), *where)
 
 
 @pytest.mark.parametrize(
@@ -171,24 +161,37 @@ def test_a_strategy_that_contradicts_the_machine_is_refused(job, strategy):
         check.check(job, training(256, strategy=strategy))
 
 
+@pytest.mark.parametrize(
+    ("job", "changes", "message"),
+    [
+        (settings(spot=True), {"checkpoint_every": 0}, r"training\.checkpoint_every is 0"),
+        (
+            settings(spot=True, restart=False),
+            {},
+            r"training\.restart is off.* expected restart: tr",
+        ),
+        (
+            settings().model_copy(update={"image": None}),
+            {},
+            r"platform\.training\.image is missing, .*--set platform",
+        ),
+    ],
+)
+def test_spare_capacity_needs_checkpoints_and_restarts_and_every_job_an_image(
+    job, changes, message
+):
+    with pytest.raises(UserError, match=message):
+        check.check(job, training(256, **changes))
+    for possible in (settings(spot=True), settings(restart=False)):
+        check.check(possible, training(256))
+
+
 @pytest.mark.parametrize("job", [tpu(3, 32, image_for_pods=True), settings(tpu_topology="4x4")])
 def test_spare_capacity_is_for_one_host_only(job):
     on_spot = job.model_copy(update={"spot": True, "image_for_pods": True})
     with pytest.raises(UserError, match=r"slice of 4 hosts, and Vertex AI has no spare capacity"):
         check.check(on_spot, training(256))
     check.check(on_spot.model_copy(update={"spot": False}), training(256))
-
-
-def test_spare_capacity_needs_checkpoints():
-    with pytest.raises(UserError, match=r"training\.checkpoint_every is 0"):
-        check.check(settings(spot=True), training(256, checkpoint_every=0))
-    check.check(settings(spot=True), training(256))
-
-
-def test_spare_capacity_needs_restarts():
-    with pytest.raises(UserError, match=r"training\.restart is off.* expected restart: true"):
-        check.check(settings(spot=True, restart=False), training(256))
-    check.check(settings(restart=False), training(256))
 
 
 @pytest.mark.parametrize(
@@ -214,9 +217,3 @@ def test_malformed_settings_are_refused_by_their_key(key, value):
     with pytest.raises(ValidationError) as raised:
         VertexTrainingSettings.model_validate_json(json.dumps(values), strict=True)
     assert [error["loc"][0] for error in raised.value.errors()] == [key]
-
-
-def test_a_job_without_an_image_is_refused_with_what_to_give():
-    job = settings().model_copy(update={"image": None})
-    with pytest.raises(UserError, match=r"platform\.training\.image is missing, .*--set platform"):
-        check.check(job, training(256))

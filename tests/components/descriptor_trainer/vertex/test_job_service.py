@@ -60,10 +60,7 @@ def test_a_job_at_the_same_work_is_joined(vertex):
     assert _start(vertex).name == first.name
     assert _start(vertex, "other").name != first.name
     assert vertex.methods().count("create_custom_job") == 2
-
-
-def test_a_job_that_ended_or_is_being_cancelled_is_not_joined(vertex):
-    for state in (JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLING):
+    for state in (JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLING):  # which is not joined
         before = _start(vertex)
         vertex.jobs[before.name].state = state
         assert _start(vertex).name != before.name
@@ -117,12 +114,9 @@ def test_a_job_is_watched_to_its_end(vertex):
     ended = _wait(vertex, name, on_look=lambda job: seen.append(job_service.words(job.state)))
     assert ended.state == JobState.JOB_STATE_SUCCEEDED
     assert seen == ["queued", "pending", "running", "succeeded"]
-
-
-@pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"])
-def test_a_job_that_ends_otherwise_is_at_its_end_too(vertex, state):
-    vertex.job_states = [JobState[f"JOB_STATE_{state}"]]
-    assert _wait(vertex, _start(vertex).name).state == vertex.job_states[0]
+    for state in ("FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"):
+        vertex.job_states = [JobState[f"JOB_STATE_{state}"]]
+        assert _wait(vertex, _start(vertex, state.lower()).name).state == vertex.job_states[0]
 
 
 def test_watching_outlives_a_short_outage_and_a_rate_limit(vertex):

@@ -9,8 +9,6 @@ inside texts is written as the tree that it is, and what TFX says of its own art
 cut down to their names.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import os

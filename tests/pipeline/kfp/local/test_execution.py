@@ -159,7 +159,7 @@ def test_an_attempt_after_a_killed_one_writes_to_the_same_place_on_kfp(tmp_path)
         folder = tmp_path / mode
         folder.mkdir()
         (folder / "check.die").touch()
-        with pytest.raises(UserError):
+        with pytest.raises(UserError, match="killed by signal 9"):
             run(folder, mode=mode)
         (folder / "check.die").unlink()
         run(folder, mode=mode)
@@ -241,10 +241,10 @@ def test_a_killed_task_is_where_the_next_start_goes_on(tmp_path, killed, mode):
 
 def test_a_run_for_other_parameters_is_a_new_one(tmp_path):
     (tmp_path / "second.fail").touch()
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="something broke"):
         run(tmp_path)
     take_journal(tmp_path)
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="something broke"):
         run(tmp_path, bless="no")
     assert take_journal(tmp_path) == [
         "number",
