@@ -35,6 +35,7 @@ def test_what_the_parser_takes_has_no_problem(tree):
     ("tree", "problem"),
     [
         (["a"], "deploymentSpec: found ['a'], expected a mapping"),
+        ({"executors": ["a"]}, "deploymentSpec.executors: found ['a'], expected a mapping"),
         ({"executor": {}}, "deploymentSpec.executor: unknown, expected one of executors"),
         (
             _of_container(args=["a", None]),

@@ -22,6 +22,8 @@ def test_without_listeners_the_log_gets_the_end(caplog):
     caplog.set_level(logging.INFO, logger="hpatches.progress")
     progress.report("training", 5, 5, "loss 0.9")
     assert "training: 5 of 5 loss 0.9" in caplog.text
+    progress.report("training", 6, 20)  # too soon for another line
+    assert "6 of 20" not in caplog.text
     # Summaries are logged whenever they come.
     progress.send(progress.Progress("training", 8, 20, "took 0:09", finished=True))
     assert "training: 8 of 20 took 0:09" in caplog.text

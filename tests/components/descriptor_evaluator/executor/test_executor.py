@@ -118,28 +118,31 @@ def test_without_a_cache_the_result_is_the_same(run):
     assert fresh.to_json() == kept.to_json()
 
 
+_CRASHED = "The evaluation crashed ({}), so the model was not judged."
+
+
 @pytest.mark.usefixtures("without_tfma")
 @pytest.mark.parametrize(
-    ("module", "name", "reason"),
+    ("module", "name", "error", "reason"),
     [
-        (retrieval, "score_queries", "Scoring the candidate model failed (KeyError: 'units')."),
+        (
+            retrieval,
+            "score_queries",
+            ZeroDivisionError("deliberate"),
+            "Scoring the candidate model failed (ZeroDivisionError: deliberate).",
+        ),
         (
             decision,
             "judge",
-            "The evaluation crashed (KeyError: 'units'), so the model was not judged.",
+            ZeroDivisionError("deliberate"),
+            _CRASHED.format("ZeroDivisionError: deliberate"),
         ),
-        (
-            slicing,
-            "run_tfma",
-            "The evaluation crashed (KeyError: 'units'), so the model was not judged.",
-        ),
+        (slicing, "run_tfma", KeyError("units"), _CRASHED.format("KeyError: 'units'")),
     ],
 )
-def test_a_crash_while_scoring_or_judging_or_slicing_refuses(
-    run, monkeypatch, module, name, reason
-):
+def test_a_crash_of_the_evaluation_refuses(run, monkeypatch, module, name, error, reason):
     def crash(*args, **kwargs):
-        raise KeyError("units")
+        raise error
 
     monkeypatch.setattr(module, name, crash)
     verdict, blessing, _ = run("good", **({"cache_dir": None} if module is retrieval else {}))
