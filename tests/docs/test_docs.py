@@ -133,10 +133,10 @@ def test_settings_exist(page: Path):
         if word == "--set"
     ]
     named += [
-        found[1]
+        match[1]
         for span in _spans(page)
         if (
-            found := re.fullmatch(
+            match := re.fullmatch(
                 r"(?:--set )?'?((?:data|training|evaluation)\.[\w.]+)(=.*)?", span
             )
         )

@@ -24,6 +24,7 @@ from tests.pipeline.commands.bad_data import (
         ("production.slices=[{noise: tough}]", 'slices.0.noise: found "tough"'),
         ("production.slices=[{kind: v, delta: 2}]", "slices.0.delta: found 2, expected at most"),
         ("production.tasks=[tracking]", 'production.tasks.0: found "tracking"'),
+        ("baseline.slices=[{kind: x, margin: 0}]", 'slices.0.kind: found "x"'),
         ("baseline.slices=[{kind: v}]", "slices.0.margin: the key is missing"),
         ("baseline.slices=[{task: verification, kind: v, margin: 0}]", "have no kind"),
         ("baseline.margins={tough: 0}", "expected 'mean', 'e', 'h' or 't'"),

@@ -90,7 +90,7 @@ def test_a_named_python_is_taken_before_all_others():
 
 
 @pytest.mark.parametrize(
-    ("glibc", "paths", "found", "expected"),
+    ("glibc", "paths", "said", "expected"),
     [
         (_BOOKWORM, [], "is no Python that can be started", "3.11 or 3.10 (TFX 1.16) with"),
         (_BOOKWORM, ["/p/python3.13"], "is Python 3.13", "3.11 or 3.10 (TFX 1.16) with"),
@@ -102,10 +102,10 @@ def test_a_named_python_is_taken_before_all_others():
         ),
     ],
 )
-def test_a_named_python_that_does_not_fit_is_refused(glibc, paths, found, expected):
+def test_a_named_python_that_does_not_fit_is_refused(glibc, paths, said, expected):
     with pytest.raises(SetUpError) as raised:
         choose_named(glibc, "it", pythons(*paths))
-    assert f"PYTHON=it {found}, expected {expected}" in str(raised.value)
+    assert f"PYTHON=it {said}, expected {expected}" in str(raised.value)
 
 
 def test_a_glibc_older_than_either_stack_needs_is_refused():

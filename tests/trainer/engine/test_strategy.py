@@ -27,7 +27,7 @@ def fake_tpu(monkeypatch) -> list[str]:
     monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", resolver)
     monkeypatch.setattr(tf.config, "experimental_connect_to_cluster", lambda _: None)
     monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", lambda _: None)
-    monkeypatch.setattr(tf.distribute, "TPUStrategy", lambda found: f"tpu at {found!r}")
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", lambda resolved: f"tpu at {resolved!r}")
     return asked
 
 

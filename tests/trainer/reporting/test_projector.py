@@ -68,8 +68,8 @@ def test_tensorboard_finds_descriptors_labels_and_sprites(validation, tmp_path):
     assert embedding["tensorShape"] == [20, 6]
     assert embedding["sprite"]["singleImageDim"] == [32, 32]
     asked = {"run": ".", "name": embedding["tensorName"]}
-    found = np.frombuffer(site.get("/tensor", **asked), np.float32).reshape(20, 6)
-    np.testing.assert_allclose(found, descriptors[sample.rows], rtol=1e-4)
+    shown = np.frombuffer(site.get("/tensor", **asked), np.float32).reshape(20, 6)
+    np.testing.assert_allclose(shown, descriptors[sample.rows], rtol=1e-4)
     lines = site.get("/metadata", **asked).decode().splitlines()
     assert lines[:3] == ["sequence\tindex\tvariant", "u_0\t0\tref", "u_0\t0\te1"]
     assert len(lines) == 21
@@ -87,6 +87,6 @@ def test_later_descriptors_take_the_place_of_earlier_ones(validation, tmp_path):
     projector.write_sample(sample, str(tmp_path))
     for value in (1, 2):
         projector.write_descriptors(sample, np.full((80, 3), value, np.float32), str(tmp_path))
-    found = np.loadtxt(tmp_path / "projector" / "descriptors.tsv")
-    assert found.shape == (20, 3)
-    assert (found == 2).all()
+    shown = np.loadtxt(tmp_path / "projector" / "descriptors.tsv")
+    assert shown.shape == (20, 3)
+    assert (shown == 2).all()

@@ -50,25 +50,25 @@ def test_what_is_shown_is_by_the_distance_of_the_scores():
     two[0], two[1:] = [(3, 3), (6, 6)], [(3, 8), (6, 6)]
     values = {"v_a": one, "v_b": two}
     given = tasks(queries=points((0, 0)), distractors=points((1, 0)))
-    found = {
+    by_distance = {
         distance: exhibits.choose(
             values, given, score(values, given, distance=distance), False, distance
         )
         for distance in ("l1", "l2")
     }
-    assert not any(chosen["problems"] for chosen in found.values())
-    wrong = {name: [m["reference"] for m in f["false_matches"]] for name, f in found.items()}
+    assert not any(chosen["problems"] for chosen in by_distance.values())
+    wrong = {name: [m["reference"] for m in f["false_matches"]] for name, f in by_distance.items()}
     assert (set(wrong["l1"]), set(wrong["l2"])) == (set(), {0})
-    ahead = {name: f["retrieval_rows"][0]["first"][0]["right"] for name, f in found.items()}
+    ahead = {name: f["retrieval_rows"][0]["first"][0]["right"] for name, f in by_distance.items()}
     assert ahead == {"l1": True, "l2": False}
-    assert found["l1"]["matching"] != found["l2"]["matching"]
-    assert found["l1"]["retrieval"] != found["l2"]["retrieval"]
+    assert by_distance["l1"]["matching"] != by_distance["l2"]["matching"]
+    assert by_distance["l1"]["retrieval"] != by_distance["l2"]["retrieval"]
 
 
 def test_what_json_cannot_hold_is_no_exhibit(monkeypatch):
     monkeypatch.setattr(curves, "matching_curves", lambda *_: {"e": [float("nan")]})
-    found = exhibits.choose(VALUES, tasks(), rows())
-    assert "matching" not in found and "not JSON compliant" in found["problems"]["matching"]
+    chosen = exhibits.choose(VALUES, tasks(), rows())
+    assert "matching" not in chosen and "not JSON compliant" in chosen["problems"]["matching"]
 
 
 def test_what_is_written_is_read_back(tmp_path):

@@ -26,7 +26,7 @@ FLAVOURS = ("good", "tied", "collapsed", "nan")
 
 def collection(flavour: str) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(FLAVOURS.index(flavour))
-    found = {}
+    descriptors = {}
     for name, count in COUNTS.items():
         values = rng.normal(size=(1, count, 16)) + 0.4 * rng.normal(size=(16, count, 16))
         if flavour == "tied":
@@ -35,8 +35,8 @@ def collection(flavour: str) -> dict[str, np.ndarray]:
             values = 1.0 + 1e-7 * values
         elif flavour == "nan":
             values[rng.random(values.shape[:2]) < 0.1] = np.nan
-        found[name] = values.astype(np.float32)
-    return found
+        descriptors[name] = values.astype(np.float32)
+    return descriptors
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +57,10 @@ def lines_of(descriptors, tasks, folder, options=(), which=TASK_NAMES, distance=
     def make_pipeline():
         return beam.Pipeline(options=PipelineOptions(list(options)))
 
-    found = score_in_beam(
+    rows = score_in_beam(
         descriptors, tasks, which, distance, make_pipeline=make_pipeline, folder=str(folder)
     )
-    return rows_to_lines(found)
+    return rows_to_lines(rows)
 
 
 @pytest.mark.parametrize("distance", ["l1", "l2"])

@@ -32,7 +32,7 @@ def test_an_encoded_strip_reads_back_equal(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pixels", "found"),
+    ("pixels", "sentence"),
     [
         (np.zeros((130, 64), np.uint8), "is 64 pixels wide, expected 65"),
         (np.zeros((131, 65), np.uint8), "is 131 pixels high, expected a multiple of 65"),
@@ -41,11 +41,12 @@ def test_an_encoded_strip_reads_back_equal(tmp_path):
         (np.zeros((65, 65), np.uint16), "is a 16-bit grey PNG, expected 8-bit grey"),
     ],
 )
-def test_a_strip_of_another_shape_or_depth_is_refused(tmp_path, pixels, found):
+def test_a_strip_of_another_shape_or_depth_is_refused(tmp_path, pixels, sentence):
     path = write(tmp_path / "e1.png", pixels)
-    with pytest.raises(UserError, match=found) as caught:
-        images.read_strip(path)
-    assert path in str(caught.value)
+    for read in (images.read_strip, images.strip_length):
+        with pytest.raises(UserError, match=sentence) as caught:
+            read(path)
+        assert path in str(caught.value)
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.99, -1, -4, -12])

@@ -121,12 +121,15 @@ def broken(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("second", "options", "said"),
     [
+        ("nowhere.png", {}, "nowhere.png: cannot be read (No such file or directory)"),
         ("text.jpg", {}, "text.jpg: cannot be decoded (no image format is recognised)"),
         ("folder.png", {}, "folder.png: cannot be read (Is a directory)"),
         ("tiny.png", {}, "tiny.png: is 40x12 pixels, expected at least 16 on the shorter side"),
         ("flat.png", {}, "flat.png: no point was found whose region lies in the photograph"),
         (None, {"--output": "m.bmp"}, "--output: m.bmp is no picture that can be drawn"),
+        (None, {"--output": "match"}, "--output: match is no picture that can be drawn"),
         (None, {"--output": "no/m.png"}, "--output: no/m.png cannot be written"),
+        (None, {"--output": "folder.png"}, "--output: folder.png cannot be written"),
         (None, {"--json": "no/m.json"}, "--json: no/m.json cannot be written"),
         (None, {"--json": "m.png"}, "--json: m.png is given as --output too"),
         ("flat.png", {"--output": "flat.png"}, "--output: flat.png is given as B too"),

@@ -131,9 +131,7 @@ def test_rollback_serves_the_old_content_under_a_new_number_and_runs_shows_it(wo
     result = hpatches("rollback", "7", "--work", work)
     assert result.exit_code == 2
     assert "there is no version 7; expected one of 5, 6" in result.stderr
-    # A destination may be given in place of a work folder.
-    serving = ("--work", tmp_path / "nowhere", "--destination", work / "serving")
-    result = hpatches("rollback", "5", *serving)
+    result = hpatches("rollback", "5", "--work", work)
     assert result.exit_code == 0, result.output
     *before, newest = sorted(int(path.name) for path in (work / "serving").iterdir())
     assert before == [5, 6]
@@ -143,6 +141,10 @@ def test_rollback_serves_the_old_content_under_a_new_number_and_runs_shows_it(wo
     (number,) = [number for number, line in enumerate(lines) if "version 5" in line]
     assert f"(in production again, as {newest})" in _last_column(lines[number:])
     assert "in production" not in "".join(lines[:number])
+    # A destination may be given in place of a work folder.
+    serving = ("--work", tmp_path / "nowhere", "--destination", work / "serving")
+    result = hpatches("rollback", "6", *serving)
+    assert result.exit_code == 0, result.output
 
 
 def _last_column(lines: list[str]) -> str:
