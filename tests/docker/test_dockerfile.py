@@ -23,13 +23,13 @@ def stages() -> dict[str, list[str]]:
     text = (_ROOT / "Dockerfile").read_text()
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     instructions = [line for line in "\n".join(lines).replace("\\\n", " ").splitlines() if line]
-    found: dict[str, list[str]] = {"": []}
+    by_name: dict[str, list[str]] = {"": []}
     for instruction in instructions:
         if instruction.startswith("FROM "):
-            found[instruction.split(" AS ")[1]] = [instruction]
+            by_name[instruction.split(" AS ")[1]] = [instruction]
         else:
-            found[list(found)[-1]].append(instruction)
-    return found
+            by_name[list(by_name)[-1]].append(instruction)
+    return by_name
 
 
 def lock(name: str) -> dict[str, str]:
@@ -56,11 +56,11 @@ def test_hadolint_has_nothing_to_say(file):
 
 
 def test_the_base_image_is_an_argument_of_every_stage_that_starts_anew():
-    found = stages()
-    assert found[""] == ["ARG BASE_IMAGE=debian:trixie-slim", "ARG PYTHON_VERSION=3.13"]
-    for name, (first, *_) in found.items():
+    by_name = stages()
+    assert by_name[""] == ["ARG BASE_IMAGE=debian:trixie-slim", "ARG PYTHON_VERSION=3.13"]
+    for name, (first, *_) in by_name.items():
         start = first.split()[1]
-        assert not name or start == "${BASE_IMAGE}" or start in found
+        assert not name or start == "${BASE_IMAGE}" or start in by_name
 
 
 @pytest.mark.parametrize("target", _TARGETS)

@@ -1,7 +1,5 @@
 """README and docs/ name links, commands, options, settings and modules that exist."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import shlex
@@ -135,10 +133,10 @@ def test_settings_exist(page: Path):
         if word == "--set"
     ]
     named += [
-        found[1]
+        match[1]
         for span in _spans(page)
         if (
-            found := re.fullmatch(
+            match := re.fullmatch(
                 r"(?:--set )?'?((?:data|training|evaluation)\.[\w.]+)(=.*)?", span
             )
         )

@@ -15,7 +15,7 @@ from components.pusher import push_log
 from pipeline.kfp.tasks import read_tasks
 from tests.e2e.conftest import LENIENT, small_config
 from tests.e2e.killing import Killer, survivors
-from tests.support import cloud_storage
+from tests.support.cloud import cloud_storage
 from tests.support.spec_runs import Place, Result, only_tasks
 from trainer.core.errors import UserError
 

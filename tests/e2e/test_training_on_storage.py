@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import cloud_storage
+from tests.support.cloud import cloud_storage
 from tests.support.synthetic import write_examples
 
 pytestmark = pytest.mark.slow

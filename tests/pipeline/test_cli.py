@@ -16,25 +16,11 @@ from trainer.core.errors import UserError
 from trainer.core.interruption import Interrupted
 
 _HEAVY = ("tensorflow", "tf_keras", "tfx", "apache_beam", "cv2", "pandas", "scipy", "sklearn")
-_COMMANDS = [
-    [],
-    ["run"],
-    ["extract"],
-    ["describe"],
-    ["evaluate"],
-    ["compare"],
-    ["match"],
-    ["compile"],
-    ["run-spec"],
-    ["submit"],
-    ["config"],
-    ["config", "show"],
-    ["config", "check"],
-    ["runs"],
-    ["report"],
-    ["rollback"],
-    ["clean"],
-]
+_NAMES = (
+    "run extract describe evaluate compare match compile run-spec submit config runs report "
+    "rollback clean"
+)
+_COMMANDS = [[], *([name] for name in _NAMES.split()), ["config", "show"], ["config", "check"]]
 _HELP = f"""
 import sys
 from click.testing import CliRunner
@@ -105,21 +91,15 @@ def failing(monkeypatch):
     return _add
 
 
-def test_a_users_mistake_is_one_sentence_on_stderr_and_exit_2(failing):
-    result = failing(UserError("a.png: found 64 [pixels], expected 65"))
+@pytest.mark.parametrize("sentence", ["a.png: found 64 [pixels], expected 65", "word " * 100 + "."])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["raised", "the cause of another error"])
+def test_a_users_mistake_is_one_sentence_on_stderr_and_exit_2(failing, sentence, wrapped):
+    error = RuntimeError("beam") if wrapped else UserError(sentence)
+    if wrapped:
+        error.__cause__ = UserError(sentence)
+    result = failing(error)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "a.png: found 64 [pixels], expected 65\n"
-
-
-def test_a_users_mistake_under_another_exception_is_found(failing):
-    error = RuntimeError("beam")
-    error.__cause__ = UserError("a.png is empty")
-    assert failing(error).stderr == "a.png is empty\n"
-
-
-def test_a_long_sentence_stays_one_line(failing):
-    sentence = "word " * 100 + "end"
-    assert failing(UserError(sentence)).stderr == sentence + "\n"
+    assert result.stderr == f"{sentence}\n"
 
 
 def test_a_bug_keeps_its_exception(failing):

@@ -1,7 +1,5 @@
 """Configurations and compiled specs for the tests of compiling."""
 
-from __future__ import annotations
-
 import functools
 import json
 from typing import Any

@@ -92,19 +92,17 @@ class TinyModel(tf.Module):
         flat -= tf.reduce_mean(flat, axis=1, keepdims=True)
         if self._behaviour == "blind to contrast":  # an inverted patch is described alike
             flat = tf.sort(tf.abs(flat), axis=1)
-        found = tf.math.l2_normalize(flat, axis=1)
-        if self._behaviour == "constant":
-            found = tf.ones_like(found) / 8.0
-        if self._behaviour == "noise":
-            found = tf.ones_like(found) / 8.0 + 1e-7 * found
+        code = tf.math.l2_normalize(flat, axis=1)
+        if self._behaviour in ("constant", "noise"):
+            code = tf.ones_like(code) / 8.0 + (1e-7 * code if self._behaviour == "noise" else 0.0)
         if self._behaviour == "poor":
-            found = tf.concat([found[:, :1], tf.zeros_like(found[:, 1:])], axis=1)
+            code = tf.concat([code[:, :1], tf.zeros_like(code[:, 1:])], axis=1)
         if self._behaviour == "nan":
-            found = found * float("nan")
+            code = code * float("nan")
         if self._behaviour == "crash":
-            with tf.control_dependencies([tf.debugging.assert_less(found, -2.0, "deliberate")]):
-                found = tf.identity(found)
-        return {"descriptors": found}
+            with tf.control_dependencies([tf.debugging.assert_less(code, -2.0, "deliberate")]):
+                code = tf.identity(code)
+        return {"descriptors": code}
 
 
 def assert_blessing(blessing, blessed: bool):

@@ -7,18 +7,14 @@ Each task notes in a journal that it ran, and does what a file beside the journa
 `<task>.die` (it kills itself), `<task>.fail`, `<task>.mistake` and `<task>.hang`.
 """
 
-from __future__ import annotations
-
 import copy
 from pathlib import Path
 from typing import Any
 
-TASKS = ("text", "number", "first", "second", "check", "push", "report")
-IN_ORDER = ("number", "text", "first", "second", "check", "push", "report")
-PROCESSES = tuple(name for name in IN_ORDER if name != "text")
+TASKS_IN_ORDER = ("number", "text", "first", "second", "check", "push", "report")
+PROCESS_TASKS = tuple(name for name in TASKS_IN_ORDER if name != "text")
 
-_SCHEMA = "title: tfx.{}\ntype: object\n"
-_CODE = """
+_TASK_PROGRAM = """
 import json, os, pathlib, signal, sys, time
 invocation, name = json.loads(sys.argv[1]), sys.argv[2]
 inputs, outputs = invocation["inputs"], invocation["outputs"]
@@ -45,9 +41,7 @@ text = name + "".join(
 written = {"artifacts": {}, "parameterValues": {}}
 for key, listed in outputs["artifacts"].items():
     artifact = listed["artifacts"][0]
-    if artifact["type"].get("schemaTitle", "").startswith("system."):
-        continue
-    if key == "unwritten":
+    if artifact["type"].get("schemaTitle", "").startswith("system.") or key == "unwritten":
         continue
     os.makedirs(artifact["uri"], exist_ok=True)
     pathlib.Path(artifact["uri"], "text").write_text(text)
@@ -58,7 +52,7 @@ for key, place in outputs["parameters"].items():
 pathlib.Path(outputs["outputFile"]).write_text(json.dumps(written))
 """
 # What a driver does: it looks at the data, and adds a parameter that changes with them.
-_DRIVER = """
+_DRIVER_PROGRAM = """
 import json, pathlib, sys
 invocation = json.loads(sys.argv[1])
 values = invocation["inputs"]["parameterValues"]
@@ -77,58 +71,64 @@ def small_spec() -> dict[str, Any]:
     """Returns the spec; each call a new tree."""
     components, executors, tasks = {}, {}, {}
 
-    def add(name: str, takes: dict[str, str], makes: str, cached: bool = True, **parameters):
-        artifacts = {key: _artifact(source) for key, source in takes.items()}
-        values = {"journal": {"componentInputParameter": "journal"}, **parameters}
+    def add_task(name: str, *inputs: str, cached: bool = True, parameters: tuple[str, ...] = ()):
+        """Adds a task that takes what the tasks named `inputs` make."""
+        parameters = ("journal", *parameters)
         components[name] = {
             "executorLabel": f"{name}_executor",
             "inputDefinitions": {
-                "artifacts": artifacts,
-                "parameters": {key: {"parameterType": "STRING"} for key in values},
+                "artifacts": {producer: _artifact(producer) for producer in inputs},
+                "parameters": {parameter: _text() for parameter in parameters},
             },
-            "outputDefinitions": {"artifacts": {"made": _artifact(makes)}},
+            "outputDefinitions": {"artifacts": {"made": _artifact(name)}},
         }
         executors[f"{name}_executor"] = {
             "container": {
                 "image": "registry.example.com/small:1",
                 "command": ["python", "-c"],
-                "args": [_CODE, "{{$}}", name],
+                "args": [_TASK_PROGRAM, "{{$}}", name],
             }
         }
         tasks[name] = {
             "taskInfo": {"name": name},
             "componentRef": {"name": name},
-            "dependentTasks": sorted(_PRODUCER[source] for source in takes.values()),
+            "dependentTasks": sorted(inputs),
             "inputs": {
                 "artifacts": {
-                    key: {
+                    producer: {
                         "taskOutputArtifact": {
-                            "producerTask": _PRODUCER[source],
+                            "producerTask": producer,
                             "outputArtifactKey": "made",
                         }
                     }
-                    for key, source in takes.items()
+                    for producer in inputs
                 },
-                "parameters": values,
+                "parameters": {name: {"componentInputParameter": name} for name in parameters},
             },
             "cachingOptions": {"enableCache": True} if cached else {},
         }
 
-    add("number", {}, "Number", cached=False)
-    add("first", {"text": "Text"}, "First", data_path={"componentInputParameter": "data_path"})
-    add("second", {"first": "First", "number": "Number"}, "Second")
-    add("check", {"second": "Second"}, "Check", bless={"componentInputParameter": "bless"})
-    add("push", {"check": "Check", "second": "Second"}, "Push")
-    add("report", {"push": "Push"}, "Report")
+    add_task("number", cached=False)
+    add_task("first", "text", parameters=("data_path",))
+    add_task("second", "first", "number")
+    add_task("check", "second", parameters=("bless",))
+    add_task("push", "check", "second")
+    add_task("report", "push")
     _add_importer(components, executors, tasks)
     tasks["push"]["triggerPolicy"] = {
         "condition": "inputs.artifacts['check'].artifacts[0].metadata['blessed'] == 1.0"
     }
     executors["first_executor"]["container"]["lifecycle"] = {
-        "preCacheCheck": {"command": ["python", "-c"], "args": [_DRIVER, "{{$}}"]}
+        "preCacheCheck": {"command": ["python", "-c"], "args": [_DRIVER_PROGRAM, "{{$}}"]}
     }
     components["second"]["outputDefinitions"]["parameters"] = {
         "length": {"parameterType": "NUMBER_INTEGER"}
+    }
+    of_the_run = {
+        "journal": _text(),
+        "source": _text(),
+        "data_path": _text(defaultValue="", isOptional=True),
+        "bless": _text(defaultValue="yes", isOptional=True),
     }
     return copy.deepcopy(
         {
@@ -138,29 +138,24 @@ def small_spec() -> dict[str, Any]:
             "components": components,
             "deploymentSpec": {"executors": executors},
             "root": {
-                "inputDefinitions": {
-                    "parameters": {
-                        "journal": {"parameterType": "STRING"},
-                        "source": {"parameterType": "STRING"},
-                        "data_path": {
-                            "parameterType": "STRING",
-                            "defaultValue": "",
-                            "isOptional": True,
-                        },
-                        "bless": {
-                            "parameterType": "STRING",
-                            "defaultValue": "yes",
-                            "isOptional": True,
-                        },
-                    }
-                },
+                "inputDefinitions": {"parameters": of_the_run},
                 "dag": {"tasks": tasks},
             },
         }
     )
 
 
-def small_parameters(folder: Path, **more: str) -> dict[str, str]:
+def task(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    """Returns a task of a spec, to be changed."""
+    return spec["root"]["dag"]["tasks"][name]
+
+
+def container(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    """Returns the container that a task runs in, to be changed."""
+    return spec["deploymentSpec"]["executors"][f"{name}_executor"]["container"]
+
+
+def parameters_in(folder: Path, **more: str) -> dict[str, str]:
     """Returns parameters of a run whose journal is `journal` in a folder."""
     source = folder / "source"
     source.mkdir(exist_ok=True)
@@ -168,7 +163,7 @@ def small_parameters(folder: Path, **more: str) -> dict[str, str]:
     return {"journal": str(folder / "journal"), "source": str(source), **more}
 
 
-def journal(folder: Path) -> list[str]:
+def take_journal(folder: Path) -> list[str]:
     """Returns what ran since the last call, in order."""
     path = folder / "journal"
     lines = path.read_text().splitlines() if path.exists() else []
@@ -176,30 +171,28 @@ def journal(folder: Path) -> list[str]:
     return lines
 
 
-_PRODUCER = {
-    "Text": "text",
-    "Number": "number",
-    "First": "first",
-    "Second": "second",
-    "Check": "check",
-    "Push": "push",
-}
+def _text(**more: Any) -> dict[str, Any]:
+    return {"parameterType": "STRING", **more}
 
 
-def _artifact(title: str) -> dict[str, Any]:
-    return {"artifactType": {"instanceSchema": _SCHEMA.format(title)}}
+def _artifact(producer: str) -> dict[str, Any]:
+    return {"artifactType": _type_made_by(producer)}
+
+
+def _type_made_by(task_name: str) -> dict[str, str]:
+    return {"instanceSchema": f"title: tfx.{task_name.title()}\ntype: object\n"}
 
 
 def _add_importer(components: dict, executors: dict, tasks: dict) -> None:
     components["text"] = {
         "executorLabel": "text_executor",
-        "inputDefinitions": {"parameters": {"artifact_uri": {"parameterType": "STRING"}}},
-        "outputDefinitions": {"artifacts": {"made": _artifact("Text")}},
+        "inputDefinitions": {"parameters": {"artifact_uri": _text()}},
+        "outputDefinitions": {"artifacts": {"made": _artifact("text")}},
     }
     executors["text_executor"] = {
         "importer": {
             "artifactUri": {"runtimeParameter": "artifact_uri"},
-            "typeSchema": {"instanceSchema": _SCHEMA.format("Text")},
+            "typeSchema": _type_made_by("text"),
             "metadata": {"language": "en"},
         }
     }

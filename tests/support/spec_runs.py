@@ -1,7 +1,5 @@
 """Compiles small configurations and runs the specs task by task."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """A pipeline of two tasks, as `hpatches compile` writes them; its second trains in a job."""
 
-from __future__ import annotations
-
 import copy
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Small examples on disk, as ExampleGen would write them, without images to cut."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 
@@ -10,11 +8,13 @@ import tensorflow as tf
 from scipy import ndimage
 
 from trainer.core.variants import NOISES, TARGETS, VARIANTS, kind_of
-from trainer.data import manifest, records
+from trainer.data import manifest, records, resizing
 from trainer.data.batches import SamplerState
 from trainer.data.packing import PackedPatches
 
 START = SamplerState(seed=1)
+# Splits for `write_examples`: two scenes to train on, and one to validate on.
+TWO_SCENES = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
 _BLUR, _NOISE = 6.0, 12.0  # blobs a network can tell apart, disturbed a little more per noise
 
 
@@ -70,6 +70,33 @@ def _write_sequence(
         shards=(shard,),
         checksum=digest.hexdigest(),
     )
+
+
+class Transform(tf.Module):
+    """What Transform saves in TF2 mode: a function of one dictionary, by name.
+
+    Args:
+        inverted: Whether it inverts the grey levels.
+    """
+
+    def __init__(self, inverted: bool = False) -> None:
+        super().__init__()
+        self._inverted = inverted
+
+    @tf.function(
+        input_signature=[
+            {
+                name: tf.TensorSpec([None, *spec.shape], spec.dtype)
+                for name, spec in records.feature_spec().items()
+            }
+        ]
+    )
+    def transform_fn(self, features):
+        patches = resizing.patches_from_bytes(features[records.PATCHES])
+        return {
+            records.PATCHES: 255 - patches if self._inverted else patches,
+            "sequence_id": tf.zeros(tf.shape(features["index"]), tf.int64),
+        }
 
 
 def packed(counts: list[int], scenes: list[int]) -> PackedPatches:

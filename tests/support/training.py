@@ -1,7 +1,5 @@
 """Settings of training runs that last seconds."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,34 +1,16 @@
 """Data that cannot be trained on: `python -m trainer` says in one sentence what is wrong."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 import yaml
 
-from tests.support.synthetic import point_patches, write_examples
+from tests.support.synthetic import write_examples
 from trainer.__main__ import main
-from trainer.data import records
 from trainer.engine import strategy
 
 _STAGE = {"points_per_batch": 4, "patches_per_point": 2, "max_steps": 2}
 _SHARD = "Split-train/v_b-00000-of-00001"
-
-
-def _record(sequence: str, index: int, patches: int = 16) -> bytes:
-    whole = records.PointPatches(sequence, "b", "v", index, point_patches(sequence, "b", index))
-    example = tf.train.Example.FromString(records.encode(whole))
-    pixels = example.features.feature[records.PATCHES].bytes_list
-    pixels.value[0] = pixels.value[0][: patches * 65 * 65]
-    return example.SerializeToString()
-
-
-def _rewrite(shard: Path, *serialized: bytes) -> None:
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        for record in serialized:
-            writer.write(record)
 
 
 def _flip_a_bit_of_the_last_record(shard: Path) -> None:
@@ -41,21 +23,9 @@ def _flip_a_bit_of_the_last_record(shard: Path) -> None:
     ("damage", "message"),
     [
         (Path.unlink, "there is no such shard"),
-        (lambda shard: shard.write_bytes(shard.read_bytes()[:-50]), "record 2 cannot be read"),
         (_flip_a_bit_of_the_last_record, "record 2 cannot be read (corrupted record"),
-        (
-            lambda shard: _rewrite(
-                shard, _record("v_b", 0), _record("v_b", 1, patches=15), _record("v_b", 2)
-            ),
-            "15 patches of 65 x 65, expected 16",
-        ),
-        (
-            lambda shard: _rewrite(shard, *(_record(name, 0) for name in ("v_b", "v_z", "v_b"))),
-            "record 1 is of v_z (scene b), expected v_b (scene b)",
-        ),
-        (lambda shard: _rewrite(shard, _record("v_b", 0)), "not the 3 that the manifest lists"),
     ],
-    ids=["missing", "truncated", "corrupt", "too few patches", "another sequence", "too few"],
+    ids=["missing", "corrupt"],
 )
 def test_a_broken_shard_is_named_in_one_sentence(tmp_path, capsys, damage, message):
     write_examples(tmp_path / "data", {"train": {"v_a": ("a", 5), "v_b": ("b", 3)}})

@@ -38,11 +38,11 @@ def test_a_worker_that_dies_says_why(worker):
 
 def test_ratios_are_taken_round_by_round():
     # 4/2, 9/3 and 2/4: the medians' ratio would be 4/3.
-    found = ratios([2.0, 3.0, 4.0], [4.0, 9.0, 2.0])
-    assert found == Spread(median=2.0, least=0.5, largest=3.0)
-    assert str(found) == "2.00 (0.50-3.00)"
+    spread = ratios([2.0, 3.0, 4.0], [4.0, 9.0, 2.0])
+    assert spread == Spread(median=2.0, least=0.5, largest=3.0)
+    assert str(spread) == "2.00 (0.50-3.00)"
 
 
 def test_sides_with_different_rounds_are_refused():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         ratios([1.0], [1.0, 2.0])

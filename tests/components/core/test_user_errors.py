@@ -2,7 +2,7 @@ import apache_beam as beam
 import pytest
 
 from components.core.beam_runner import DIRECT_RUNNER
-from components.core.user_errors import find_user_error, user_errors
+from components.core.user_errors import user_errors
 from trainer.core.errors import UserError
 
 
@@ -18,16 +18,6 @@ def test_a_sentence_raised_in_a_beam_worker_comes_back_whole():
         beam.Pipeline(runner=DIRECT_RUNNER) as pipeline,
     ):
         _ = pipeline | beam.Create(["e1.png"]) | beam.ParDo(Refuse())
-
-
-def test_a_cause_is_found_behind_another_error():
-    try:
-        try:
-            raise UserError("H_1_2 is singular")
-        except UserError as cause:
-            raise RuntimeError("wrapped") from cause
-    except RuntimeError as error:
-        assert str(find_user_error(error)) == "H_1_2 is singular"
 
 
 def test_other_errors_keep_their_type():

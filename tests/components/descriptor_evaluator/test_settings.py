@@ -37,11 +37,15 @@ def test_a_floor_on_something_unknown_is_refused_before_anything_runs(floor, mat
     refused(match, gate={"floors": [floor]})
 
 
-def test_only_pool_sizes_that_exist_are_known():
-    for size in (100, 500, 1000, 5000, 10_000, 15_000, 20_000):
-        GateSettings.model_validate(
-            {"floors": [{"task": "retrieval", "metric": f"ap@{size}", "at_least": 0.1}]}
-        )
+def test_only_metrics_and_pool_sizes_that_exist_are_known():
+    known = [
+        *(("retrieval", f"ap@{size}") for size in (100, 500, 1000, 5000, 10_000, 15_000, 20_000)),
+        *(("matching", f"success_rate{end}") for end in ("", "_tie_safe")),
+        *(("retrieval", f"ap{which}_tie_safe") for which in ("", "@20000")),
+        ("verification", "auc"),
+    ]
+    for task, metric in known:
+        GateSettings.model_validate({"floors": [{"task": task, "metric": metric, "at_least": 0.1}]})
     floor = {"task": "retrieval", "metric": "ap@1001", "at_least": 0.1}
     refused("no metric 'ap@1001'", gate={"floors": [floor]})
 
@@ -82,24 +86,6 @@ def test_the_gate_may_use_the_users_own_descriptors():
     assert settings.gate.baseline.compared == ("v1", "rootsift")
 
 
-def test_a_margin_on_a_task_that_is_not_scored_is_refused():
-    only = {"baseline": {"tasks": ["matching"]}, "production": {"tasks": ["matching"]}}
-    only["baseline"]["slices"] = [{"task": "retrieval", "margin": 0.0}]
-    refused("gate.baseline uses the task retrieval", tasks=["matching"], gate=only)
-
-
-def test_known_metrics_are_accepted():
-    for task, metric in [
-        ("matching", "success_rate"),
-        ("retrieval", "ap@100"),
-        ("verification", "auc"),
-        ("retrieval", "ap_tie_safe"),
-        ("retrieval", "ap@20000_tie_safe"),
-        ("matching", "success_rate_tie_safe"),
-    ]:
-        GateSettings.model_validate({"floors": [{"task": task, "metric": metric, "at_least": 0.1}]})
-
-
 @pytest.mark.parametrize(
     ("named", "of_tie_safe", "of_reference"),
     [
@@ -119,9 +105,8 @@ def test_a_gate_on_a_task_that_is_not_scored_is_refused():
     refused("gate.baseline uses the task retrieval", tasks=["matching"])
     only = {"baseline": {"tasks": ["matching"]}, "production": {"tasks": ["matching"]}}
     EvaluationSettings.model_validate({"tasks": ["matching"], "gate": only})
-
-
-def test_verification_may_be_guarded_but_not_by_kind():
-    rule = {"tasks": ["verification"]}
+    only["baseline"]["slices"] = [{"task": "retrieval", "margin": 0.0}]
+    refused("gate.baseline uses the task retrieval", tasks=["matching"], gate=only)
+    rule = {"tasks": ["verification"]}  # which may be guarded, but not by kind
     EvaluationSettings.model_validate({"gate": {"production": rule}})
     refused("have no kind", gate={"production": rule | {"slices": [{"kind": "v"}]}})

@@ -20,8 +20,8 @@ from trainer.engine.learner import Learner
 _CONFIG = small_config(strategy="one_device", checkpoint_every=4, deterministic=True)
 
 
-def execute(root: str, number: str) -> None:
-    """Runs one execution, with the folders that TFX would give it."""
+def execute(root: str, number: str, which=executor, config=_CONFIG, **parameters: str):
+    """Runs one execution, with the folders that TFX would give it; returns the model artifact."""
     examples = standard_artifacts.Examples()
     examples.uri = f"{root}/examples"
     graph = standard_artifacts.TransformGraph()
@@ -29,11 +29,12 @@ def execute(root: str, number: str) -> None:
     model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
     model.uri = f"{root}/artifacts/DescriptorTrainer/model/{number}"
     model_run.uri = f"{root}/artifacts/DescriptorTrainer/model_run/{number}"
-    executor.Executor().Do(
+    which.Executor().Do(
         {"examples": [examples], "transform_graph": [graph]},
         {"model": [model], "model_run": [model_run]},
-        {"training": _CONFIG.model_dump_json(), "code_fingerprint": "abc"},
+        {"training": config.model_dump_json(), "code_fingerprint": "abc", **parameters},
     )
+    return model
 
 
 def kill_before(block: int) -> None:

@@ -11,26 +11,10 @@ import pytest
 import tensorflow as tf
 
 from components.evaluation_report.sections.training_logs import read_curves
-from tests.support.synthetic import write_examples
-from trainer.data import records, resizing
+from tests.support.synthetic import TWO_SCENES, Transform, write_examples
 from trainer.model import export
 
 pytestmark = pytest.mark.slow
-
-
-class _Transform(tf.Module):
-    """What Transform saves: a function of one dictionary, by name."""
-
-    @tf.function(
-        input_signature=[
-            {
-                name: tf.TensorSpec([None, *spec.shape], spec.dtype)
-                for name, spec in records.feature_spec().items()
-            }
-        ]
-    )
-    def transform_fn(self, features):
-        return {records.PATCHES: resizing.patches_from_bytes(features[records.PATCHES])}
 
 
 def _execute(root: Path, executions: list[tuple[str, int]]) -> list[int]:
@@ -50,9 +34,8 @@ def _events(folder: Path) -> list[dict]:
 def outputs(tmp_path_factory) -> Path:
     """Two killed executions, the one that ends, and one with nothing to go on from."""
     root = tmp_path_factory.mktemp("pipeline")
-    splits = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
-    write_examples(root / "examples", splits)
-    tf.saved_model.save(_Transform(), str(root / "graph" / "transform_fn"))
+    write_examples(root / "examples", TWO_SCENES)
+    tf.saved_model.save(Transform(), str(root / "graph" / "transform_fn"))
     killed = -signal.SIGKILL
     executions = [("1", 4), ("2", 4), ("3", 0), ("4", 0)]
     assert _execute(root, executions) == [killed, killed, 0, 0]
@@ -66,11 +49,11 @@ def test_the_next_execution_goes_on_where_the_killed_one_was(outputs):
 
 
 def test_its_curves_begin_with_the_first_step(outputs):
-    found, undisturbed = (
+    resumed, undisturbed = (
         read_curves(str(outputs / "model_run" / number), ("train/loss",))["train/loss"]
         for number in ("3", "4")
     )
-    np.testing.assert_array_equal(found, undisturbed)
+    np.testing.assert_array_equal(resumed, undisturbed)
 
 
 def test_it_ends_with_the_weights_of_an_undisturbed_execution(outputs):

@@ -29,11 +29,8 @@ def test_impossible_values_are_refused_by_key(settings, key):
     assert key in str(caught.value.errors()[0]["loc"])
 
 
-def test_an_official_split_needs_an_official_name():
+def test_a_split_needs_the_name_or_the_file_that_its_rule_asks_for():
     with pytest.raises(ValidationError, match="needs a name out of a, b, c, illum, view"):
         SplitSettings(rule="official", name="d")
-
-
-def test_a_file_split_needs_a_file():
     with pytest.raises(ValidationError, match="needs the path of a splits file"):
         SplitSettings(rule="file")

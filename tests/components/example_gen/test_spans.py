@@ -1,7 +1,5 @@
 """Spans and versions where no driver ran."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -63,19 +63,12 @@ def test_an_absent_sequence_is_told_by_name(hpatches):
     present = [item for item in hpatches if item.name != "v_wapping"]
     with pytest.raises(UserError, match="split 'a': names v_wapping, which the data does not hold"):
         splits.assign_splits(present, settings(rule="official", name="a"))
-
-
-def test_many_absent_sequences_are_counted(hpatches):
     with pytest.raises(UserError, match="and 101 more, which the data does not hold"):
         splits.assign_splits(hpatches[:10], settings(rule="official", name="a"))
-
-
-def test_a_skipped_sequence_may_be_named(hpatches):
-    present = [item for item in hpatches if item.name != "v_wapping"]
-    assigned = splits.assign_splits(
+    skipped = splits.assign_splits(  # what was skipped may be named
         present, settings(rule="official", name="a"), skipped=["v_wapping"]
     )
-    assert Counter(assigned.values()) == {"train": 67, "val": 8, "eval": 40}
+    assert Counter(skipped.values()) == {"train": 67, "val": 8, "eval": 40}
 
 
 def test_a_splits_file_of_several_splits_is_chosen_from_by_name(tmp_path):
@@ -102,19 +95,12 @@ def test_a_file_of_one_split_needs_no_name(tmp_path):
     assert lists == {"name": "file", "train": ["i_a", "v_b"], "test": ["v_d"]}
     inputs = sequences("i_a", "v_b", "v_d")
     assert splits.assign_splits(inputs, rule)["v_d"] == "eval"
-
-
-def test_resolved_lists_stand_in_for_the_file(tmp_path):
-    path = write(tmp_path, {"train": ["i_a", "v_b"], "test": ["v_d"]})
-    rule = settings(rule="file", file=path)
-    lists = splits.load_split_lists(rule.split)
-    (tmp_path / "splits.json").unlink()
-    assigned = splits.assign_splits(sequences("i_a", "v_b", "v_d"), rule, lists=lists)
-    assert assigned["v_d"] == "eval"
+    (tmp_path / "splits.json").unlink()  # for which the resolved lists stand in
+    assert splits.assign_splits(inputs, rule, lists=lists)["v_d"] == "eval"
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "sentence"),
     [
         ("{", "is not JSON"),
         ("[]", "holds no split"),
@@ -124,44 +110,31 @@ def test_resolved_lists_stand_in_for_the_file(tmp_path):
         ({"a": {"test": ["x"]}, "b": {"test": ["y"]}}, "several splits and no name is given"),
     ],
 )
-def test_a_bad_splits_file_is_refused(tmp_path, content, found):
+def test_a_bad_splits_file_is_refused(tmp_path, content, sentence):
     path = write(tmp_path, content)
-    with pytest.raises(UserError, match=found) as caught:
+    with pytest.raises(UserError, match=sentence) as caught:
         splits.load_split_lists(SplitSettings(rule="file", file=path))
     assert path in str(caught.value)
-
-
-def test_a_split_that_the_file_does_not_hold_is_refused(tmp_path):
     path = write(tmp_path, {"a": {"test": ["x"]}, "b": {"test": ["y"]}})
     with pytest.raises(UserError, match="holds no split 'd', expected one of a, b"):
         splits.read_split_file(path, "d")
 
 
-def test_a_sequence_in_train_and_test_is_refused(tmp_path):
-    path = write(tmp_path, {"train": ["i_a", "v_b"], "test": ["v_b"]})
-    with pytest.raises(UserError, match="v_b stands in train and in test"):
-        splits.assign_splits(sequences("i_a", "v_b"), settings(rule="file", file=path))
-
-
-def test_a_scene_in_train_and_test_is_refused(tmp_path):
-    path = write(tmp_path, {"train": ["i_a", "i_c"], "test": ["v_a"]})
-    inputs = sequences("i_a", "i_c", "v_a", i_a="house", v_a="house")
-    with pytest.raises(UserError, match="train and test share the scene house"):
-        splits.assign_splits(inputs, settings(rule="file", file=path))
-
-
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("train", "test", "sentence"),
     [
-        ({"train": ["i_a", "i_b"], "test": []}, "'eval' has no image sequence left"),
-        ({"train": [], "test": ["i_a"]}, "'train' has no image sequence left"),
-        ({"train": ["i_b"], "test": ["i_a"]}, "leaves 1 scene to train on"),
+        (["i_a", "i_b"], [], "'eval' has no image sequence left"),
+        ([], ["i_a"], "'train' has no image sequence left"),
+        (["i_b"], ["i_a"], "leaves 1 scene to train on"),
+        (["i_a", "i_b"], ["i_b"], "i_b stands in train and in test"),
+        (["i_a", "i_b"], ["v_a"], "train and test share the scene house"),
     ],
 )
-def test_an_empty_side_is_refused(tmp_path, content, found):
-    path = write(tmp_path, content)
-    with pytest.raises(UserError, match=found):
-        splits.assign_splits(sequences("i_a", "i_b"), settings(rule="file", file=path))
+def test_an_empty_or_a_shared_side_is_refused(tmp_path, train, test, sentence):
+    path = write(tmp_path, {"train": train, "test": test})
+    inputs = sequences("i_a", "i_b", "v_a", i_a="house", v_a="house")
+    with pytest.raises(UserError, match=sentence):
+        splits.assign_splits(inputs, settings(rule="file", file=path))
 
 
 def test_a_share_never_parts_the_sequences_of_a_scene():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.kubeflow import folder_markers
-from tests.support import cloud_storage
+from tests.support.cloud import cloud_storage
 from trainer.core.errors import UserError
 
 

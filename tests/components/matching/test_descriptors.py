@@ -40,23 +40,18 @@ def test_for_a_model_that_says_nothing_the_default_rules_are_taken_with_a_remark
     assert rules == ExtractionSettings()
     assert remark.startswith(f"{path}: does not say how the patches were cut")
     assert "\n" not in remark
-
-
-def test_a_handcrafted_descriptor_alone_needs_no_remark():
-    assert descriptors.extraction_for(None) == (ExtractionSettings(), ())
-
-
-def test_a_folder_without_a_model_is_refused(tmp_path):
+    assert descriptors.extraction_for(None) == (ExtractionSettings(), ())  # handcrafted alone
     with pytest.raises(UserError, match=r"holds no saved_model.pb"):
-        descriptors.extraction_of(str(tmp_path / "nowhere"))
+        descriptors.extraction_of(f"{path}/nowhere")
 
 
 @pytest.mark.parametrize(
     ("identity", "said"),
     [
-        ({}, r"descriptor.json: does not say how the patches were cut"),
-        ({"extraction": {}}, r"descriptor.json: does not say how the patches were cut"),
-        ({"extraction": 3}, r"descriptor.json: does not say how the patches were cut"),
+        *(
+            (identity, r"descriptor.json: does not say how the patches were cut")
+            for identity in ({}, {"extraction": {}}, {"extraction": 3})
+        ),
         (
             {"extraction": {"extraction": {"detectors": ["superpoint"]}}},
             r"extraction\.extraction\.detectors\.0: this version cannot cut patches that way",
@@ -74,7 +69,7 @@ def test_what_cannot_be_honoured_is_refused(model, identity, said):
 
 def test_a_baseline_describes_as_the_evaluator_does():
     patches = np.random.default_rng(0).integers(0, 256, (5, 65, 65), np.uint8)
-    found = descriptors.baseline("rootsift-smoothed")
-    assert (found.name, found.identity) == ("rootsift-smoothed", None)
+    baseline = descriptors.baseline("rootsift-smoothed")
+    assert (baseline.name, baseline.identity) == ("rootsift-smoothed", None)
     wanted = handcrafted.describe("rootsift-smoothed", patches)
-    np.testing.assert_array_equal(found.describe(patches), wanted)
+    np.testing.assert_array_equal(baseline.describe(patches), wanted)

@@ -29,14 +29,14 @@ def result(files):
 
 
 def test_a_known_homography_is_found_again(result):
-    (found,) = result.found
-    right = found.errors <= 3
+    (matched,) = result.found
+    right = matched.errors <= 3
     assert right.sum() > 60
     assert right.mean() > 0.8
-    assert found.inliers[right].mean() > 0.95
-    assert found.corner_error < 2
-    assert found.corner_error == ransac.corner_error(
-        found.fit.matrix, photograph_pairs.TRUE, photograph_pairs.SIZE
+    assert matched.inliers[right].mean() > 0.95
+    assert matched.corner_error < 2
+    assert matched.corner_error == ransac.corner_error(
+        matched.fit.matrix, photograph_pairs.TRUE, photograph_pairs.SIZE
     )
 
 
@@ -49,19 +49,19 @@ def test_without_a_true_homography_nothing_is_called_right(files, result):
 
 def test_the_json_says_what_was_found(result):
     content = json.loads(json.dumps(as_json(result), allow_nan=False))
-    (one,), found = content["descriptors"], result.found[0]
+    (one,), matched = content["descriptors"], result.found[0]
     assert content["photographs"][0]["points"] == result.points[0]
     assert content["photographs"][1]["size"] == [340, 320]
-    assert one["matches"] == len(one["pairs"]) == len(found)
-    assert one["inliers"] == sum(row[-1] for row in one["pairs"]) == found.inliers.sum()
-    assert one["right"]["3"] == (found.errors <= 3).sum()
+    assert one["matches"] == len(one["pairs"]) == len(matched)
+    assert one["inliers"] == sum(row[-1] for row in one["pairs"]) == matched.inliers.sum()
+    assert one["right"]["3"] == (matched.errors <= 3).sum()
     assert one["right"]["1"] <= one["right"]["3"] <= one["right"]["5"]
     places = np.array([row[:4] for row in one["pairs"]])
     errors = np.linalg.norm(
         homography.project(photograph_pairs.TRUE, places[:, :2]) - places[:, 2:], axis=1
     )
-    np.testing.assert_allclose(errors, found.errors, atol=1e-3)
-    np.testing.assert_allclose(one["homography"], found.fit.matrix, atol=1e-9)
+    np.testing.assert_allclose(errors, matched.errors, atol=1e-3)
+    np.testing.assert_allclose(one["homography"], matched.fit.matrix, atol=1e-9)
 
 
 def test_large_photographs_are_matched_shrunk_and_told_in_their_own_pixels(tmp_path, files):
@@ -73,10 +73,10 @@ def test_large_photographs_are_matched_shrunk_and_told_in_their_own_pixels(tmp_p
         str(tmp_path / "a.png"), files[1], baseline="rootsift",
         true_homography=str(tmp_path / "H_1_2"), settings=MatchSettings(max_side=320),
     )  # fmt: skip
-    (found,) = result.found
+    (matched,) = result.found
     assert result.photographs[0].size == (320, 260)
     assert result.photographs[1].size == (320, 301)
-    assert (found.errors <= 3).sum() > 60
+    assert (matched.errors <= 3).sum() > 60
     told = np.array(as_json(result)["descriptors"][0]["homography"])
     assert ransac.corner_error(told, true, (960, 780)) < 3
 
@@ -91,14 +91,14 @@ def test_each_photographs_points_are_described_and_their_rows_matched():
     descriptor = Descriptor("codes", "id", lambda values: code[values[:, 0, 0]])
     picture = Photograph("a.png", np.zeros((100, 100), np.uint8), (100, 100))
     truth = np.array([[1.0, 0, 5], [0, 1, 7], [0, 0, 1]])
-    found = match_points(
+    matched = match_points(
         descriptor, (picture, picture), (Points(first, patches), Points(second, patches[order])),
         MatchSettings(), truth,
     )  # fmt: skip
-    np.testing.assert_array_equal(found.matches.second, np.argsort(order))
-    assert found.inliers.all()
-    assert found.errors.max() < 1e-4
-    np.testing.assert_allclose(found.fit.matrix / found.fit.matrix[2, 2], truth, atol=1e-3)
+    np.testing.assert_array_equal(matched.matches.second, np.argsort(order))
+    assert matched.inliers.all()
+    assert matched.errors.max() < 1e-4
+    np.testing.assert_allclose(matched.fit.matrix / matched.fit.matrix[2, 2], truth, atol=1e-3)
 
 
 def test_nothing_to_describe_with_is_refused(files):

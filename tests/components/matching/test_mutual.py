@@ -8,8 +8,8 @@ from components.matching import mutual
 
 
 def pairs(first, second, ratio=1.0):
-    found = mutual.match(np.float32(first), np.float32(second), ratio)
-    return list(zip(found.first.tolist(), found.second.tolist(), strict=True))
+    matched = mutual.match(np.float32(first), np.float32(second), ratio)
+    return list(zip(matched.first.tolist(), matched.second.tolist(), strict=True))
 
 
 def test_only_mutual_neighbours_match():
@@ -19,9 +19,9 @@ def test_only_mutual_neighbours_match():
 
 
 def test_distance_and_ratio_are_those_of_the_first_photographs_descriptors():
-    found = mutual.match(np.float32([[0, 0]]), np.float32([[3, 4], [0, 10], [20, 0]]), 1.0)
-    assert found.distance.tolist() == [5.0]
-    assert found.ratio.tolist() == [0.5]
+    matched = mutual.match(np.float32([[0, 0]]), np.float32([[3, 4], [0, 10], [20, 0]]), 1.0)
+    assert matched.distance.tolist() == [5.0]
+    assert matched.ratio.tolist() == [0.5]
 
 
 @pytest.mark.parametrize(("ratio", "kept"), [(1.0, 1), (0.5, 1), (0.49, 0)])
@@ -29,8 +29,12 @@ def test_the_limit_of_the_ratio_is_included(ratio, kept):
     assert len(pairs([[0.0]], [[2.0], [4.0]], ratio)) == kept
 
 
-def test_a_single_descriptor_has_no_rival():
+def test_a_single_descriptor_has_no_rival_and_none_match_nothing():
     assert pairs([[0.0], [9.0]], [[1.0]], 0.1) == [(0, 0)]
+    for n, m in ((0, 0), (0, 3), (3, 0)):
+        none = mutual.match(np.zeros((n, 4), np.float32), np.zeros((m, 4), np.float32), 0.9)
+        assert len(none) == 0
+        assert none.first.dtype == np.int64
 
 
 def test_equal_descriptors_cannot_be_told_apart():
@@ -45,13 +49,6 @@ def test_what_is_not_finite_matches_nothing():
     assert pairs([[np.nan]], second) == []
 
 
-@pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 3), (3, 0)])
-def test_no_descriptors_match_nothing(n, m):
-    found = mutual.match(np.zeros((n, 4), np.float32), np.zeros((m, 4), np.float32), 0.9)
-    assert len(found) == 0
-    assert found.first.dtype == np.int64
-
-
 def test_many_blocks_agree_with_the_whole_distance_matrix():
     rng = np.random.default_rng(0)
     first = rng.standard_normal((1500, 16)).astype(np.float32)
@@ -62,8 +59,8 @@ def test_many_blocks_agree_with_the_whole_distance_matrix():
     ordered = np.sort(distance, axis=1)
     ratio = ordered[:, 0] / ordered[:, 1]
     wanted = (distance.argmin(0)[nearest] == np.arange(1500)) & (ratio <= 0.8)
-    found = mutual.match(first, second, 0.8)
+    matched = mutual.match(first, second, 0.8)
     assert 100 < wanted.sum() < 1000
-    np.testing.assert_array_equal(found.first, np.flatnonzero(wanted))
-    np.testing.assert_array_equal(found.second, nearest[wanted])
-    np.testing.assert_allclose(found.ratio, ratio[wanted], rtol=1e-6)
+    np.testing.assert_array_equal(matched.first, np.flatnonzero(wanted))
+    np.testing.assert_array_equal(matched.second, nearest[wanted])
+    np.testing.assert_allclose(matched.ratio, ratio[wanted], rtol=1e-6)

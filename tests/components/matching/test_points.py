@@ -20,20 +20,20 @@ def photograph(image):
 
 def test_patches_are_cut_as_training_cuts_them():
     image = texture(300, 240)
-    found = points.find(photograph(image), RULES, 50)
-    assert len(found) == 50
-    angles = detection.orientations(image, found.positions)
-    squares = frames.from_detections(found.positions, angles, RULES.half_width)
+    strongest = points.find(photograph(image), RULES, 50)
+    assert len(strongest) == 50
+    angles = detection.orientations(image, strongest.positions)
+    squares = frames.from_detections(strongest.positions, angles, RULES.half_width)
     assert frames.inside(squares, 300, 240).all()
-    np.testing.assert_array_equal(found.patches, ImageSampler(image).sample(squares))
+    np.testing.assert_array_equal(strongest.patches, ImageSampler(image).sample(squares))
 
 
 def test_the_strongest_points_come_first_and_do_not_overlap():
     image = texture(300, 240)
     few, many = (points.find(photograph(image), RULES, limit) for limit in (20, 60))
     np.testing.assert_array_equal(many.positions[:20], few.positions)
-    found, strength = detection.detect_rated(image, RULES)
-    strengths = {tuple(place): value for place, value in zip(found, strength, strict=True)}
+    detections, strength = detection.detect_rated(image, RULES)
+    strengths = {tuple(place): value for place, value in zip(detections, strength, strict=True)}
     ordered = [strengths[tuple(place)] for place in many.positions]
     assert ordered == sorted(ordered, reverse=True)
     rng = np.random.default_rng(0)
@@ -45,11 +45,13 @@ def test_a_photograph_with_fewer_points_gives_what_it_has():
     assert 0 < len(points.find(photograph(image), RULES, 10_000)) < 1000
 
 
-def test_a_photograph_below_the_smallest_region_is_refused():
-    with pytest.raises(UserError, match=r"a.png: is 40x15 pixels, expected at least 16 on the"):
-        points.find(photograph(texture(40, 15)), RULES, 10)
-
-
-def test_a_photograph_that_shows_nothing_is_refused():
-    with pytest.raises(UserError, match=r"a.png: no point was found .*\(90x80 pixels\)"):
-        points.find(photograph(np.full((80, 90), 120, np.uint8)), RULES, 10)
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        (texture(40, 15), "a.png: is 40x15 pixels, expected at least 16 on the"),
+        (np.full((80, 90), 120, np.uint8), r"a.png: no point was found .*\(90x80 pixels\)"),
+    ],
+)
+def test_a_photograph_that_is_too_small_or_shows_nothing_is_refused(image, sentence):
+    with pytest.raises(UserError, match=sentence):
+        points.find(photograph(image), RULES, 10)

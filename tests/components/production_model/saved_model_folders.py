@@ -28,6 +28,6 @@ def content_of(folder):
 
 def production_of(destination):
     """The model in production; there must be one."""
-    found = served_model.find(str(destination))
-    assert found is not None
-    return found
+    served = served_model.find(str(destination))
+    assert served is not None
+    return served

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -26,13 +27,6 @@ def serving(tmp_path):
     return tmp_path / "serving"
 
 
-@pytest.fixture(scope="module")
-def finished_process():
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
 def test_the_first_version_is_the_time(model, serving):
     before = int(time.time())
     placed = destination.place(model, str(serving))
@@ -40,15 +34,8 @@ def test_the_first_version_is_the_time(model, serving):
     assert placed.path == str(serving / str(placed.version))
     assert saved_model_folders.content_of(placed.path) == saved_model_folders.content_of(model)
     assert [path.name for path in serving.iterdir()] == [str(placed.version)]
-
-
-def test_two_pushes_within_a_second_get_two_versions(model, serving):
-    first = destination.place(model, str(serving))
-    second = destination.place(model, str(serving))
-    assert second.version > first.version
-
-
-def test_a_version_is_greater_than_one_from_the_future_even_half_written(model, serving):
+    # Also within the same second, and after one from the future that is half written.
+    assert destination.place(model, str(serving)).version > placed.version
     future = int(time.time()) + 1000
     (serving / str(future)).mkdir(parents=True)
     assert destination.place(model, str(serving)).version == future + 1
@@ -72,31 +59,31 @@ def test_a_number_taken_by_another_push_meanwhile_is_passed_over(model, serving,
     assert len(list(serving.iterdir())) == 2
 
 
-def test_a_push_that_breaks_off_leaves_nothing(model, serving, monkeypatch):
-    copy = tf.io.gfile.copy
-
-    def fail_at_the_end(source, target, **options):
-        if target.endswith("saved_model.pb"):
-            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
-        copy(source, target, **options)
-
-    monkeypatch.setattr(tf.io.gfile, "copy", fail_at_the_end)
-    with pytest.raises(UserError, match=r"serving: cannot write the model.*No space left"):
-        destination.place(model, str(serving))
-    assert list(serving.iterdir()) == []
-
-
-def test_a_copy_that_differs_is_not_served(model, serving, monkeypatch):
+@pytest.mark.parametrize(
+    ("file", "error", "sentence"),
+    [
+        (
+            "saved_model.pb",
+            tf.errors.ResourceExhaustedError(None, None, "No space left on device"),
+            r"serving: cannot write the model.*No space left",
+        ),
+        ("variables.index", None, "differs"),
+    ],
+)
+def test_a_copy_that_breaks_off_or_differs_leaves_nothing(
+    model, serving, monkeypatch, file, error, sentence
+):
     copy = tf.io.gfile.copy
 
     def spoil(source, target, **options):
+        if target.endswith(file) and error is not None:
+            raise error
         copy(source, target, **options)
-        if target.endswith("variables.index"):
-            with open(target, "w") as file:
-                file.write("flipped bits")
+        if target.endswith(file):
+            Path(target).write_text("flipped bits")
 
     monkeypatch.setattr(tf.io.gfile, "copy", spoil)
-    with pytest.raises(UserError, match="differs"):
+    with pytest.raises(UserError, match=sentence):
         destination.place(model, str(serving))
     assert list(serving.iterdir()) == []
 
@@ -114,31 +101,22 @@ def test_a_folder_that_is_no_saved_model_is_not_pushed(tmp_path, serving):
     assert not serving.exists()
 
 
-def test_leftovers_of_a_killed_push_are_removed(model, serving, finished_process):
-    killed = serving / f".pushing-17-{socket.gethostname()}-{finished_process}"
-    saved_model_folders.write(killed)
+def test_what_a_killed_push_left_is_removed_and_one_that_goes_on_left_alone(model, serving):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    killed = serving / f".pushing-17-{socket.gethostname()}-{ended.pid}"
+    here = serving / f".pushing-17-{socket.gethostname()}-{os.getppid()}"
+    elsewhere = serving / ".pushing-17-another-machine-4"
+    for folder in (killed, here, elsewhere):
+        saved_model_folders.write(folder)
     destination.place(model, str(serving))
     assert not killed.exists()
-
-
-def test_a_push_that_is_going_on_is_left_alone(serving):
-    going = [
-        serving / f".pushing-17-{socket.gethostname()}-{os.getppid()}",
-        serving / ".pushing-17-another-machine-4",
-    ]
-    for folder in going:
-        saved_model_folders.write(folder)
     assert destination.remove_stale(str(serving)) == []
-    assert all(folder.exists() for folder in going)
-
-
-def test_after_a_day_another_machines_leftovers_go_too(serving):
-    folder = serving / ".pushing-17-another-machine-4"
-    saved_model_folders.write(folder)
-    long_ago = time.time() - DAY - 60
-    for path in (folder, *folder.rglob("*")):
+    assert here.exists() and elsewhere.exists()
+    long_ago = time.time() - DAY - 60  # after which another machine's leftovers go too
+    for path in (elsewhere, *elsewhere.rglob("*")):
         os.utime(path, (long_ago, long_ago))
-    assert destination.remove_stale(str(serving)) == [str(folder)]
+    assert destination.remove_stale(str(serving)) == [str(elsewhere)]
 
 
 def test_a_link_that_looks_like_a_leftover_does_not_empty_what_it_leads_to(

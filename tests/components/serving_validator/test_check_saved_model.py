@@ -18,7 +18,7 @@ IDENTITY = tiny_model.IDENTITY
 class Fake:
     """A loaded model whose signatures run a NumPy function."""
 
-    def __init__(self, alter=lambda found, patches: found, alter_records=lambda found: found):
+    def __init__(self, alter=lambda codes, patches: codes, alter_records=lambda codes: codes):
         self._alter, self._alter_records = alter, alter_records
         self._model = tiny_model.Thumbnail()
         self.signatures = {
@@ -27,12 +27,12 @@ class Fake:
         }
 
     def _serve(self, patches):
-        found = self._model.describe(patches)["descriptors"].numpy()
-        return {"descriptors": tf.constant(self._alter(found, patches.numpy()))}
+        codes = self._model.describe(patches)["descriptors"].numpy()
+        return {"descriptors": tf.constant(self._alter(codes, patches.numpy()))}
 
     def _serve_records(self, records):
-        found = self._model.describe_records(records)["descriptors"].numpy()
-        return {"descriptors": tf.constant(self._alter_records(found))}
+        codes = self._model.describe_records(records)["descriptors"].numpy()
+        return {"descriptors": tf.constant(self._alter_records(codes))}
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +67,22 @@ def test_a_good_model_passes_every_check(request_content):
     assert report.latency["single_milliseconds_per_patch"] > 0
 
 
-def minus_batch_mean(found, patches):
-    return found - found.mean(axis=0, keepdims=True) if len(found) > 1 else found
+def minus_batch_mean(codes, patches):
+    return codes - codes.mean(axis=0, keepdims=True) if len(codes) > 1 else codes
 
 
-def random_each_time(found, patches, generator=np.random.default_rng([0])):  # noqa: B008
-    return found + generator.normal(size=found.shape).astype(np.float32)
+def random_each_time(codes, patches, generator=np.random.default_rng([0])):  # noqa: B008
+    return codes + generator.normal(size=codes.shape).astype(np.float32)
 
 
-def nan_on_flat(found, patches):
-    return np.where(patches.std(axis=(1, 2))[:, None] == 0, np.float32(np.nan), found)
+def nan_on_flat(codes, patches):
+    return np.where(patches.std(axis=(1, 2))[:, None] == 0, np.float32(np.nan), codes)
 
 
-def only_65(found, patches):
+def only_65(codes, patches):
     if patches.shape[1:] != (65, 65):
         raise ValueError(f"Matrix size-incompatible: {patches.shape}")
-    return found
+    return codes
 
 
 FAULTS = {
@@ -90,9 +90,9 @@ FAULTS = {
     "same twice": random_each_time,
     "flat patches": nan_on_flat,
     "patches 32x32": only_65,
-    "finite": lambda found, patches: np.full_like(found, np.nan),
-    "unit length": lambda found, patches: 1.01 * found,
-    "shape": lambda found, patches: found.astype(np.float64),
+    "finite": lambda codes, patches: np.full_like(codes, np.nan),
+    "unit length": lambda codes, patches: 1.01 * codes,
+    "shape": lambda codes, patches: codes.astype(np.float64),
 }
 
 
@@ -111,12 +111,12 @@ def test_the_dimension_is_the_identitys(request_content):
 
 def test_a_length_other_than_one_is_right_without_l2(request_content):
     identity = {"dimension": 64, "architecture": {"name": "L2-Net", "final_normalisation": "none"}}
-    long = Fake(lambda found, patches: 7 * found, lambda found: 7 * found)
+    long = Fake(lambda codes, patches: 7 * codes, lambda codes: 7 * codes)
     assert failures(long, request_content, identity)[0] == []
 
 
 @pytest.mark.parametrize(
-    "alter", [lambda found: found[:, ::-1], lambda found: np.full_like(found, np.nan)]
+    "alter", [lambda codes: codes[:, ::-1], lambda codes: np.full_like(codes, np.nan)]
 )
 def test_records_must_agree_with_patches(request_content, alter):
     failed, _ = failures(Fake(alter_records=alter), request_content)
@@ -143,10 +143,10 @@ def test_bytes_must_agree_with_the_descriptors(request_content, alter, expected)
 
 
 def test_an_empty_batch_that_fails_is_a_warning(request_content):
-    def refuse_empty(found, patches):
+    def refuse_empty(codes, patches):
         if not len(patches):
             raise ValueError("Graph execution error:\n\nDetected at node Conv\ninput depth is 0\n")
-        return found
+        return codes
 
     failed, report = failures(Fake(refuse_empty), request_content)
     assert failed == []

@@ -48,6 +48,12 @@ MATCHING_ALONE = (
 )
 
 
+RUN_STRIPS = (
+    *("run", "--format", "strips", "--data", "data", "--set", "work_dir=work"),
+    *("--set", "training.stages=[{points_per_batch: 8, patches_per_point: 2}]"),
+)
+
+
 def release(root: Path) -> Path:
     for number, name in enumerate(NAMES):
         write_strips(root / "data" / name, POINTS, seed=number)
@@ -103,40 +109,19 @@ class Case:
 
 STRIPS = {
     "missing strip": Case(Path.unlink, "v_b/e3.png", "lacks e3.png, expected", of_folder=True),
-    "missing ref": Case(Path.unlink, "v_b/ref.png", "lacks ref.png, expected", of_folder=True),
     "extra strip": Case(image(65, 65), "v_b/x1.png", "holds x1.png beside the 16", of_folder=True),
     "width": Case(image(260, 64), "v_b/h2.png", "is 64 pixels wide, expected 65"),
-    "height": Case(image(263, 65), "v_b/h2.png", "is 263 pixels high, expected a multiple of 65"),
-    "RGB": Case(image(260, 65, 3), "v_b/h2.png", "is an 8-bit RGB PNG, expected 8-bit grey"),
-    "16 bit": Case(image(260, 65, dtype=np.uint16), "v_b/h2.png", "is a 16-bit grey PNG, expected"),
     "length": Case(image(195, 65), "v_b/h2.png", "holds 3 patches, expected 4 as in ref.png"),
-    "empty file": Case(text(""), "v_b/t5.png", "is truncated after 0 bytes"),
-    "no PNG": Case(text("hello"), "v_b/t5.png", "is not a PNG, expected an 8-bit grey PNG strip"),
     "truncated": Case(halve, "v_b/h2.png", "is truncated after ", slow=True),
 }
-HOMOGRAPHY = "v_b/H_1_4"
 SEQUENCES = {
     "five images": Case(Path.unlink, "v_b/6.png", "holds 5 images (1.png, ", of_folder=True),
-    "two of a number": Case(
-        image(9, 9), "v_b/6.jpg", "holds image 6 as 6.jpg and 6.png", of_folder=True
-    ),
     "undecodable": Case(
         text("?"), "v_b/3.png", "cannot be decoded (no image format is recognised)"
     ),
     "truncated": Case(halve, "v_b/3.png", "cannot be decoded (image file is trunc", slow=True),
     "16 bit": Case(image(90, 90, dtype=np.uint16), "v_b/3.png", "holds 16-bit pixels, expected 8"),
-    "H missing": Case(Path.unlink, HOMOGRAPHY, "is missing, expected a 3x3 homography"),
-    "H empty": Case(text(""), HOMOGRAPHY, "holds nothing, expected a 3x3 homography"),
-    "H of 2x3": Case(
-        text("1 0 0\n0 1 0"), HOMOGRAPHY, "holds 2 rows of 3, 3 numbers, expected a 3x3"
-    ),
-    "H singular": Case(text("1 0 0\n0 1 0\n0 0 0"), HOMOGRAPHY, "the matrix is singular, expected"),
-    "H of words": Case(
-        text("1 0 0\n0 a 0\n0 0 1"), HOMOGRAPHY, "is not numeric (could not convert"
-    ),
-    "H not finite": Case(
-        text("1 0 0\n0 nan 0\n0 0 1"), HOMOGRAPHY, "holds a number that is not fin"
-    ),
+    "singular": Case(text("1 0 0\n0 1 0\n0 0 0"), "v_b/H_1_4", "the matrix is singular, expected"),
 }
 PHOTOGRAPHS = {
     "one name twice": Case(

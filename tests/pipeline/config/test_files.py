@@ -65,9 +65,6 @@ def test_a_set_value_is_read_as_yaml_means_it_to_people(text, value):
 def test_a_set_option_without_key_or_value_is_refused(text):
     with pytest.raises(UserError, match=r"--set .*expected key\.path=value"):
         files.parse_override(text)
-
-
-def test_a_set_value_that_is_no_yaml_is_refused():
     with pytest.raises(UserError, match=r"--set 'a=\[1': the value is not YAML"):
         files.parse_override("a=[1")
 
@@ -111,16 +108,9 @@ def test_a_file_builds_on_another_one_key_by_key(tmp_path):
     read = files.read_layers(high)
     assert [Path(layer.origin).name for layer in read] == ["low.yaml", "high.yaml"]
     assert layers.merge(read) == {"a": {"x": 1, "y": [3]}, "b": 1, "c": 0.001}
-
-
-def test_null_in_a_file_replaces_a_whole_block(tmp_path):
-    write(tmp_path, "low.yaml", "a: {x: 1}\n")
-    high = write(tmp_path, "high.yaml", "base: low.yaml\na: null\n")
-    assert layers.merge(files.read_layers(high)) == {"a": None}
-
-
-def test_an_empty_file_sets_nothing(tmp_path):
-    assert layers.merge(files.read_layers(write(tmp_path, "c.yaml", "# a\n"))) == {}
+    high = write(tmp_path, "high.yaml", "base: low.yaml\na: null\n")  # a whole block
+    assert layers.merge(files.read_layers(high)) == {"a": None, "b": 1}
+    assert layers.merge(files.read_layers(write(tmp_path, "empty.yaml", "# a\n"))) == {}
 
 
 def test_a_file_that_builds_on_itself_is_refused(tmp_path):
@@ -139,21 +129,22 @@ def test_a_file_that_builds_on_itself_is_refused(tmp_path):
         ("base: 3\n", r"c\.yaml: base: found 3, expected the name of a packaged configuration"),
         ("base: dmo\n", r"c\.yaml: base: configuration 'dmo': did you mean 'demo'\?"),
         ("\tx: 1\n", r"not valid YAML \(line 1"),
+        (b"\xff\xfe\x00", r"c\.yaml: not valid YAML"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_by_line_and_reason(tmp_path, text, sentence):
+    (tmp_path / "c.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=sentence):
-        files.read_layers(write(tmp_path, "c.yaml", text))
-
-
-def test_a_binary_file_is_refused(tmp_path):
-    (tmp_path / "c.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"c\.yaml: not valid YAML"):
         files.read_layers(str(tmp_path / "c.yaml"))
 
 
-def test_an_unknown_name_lists_the_packaged_ones():
-    with pytest.raises(UserError, match=r"configuration 'nothing\.yaml': There is no such file"):
-        files.read_layers("nothing.yaml")
-    with pytest.raises(UserError, match=r"did you mean 'demo'\?"):
-        files.read_layers("dem")
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nothing.yaml", r"configuration 'nothing\.yaml': There is no such file"),
+        ("dem", r"did you mean 'demo'\?"),
+    ],
+)
+def test_an_unknown_name_is_told(name, sentence):
+    with pytest.raises(UserError, match=sentence):
+        files.read_layers(name)

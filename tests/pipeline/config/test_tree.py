@@ -33,10 +33,7 @@ def test_the_packaged_configurations_are_what_the_command_line_offers():
 @pytest.mark.parametrize("name", ["photos", "sequences", "strips", "hpatches_a"])
 def test_data_of_unknown_size_get_a_plan_of_their_own(name):
     assert load_config(name).training.stages == "auto"
-
-
-def test_the_demo_keeps_the_plan_it_was_tuned_with():
-    assert load_config("demo").training.stages == demo_plan()
+    assert load_config("demo").training.stages == demo_plan()  # it keeps what it was tuned with
 
 
 def test_a_plan_may_be_given_in_place_of_auto_and_the_other_way_round():
@@ -99,15 +96,10 @@ def test_overrides_and_options_win_over_the_file_and_options_over_overrides(tmp_
     assert config.data.path == "from-option"
     (tuned,) = load_config("demo").training.plan
     assert config.training.plan == (tuned.model_copy(update={"max_steps": 77}),)
-
-
-def test_two_overrides_that_only_fit_together_are_taken_together():
-    config = load_config("strips", ["data.split.rule=official", "data.split.name=b"])
+    # Two that only fit together are taken together, and a whole list can be set.
+    settings = ["data.split.rule=official", "data.split.name=b", "beam=[--a=1]"]
+    config = load_config("strips", [*settings, "evaluation.tasks=[matching, retrieval]"])
     assert config.data.split.name == "b"
-
-
-def test_a_whole_list_can_be_set():
-    config = load_config("demo", ["evaluation.tasks=[matching, retrieval]", "beam=[--a=1]"])
     assert config.evaluation.tasks == ("matching", "retrieval")
     assert config.beam == ("--a=1",)
 

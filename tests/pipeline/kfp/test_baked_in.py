@@ -7,7 +7,7 @@ from trainer.core.errors import UserError
 
 FORBIDDEN = {
     "a folder of an object store": "see gs://some-bucket/folder",
-    "the name of a cloud project": "projects/some-project/locations/x",
+    "the name of a cloud project": "projects/12345/global/networks/mine",
     "a service account": "robot@some-project.iam.gserviceaccount.com",
     "a private key": "-----BEGIN RSA PRIVATE KEY-----",
     "an access key": "AKIA" + 16 * "A",
@@ -20,8 +20,7 @@ FORBIDDEN = {
 def test_every_kind_is_found_wherever_it_stands(what, nested):
     text = FORBIDDEN[what]
     tree = {"a": [{"b": f'{{"inner": "{text}"}}' if nested else text}]}
-    found = [(place, kind) for place, kind, _ in baked_in.find(tree)]
-    assert ("a.0.b", what) in found
+    assert ("a.0.b", what) in [(place, kind) for place, kind, _ in baked_in.find(tree)]
     with pytest.raises(UserError, match=r"^a\.0\.b: .* would be part of the compiled pipeline"):
         baked_in.check(tree)
 
@@ -32,10 +31,8 @@ def test_keys_are_looked_at_too():
 
 def test_texts_of_this_machine_are_found_as_whole_words():
     literals = {"/home/me": "the home folder", "": "nothing"}
-    found = list(
-        baked_in.find({"a": "in /home/me/x", "b": "/home/meadow", "c": "/x/home/me"}, literals)
-    )
-    assert found == [("a", "the home folder", "/home/me")]
+    tree = {"a": "in /home/me/x", "b": "/home/meadow", "c": "/x/home/me"}
+    assert list(baked_in.find(tree, literals)) == [("a", "the home folder", "/home/me")]
 
 
 def test_secrets_are_not_repeated_in_the_message():

@@ -45,7 +45,7 @@ def test_the_spec_in_a_job_and_the_first_of_several_documents_are_read(tmp_path)
     [
         (b"a: [", "neither YAML nor JSON"),
         (b"\xff\xfe\x00", "is not UTF-8 text"),
-        (b"- a\n", "found no mapping"),
+        (b"- a\n", r"a\.yaml: found no mapping, expected a compiled pipeline$"),
         (b"", "found no mapping"),
         (b"pipelineSpec: 7\n", "pipelineSpec is no mapping"),
     ],

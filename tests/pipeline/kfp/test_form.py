@@ -1,7 +1,5 @@
 """Trees beside the definition of a protocol buffer: what its JSON may look like, and what not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -37,6 +35,7 @@ def test_what_the_parser_takes_has_no_problem(tree):
     ("tree", "problem"),
     [
         (["a"], "deploymentSpec: found ['a'], expected a mapping"),
+        ({"executors": ["a"]}, "deploymentSpec.executors: found ['a'], expected a mapping"),
         ({"executor": {}}, "deploymentSpec.executor: unknown, expected one of executors"),
         (
             _of_container(args=["a", None]),
@@ -51,6 +50,15 @@ def test_what_the_parser_takes_has_no_problem(tree):
             _of_container(args=["a"], command="x" * 100),
             "deploymentSpec.executors.check.container.command: found '" + "x" * 59 + "..., "
             "expected a list",
+        ),
+        (
+            _of_container(resources={"accelerator": {"type": "NVIDIA_L4", "count": 1.5}}),
+            "deploymentSpec.executors.check.container.resources.accelerator.count: found 1.5, "
+            "expected an integer",
+        ),
+        (
+            {"executors": {"check": {"importer": {"reimport": "yes"}}}},
+            "deploymentSpec.executors.check.importer.reimport: found 'yes', expected true or false",
         ),
     ],
 )
@@ -68,9 +76,14 @@ def test_nothing_in_the_place_of_a_value_is_told_although_the_parser_takes_it():
     assert problem == "executors.check.container.image: found None, expected a text"
 
 
-def test_every_problem_is_told():
+def test_every_problem_is_told_and_what_an_enumeration_may_be():
     tree = _of_container(image=1, args=[2, "a", 3])
     assert len(list(form.problems(tree, _DEFINITION.DESCRIPTOR, ""))) == 3
+    parameters = pipeline_spec_pb2.ComponentInputsSpec
+    tree = {"parameters": {"bless": {"parameterType": "TEXT"}}}
+    (problem,) = form.problems(tree, parameters.DESCRIPTOR, "")
+    told = "parameters.bless.parameterType: found 'TEXT', expected one of PARAMETER_TYPE_ENUM_UN"
+    assert problem.startswith(told)
 
 
 @pytest.mark.parametrize("value", [None, 1, "a", [1], {"a": None}])

@@ -104,7 +104,9 @@ def test_what_cannot_run_is_refused(target, overrides, sentence):
         _check(*overrides, target=target)
 
 
-@pytest.mark.parametrize("image", [None, "", "My Image"])
-def test_an_image_is_needed(image):
-    with pytest.raises(UserError, match=r"^platform\.image: "):
+@pytest.mark.parametrize(
+    ("image", "said"), [(None, "no image; exp"), ("", "no image"), ("My Image", "found 'My Image'")]
+)
+def test_an_image_is_needed(image, said):
+    with pytest.raises(UserError, match=rf"^platform\.image: {said}"):
         _check(image=image)

@@ -27,17 +27,13 @@ def start_holder(folder):
     return process
 
 
-def test_the_folder_is_made_and_the_lock_released(tmp_path):
-    for _ in range(2):
-        with work_lock.hold(tmp_path / "a" / "b") as folder:
+def test_the_folder_is_made_and_the_lock_released_also_after_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given in (tmp_path / "a" / "b", "a/b"):
+        with pytest.raises(ZeroDivisionError), work_lock.hold(given) as folder:
             assert folder == tmp_path / "a" / "b"
             assert folder.is_dir()
-
-
-def test_a_relative_folder_becomes_absolute(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with work_lock.hold("work") as folder:
-        assert folder == tmp_path / "work"
+            _ = 1 / 0
 
 
 def test_another_process_is_named_and_its_death_frees_the_folder(tmp_path):
@@ -58,43 +54,18 @@ def test_another_process_is_named_and_its_death_frees_the_folder(tmp_path):
         assert str(os.getpid()) in (tmp_path / work_lock.LOCK_NAME).read_text()
 
 
-def test_the_lock_is_released_after_an_error(tmp_path):
-    with pytest.raises(ZeroDivisionError), work_lock.hold(tmp_path):
-        _ = 1 / 0
-    with work_lock.hold(tmp_path):
-        pass
-
-
-def test_a_file_in_the_folders_place_is_refused(tmp_path):
-    (tmp_path / "work").write_text("")
-    with (
-        pytest.raises(UserError, match=r"work_dir: found the file .*work, expected a folder"),
-        work_lock.hold(tmp_path / "work"),
-    ):
-        pass
-
-
-def test_a_folder_below_a_file_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        ("file", r"work_dir: found the file .*file, expected a folder"),
+        ("file/work", r"work_dir: found the file .*file, expected a folder"),
+        # /proc refuses new entries even to root, whom permission bits do not stop.
+        ("/proc/work", "work_dir: cannot write in /proc"),
+        ("gs://bucket/work", "work_dir: found 'gs://bucket/work', expected a local folder"),
+    ],
+)
+def test_what_cannot_be_a_work_folder_is_refused(tmp_path, monkeypatch, folder, sentence):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(UserError, match=r"work_dir: found the file .*file, expected a folder"),
-        work_lock.hold(tmp_path / "file" / "work"),
-    ):
-        pass
-
-
-def test_an_unwritable_folder_is_refused():
-    # /proc refuses new entries even to root, whom permission bits do not stop.
-    with (
-        pytest.raises(UserError, match="work_dir: cannot write in /proc"),
-        work_lock.hold("/proc/work"),
-    ):
-        pass
-
-
-def test_a_remote_folder_is_refused():
-    with (
-        pytest.raises(UserError, match=r"work_dir: .*expected a local folder"),
-        work_lock.hold("gs://bucket/work"),
-    ):
-        pass
+    with pytest.raises(UserError, match=sentence), work_lock.hold(folder):
+        pytest.fail("it was taken")

@@ -8,9 +8,9 @@ from google.api_core import retry
 from components.core import google_cloud
 from pipeline.commands.runs import submit
 from pipeline.submission import kubeflow, kubeflow_errors, vertex
-from tests.support.fake_kubeflow import FakeKubeflow
-from tests.support.fake_vertex import FakeVertex
-from tests.support.isolation import forbid_credentials
+from tests.support.cloud.fake_kubeflow import FakeKubeflow
+from tests.support.cloud.fake_vertex import FakeVertex
+from tests.support.cloud.isolation import forbid_credentials
 
 
 @pytest.fixture(autouse=True)

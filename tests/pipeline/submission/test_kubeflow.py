@@ -8,6 +8,7 @@ from urllib3.exceptions import MaxRetryError, SSLError
 
 from pipeline.submission import following, kubeflow, kubeflow_errors, places, request
 from pipeline.submission.places import Cluster
+from tests.support.cloud.fake_kubeflow import RefusedError
 from tests.support.submitted_spec import DATA, PUSH, ROOT, spec, write
 from trainer.core.errors import UserError
 
@@ -50,7 +51,7 @@ def test_a_run_is_asked_for_as_it_was_described(cluster, wanted, capsys):
 def test_an_experiment_that_exists_is_used(cluster, wanted):
     for _ in range(2):
         kubeflow.submit(wanted, place(cluster), experiment="trials")
-    assert [found["display_name"] for found in cluster.experiments.values()] == ["trials"]
+    assert [each["display_name"] for each in cluster.experiments.values()] == ["trials"]
     assert len(cluster.runs) == 2
 
 
@@ -75,8 +76,8 @@ def test_a_kubeflow_for_several_users_asks_for_the_namespace(cluster, wanted):
     assert cluster.calls == [_HEALTH]
     for namespace in ("team", "kubeflow"):  # the latter is the client's own default
         kubeflow.submit(wanted, place(cluster, namespace=namespace), experiment=namespace)
-    found = [experiment["namespace"] for experiment in cluster.experiments.values()]
-    assert found == ["team", "kubeflow"]
+    namespaces = [experiment["namespace"] for experiment in cluster.experiments.values()]
+    assert namespaces == ["team", "kubeflow"]
 
 
 def test_a_service_that_is_away_for_a_moment_is_asked_again(cluster, wanted):
@@ -248,31 +249,18 @@ def test_every_state_of_the_api_has_a_meaning(cluster, wanted, state, outcome):
     assert (run.words, run.outcome) == (state.lower(), outcome)
 
 
-@pytest.mark.parametrize(
-    ("state", "error", "message"),
-    [
-        (
-            "FAILED",
-            {},
-            r"failed in DescriptorTrainer \(exit status 2\); the task's log says more: ",
-        ),
-        ("CANCELED", {}, r"was cancelled; see http\S+; to go on, press Retry there, which keeps"),
-    ],
-)
-def test_a_run_that_does_not_end_well_is_a_sentence(cluster, wanted, state, error, message):
-    cluster.states, cluster.error = ["RUNNING", state], error
-    said = "exit status 2" if state == "FAILED" else ""
-    cluster.tasks = [[], [_detail("DescriptorTrainer", state, said=said)]]
+def test_a_run_that_does_not_end_well_tells_why(cluster, wanted):
+    cluster.states, cluster.error = ["RUNNING", "FAILED"], {"code": 13, "message": "no root"}
+    cluster.tasks = [[], [_detail("DescriptorTrainer", "FAILED", said="exit status 2")]]
     started = kubeflow.submit(wanted, place(cluster))
     assert started.look().outcome is None
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=r"failed in DescriptorTrainer \(exit status 2\); the task"):
         following.conclude(started.look(), started)
-
-
-def test_a_run_that_fails_before_its_tasks_tells_its_own_reason(cluster, wanted):
-    cluster.states, cluster.error = ["FAILED"], {"code": 13, "message": "no pipeline root"}
-    started = kubeflow.submit(wanted, place(cluster))
-    with pytest.raises(UserError, match=r"failed \(no pipeline root\); its page says why"):
+    cluster.tasks = [[]]  # before its tasks
+    with pytest.raises(UserError, match=r"failed \(no root\); its page says why"):
+        following.conclude(started.look(), started)
+    cluster.states = ["CANCELED"]
+    with pytest.raises(UserError, match=r"was cancelled; see http\S+; to go on, press Retry there"):
         following.conclude(started.look(), started)
 
 
@@ -309,13 +297,13 @@ def test_the_server_refuses_what_the_api_does_not_describe(cluster):
         ("GET", "/apis/v1beta1/runs", {}, None),
         ("DELETE", "/apis/v2beta1/runs/run-1", {}, None),
     ):
-        with pytest.raises(Exception, match=r"unknown|is no str|Not Found"):
+        with pytest.raises(RefusedError, match=r"unknown|is no str|Not Found"):
             cluster.answer(method, path, query, body, None)
 
 
-def _pod(name: str, **terminated) -> dict:
-    status = {"containerStatuses": [{"name": "main", "state": {"terminated": terminated}}]}
-    return {"metadata": {"name": name}, "status": status}
+def _ended(**terminated) -> dict:
+    """The status of a pod whose container has ended."""
+    return {"containerStatuses": [{"name": "main", "state": {"terminated": terminated}}]}
 
 
 def _failed_in_a_pod(cluster) -> None:
@@ -331,42 +319,37 @@ def _failed_in_a_pod(cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ended", "sentence"),
+    ("status", "sentence"),
     [
         (
-            {"reason": "OOMKilled", "exitCode": 137},
+            _ended(reason="OOMKilled", exitCode=137),
             r"\(its memory ran out; give it more with platform\.resources\.DescriptorTrainer\.mem",
         ),
         (
-            {"reason": "Error", "message": "I1 a\nF2 failed to execute component: signal: killed"},
+            _ended(reason="Error", message="I1 a\nF2 failed to execute component: signal: killed"),
             r"\(it was killed, as when memory runs out; give it more with",
         ),
         (
-            {"reason": "Error", "exitCode": 1, "message": "a.png is empty"},
+            _ended(reason="Error", exitCode=1, message="a.png is empty"),
             r"failed in DescriptorTrainer \(a\.png is empty\); the task's log says more",
         ),
         (
-            {"reason": "Error", "message": "I1 a\nUserError: a.png is empty\nI3 publish success."},
+            _ended(reason="Error", message="I1 a\nUserError: a.png is empty\nI3 publish success."),
             r"failed in DescriptorTrainer \(a\.png is empty\)",
+        ),
+        (
+            {"reason": "Evicted", "message": "The node was low on resource: memory."},
+            r"\(its pod was Evicted: The node was low on resource",
         ),
     ],
 )
-def test_why_a_task_failed_is_asked_of_its_pod(cluster, wanted, ended, sentence):
+def test_why_a_task_failed_is_asked_of_its_pod(cluster, wanted, status, sentence):
     _failed_in_a_pod(cluster)
-    cluster.pods["kubeflow", "run-impl-9"] = _pod("run-impl-9", **ended)
+    cluster.pods["kubeflow", "run-impl-9"] = {"status": status}
     started = kubeflow.submit(wanted, place(cluster))
     with pytest.raises(UserError, match=sentence) as raised:
         following.conclude(started.look(), started)
     assert "\n" not in str(raised.value) and "executor" not in str(raised.value)
-
-
-def test_a_pod_that_was_taken_away_is_told(cluster, wanted):
-    _failed_in_a_pod(cluster)
-    status = {"reason": "Evicted", "message": "The node was low on resource: memory."}
-    cluster.pods["kubeflow", "run-impl-9"] = {"status": status}
-    started = kubeflow.submit(wanted, place(cluster))
-    with pytest.raises(UserError, match=r"\(its pod was Evicted: The node was low on resource"):
-        following.conclude(started.look(), started)
 
 
 def test_where_no_page_tells_of_pods_the_log_is_named(cluster, wanted):

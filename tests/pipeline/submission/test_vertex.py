@@ -125,45 +125,12 @@ def test_a_run_that_the_last_unanswered_call_has_started_is_not_told_as_failed(g
     assert list(google.pipelines) == [started.name]
 
 
-def test_a_region_that_does_not_exist_is_told(google, wanted):
-    said = "DNS resolution failed for us-west44-aiplatform.googleapis.com:443"
-    google.failures["create_pipeline_job"] = [(grpc.StatusCode.UNAVAILABLE, said)] * 5
-    with pytest.raises(UserError, match=r"no such address .DNS .*us-west44.*; expected a region"):
+@pytest.mark.parametrize("status", ["PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "NOT_FOUND"])
+def test_a_refusal_is_one_sentence_and_not_repeated(google, wanted, status):
+    google.failures["create_pipeline_job"] = [(grpc.StatusCode[status], "for this reason")]
+    submitted = r"^submitting the pipeline \(project my-project, us-west4\): .*for this reason"
+    with pytest.raises(UserError, match=submitted):
         vertex.submit(wanted, _REGION)
-
-
-@pytest.mark.parametrize(
-    ("status", "said", "message"),
-    [
-        (
-            grpc.StatusCode.PERMISSION_DENIED,
-            "Permission 'aiplatform.pipelineJobs.create' denied",
-            r"permission denied .*pipelineJobs.create.*roles/aiplatform.user",
-        ),
-        (
-            grpc.StatusCode.PERMISSION_DENIED,
-            "Vertex AI API has not been used in project 12 before or it is disabled.",
-            r"the API is switched off .*gcloud services enable aiplatform.googleapis.com",
-        ),
-        (
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            "Quota exceeded for concurrent pipeline jobs",
-            "insufficient quota or capacity .*concurrent.*ask for quota",
-        ),
-        (grpc.StatusCode.NOT_FOUND, "project gone", "not found .project gone.*API switched on"),
-        (grpc.StatusCode.UNAUTHENTICATED, "no token", "credentials are missing or not accepted"),
-        (
-            grpc.StatusCode.FAILED_PRECONDITION,
-            "Service account does not have storage.objects.get",
-            "refused .Service account does not have storage.objects.get",
-        ),
-    ],
-)
-def test_a_refusal_is_one_sentence_and_not_repeated(google, wanted, status, said, message):
-    google.failures["create_pipeline_job"] = [(status, said)]
-    with pytest.raises(UserError, match=message) as raised:
-        vertex.submit(wanted, _REGION)
-    assert str(raised.value).startswith("submitting the pipeline (project my-project, us-west4):")
     assert google.methods() == ["create_pipeline_job"]
 
 

@@ -47,11 +47,12 @@ def test_verbose_shows_what_libraries_log():
     assert "by the way" in told(verbose=True)
 
 
-def test_a_record_that_cannot_be_formatted_raises_nothing():
+def test_a_message_with_a_per_cent_sign_is_told_as_it_is(capsys):
     from pipeline.terminal import noise
 
     handler = noise._ToStderr()
     handler.handle(logging.LogRecord("x", logging.WARNING, "f", 1, "plain %", (), None))
+    assert capsys.readouterr().err.endswith(" x: plain %\n")
 
 
 def _is_told(message, *arguments, error=None):

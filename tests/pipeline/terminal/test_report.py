@@ -34,17 +34,9 @@ def shown(report: Report, width: int = 140) -> str:
 
 def test_a_row_shows_interval_baselines_production_and_change_in_per_cent():
     text = shown(Report(Verdict((_PASSED,), (_ROW,))))
-    for part in (
-        "easy",
-        "mAP",
-        "71.2",
-        "65.0 .. 77.7",
-        "60.0",
-        "64.9",
-        "70.0",
-        "+1.2 (-1.0 .. +3.0)",
-    ):
+    for part in ("easy", "mAP", "71.2", "65.0 .. 77.7", "60.0", "64.9", "70.0"):
         assert part in text, part
+    assert "+1.2 (-1.0 .. +3.0)" in text
 
 
 def test_what_is_missing_is_a_dash():
@@ -75,10 +67,8 @@ def test_the_differences_to_the_baselines_are_told_below_the_table():
         for noise in ("e", "mean")
     ]
     lines = shown(Report(Verdict((_PASSED,), tuple(rows))), 100).splitlines()
-    assert (
-        "Model minus rootsift: matching +11.0 (+9.0 .. +13.0), retrieval +11.0 (+9.0 .. +13.0)"
-        in lines
-    )
+    difference = "+11.0 (+9.0 .. +13.0)"
+    assert f"Model minus rootsift: matching {difference}, retrieval {difference}" in lines
     assert "Model minus pixels: matching -2.0, retrieval -2.0" in lines
     assert "Model minus" not in shown(Report(Verdict((_PASSED,), (_ROW,))))
 

@@ -20,9 +20,17 @@ class Event:
     seconds: float = 0.0
 
 
-def plain() -> tuple[Console, io.StringIO]:
+def tell(view: RunView, *told: Event | Progress) -> None:
+    for one in told:
+        (view.on_event if isinstance(one, Event) else view.on_progress)(one)
+
+
+def plain(*told: Event | Progress) -> list[str]:
+    """Returns what is printed where there is no terminal."""
     stream = io.StringIO()
-    return Console(file=stream, width=200, highlight=False), stream
+    with RunView(Console(file=stream, width=200, highlight=False)) as view:
+        tell(view, *told)
+    return stream.getvalue().splitlines()
 
 
 def terminal(width: int = 200) -> tuple[Console, io.StringIO]:
@@ -31,49 +39,45 @@ def terminal(width: int = 200) -> tuple[Console, io.StringIO]:
 
 
 def test_without_a_terminal_each_change_is_one_line():
-    console, stream = plain()
-    with RunView(console) as view:
-        view.on_event(Event("started", "Trainer"))
-        view.on_progress(Progress("stage 1", 5, 5, "loss 0.9 [a]"))
-        view.on_event(Event("finished", "Trainer", seconds=12.34))
-        view.on_event(Event("started", "Evaluator", number=2))
-        view.on_event(Event("cached", "Evaluator", number=2, seconds=0.1))
-    assert stream.getvalue().splitlines() == [
+    lines = plain(
+        Event("started", "Trainer"),
+        Progress("stage 1", 5, 5, "loss 0.9 [a]"),
+        Event("finished", "Trainer", seconds=12.34),
+        Event("started", "Evaluator", number=2),
+        Event("cached", "Evaluator", number=2, seconds=0.1),
+        Event("failed", "Pusher", number=2, seconds=0.1),
+    )
+    assert lines == [
         "[1/2] Trainer: started",
         "  Trainer: stage 1 5/5 loss 0.9 [a]",
         "[1/2] Trainer: finished after 12.3 s",
         "[2/2] Evaluator: started",
         "[2/2] Evaluator: cached",
+        "[2/2] Pusher: failed after 0.1 s",
     ]
 
 
 def test_without_a_terminal_finished_stages_and_estimates_are_told():
-    console, stream = plain()
-    with RunView(console) as view:
-        view.on_event(Event("started", "Trainer"))
-        view.on_progress(Progress("stage 1", 5, 9, "loss 0.9", 80, 723))
-        view.on_progress(Progress("stage 1", 6, 6, "loss 0.8, took 0:12", finished=True))
-    assert stream.getvalue().splitlines() == [
+    first = Progress("stage 1", 5, 9, "loss 0.9", 80, 723)
+    last = Progress("stage 1", 6, 6, "loss 0.8, took 0:12", finished=True)
+    assert plain(Event("started", "Trainer"), first, last) == [
         "[1/2] Trainer: started",
         "  Trainer: stage 1 5/9 1:20 left (12:03 in all) loss 0.9",
         "  Trainer: stage 1 6/6 loss 0.8, took 0:12",
     ]
 
 
-def test_without_a_terminal_progress_comes_every_few_seconds_only():
-    console, stream = plain()
-    with RunView(console) as view:
-        view.on_event(Event("started", "Trainer"))
-        for step in range(1000):
-            view.on_progress(Progress("stage 1", step, 5000))
-    assert stream.getvalue().count("stage 1") == 1
+def test_without_a_terminal_progress_comes_every_few_seconds_and_of_a_component_only():
+    steps = [Progress("stage 1", step, 5000) for step in range(1000)]
+    assert len(plain(Event("started", "Trainer"), *steps)) == 2
+    assert plain(Progress("packing", 1)) == []
 
 
-def test_progress_without_a_running_component_is_ignored():
-    console, stream = plain()
-    with RunView(console) as view:
-        view.on_progress(Progress("packing", 1))
-    assert stream.getvalue() == ""
+def wait_for(text: str, stream: io.StringIO) -> None:
+    """Waits until a text is drawn, which happens four times a second."""
+    until = time.monotonic() + 10
+    while text not in stream.getvalue() and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def last_picture(stream: io.StringIO) -> str:
@@ -86,9 +90,8 @@ def test_on_a_terminal_the_last_picture_shows_how_each_component_ended(kind):
     console, stream = terminal()
     with RunView(console) as view:
         view.say("loading")
-        view.on_event(Event("started", "Trainer"))
-        view.on_progress(Progress("stage 1 of 2", 3, 10, "loss 0.9"))
-        view.on_event(Event(kind, "Trainer", seconds=3.21))
+        progress = Progress("stage 1 of 2", 3, 10, "loss 0.9")
+        tell(view, Event("started", "Trainer"), progress, Event(kind, "Trainer", seconds=3.21))
     last = last_picture(stream)
     mark = "✗" if kind == "failed" else "✓"
     took = "cached" if kind == "cached" else "3.2 s"
@@ -120,9 +123,7 @@ def test_on_a_terminal_what_is_left_stands_before_what_may_be_cut_off():
     with RunView(console) as view:
         view.on_event(Event("started", "DescriptorTrainer"))
         view.on_progress(Progress("stage 2 of 2 (S 128, K 4)", 20, 1200, "loss 1.1", 80))
-        until = time.monotonic() + 10
-        while "20/1200" not in stream.getvalue() and time.monotonic() < until:
-            time.sleep(0.05)
+        wait_for("20/1200", stream)
     assert "20/1200 1:20 left stage 2" in stream.getvalue()
 
 
@@ -142,9 +143,7 @@ def test_long_progress_never_takes_room_from_names_and_times(width):
         view.on_event(Event("cached", "ImportSchemaGen"))
         view.on_event(Event("started", "DescriptorTrainer"))
         view.on_progress(Progress("training stage 2 of 2", 20, 1200, "loss 1.1 " * 20))
-        until = time.monotonic() + 10
-        while "20/1200" not in stream.getvalue() and time.monotonic() < until:
-            time.sleep(0.05)  # drawn four times a second
+        wait_for("20/1200", stream)
         raise KeyboardInterrupt
     drawn = stream.getvalue()
     assert "ImportSchemaGen   cached" in drawn

@@ -9,7 +9,7 @@ import pytest
 from trainer.core import cpu_kernels
 
 _LINES = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse2 avx {}\n\nprocessor\t: 1\n"
-# Stops at the first import of TensorFlow and tells what it would have found.
+# Stops at the first import of TensorFlow and tells what it would have cpuinfo.
 _AT_TENSORFLOW = """
 import importlib, os, sys
 
@@ -27,30 +27,31 @@ import tensorflow
 
 
 def _chosen(tmp_path, flags, environment):
-    found = tmp_path / "cpuinfo"
-    found.write_text(_LINES.format(flags))
-    cpu_kernels.choose(environment, found)
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(_LINES.format(flags))
+    cpu_kernels.choose(environment, cpuinfo)
     return environment.get(cpu_kernels.VARIABLE)
 
 
-def test_onednn_is_turned_on_where_there_is_avx2(tmp_path):
-    assert _chosen(tmp_path, "avx2 fma", {}) == "1"
-
-
-def test_a_processor_without_avx2_is_left_to_tensorflow(tmp_path):
-    assert _chosen(tmp_path, "fma avx2x", {}) is None
-
-
-@pytest.mark.parametrize("value", ["0", "1", ""])
-def test_what_the_user_has_set_stays(tmp_path, value):
-    assert _chosen(tmp_path, "avx2", {cpu_kernels.VARIABLE: value}) == value
+@pytest.mark.parametrize(
+    ("flags", "given", "chosen"),
+    [
+        ("avx2 fma", {}, "1"),
+        ("fma avx2x", {}, None),  # left to TensorFlow
+        *(("avx2", {cpu_kernels.VARIABLE: value}, value) for value in ("0", "1", "")),
+    ],
+)
+def test_onednn_is_turned_on_where_there_is_avx2_unless_the_user_has_said(
+    tmp_path, flags, given, chosen
+):
+    assert _chosen(tmp_path, flags, dict(given)) == chosen
 
 
 @pytest.mark.parametrize("content", ["", "Features\t: fp asimd sve\n"], ids=["empty", "ARM"])
 def test_other_machines_are_left_to_tensorflow(tmp_path, content):
-    found = tmp_path / "cpuinfo"
-    found.write_text(content)
-    assert cpu_kernels.cpu_flags(found) == frozenset()
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(content)
+    assert cpu_kernels.cpu_flags(cpuinfo) == frozenset()
     assert cpu_kernels.cpu_flags(tmp_path / "nothing") == frozenset()
 
 
@@ -71,5 +72,5 @@ def test_other_machines_are_left_to_tensorflow(tmp_path, content):
 def test_it_is_chosen_before_tensorflow_loads(module):
     environment = {k: v for k, v in os.environ.items() if k != cpu_kernels.VARIABLE}
     command = [sys.executable, "-c", _AT_TENSORFLOW, module]
-    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert found.stdout == "1\n"
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"

@@ -4,7 +4,13 @@ import pytest
 import tensorflow as tf
 
 from trainer.core.errors import UserError
-from trainer.core.files import make_writable_folder, remove_folder, write_text, writing
+from trainer.core.files import (
+    make_writable_folder,
+    remove_folder,
+    replace_folder,
+    write_text,
+    writing,
+)
 
 
 def test_text_replaces_what_was_there_and_leaves_no_temporary_file(tmp_path):
@@ -13,6 +19,16 @@ def test_text_replaces_what_was_there_and_leaves_no_temporary_file(tmp_path):
         write_text(str(path), text)
     assert path.read_text() == "new"
     assert [entry.name for entry in tmp_path.iterdir()] == ["text"]
+
+
+def test_folders_are_replaced_whole(tmp_path):
+    old, new = tmp_path / "final", tmp_path / "temporary"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / folder.name).write_text("")
+    replace_folder(str(new), str(old))
+    assert [file.name for file in old.iterdir()] == ["temporary"]
+    assert not new.exists()
 
 
 def test_a_writable_folder_is_made_and_left_empty(tmp_path):

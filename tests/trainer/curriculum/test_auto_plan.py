@@ -12,7 +12,7 @@ _GIB = 2**30
 _PATCH = 300_000  # bytes, about those of width 0.25
 
 
-def _found(points: int, largest: int | None = None, **other) -> Resources:
+def _resources(points: int, largest: int | None = None, **other) -> Resources:
     settings = {"patch_bytes": _PATCH, "memory": 16 * _GIB, **other}
     return Resources(points, points if largest is None else largest, **settings)
 
@@ -22,50 +22,47 @@ def _shapes(stages: tuple[StageConfig, ...]) -> list[tuple[int, int, int]]:
 
 
 def test_the_demos_data_on_a_cpu_get_nearly_the_demos_plan():
-    (made,) = plan(_found(5942, 2758))  # 110 patches of each: 653,620 / 1024 = 638 steps
+    (made,) = plan(_resources(5942, 2758))  # 110 patches of each: 653,620 / 1024 = 638 steps
     (tuned,) = demo_plan()
     assert _shapes((made,)) == [(256, 4, 650)]
     assert made.model_copy(update={"max_steps": tuned.max_steps}) == tuned
 
 
-def test_hpatches_on_a_cpu_is_bounded_by_time():
-    # 76 x 1300 patch sequences are worth 10.9 million patches; a CPU takes 4 million.
-    assert _shapes(plan(_found(98_800, 98_800))) == [(256, 4, 3900)]
-
-
-def test_hpatches_on_an_accelerator_grows_to_a_large_batch():
-    found = plan(_found(98_800, 98_800, device="gpu", memory=16 * _GIB))
-    # 300 patches of each, 29.6 million, in batches of 4096: 7236 steps.
-    assert _shapes(found) == [(128, 2, 900), (256, 4, 900), (1024, 4, 7000)]
+@pytest.mark.parametrize(
+    ("resources", "shapes"),
+    [
+        # 76 x 1300 patch sequences are worth 10.9 million patches; a CPU takes 4 million.
+        (_resources(98_800), [(256, 4, 3900)]),
+        # On an accelerator, 300 patches of each, 29.6 million, in batches of 4096: 7236 steps.
+        (_resources(98_800, device="gpu"), [(128, 2, 900), (256, 4, 900), (1024, 4, 7000)]),
+        # Small data are seen no more often than large ones: 110,000 patches / 256.
+        (_resources(1000, 400), [(64, 4, 430)]),
+        (_resources(8), [(8, 4, 100)]),
+    ],
+)
+def test_every_size_of_data_gets_its_plan(resources, shapes):
+    assert _shapes(plan(resources)) == shapes
 
 
 def test_losses_of_pairs_get_as_many_patches_in_pairs():
-    assert _shapes(plan(_found(5942, 2758), variants=2)) == [(512, 2, 650)]
-    found = plan(_found(98_800, 98_800, device="gpu", memory=16 * _GIB), variants=2)
-    assert _shapes(found) == [(128, 2, 900), (512, 2, 900), (2048, 2, 7000)]
+    assert _shapes(plan(_resources(5942, 2758), variants=2)) == [(512, 2, 650)]
+    stages = plan(_resources(98_800, device="gpu"), variants=2)
+    assert _shapes(stages) == [(128, 2, 900), (512, 2, 900), (2048, 2, 7000)]
     hardnet = TrainerConfig(stages="auto", loss={"mining": "hardnet"})
-    assert {s.patches_per_point for s in resolve(hardnet, _found(5942)).plan} == {2}
+    assert {s.patches_per_point for s in resolve(hardnet, _resources(5942)).plan} == {2}
 
 
-def test_small_data_are_seen_no_more_often_than_large_ones():
-    assert _shapes(plan(_found(1000, 400))) == [(64, 4, 430)]  # 110,000 patches / 256
-
-
-def test_a_batch_takes_half_of_what_fills_one_at_most():
-    assert plan(_found(5942, 100))[-1].points_per_batch == 48
-
-
-def test_the_smallest_data_get_the_smallest_batch():
-    assert _shapes(plan(_found(8))) == [(8, 4, 100)]
-
-
-def test_memory_bounds_the_batch():
-    # Half of 64 MiB holds 111 patches: 27 patch sequences of 4.
-    found = plan(_found(5942, 2758, memory=64 * 2**20))
-    assert found[-1].points_per_batch == 24
-    # The memory of all replicas counts.
-    found = plan(_found(5942, 2758, memory=64 * 2**20, replicas=4))
-    assert found[-1].points_per_batch == 104
+@pytest.mark.parametrize(
+    ("resources", "points"),
+    [
+        (_resources(5942, 100), 48),  # half of what fills one at most
+        # Half of 64 MiB holds 111 patches: 27 patch sequences of 4.
+        (_resources(5942, 2758, memory=64 * 2**20), 24),
+        (_resources(5942, 2758, memory=64 * 2**20, replicas=4), 104),  # that of all counts
+    ],
+)
+def test_data_and_memory_bound_the_batch(resources, points):
+    assert plan(resources)[-1].points_per_batch == points
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 3, 7, 8, 12, 64])
@@ -73,57 +70,53 @@ def test_memory_bounds_the_batch():
 @pytest.mark.parametrize("device", ["cpu", "gpu", "tpu"])
 @pytest.mark.parametrize("variants", [2, 4])
 def test_every_plan_is_one_that_a_run_takes(replicas, points, device, variants):
-    found = plan(_found(points, device=device, replicas=replicas), variants=variants)
-    config = TrainerConfig(stages=found)  # the batches grow, steps and noises fit
+    stages = plan(_resources(points, device=device, replicas=replicas), variants=variants)
+    config = TrainerConfig(stages=stages)  # the batches grow, steps and noises fit
     for stage in config.plan:
         assert stage.points_per_batch % replicas == 0
         assert 8 <= stage.points_per_batch <= points
         assert stage.warm_up_steps < stage.max_steps
     if points >= 5000:
-        assert all(s.points_per_batch % 8 == 0 for s in found)
-    for stage, following in itertools.pairwise(found):
+        assert all(s.points_per_batch % 8 == 0 for s in stages)
+    for stage, following in itertools.pairwise(stages):
         assert following.batch <= 16 * stage.batch
-    assert found[-1].schedule == "linear"
-
-
-def test_more_data_never_get_fewer_patches():
-    seen = []
-    for points in (20, 100, 1000, 5000, 20_000, 98_800, 10**6):
-        last = plan(_found(points, points // 2))[-1]
-        seen.append(last.batch * last.max_steps)
-    assert seen == sorted(seen)
-
-
-def test_too_little_data_are_refused_in_one_sentence():
-    with pytest.raises(UserError, match=r"stages is auto.* at most 7 .*expected at least 8; add"):
-        plan(_found(100, 7))
-    check_size(8)
-    with pytest.raises(UserError, match="expected at least 12"):
-        check_size(10, replicas=6)
-
-
-def test_too_little_memory_is_refused_in_one_sentence():
-    with pytest.raises(UserError, match="stages is auto, but 16 MiB of memory hold a batch of 6"):
-        plan(_found(1000, memory=16 * 2**20))
-
-
-def test_noises_are_passed_on():
-    assert {stage.noises for stage in plan(_found(5942, 2758), ("e", "h"))} == {("e", "h")}
-
-
-def test_only_auto_is_resolved():
-    given = TrainerConfig()
-    assert resolve(given, _found(8)) is given
-    made = resolve(TrainerConfig(stages="auto", seed=7), _found(5942, 2758))
-    assert made.plan == plan(_found(5942, 2758))
-    assert made.seed == 7
+    assert stages[-1].schedule == "linear"
 
 
 @pytest.mark.parametrize("replicas", [65, 128, 256])
 @pytest.mark.parametrize("points", [400, 98_800])
 def test_a_large_slice_gets_batches_that_it_can_share(replicas, points):
-    found = Resources(points, points, 300_000, 16 * _GIB, "tpu", replicas)
-    stages = plan(found)
-    assert all(stage.points_per_batch % replicas == 0 for stage in stages)
-    assert min(stage.points_per_batch for stage in stages) >= replicas
-    assert stages[-1].points_per_batch == max(stage.points_per_batch for stage in stages)
+    batches = [
+        stage.points_per_batch
+        for stage in plan(_resources(points, device="tpu", replicas=replicas))
+    ]
+    assert all(batch % replicas == 0 for batch in batches)
+    assert min(batches) >= replicas
+    assert batches[-1] == max(batches)
+
+
+def test_more_data_never_get_fewer_patches():
+    seen = []
+    for points in (20, 100, 1000, 5000, 20_000, 98_800, 10**6):
+        last = plan(_resources(points, points // 2))[-1]
+        seen.append(last.batch * last.max_steps)
+    assert seen == sorted(seen)
+
+
+def test_too_little_data_or_memory_is_refused_in_one_sentence():
+    with pytest.raises(UserError, match=r"stages is auto.* at most 7 .*expected at least 8; add"):
+        plan(_resources(100, 7))
+    check_size(8)
+    with pytest.raises(UserError, match="expected at least 12"):
+        check_size(10, replicas=6)
+    with pytest.raises(UserError, match="stages is auto, but 16 MiB of memory hold a batch of 6"):
+        plan(_resources(1000, memory=16 * 2**20))
+
+
+def test_only_auto_is_resolved():
+    given = TrainerConfig()
+    assert resolve(given, _resources(8)) is given
+    made = resolve(TrainerConfig(stages="auto", seed=7), _resources(5942, 2758))
+    assert made.plan == plan(_resources(5942, 2758))
+    assert made.seed == 7
+    assert {stage.noises for stage in plan(_resources(5942, 2758), ("e", "h"))} == {("e", "h")}

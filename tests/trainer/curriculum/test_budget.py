@@ -1,5 +1,7 @@
 """Steps that the processor time allows: a second each, measured over 20."""
 
+import pytest
+
 from trainer.core.config import StageConfig
 from trainer.curriculum.budget import Shortage, shortage
 
@@ -7,26 +9,17 @@ _STAGE = StageConfig(max_steps=120)
 _MARK = (10.0, 0)
 
 
-def test_a_stage_that_there_is_time_for_is_left_alone():
-    # 100 steps to go, a second each; 8 seconds are kept for the export.
-    assert shortage([_STAGE], 20, _MARK, 30.0, 30.0 + 8 + 100) is None
-
-
-def test_a_stage_is_cut_to_what_there_is_time_for_less_a_margin():
-    found = shortage([_STAGE], 20, _MARK, 30.0, 30.0 + 8 + 40)
-    assert found == Shortage(20 + 38, 100.0, 40.0)
-
-
-def test_later_stages_keep_their_share():
-    later = StageConfig(max_steps=100)
-    found = shortage([_STAGE, later], 20, _MARK, 30.0, 30.0 + 8 + 100)
-    assert found == Shortage(20 + 47, 100.0, 50.0)
-
-
-def test_a_stage_ends_when_there_is_no_time_left():
-    found = shortage([_STAGE], 20, _MARK, 30.0, 20.0)
-    assert found == Shortage(20, 100.0, 0.0)
-
-
-def test_too_few_steps_are_no_measurement():
-    assert shortage([_STAGE], 19, _MARK, 30.0, 31.0) is None
+@pytest.mark.parametrize(
+    ("stages", "steps", "until", "expected"),
+    [
+        # 100 steps to go, a second each; 8 seconds are kept for the export.
+        ([_STAGE], 20, 30.0 + 8 + 100, None),
+        ([_STAGE], 20, 30.0 + 8 + 40, Shortage(20 + 38, 100.0, 40.0)),  # less a margin
+        # Later stages keep their share.
+        ([_STAGE, StageConfig(max_steps=100)], 20, 30.0 + 8 + 100, Shortage(20 + 47, 100.0, 50.0)),
+        ([_STAGE], 20, 20.0, Shortage(20, 100.0, 0.0)),  # no time is left
+        ([_STAGE], 19, 31.0, None),  # too few steps are no measurement
+    ],
+)
+def test_a_stage_is_cut_to_what_there_is_time_for(stages, steps, until, expected):
+    assert shortage(stages, steps, _MARK, 30.0, until) == expected

@@ -20,13 +20,13 @@ from trainer.curriculum.stages import (
 
 _HEALTHY = ProbeSignals(1.4, 1.2, 0.9, 40.0, 4.0, 0.8)
 _SETTINGS = ControllerConfig(smoothing=0.5, patience=2, plateau_steps=100, max_rollbacks=2)
-_EASY = StageConfig(
-    points_per_batch=16, patches_per_point=2, learning_rate=0.01, min_steps=20,
-    max_steps=200, promote_below=0.8,
-)  # fmt: skip
 _HARD = StageConfig(
-    points_per_batch=64, patches_per_point=8, learning_rate=0.01, min_steps=20,
-    max_steps=100,
+    points_per_batch=64, patches_per_point=8, learning_rate=0.01, min_steps=20, max_steps=100
+)
+_EASY = _HARD.model_copy(
+    update={
+        "points_per_batch": 16, "patches_per_point": 2, "max_steps": 200, "promote_below": 0.8,
+    }
 )  # fmt: skip
 _HUGE = _HARD.model_copy(update={"points_per_batch": 1024, "patches_per_point": 16})
 
@@ -77,15 +77,11 @@ def test_promotion_when_the_smoothed_loss_is_low():
     assert decisions[0].stage == 0
 
 
-def test_no_promotion_before_min_steps():
-    state, decisions = observe(_state(), _seen(0.1), _SETTINGS)
+@pytest.mark.parametrize("losses", [[0.1], [0.95, 0.95, 0.7]], ids=["too early", "lucky once"])
+def test_a_low_loss_alone_promotes_nobody(losses):
+    state, decisions = _run(_state(), [_seen(loss) for loss in losses])
     assert state.stage == 0
-    assert _kinds(decisions) == ["good"]
-
-
-def test_one_lucky_batch_is_smoothed_away():
-    state, _ = _run(_state(), [_seen(0.95), _seen(0.95), _seen(0.7)])
-    assert state.stage == 0
+    assert decisions == []
 
 
 def test_promotion_when_the_next_batch_is_already_below_the_collapse_point():
@@ -110,22 +106,15 @@ def test_a_falling_loss_is_no_plateau_and_ends_at_max_steps():
     assert decisions[0].step == 200
 
 
-def test_too_big_a_step_gets_an_intermediate_stage_once_promotion_is_forced():
-    observations = [_seen(0.95, next_normalized_loss=1.8)] * 11
-    state, decisions = _run(_state(), observations)
-    assert _kinds(decisions) == ["insert"]
-    assert state.stage == 1
-    assert len(state.plan) == 3
-    between = state.current
-    assert (between.points_per_batch, between.patches_per_point) == (32, 4)
-
-
-def test_the_next_stage_is_still_too_big_where_it_was_not_measured_again():
+def test_too_big_a_step_gets_an_intermediate_stage_also_where_it_was_measured_but_once():
     observations = [_seen(0.95)] + [_seen(0.95, next_normalized_loss=1.8)] + [_seen(0.95)] * 9
     state, decisions = _run(_state(), observations)
     assert _kinds(decisions) == ["insert"]
     assert decisions[0].values["next_normalized_loss"] == 1.8
     assert state.next_normalized_loss is None  # that of another stage from here on
+    assert (state.stage, len(state.plan)) == (1, 3)
+    between = state.current
+    assert (between.points_per_batch, between.patches_per_point) == (32, 4)
 
 
 @pytest.mark.parametrize(("loss", "inserted"), [(1.5, 0), (1.51, 1)])
@@ -149,17 +138,21 @@ def test_two_stages_at_most_are_inserted_each_before_the_next():
     assert [stage.points_per_batch for stage in state.plan] == [16, 128, 360, 1024]
 
 
-def test_without_the_controller_no_stage_is_inserted():
-    settings = ControllerConfig(enabled=False)
-    state, decisions = _run(_state(), [_seen(0.95, next_normalized_loss=1.8)] * 20, settings)
-    assert _kinds(decisions) == ["promote"]
-    assert len(state.plan) == 2
-
-
-def test_a_state_that_is_not_finite_is_never_called_good():
-    settings = ControllerConfig(enabled=False)
-    _, decisions = observe(_state(_HARD), _seen(0.5, distance=math.nan), settings)
-    assert decisions == ()
+@pytest.mark.parametrize(
+    ("seen", "kinds"),
+    [
+        ({"normalized_loss": 1.0, "distance": 0.4}, ["suspect"]),
+        ({"normalized_loss": 0.95, "distance": 0.6}, []),
+        ({"normalized_loss": 1.05, "probe": {"effective_rank": 6.0}}, []),  # it nears a line
+        ({"normalized_loss": 0.9, "distance": math.nan}, ["rollback"]),
+        ({"normalized_loss": 1.05, "probe": {"effective_rank": 2.0}}, ["rollback"]),
+    ],
+)
+def test_what_is_not_healthy_is_never_called_good(seen, kinds):
+    _, decisions = observe(_state(_HARD), _seen(**seen), _SETTINGS)
+    assert _kinds(decisions) == kinds
+    if math.isnan(seen.get("distance", 0)):
+        assert observe(_state(_HARD), _seen(**seen), ControllerConfig(enabled=False))[1] == ()
 
 
 def test_the_last_stage_finishes_the_run():
@@ -180,44 +173,28 @@ def test_a_vanished_probe_distance_is_a_collapse_at_once():
     assert (state.stage, state.stage_step) == (1, 0)
 
 
-def test_signs_of_an_onset_must_last():
-    onset, healthy = _seen(1.0, distance=0.4), _seen(1.0)
-    state, decisions = _run(_state(_HARD), [onset, healthy, onset])
-    assert _kinds(decisions) == ["suspect", "suspect"]
-    state, decisions = _run(state, [onset])
-    assert _kinds(decisions) == ["rollback"]
+_ONSET, _HEALTHY_AGAIN = (1.0, 0.4), (1.0, 1.0)
 
 
-def test_a_distance_that_recovers_is_no_collapse():
-    # As seen in the first steps of healthy runs, with a loss above the collapse point.
-    trace = [_seen(1.1, distance=distance) for distance in (0.35, 0.40, 0.45, 0.55, 0.9)]
-    _, decisions = _run(_state(_HARD), trace)
-    assert _kinds(decisions) == ["suspect"] * 3
-    # A healthy run at S 128, K 4, 2e-2: it lasts, but does not go on falling.
-    trace = [_seen(1.2, distance=distance) for distance in (0.48, 0.44, 0.43, 0.50, 0.68)]
-    _, decisions = _run(_state(_HARD), trace)
-    assert _kinds(decisions) == ["suspect"] * 3
-    falling = [_seen(1.1, distance=distance) for distance in (0.34, 0.38, 0.37)]
-    _, decisions = _run(_state(_HARD), falling)
-    assert _kinds(decisions) == ["suspect", "suspect", "rollback"]
-
-
-def test_a_short_distance_with_a_low_loss_is_no_onset():
-    # A network without normalisation may shrink its scale and still learn.
-    _, decisions = _run(_state(_HARD), [_seen(0.5, distance=0.3)] * 5)
-    assert decisions == []
-
-
-def test_a_loss_near_the_collapse_point_alone_is_no_collapse():
-    # A final batch norm keeps healthy runs at 1.02 of the margin.
-    _, decisions = _run(_state(_HARD), [_seen(1.02)] * 9)
-    assert decisions == []
-
-
-def test_a_code_of_low_rank_is_a_collapse():
-    seen = _seen(1.05, probe={"effective_rank": 2.0})
-    _, decisions = _run(_state(_HARD), [seen])
-    assert _kinds(decisions) == ["rollback"]
+@pytest.mark.parametrize(
+    ("trace", "kinds"),
+    [
+        ([_ONSET, _HEALTHY_AGAIN, _ONSET], ["suspect"] * 2),  # its signs must last
+        ([_ONSET, _HEALTHY_AGAIN, _ONSET, _ONSET], ["suspect", "suspect", "rollback"]),
+        # The first steps of healthy runs, with a loss above the collapse point.
+        ([(1.1, distance) for distance in (0.35, 0.40, 0.45, 0.55, 0.9)], ["suspect"] * 3),
+        # A healthy run at S 128, K 4, 2e-2: it lasts, but does not go on falling.
+        ([(1.2, distance) for distance in (0.48, 0.44, 0.43, 0.50, 0.68)], ["suspect"] * 3),
+        ([(1.1, distance) for distance in (0.34, 0.38, 0.37)], ["suspect", "suspect", "rollback"]),
+        # A network without normalisation may shrink its scale and still learn.
+        ([(0.5, 0.3)] * 5, []),
+        # A final batch norm keeps healthy runs at 1.02 of the margin.
+        ([(1.02, 1.0)] * 9, []),
+    ],
+)
+def test_what_recovers_or_learns_is_no_collapse(trace, kinds):
+    _, decisions = _run(_state(_HARD), [_seen(loss, distance=distance) for loss, distance in trace])
+    assert _kinds(decisions) == kinds
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
@@ -228,26 +205,8 @@ def test_a_loss_that_is_not_finite_rolls_back(loss):
     assert state.smoothed is None
 
 
-def test_broken_descriptors_are_a_collapse():
-    _, decisions = _run(_state(_HARD), [_seen(0.9, distance=math.nan)])
-    assert _kinds(decisions) == ["rollback"]
-
-
-def test_a_suspect_state_is_never_called_good():
-    _, decisions = observe(_state(_HARD), _seen(1.0, distance=0.4), _SETTINGS)
-    assert _kinds(decisions) == ["suspect"]
-    _, decisions = observe(_state(_HARD), _seen(0.95, distance=0.6), _SETTINGS)
-    assert _kinds(decisions) == []
-
-
-def test_a_code_that_nears_a_line_is_not_called_good():
-    _, decisions = observe(_state(_HARD), _seen(1.05, probe={"effective_rank": 6.0}), _SETTINGS)
-    assert _kinds(decisions) == []
-
-
 def test_after_a_rollback_a_stage_whose_next_is_too_hard_takes_over_its_patches():
-    plan = (_HARD.model_copy(update={"max_steps": 100}),)
-    state, _ = _run(_state(*plan), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
+    state, _ = _run(_state(_HARD), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
     # 40 of 100 steps are gone; half of the 60 * 512 patches are the easier stage's.
     assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 240), (512, 30)]
     state, decisions = _run(state, [_seen(0.97, next_normalized_loss=1.2)] * 24)
@@ -298,12 +257,14 @@ def test_after_too_many_rollbacks_the_run_gives_up_with_a_reason():
 
 def test_without_the_controller_only_max_steps_move_on():
     settings = ControllerConfig(enabled=False)
-    trace = [_seen(1.0, distance=0.01, next_normalized_loss=0.1)] * 30
-    _, decisions = _run(_state(), trace, settings)
-    assert [(decision.kind, decision.step) for decision in decisions] == [
-        ("promote", 200),
-        ("finish", 300),
-    ]
+    for seen in (
+        _seen(1.0, distance=0.01, next_normalized_loss=0.1),
+        _seen(0.95, next_normalized_loss=1.8),  # for which a stage would be inserted
+    ):
+        state, decisions = _run(_state(), [seen] * 30, settings)
+        ends = [(decision.kind, decision.step) for decision in decisions]
+        assert ends == [("promote", 200), ("finish", 300)]
+        assert len(state.plan) == 2
     _, decisions = _run(_state(), [_seen(math.nan)], settings)
     assert _kinds(decisions) == ["give_up"]
 
@@ -333,11 +294,9 @@ def test_a_stage_gets_its_share_of_the_time():
 
 
 def test_a_fast_machine_keeps_the_plan():
-    settings = ControllerConfig(max_cpu_minutes=1)
     observations = [_seen(0.95, cpu_seconds=0.1 * number) for number in range(8)]
-    state, decisions = _run(_state(_HARD), observations, settings)
-    assert decisions == []
-    assert state.plan == (_HARD,)
+    settings = ControllerConfig(max_cpu_minutes=1)
+    assert _run(_state(_HARD), observations, settings)[1] == []
 
 
 def _recorded() -> dict[str, dict]:
@@ -379,23 +338,17 @@ def test_loops_end_with_the_stage():
 
 
 def test_the_next_shape_is_probed_from_min_steps_on_now_and_then():
-    steps = [number for number in range(0, 200, 10) if wants_next_probe(_at(number), 10)]
+    steps = [n for n in range(0, 200, 10) if wants_next_probe(_state(stage_step=n), 10)]
     assert steps == [10, 40, 90, 140, 190]
     assert not wants_next_probe(_state(_HARD), 10)
 
 
-def _at(stage_step: int) -> ControllerState:
-    return _state(stage_step=stage_step)
-
-
-def _between(**changes) -> Observation:
-    """Neither healthy nor surely collapsing: a loss at the collapse point, distance 0.45."""
-    return _seen(1.0, distance=0.45, probe={"normalized_loss": 1.0}, **changes)
+# Neither healthy nor surely collapsing: a loss at the collapse point, distance 0.45.
+_BETWEEN = _seen(1.0, distance=0.45)
 
 
 def test_a_suspect_last_stage_ends_with_its_steps():
-    stage = _HARD.model_copy(update={"max_steps": 100})
-    state, decisions = _run(_state(stage), [_seen(0.9)] + [_between()] * 9)
+    state, decisions = _run(_state(_HARD), [_seen(0.9)] + [_BETWEEN] * 9)
     assert state.step == 100
     assert state.ended == "the last stage has had its steps"
     assert _kinds(decisions)[-2:] == ["suspect", "finish"]
@@ -403,7 +356,7 @@ def test_a_suspect_last_stage_ends_with_its_steps():
 
 def test_a_harder_stage_does_not_begin_from_a_suspect_state():
     easy = _EASY.model_copy(update={"max_steps": 50})
-    state, decisions = _run(_state(easy, _HARD), [_seen(0.95)] + [_between()] * 4)
+    state, decisions = _run(_state(easy, _HARD), [_seen(0.95)] + [_BETWEEN] * 4)
     assert (state.stage, state.rollbacks) == (0, 1)
     assert _kinds(decisions)[-1] == "rollback"
 

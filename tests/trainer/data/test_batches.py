@@ -80,17 +80,6 @@ def test_small_image_sequences_give_the_look_alikes_they_have():
     assert min(_share_of_one_sequence(order, sequence)) >= 6
 
 
-def test_look_alikes_follow_seed_and_epoch():
-    sequence, scene = _columns([60] * 6, [0, 0, 1, 2, 3, 4])
-    orders = [
-        epoch_order(sequence, scene, 16, seed, epoch, same_sequence=8)
-        for seed, epoch in ((0, 0), (0, 0), (1, 0), (0, 1))
-    ]
-    np.testing.assert_array_equal(orders[0], orders[1])
-    assert not np.array_equal(orders[0], orders[2])
-    assert not np.array_equal(orders[0], orders[3])
-
-
 def test_a_sampler_draws_its_share_of_look_alikes():
     data = packed([40] * 8, list(range(8)))
     sampler = Sampler(data, 16, 2, _NOISES, START, same_sequence_fraction=0.75)
@@ -99,11 +88,29 @@ def test_a_sampler_draws_its_share_of_look_alikes():
         assert np.bincount(data.sequence[points]).max() >= 12
 
 
-def test_more_look_alikes_than_an_image_sequence_holds_are_refused():
-    with pytest.raises(
-        UserError, match=r"same_sequence_fraction is 0.75.*wants 12 of 16.*holds 10"
-    ):
-        Sampler(packed([10, 10], [0, 1]), 16, 2, _NOISES, START, same_sequence_fraction=0.75)
+@pytest.mark.parametrize("same_sequence", [0, 8])
+def test_an_epoch_follows_seed_and_number(same_sequence):
+    sequence, scene = _columns([60] * 6, [0, 0, 1, 2, 3, 4])
+    orders = [
+        epoch_order(sequence, scene, 16, seed, epoch, same_sequence=same_sequence)
+        for seed, epoch in ((0, 0), (0, 0), (1, 0), (0, 1))
+    ]
+    np.testing.assert_array_equal(orders[0], orders[1])
+    assert not np.array_equal(orders[0], orders[2])
+    assert not np.array_equal(orders[0], orders[3])
+
+
+@pytest.mark.parametrize(
+    ("points", "variants", "noises", "fraction", "sentence"),
+    [
+        (21, 2, _NOISES, 0.0, r"points_per_batch is 21.*at most 20"),
+        (4, 7, ("e",), 0.0, r"patches_per_point is 7.*only 6"),
+        (16, 2, _NOISES, 0.75, r"same_sequence_fraction is 0.75.*wants 12 of 16.*holds 10"),
+    ],
+)
+def test_what_the_data_cannot_fill_is_refused(points, variants, noises, fraction, sentence):
+    with pytest.raises(UserError, match=sentence):
+        Sampler(packed([10, 10, 5], [0, 1, 1]), points, variants, noises, START, fraction)
 
 
 @settings(max_examples=60, deadline=None)
@@ -186,19 +193,3 @@ def test_a_saved_state_goes_on_where_it_was():
     resumed = Sampler(data, 16, 2, _NOISES, saved)
     for batch in expected:
         np.testing.assert_array_equal(next(resumed), batch)
-
-
-def test_epochs_differ():
-    sequence, scene = _columns([30, 30], [0, 1])
-    orders = [epoch_order(sequence, scene, 16, 0, epoch) for epoch in (0, 1)]
-    assert not np.array_equal(orders[0], orders[1])
-
-
-def test_a_batch_larger_than_the_data_is_refused_with_both_numbers():
-    with pytest.raises(UserError, match=r"points_per_batch is 21.*at most 20"):
-        Sampler(packed([10, 10, 5], [0, 1, 1]), 21, 2, _NOISES, START)
-
-
-def test_more_variants_than_the_noises_offer_are_refused():
-    with pytest.raises(UserError, match=r"patches_per_point is 7.*only 6"):
-        Sampler(packed([10, 10], [0, 1]), 4, 7, ("e",), START)

@@ -16,13 +16,7 @@ from trainer.data.batches import Sampler, SamplerState
 from trainer.data.host_infeed import HostInfeed, HostPatches, host_seed, share_out
 from trainer.data.manifest import SequenceEntry
 
-_TRAIN = {
-    "i_a": ("a", 3),
-    "v_a": ("a", 4),
-    "v_b": ("b", 6),
-    "v_c": ("c", 5),
-    "v_d": ("d", 4),
-}
+_TRAIN = {"i_a": ("a", 3), "v_a": ("a", 4), "v_b": ("b", 6), "v_c": ("c", 5), "v_d": ("d", 4)}
 _STAGE = StageConfig(points_per_batch=8, patches_per_point=2)
 _STATE = SamplerState(seed=1)
 

@@ -22,6 +22,9 @@ def test_resizing_is_the_exact_area_mean(shape):
     resized = image.resize_area(tf.constant(patches)).numpy()
     expected = np.stack([_by_definition(patch, 32) for patch in patches])
     np.testing.assert_array_equal(resized, expected)
+    as_float = image.resize_area(tf.constant(patches, tf.float32))
+    np.testing.assert_array_equal(as_float, resized)
+    assert image.resize_area(tf.zeros([0, *shape], tf.uint8)).shape == (0, 32, 32)
 
 
 def test_halving_agrees_with_opencv_up_to_rounding_of_ties():
@@ -59,16 +62,6 @@ def test_one_graph_takes_every_size_and_agrees_with_eager_mode():
         patches = rng.integers(0, 256, (5, *shape), dtype=np.uint8)
         np.testing.assert_array_equal(resize(patches), image.resize_area(tf.constant(patches)))
     assert resize.experimental_get_tracing_count() == 1
-
-
-def test_float_and_uint8_patches_give_the_same():
-    patches = np.random.default_rng(5).integers(0, 256, (2, 65, 65), dtype=np.uint8)
-    as_float = image.resize_area(tf.constant(patches, tf.float32))
-    np.testing.assert_array_equal(as_float, image.resize_area(tf.constant(patches)))
-
-
-def test_an_empty_batch_stays_empty():
-    assert image.resize_area(tf.zeros([0, 65, 65], tf.uint8)).shape == (0, 32, 32)
 
 
 def test_per_patch_normalisation_takes_brightness_and_contrast_away():

@@ -110,13 +110,6 @@ def test_other_data_is_packed_anew(examples, tmp_path):
     assert _pack(examples).sequences == ("i_z",)
 
 
-def test_nothing_half_packed_stays_after_a_failure(examples):
-    _corrupt(examples)
-    with pytest.raises(UserError):
-        _pack(examples)
-    assert list((examples.parent / "packed").iterdir()) == []
-
-
 def test_what_dead_processes_left_is_deleted_and_what_living_ones_write_is_not(examples, tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
@@ -169,77 +162,71 @@ def test_an_image_sequence_without_shards_is_named(examples):
         _pack(examples)
 
 
-def _corrupt(examples: Path) -> Path:
-    shard = examples / "Split-train" / "v_b-00000-of-00001"
-    shard.write_bytes(shard.read_bytes()[:-100])
-    return shard
+_SHARD = "v_b-00000-of-00001"
 
 
-def test_a_truncated_shard_is_named_with_its_record(examples):
-    shard = _corrupt(examples)
-    with pytest.raises(UserError, match=rf"{shard.name}: record 1 cannot be read"):
+def _record(sequence: str, index: int) -> bytes:
+    patches = point_patches(sequence, "b", index)
+    return records.encode(records.PointPatches(sequence, "b", "v", index, patches))
+
+
+def _without_contrast(record: bytes) -> bytes:
+    example = tf.train.Example.FromString(record)
+    del example.features.feature["contrast"]
+    return example.SerializeToString()
+
+
+def _write_shard(examples: Path, *serialized: bytes) -> None:
+    with tf.io.TFRecordWriter(str(examples / "Split-train" / _SHARD)) as writer:
+        for record in serialized:
+            writer.write(record)
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ([_record("v_b", 0), b"no example"], "{shard}: record 1 cannot be read"),
+        (
+            [_record("v_b", 0), _without_contrast(_record("v_b", 1))],
+            "{shard}: record 1 cannot be read.*contrast",
+        ),
+        # Another order, and one too few.
+        (
+            [_record("v_b", 1), _record("v_b", 0)],
+            "not the 2 that the manifest lists.*their checksum differs",
+        ),
+        ([_record("v_b", 0)], "not the 2 that.*1 were found"),
+        (
+            [_record("v_b", 0), _record("v_x", 0)],
+            r"{shard}: record 1 is of v_x \(scene b\), expected v_b \(scene b\)",
+        ),
+    ],
+)
+def test_records_that_are_not_those_of_the_manifest_are_refused(examples, written, sentence):
+    _write_shard(examples, *written)
+    with pytest.raises(UserError, match=sentence.format(shard=_SHARD)):
         _pack(examples)
+    assert list((examples.parent / "packed").iterdir()) == []  # nothing half packed stays
 
 
-def test_a_record_of_another_kind_is_named(examples):
-    shard = examples / "Split-train" / "v_b-00000-of-00001"
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        writer.write(_record("v_b", 0))
-        writer.write(b"no example")
-    with pytest.raises(UserError, match=rf"{shard.name}: record 1 cannot be read"):
+def test_a_truncated_or_missing_shard_is_named(examples):
+    shard = examples / "Split-train" / _SHARD
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(UserError, match=f"{_SHARD}: record 1 cannot be read"):
+        _pack(examples)
+    shard.unlink()
+    with pytest.raises(UserError, match=f"{_SHARD}: there is no such shard"):
         _pack(examples)
 
 
 def test_records_with_too_few_variants_are_named(examples):
-    shard = examples / "Split-train" / "v_b-00000-of-00001"
     example = tf.train.Example.FromString(_record("v_b", 0))
     pixels = example.features.feature["patches"].bytes_list
     pixels.value[0] = pixels.value[0][: 15 * 65 * 65]
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        for _ in range(16):  # as many bytes as 15 whole records
-            writer.write(example.SerializeToString())
+    _write_shard(examples, *[example.SerializeToString()] * 16)  # as many bytes as 15 whole ones
     entry = manifest.read(str(examples)).splits["train"][2].model_copy(update={"count": 16})
     manifest.write(manifest.Manifest(splits={"train": (entry,)}), str(examples))
-    with pytest.raises(UserError, match=rf"{shard.name}: record 0 .* 15 patches.*expected 16"):
-        _pack(examples)
-
-
-def test_records_without_a_needed_feature_are_named(examples):
-    shard = examples / "Split-train" / "v_b-00000-of-00001"
-    example = tf.train.Example.FromString(_record("v_b", 1))
-    del example.features.feature["contrast"]
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        writer.write(_record("v_b", 0))
-        writer.write(example.SerializeToString())
-    with pytest.raises(UserError, match=rf"{shard.name}: record 1 cannot be read.*contrast"):
-        _pack(examples)
-
-
-def test_records_that_are_not_those_of_the_manifest_are_refused(examples):
-    shard = examples / "Split-train" / "v_b-00000-of-00001"
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        for index in (1, 0):  # another order
-            writer.write(_record("v_b", index))
-    with pytest.raises(UserError, match=r"not the 2 that.*their checksum differs"):
-        _pack(examples)
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        writer.write(_record("v_b", 0))
-    with pytest.raises(UserError, match=r"not the 2 that.*1 were found"):
-        _pack(examples)
-
-
-def test_a_record_of_another_image_sequence_is_named(examples):
-    shard = examples / "Split-train" / "v_b-00000-of-00001"
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        for name in ("v_b", "v_x"):
-            writer.write(_record(name, 0))
-    with pytest.raises(UserError, match=rf"{shard.name}: record 1 is of v_x.*expected v_b"):
-        _pack(examples)
-
-
-def test_a_missing_shard_is_named(examples):
-    (examples / "Split-train" / "v_b-00000-of-00001").unlink()
-    with pytest.raises(UserError, match="v_b-00000-of-00001: there is no such shard"):
+    with pytest.raises(UserError, match=rf"{_SHARD}: record 0 .* 15 patches of 65 x 65, expected"):
         _pack(examples)
 
 
@@ -255,11 +242,6 @@ def test_sequences_may_have_several_shards(examples):
     entries = (entry.model_copy(update={"shards": names}), *listing.splits["train"][1:])
     manifest.write(listing.model_copy(update={"splits": {"train": entries}}), str(examples))
     np.testing.assert_array_equal(_pack(examples).patches[2], _resized("i_a", "a", 2))
-
-
-def _record(sequence: str, index: int) -> bytes:
-    patches = point_patches(sequence, "b", index)
-    return records.encode(records.PointPatches(sequence, "b", "v", index, patches))
 
 
 def test_a_missing_graph_is_named(examples, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import point_patches
+from tests.support.synthetic import Transform, point_patches
 from trainer.core.errors import UserError
 from trainer.data import image, records, resizing
 
@@ -17,28 +17,10 @@ def _records(count: int) -> list[bytes]:
     return [records.encode(sequence) for sequence in sequences]
 
 
-class _Transform(tf.Module):
-    """What Transform saves in TF2 mode: a function of one dictionary, by name."""
-
-    @tf.function(
-        input_signature=[
-            {
-                name: tf.TensorSpec([None, *spec.shape], spec.dtype)
-                for name, spec in records.feature_spec().items()
-            }
-        ]
-    )
-    def transform_fn(self, features):
-        return {
-            "patches": 255 - resizing.patches_from_bytes(features["patches"]),
-            "sequence_id": tf.zeros(tf.shape(features["index"]), tf.int64),
-        }
-
-
 @pytest.fixture(params=["transform_fn", "transform_signature"])
 def graph(request, tmp_path) -> str:
     """Graphs that invert the grey levels, saved as Transform saves in TF2 and TF1 mode."""
-    module = _Transform()
+    module = Transform(inverted=True)
     folder = str(tmp_path / "graph" / "transform_fn")
     if request.param == "transform_fn":
         tf.saved_model.save(module, folder)
@@ -55,25 +37,22 @@ def graph(request, tmp_path) -> str:
 
 
 def test_patches_are_resized_by_area_and_rounded():
-    found = resizing.resizer(None)(_records(3))
-    assert found.dtype == np.uint8
+    resized = resizing.resizer(None)(_records(3))
+    assert resized.dtype == np.uint8
     expected = [image.resize_area(tf.constant(point_patches("v_b", "b", n))) for n in range(3)]
-    np.testing.assert_array_equal(found, np.stack(expected))
+    np.testing.assert_array_equal(resized, np.stack(expected))
 
 
 def test_patches_go_through_the_transform_graph(graph):
-    found = resizing.resizer(graph)(_records(2))
-    np.testing.assert_array_equal(found, 255 - resizing.resizer(None)(_records(2)))
+    resized = resizing.resizer(graph)(_records(2))
+    np.testing.assert_array_equal(resized, 255 - resizing.resizer(None)(_records(2)))
 
 
-def test_a_saved_model_that_is_no_transform_graph_is_refused(tmp_path):
+def test_what_is_no_transform_graph_is_refused(tmp_path):
+    with pytest.raises(UserError, match="transform_fn: no Transform graph can be loaded"):
+        resizing.resizer(str(tmp_path))
     tf.saved_model.save(tf.Module(), resizing.graph_folder(str(tmp_path)))
     with pytest.raises(UserError, match="not the graph of a Transform"):
-        resizing.resizer(str(tmp_path))
-
-
-def test_a_graph_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UserError, match="transform_fn: no Transform graph can be loaded"):
         resizing.resizer(str(tmp_path))
 
 

@@ -32,6 +32,11 @@ def _learner(config: TrainerConfig = _CONFIG) -> Learner:
     return Learner(config, placement, image.Normalisation(kind="patch"))
 
 
+def _assert_same(arrays, expected) -> None:
+    for one, other in zip(arrays, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.fixture(scope="module")
 def traced() -> Learner:
     """One learner for all tests of the standard step, which takes seconds to trace."""
@@ -77,10 +82,7 @@ def test_a_snapshot_brings_weights_statistics_and_slots_back(batches, learner):
     learner.restore(snapshot)
     assert learner.optimizer.iterations.numpy() == 4
     again = learner.snapshot()
-    for old, new in zip(
-        snapshot.model + snapshot.optimizer, again.model + again.optimizer, strict=True
-    ):
-        np.testing.assert_array_equal(old, new)
+    _assert_same(snapshot.model + snapshot.optimizer, again.model + again.optimizer)
     assert learner.train(batches, 2, rates, 4) == pytest.approx(first, rel=1e-4)
 
 
@@ -98,15 +100,11 @@ def test_calibration_makes_inference_resemble_training(batches, learner):
 def test_the_probe_reports_the_loss_and_does_not_train(batches, learner):
     learner.calibrate(batches[0])
     before = learner.snapshot()
-    found = learner.probe(batches[0], 2)
-    again = learner.probe(batches[0], 2)
-    assert found == again
-    expected = 1 + found.hardest_positive - found.hardest_negative
-    assert found.normalized_loss == pytest.approx(
-        expected, abs=0.05
-    )  # all triplets active at the start
-    for old, new in zip(before.model, learner.snapshot().model, strict=True):
-        np.testing.assert_array_equal(old, new)
+    seen = learner.probe(batches[0], 2)
+    assert learner.probe(batches[0], 2) == seen
+    expected = 1 + seen.hardest_positive - seen.hardest_negative  # all triplets are active
+    assert seen.normalized_loss == pytest.approx(expected, abs=0.05)
+    _assert_same(before.model, learner.snapshot().model)
 
 
 def test_a_share_is_that_of_the_whole_batch_though_described_in_parts(

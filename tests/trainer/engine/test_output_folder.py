@@ -31,6 +31,7 @@ def _unfinished(folder: Path, identity: RunIdentity) -> CheckpointStore:
 
 
 def _finished(folder: Path, identity: RunIdentity | None) -> None:
+    folder.mkdir(exist_ok=True)
     if identity:
         run_identity.write(identity, str(folder))
     (folder / "training_result.json").write_text("{}")
@@ -51,24 +52,18 @@ def test_checkpoints_of_the_same_run_are_no_obstacle(tmp_path, existing):
 
 
 @pytest.mark.parametrize("existing", ["refuse", "resume"])
-def test_checkpoints_of_another_run_are_refused_saying_what_differs(tmp_path, existing):
+def test_what_another_run_has_left_is_refused_saying_what_differs(tmp_path, existing):
     store = _unfinished(tmp_path, _OTHER)
     with pytest.raises(UserError, match=f"holds checkpoints of another run .{_DIFFERS}"):
         _is_finished(tmp_path, existing)
     assert len(store) == 1
-
-
-@pytest.mark.parametrize("existing", ["refuse", "resume"])
-def test_a_result_of_another_run_is_refused_saying_what_differs(tmp_path, existing):
-    _finished(tmp_path, _OTHER)
+    _finished(tmp_path / "ended", _OTHER)
     with pytest.raises(UserError, match=f"holds the finished result of another run .{_DIFFERS}"):
-        _is_finished(tmp_path, existing)
-
-
-def test_a_result_that_does_not_say_what_it_is_of_is_refused(tmp_path):
-    _finished(tmp_path, None)
-    with pytest.raises(UserError, match="does not say what it was trained from"):
-        _is_finished(tmp_path, "resume")
+        _is_finished(tmp_path / "ended", existing)
+    deeper = tmp_path / "new" / "a" / "b"
+    _others_in(deeper, _OTHER.hash)
+    with pytest.raises(UserError, match="holds checkpoints of another run"):
+        output_folder.is_finished(f"{tmp_path}/new/", str(deeper), _MINE, existing)
 
 
 def test_a_result_of_the_same_run_is_refused_unless_it_is_resumed(tmp_path):
@@ -76,6 +71,9 @@ def test_a_result_of_the_same_run_is_refused_unless_it_is_resumed(tmp_path):
     with pytest.raises(UserError, match="holds the finished result of this very run"):
         _is_finished(tmp_path, "refuse")
     assert _is_finished(tmp_path, "resume")
+    _finished(tmp_path / "unknown", None)
+    with pytest.raises(UserError, match="does not say what it was trained from"):
+        _is_finished(tmp_path / "unknown", "resume")
 
 
 @pytest.mark.parametrize("left", ["step-00000001", "packed"])
@@ -158,13 +156,6 @@ def test_a_shared_folder_of_checkpoints_is_no_obstacle_to_a_new_output(tmp_path,
     run_identity.write(_OTHER, str(tmp_path / "new"))
     with pytest.raises(UserError, match="new: holds checkpoints of another run"):
         output_folder.is_finished(str(tmp_path / "new"), shared, _MINE, existing)
-
-
-def test_checkpoints_of_another_run_deeper_in_the_output_folder_are_refused(tmp_path):
-    deeper = tmp_path / "a" / "b"
-    _others_in(deeper, _OTHER.hash)
-    with pytest.raises(UserError, match="holds checkpoints of another run"):
-        output_folder.is_finished(f"{tmp_path}/", str(deeper), _MINE, "refuse")
 
 
 def test_replacing_leaves_the_checkpoints_of_other_runs(tmp_path):

@@ -45,26 +45,18 @@ def listing(tmp_path):
 
 def test_data_and_devices_are_measured(listing):
     config = TrainerConfig(stages="auto")
-    found = resources.measure(config, listing, strategy.create(config))
-    assert found.points == 10
-    assert found.largest_batch == 7  # one image sequence of each scene
-    assert (found.device, found.replicas) == ("cpu", 1)
-    assert found.memory == resources.host_memory()
-    assert found.patch_bytes == resources.patch_bytes(config)
-
-
-def test_replicas_on_a_host_share_its_memory(listing):
-    placement = SimpleNamespace(num_replicas_in_sync=4)
-    found = resources.measure(TrainerConfig(), listing, placement)
-    assert found.replicas == 4
-    assert found.memory == resources.host_memory() // 4
-
-
-def test_no_data_are_refused(tmp_path):
-    listing = write_examples(tmp_path, {"val": {"i_a": ("a", 2)}})
-    config = TrainerConfig()
+    here = resources.measure(config, listing, strategy.create(config))
+    assert here.points == 10
+    assert here.largest_batch == 7  # one image sequence of each scene
+    assert (here.device, here.replicas) == ("cpu", 1)
+    assert here.memory == resources.host_memory()
+    assert here.patch_bytes == resources.patch_bytes(config)
+    # Replicas on a host share its memory.
+    four = resources.measure(config, listing, SimpleNamespace(num_replicas_in_sync=4))
+    assert (four.replicas, four.memory) == (4, resources.host_memory() // 4)
+    nothing = listing.model_copy(update={"splits": {**listing.splits, "train": ()}})
     with pytest.raises(UserError, match="train split holds no patch sequence"):
-        resources.measure(config, listing, strategy.create(config))
+        resources.measure(config, nothing, strategy.create(config))
 
 
 def test_patch_bytes_by_hand():

@@ -11,12 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import write_examples
+from tests.support.synthetic import TWO_SCENES, write_examples
 from tests.support.training import folders_in, small_config, small_stage
-from trainer.core.config import (
-    TrainerConfig,
-    ValidationConfig,
-)
+from trainer.core.config import TrainerConfig, ValidationConfig
 from trainer.core.errors import UserError
 from trainer.core.interruption import Interrupted
 from trainer.data.host_infeed import HostPatches
@@ -44,8 +41,7 @@ class _KilledError(BaseException):
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory) -> str:
     root = tmp_path_factory.mktemp("examples")
-    splits = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
-    write_examples(root, splits)
+    write_examples(root, TWO_SCENES)
     return str(root)
 
 
@@ -86,6 +82,14 @@ def _die() -> None:
     raise _KilledError
 
 
+def _killed_before(block: int, train, *config, **options) -> None:
+    """Trains until a process dies before a block of steps."""
+    with pytest.MonkeyPatch.context() as patched:
+        _before_block(patched, block, _die)
+        with pytest.raises(_KilledError):
+            train(*config, **options)
+
+
 def _events(folder: Path) -> list[dict]:
     return json.loads((folder / "out" / "timeline.json").read_text())
 
@@ -112,12 +116,9 @@ def _checkpoints(folder: Path) -> list[Path]:
     ("block", "step"), [(2, 0), (5, 8), (_BLOCKS, 16)], ids=["before any", "at a stage", "at last"]
 )
 def test_a_killed_run_goes_on_and_ends_like_an_undisturbed_one(
-    undisturbed, train, tmp_path, monkeypatch, block, step
+    undisturbed, train, tmp_path, block, step
 ):
-    _before_block(monkeypatch, block, _die)
-    with pytest.raises(_KilledError):
-        train()
-    monkeypatch.undo()
+    _killed_before(block, train)
     train()
     assert _resumed(tmp_path) == ([step] if step else [])
     assert _course(tmp_path) == _course(undisturbed)
@@ -173,13 +174,8 @@ def test_what_a_rollback_changed_is_not_forgotten(train, tmp_path, monkeypatch):
     assert _weights(tmp_path) == _weights(whole)
 
 
-def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(
-    undisturbed, train, tmp_path, monkeypatch
-):
-    _before_block(monkeypatch, 6, _die)
-    with pytest.raises(_KilledError):
-        train()
-    monkeypatch.undo()
+def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(undisturbed, train, tmp_path):
+    _killed_before(6, train)
     older, newest = _checkpoints(tmp_path)
     (newest / "snapshot-0.npz").write_bytes(b"torn")
     train()
@@ -189,22 +185,14 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_taken(
     assert _weights(tmp_path) == _weights(undisturbed)
 
 
-def test_another_configuration_starts_from_the_first_step(train, tmp_path, monkeypatch):
-    _before_block(monkeypatch, 6, _die)
-    with pytest.raises(_KilledError):
-        train()
-    monkeypatch.undo()
+def test_another_configuration_starts_from_the_first_step(train, tmp_path):
+    _killed_before(6, train)
     train(_CONFIG.model_copy(update={"seed": 2}))
     assert _resumed(tmp_path) == []
 
 
-def test_how_often_a_run_is_saved_does_not_make_it_another_run(
-    undisturbed, train, tmp_path, monkeypatch
-):
-    _before_block(monkeypatch, 6, _die)
-    with pytest.raises(_KilledError):
-        train()
-    monkeypatch.undo()
+def test_how_often_a_run_is_saved_does_not_make_it_another_run(undisturbed, train, tmp_path):
+    _killed_before(6, train)
     train(_CONFIG.model_copy(update={"checkpoint_every": 0}))
     assert _resumed(tmp_path) == [8]
     assert _weights(tmp_path) == _weights(undisturbed)
@@ -242,15 +230,12 @@ def test_outside_the_main_thread_a_run_trains_without_listening_to_signals(train
     assert results[0].steps == 20
 
 
-def test_processor_time_used_before_counts(train, tmp_path, monkeypatch):
+def test_processor_time_used_before_counts(train, tmp_path):
     """All but seconds of the budget were used up by the process that died."""
     controller = _CONFIG.controller.model_copy(update={"max_cpu_minutes": 1000.0})
     stages = (_CONFIG.plan[0], _CONFIG.plan[1].model_copy(update={"max_steps": 100}))
     config = _CONFIG.model_copy(update={"controller": controller, "stages": stages})
-    _before_block(monkeypatch, 6, _die)
-    with pytest.raises(_KilledError):
-        train(config)
-    monkeypatch.undo()
+    _killed_before(6, train, config)
     run = next((tmp_path / "out" / "checkpoints").iterdir())
     store = CheckpointStore(str(run))
     checkpoint, _ = store.restore()
@@ -307,9 +292,9 @@ def test_a_network_that_is_not_finite_has_a_loss_that_says_so(train, monkeypatch
     assert [step for step, loss in losses.items() if not math.isfinite(loss)] == [4]
 
 
-def _assert_same(found: Snapshot, expected: Snapshot) -> None:
+def _assert_same(snapshot: Snapshot, expected: Snapshot) -> None:
     for part in ("model", "optimizer"):
-        for value, wanted in zip(getattr(found, part), getattr(expected, part), strict=True):
+        for value, wanted in zip(getattr(snapshot, part), getattr(expected, part), strict=True):
             np.testing.assert_array_equal(value, wanted)
 
 
@@ -318,9 +303,9 @@ def by_hosts(monkeypatch) -> None:
     """Has the hosts read the patches; one host is enough to take that way."""
 
     def patches(config, examples_root, examples, hosts):
-        found = HostPatches(examples_root, examples.splits["train"], hosts)
-        found.check(config.plan)
-        return found
+        of_hosts = HostPatches(examples_root, examples.splits["train"], hosts)
+        of_hosts.check(config.plan)
+        return of_hosts
 
     monkeypatch.setattr(loop, "_host_patches", patches)
 
@@ -329,10 +314,7 @@ def by_hosts(monkeypatch) -> None:
 def test_a_run_fed_by_its_hosts_goes_on_where_it_was_killed(train, tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     train(folder=whole)
-    with pytest.MonkeyPatch.context() as patched:
-        _before_block(patched, 5, _die)
-        with pytest.raises(_KilledError):
-            train(folder=stopped)
+    _killed_before(5, train, folder=stopped)
     train(folder=stopped)
     assert _resumed(stopped) == [8]
     assert _course(stopped) == _course(whole)

@@ -24,9 +24,7 @@ def test_equal_runs_have_equal_hashes_that_can_name_a_folder():
     assert len(_identify().hash) == 16
     assert _identify().hash.isalnum()
     assert _identify().differences(_identify()) == ""
-
-
-def test_how_often_it_is_saved_does_not_matter():
+    # How often it is saved does not matter.
     assert _identify(_CONFIG.model_copy(update={"checkpoint_every": 7})).hash == _identify().hash
 
 
@@ -63,8 +61,8 @@ def test_the_transform_graph_belongs_to_the_data(tmp_path):
 def test_it_comes_back_from_its_file_with_the_same_hash(tmp_path):
     assert run_identity.read(str(tmp_path)) is None
     run_identity.write(_identify(), str(tmp_path))
-    found = run_identity.read(str(tmp_path))
-    assert found is not None
-    assert found.hash == _identify().hash
+    identity = run_identity.read(str(tmp_path))
+    assert identity is not None
+    assert identity.hash == _identify().hash
     (tmp_path / "run.json").write_text("{")
     assert run_identity.read(str(tmp_path)) is None

@@ -62,15 +62,15 @@ def test_everything_comes_back_from_disk_but_the_speed_of_the_stage(tmp_path):
     assert checkpoint.step == 40
     assert checkpoint.state["events"] == [{"event": "start"}]
     assert checkpoint.snapshots["learner"].model[0].tolist() == [3, 3, 3]
-    found = RunState.of(checkpoint)
+    restored = RunState.of(checkpoint)
     expected = dataclasses.replace(
         state, controller=dataclasses.replace(state.controller, speed_mark=None)
     )
-    assert _plain(found) == _plain(expected)
-    assert found.good.model[0].tolist() == [1, 1, 1]
-    assert found.best is not None
-    assert (found.best.step, found.best.scores) == (20, {"mean": 0.5})
-    assert found.best.snapshot.model[0].tolist() == [2, 2, 2]
+    assert _plain(restored) == _plain(expected)
+    assert restored.good.model[0].tolist() == [1, 1, 1]
+    assert restored.best is not None
+    assert (restored.best.step, restored.best.scores) == (20, {"mean": 0.5})
+    assert restored.best.snapshot.model[0].tolist() == [2, 2, 2]
 
 
 def test_before_the_first_validation_there_is_no_best():

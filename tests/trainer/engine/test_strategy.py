@@ -27,21 +27,18 @@ def fake_tpu(monkeypatch) -> list[str]:
     monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", resolver)
     monkeypatch.setattr(tf.config, "experimental_connect_to_cluster", lambda _: None)
     monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", lambda _: None)
-    monkeypatch.setattr(tf.distribute, "TPUStrategy", lambda found: f"tpu at {found!r}")
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", lambda resolved: f"tpu at {resolved!r}")
     return asked
 
 
 @pytest.mark.parametrize(
-    ("offered", "address"), [("local", "local"), ("environment", "")], ids=["on a VM", "by name"]
+    ("named", "offered", "address"),
+    [(None, "local", "local"), (None, "environment", ""), ("mine", "local", "mine")],
+    ids=["on a VM", "by name", "the one that is named first"],
 )
-def test_auto_takes_the_tpu_that_the_machine_offers(fake_tpu, offered, address):
-    assert strategy.create(TrainerConfig(), lambda: offered) == f"tpu at {address!r}"
+def test_auto_takes_the_tpu_that_the_machine_offers(fake_tpu, named, offered, address):
+    assert strategy.create(TrainerConfig(tpu=named), lambda: offered) == f"tpu at {address!r}"
     assert fake_tpu == [address]
-
-
-def test_auto_prefers_the_tpu_that_is_named(fake_tpu):
-    strategy.create(TrainerConfig(tpu="mine"), lambda: "local")
-    assert fake_tpu == ["mine"]
 
 
 def test_one_device_leaves_an_offered_tpu_alone(fake_tpu):
@@ -65,19 +62,15 @@ def test_the_environment_offers_a_tpu_as_tensorflow_understands_it(tmp_path, env
     assert strategy.offered_tpu(environment, tmp_path, lambda: True) == expected
 
 
-@pytest.mark.parametrize("chip", ["accel0", "vfio/0"])
-def test_the_chips_of_a_tpu_vm_count_beside_the_library(tmp_path, chip):
-    (tmp_path / chip).parent.mkdir(exist_ok=True)
-    (tmp_path / chip).touch()
-    assert strategy.offered_tpu({}, tmp_path, lambda: True) == "local"
+@pytest.mark.parametrize(
+    ("device", "offered"),
+    [("accel0", "local"), ("vfio/0", "local"), ("accel/accel0", None), ("vfio/vfio", None)],
+)
+def test_the_chips_of_a_tpu_vm_count_beside_the_library(tmp_path, device, offered):
+    (tmp_path / device).parent.mkdir(exist_ok=True)
+    (tmp_path / device).touch()
+    assert strategy.offered_tpu({}, tmp_path, lambda: True) == offered
     assert strategy.offered_tpu({}, tmp_path, lambda: False) is None
-
-
-@pytest.mark.parametrize("other", ["accel/accel0", "vfio/vfio"])
-def test_devices_of_other_kinds_are_no_tpu(tmp_path, other):
-    (tmp_path / other).parent.mkdir()
-    (tmp_path / other).touch()
-    assert strategy.offered_tpu({}, tmp_path, lambda: True) is None
 
 
 def test_an_offered_tpu_that_does_not_answer_is_a_users_error():

@@ -19,14 +19,14 @@ def _outputs(config: ModelConfig, training: bool = False, **options):
 @pytest.mark.parametrize(("width", "parameters"), [(0.25, 0.28e6), (0.5, 0.60e6), (1.0, 1.34e6)])
 def test_published_sizes(width, parameters):
     config = ModelConfig(width=width)
-    count = sum(int(np.prod(kernel.shape)) for kernel in l2net.build(config, 1).trainable_variables)
-    assert count == pytest.approx(parameters, rel=0.05)
-
-
-def test_only_convolutions_are_trained():
-    network = l2net.build(_SMALL, 1)
-    assert len(network.trainable_variables) == 7
-    assert all("kernel" in kernel.name for kernel in network.trainable_variables)
+    kernels = l2net.build(config, 1).trainable_variables
+    assert sum(int(np.prod(kernel.shape)) for kernel in kernels) == pytest.approx(
+        parameters, rel=0.05
+    )
+    assert len(kernels) == 7  # only convolutions are trained
+    assert all("kernel" in kernel.name for kernel in kernels)
+    assert l2net.channels(0.01) == (1, 1, 1, 1, 1, 1)
+    assert l2net.channels(1.0) == (32, 32, 64, 64, 128, 128)
 
 
 @pytest.mark.parametrize("dimension", [64, 128, 256])
@@ -40,11 +40,11 @@ def test_normalised_descriptors_have_length_one(ending):
     _, descriptors = _outputs(_SMALL.model_copy(update={"final_normalisation": ending}))
     np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1, rtol=1e-5)
     assert l2net.on_unit_sphere(ending)
+    assert np.array_equal(l2net.l2_normalise(tf.zeros([2, 4])), np.zeros((2, 4)))
 
 
 def test_without_normalisation_the_embedding_is_the_descriptor():
-    config = _SMALL.model_copy(update={"final_normalisation": "none"})
-    embedding, descriptors = _outputs(config)
+    embedding, descriptors = _outputs(_SMALL.model_copy(update={"final_normalisation": "none"}))
     np.testing.assert_array_equal(embedding, descriptors)
     assert not l2net.on_unit_sphere("none")
 
@@ -64,20 +64,11 @@ def test_the_seed_decides_the_weights():
     assert not np.array_equal(first[0], other[0])
 
 
-def test_an_all_zero_embedding_stays_finite():
-    assert np.array_equal(l2net.l2_normalise(tf.zeros([2, 4])), np.zeros((2, 4)))
-
-
 def test_bfloat16_ends_in_float32():
     embedding, descriptors = _outputs(_SMALL, bfloat16=True)
     exact = _outputs(_SMALL)[1]
     assert embedding.dtype == descriptors.dtype == np.float32
     assert 0 < np.abs(descriptors - exact).max() < 0.1
-
-
-def test_narrow_networks_keep_a_channel():
-    assert l2net.channels(0.01) == (1, 1, 1, 1, 1, 1)
-    assert l2net.channels(1.0) == (32, 32, 64, 64, 128, 128)
 
 
 def test_dropout_depends_on_its_seed_alone_and_is_for_training():
@@ -98,9 +89,9 @@ def test_dropout_depends_on_its_seed_alone_and_is_for_training():
 def test_dropout_drops_its_share_and_keeps_the_mean():
     layer = l2net.SeededDropout(0.25, dtype="float32")
     layer.seed = tf.constant([1, 2])
-    found = layer(tf.ones([100, 100]), training=True).numpy()
-    assert set(np.unique(found)) == {0.0, np.float32(1 / 0.75)}
-    assert (found == 0).mean() == pytest.approx(0.25, abs=0.02)
+    kept = layer(tf.ones([100, 100]), training=True).numpy()
+    assert set(np.unique(kept)) == {0.0, np.float32(1 / 0.75)}
+    assert (kept == 0).mean() == pytest.approx(0.25, abs=0.02)
 
 
 @pytest.mark.parametrize("final", ["l2", "batch_norm_l2"])

@@ -37,13 +37,8 @@ class _Site:
 
 def test_the_reference_and_a_target_of_every_noise_are_shown(validation):
     sample = projector.Sample.of(validation)
-    assert sample.labels[:5] == (
-        ("u_0", 0, "ref"),
-        ("u_0", 0, "e1"),
-        ("u_0", 0, "h1"),
-        ("u_0", 0, "t1"),
-        ("u_0", 1, "ref"),
-    )
+    first = [("u_0", 0, variant) for variant in ("ref", "e1", "h1", "t1")]
+    assert sample.labels[:5] == (*first, ("u_0", 1, "ref"))
     assert sample.labels[-1] == ("u_1", 1, "t1")
     assert sample.rows.tolist() == [p * 16 + v for p in range(5) for v in (0, 1, 6, 11)]
     flat = np.concatenate([part.reshape(-1, 32, 32) for part in validation.patches])
@@ -73,8 +68,8 @@ def test_tensorboard_finds_descriptors_labels_and_sprites(validation, tmp_path):
     assert embedding["tensorShape"] == [20, 6]
     assert embedding["sprite"]["singleImageDim"] == [32, 32]
     asked = {"run": ".", "name": embedding["tensorName"]}
-    found = np.frombuffer(site.get("/tensor", **asked), np.float32).reshape(20, 6)
-    np.testing.assert_allclose(found, descriptors[sample.rows], rtol=1e-4)
+    shown = np.frombuffer(site.get("/tensor", **asked), np.float32).reshape(20, 6)
+    np.testing.assert_allclose(shown, descriptors[sample.rows], rtol=1e-4)
     lines = site.get("/metadata", **asked).decode().splitlines()
     assert lines[:3] == ["sequence\tindex\tvariant", "u_0\t0\tref", "u_0\t0\te1"]
     assert len(lines) == 21
@@ -92,6 +87,6 @@ def test_later_descriptors_take_the_place_of_earlier_ones(validation, tmp_path):
     projector.write_sample(sample, str(tmp_path))
     for value in (1, 2):
         projector.write_descriptors(sample, np.full((80, 3), value, np.float32), str(tmp_path))
-    found = np.loadtxt(tmp_path / "projector" / "descriptors.tsv")
-    assert found.shape == (20, 3)
-    assert (found == 2).all()
+    shown = np.loadtxt(tmp_path / "projector" / "descriptors.tsv")
+    assert shown.shape == (20, 3)
+    assert (shown == 2).all()

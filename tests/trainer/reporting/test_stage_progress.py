@@ -86,23 +86,18 @@ def test_a_stage_ends_in_one_summary():
     assert last.detail == "loss 0.250, val mAP 0.613, took 1:15"
 
 
-@pytest.mark.parametrize(("kind", "words"), [("rollback", "rolled back"), ("give_up", "gave up")])
-def test_a_stage_that_failed_says_so(kind, words):
-    heard = list[Progress]()
-    live = StageProgress(_Clock())
-    with listen(heard.append):
-        live.enter()
-        live.tell(_state(0, 0), _seen(5))
-        live.leave((stages.Decision(kind, 5, 0, ""),))
-    assert heard[-1].count == "5/5"
-    assert heard[-1].detail == f"loss 0.500, took 0:00, {words}"
-
-
-def test_a_score_does_not_outlive_its_stage():
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("finish", ""), ("rollback", ", rolled back"), ("give_up", ", gave up")],
+)
+def test_a_stage_that_failed_says_so_and_a_score_does_not_outlive_its_stage(kind, words):
     heard = list[Progress]()
     live = StageProgress(_Clock())
     with listen(heard.append):
         live.validated(0.5)
         live.enter()
         live.tell(_state(0, 0), _seen(5))
+        live.leave((stages.Decision(kind, 5, 0, ""),))
     assert "mAP" not in heard[0].detail
+    assert heard[-1].count == "5/5"
+    assert heard[-1].detail == f"loss 0.500, took 0:00{words}"

@@ -26,6 +26,13 @@ def _batch(writer: TensorBoardWriter, step: int = 7, value: float = 1.0) -> None
     writer.batch(step, patches, value * rng.normal(size=(16, 5)).astype(np.float32), 2)
 
 
+def _read_batch(folder: Path) -> plugin_event_accumulator.EventAccumulator:
+    writer = TensorBoardWriter(str(folder))
+    _batch(writer)
+    writer.flush()
+    return _read(folder)
+
+
 def test_curves_hold_their_values(tmp_path):
     writer = TensorBoardWriter(str(tmp_path))
     writer.scalars(10, train={"loss": 1.5, "stage": 0.0}, probe={"spread": 0.25})
@@ -66,11 +73,7 @@ def test_curves_that_cannot_be_taken_over_are_left_out(tmp_path, caplog, monkeyp
 
 
 def test_histograms_count_every_pair(tmp_path):
-    writer = TensorBoardWriter(str(tmp_path))
-    _batch(writer)
-    writer.flush()
-    read = _read(tmp_path)
-    counts = {}
+    read, counts = _read_batch(tmp_path), {}
     for tag in read.PluginTagToContent("histograms"):
         (event,) = read.Tensors(tag)
         assert event.step == 7
@@ -84,10 +87,7 @@ def test_histograms_count_every_pair(tmp_path):
 
 
 def test_the_worst_triplets_are_an_image(tmp_path):
-    writer = TensorBoardWriter(str(tmp_path))
-    _batch(writer)
-    writer.flush()
-    read = _read(tmp_path)
+    read = _read_batch(tmp_path)
     assert set(read.PluginTagToContent("images")) == {"triplets/worst"}
     (event,) = read.Tensors("triplets/worst")
     width, height, png = tf.make_ndarray(event.tensor_proto)
@@ -112,8 +112,8 @@ def test_the_projector_is_given_the_descriptors_of_the_validation_set(tmp_path):
     chosen = ValidationSet.of(packed([3], [0]), ValidationConfig())
     for factor in (1, 2):
         writer.projection(chosen, factor * np.arange(48, dtype=np.float32)[:, None])
-    found = np.loadtxt(tmp_path / "projector" / "descriptors.tsv").tolist()
-    assert found == [2 * (16 * point + variant) for point in range(3) for variant in (0, 1, 6, 11)]
+    shown = np.loadtxt(tmp_path / "projector" / "descriptors.tsv").tolist()
+    assert shown == [2 * (16 * point + variant) for point in range(3) for variant in (0, 1, 6, 11)]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

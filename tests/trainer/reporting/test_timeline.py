@@ -4,7 +4,6 @@ import json
 
 import tensorflow as tf
 
-from trainer.core.files import replace_folder, write_text
 from trainer.reporting.timeline import Timeline
 
 
@@ -46,21 +45,3 @@ def test_the_last_of_some_events_is_known(tmp_path):
         timeline.add(event, 0, 0, "")
     assert timeline.last_of("good", "stage") == "good"
     assert timeline.last_of("stage") == "stage"
-
-
-def test_text_is_replaced_whole(tmp_path):
-    path = tmp_path / "file"
-    write_text(str(path), "long text")
-    write_text(str(path), "new")
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_folders_are_replaced_whole(tmp_path):
-    old, new = tmp_path / "final", tmp_path / "temporary"
-    for folder in (old, new):
-        folder.mkdir()
-        (folder / folder.name).write_text("")
-    replace_folder(str(new), str(old))
-    assert [file.name for file in old.iterdir()] == ["temporary"]
-    assert not new.exists()

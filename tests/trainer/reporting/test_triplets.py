@@ -27,29 +27,23 @@ def test_pairs_of_one_point_are_positive():
 
 
 def test_each_patch_has_its_farthest_positive_and_nearest_negative():
-    found = _hardest()
-    assert found.anchor.tolist() == [0, 1, 2, 3, 4, 5]
-    assert found.positive.tolist() == [1, 0, 3, 2, 5, 4]
-    assert found.negative.tolist() == [2, 2, 1, 1, 3, 3]
-    assert found.positive_distance == pytest.approx([1, 1, 6.5, 6.5, 1, 1])
-    assert found.negative_distance == pytest.approx([1.5, 0.5, 0.5, 7, 12, 13])
-    assert found.right.tolist() == [True, False, False, True, True, True]
-
-
-def test_the_farthest_of_several_positives_counts():
-    found = triplets.hardest(triplets.distances(_LINE), 3)
-    assert found.positive.tolist()[:3] == [2, 0, 0]
-    assert found.negative.tolist()[:3] == [3, 3, 3]
-
-
-def test_equal_descriptors_are_nobodys_own_positive():
-    found = triplets.hardest(np.zeros((4, 4)), 2)
-    assert found.positive.tolist() == [1, 0, 3, 2]
+    chosen = _hardest()
+    assert chosen.anchor.tolist() == [0, 1, 2, 3, 4, 5]
+    assert chosen.positive.tolist() == [1, 0, 3, 2, 5, 4]
+    assert chosen.negative.tolist() == [2, 2, 1, 1, 3, 3]
+    assert chosen.positive_distance == pytest.approx([1, 1, 6.5, 6.5, 1, 1])
+    assert chosen.negative_distance == pytest.approx([1.5, 0.5, 0.5, 7, 12, 13])
+    assert chosen.right.tolist() == [True, False, False, True, True, True]
+    of_three = triplets.hardest(triplets.distances(_LINE), 3)
+    assert of_three.positive.tolist()[:3] == [2, 0, 0]
+    assert of_three.negative.tolist()[:3] == [3, 3, 3]
+    equal = triplets.hardest(np.zeros((4, 4)), 2)  # which are nobody's own positive
+    assert equal.positive.tolist() == [1, 0, 3, 2]
 
 
 def test_the_worst_come_first_and_one_per_point():
     # Excess of the positive: a -0.5 and 0.5; b 6 and -0.5; c -11 and -12.
-    found = triplets.worst(_hardest(), 2, 5)
-    assert found.anchor.tolist() == [2, 1, 4]
-    assert found.negative.tolist() == [1, 2, 3]
+    chosen = triplets.worst(_hardest(), 2, 5)
+    assert chosen.anchor.tolist() == [2, 1, 4]
+    assert chosen.negative.tolist() == [1, 2, 3]
     assert triplets.worst(_hardest(), 2, 1).anchor.tolist() == [2]

@@ -8,11 +8,6 @@ from trainer.core.config import ValidationConfig
 from trainer.reporting.validation import ValidationSet, matching_average_precision
 
 
-def test_perfect_matches_score_one():
-    values = np.eye(5, dtype=np.float32)
-    assert matching_average_precision(values, values + 0.01) == 1
-
-
 def test_average_precision_by_hand():
     # Nearest neighbours 0 (right), 0 (wrong), 2 (right), at distances 0.1, 0.4, 0.2.
     reference = np.array([[0.1], [0.4], [5.2]])
@@ -25,14 +20,12 @@ def test_average_precision_by_hand():
     assert matching_average_precision(reference, target) == pytest.approx(expected)
 
 
-def test_equal_descriptors_score_one_in_n():
-    values = np.ones((8, 4))
-    assert matching_average_precision(values, values) == pytest.approx(1 / 8)
-
-
-def test_broken_descriptors_score_nothing():
-    values = np.eye(4)
-    assert matching_average_precision(values, np.full((4, 4), np.nan)) == 0
+def test_perfect_equal_and_broken_descriptors():
+    values = np.eye(8, dtype=np.float32)
+    assert matching_average_precision(values, values + 0.01) == 1
+    equal = np.ones((8, 4))
+    assert matching_average_precision(equal, equal) == pytest.approx(1 / 8)
+    assert matching_average_precision(values, np.full((8, 8), np.nan)) == 0
 
 
 def test_points_are_spread_evenly_and_limited():
@@ -47,12 +40,9 @@ def test_points_are_spread_evenly_and_limited():
 def test_of_many_image_sequences_some_are_taken():
     config = ValidationConfig(max_points=30)
     chosen = ValidationSet.of(packed([20] * 9, list(range(9))), config)
+    assert not ValidationSet(())
     assert chosen.names == ("u_0", "u_4", "u_8")
     assert [len(part) for part in chosen.patches] == [10, 10, 10]
-
-
-def test_no_data_is_falsy():
-    assert not ValidationSet(())
 
 
 def test_scores_tell_the_noises_apart():

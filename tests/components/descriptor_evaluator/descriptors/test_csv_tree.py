@@ -22,9 +22,9 @@ def test_descriptors_come_back_bit_for_bit(tmp_path):
     values = some(dimension=128)
     values[0, 0, :4] = np.nan, np.inf, -np.inf, 1e-42
     csv_tree.write_sequence(str(tmp_path), "v_a", values)
-    found = csv_tree.read_tree(str(tmp_path), {"v_a": 4})["v_a"]
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found.view(np.uint32), values.view(np.uint32))
+    table = csv_tree.read_tree(str(tmp_path), {"v_a": 4})["v_a"]
+    assert table.dtype == np.float32
+    np.testing.assert_array_equal(table.view(np.uint32), values.view(np.uint32))
 
 
 def test_the_tree_is_the_benchmarks(tree):
@@ -54,8 +54,8 @@ def test_the_tree_is_the_benchmarks(tree):
 def test_the_delimiter_is_found(tmp_path, text):
     path = tmp_path / "ref.csv"
     path.write_text(text)
-    found = csv_tree.read_table(str(path))
-    np.testing.assert_array_equal(found, [[1, 2, 3], [4, 5, 6]])
+    table = csv_tree.read_table(str(path))
+    np.testing.assert_array_equal(table, [[1, 2, 3], [4, 5, 6]])
 
 
 def test_one_number_per_row_is_one_dimension(tmp_path):
@@ -72,9 +72,12 @@ def test_one_number_per_row_is_one_dimension(tmp_path):
         ("1,2,3\n4,x,6\n", r"e4\.csv: line 2, column 2 is 'x', expected a number"),
         ("a,b,c\n1,2,3\n", r"e4\.csv: line 1, column 1 is 'a', expected a number"),
         ("1,2,3\n4,,6\n", r"e4\.csv: line 2, column 2 is empty, expected a number"),
-        ("1,2,3\n4,5,6\n", r"e4\.csv: holds 2 descriptors, expected 4"),
+        (
+            "1,2,3\n4,5,6\n",
+            r"v_a/e4\.csv: holds 2 descriptors, expected 4, one for each patch",
+        ),
         ("1,2\n" * 4, r"e4\.csv: descriptors have 2 numbers, expected 3 as in ref\.csv"),
-        ("", r"e4\.csv: is empty"),
+        ("", r"e4\.csv: is empty, expected one row of numbers per patch"),
         ("\n \n", r"e4\.csv: is empty"),
     ],
 )
@@ -86,13 +89,15 @@ def test_bad_files_are_told_apart(tree, text, message):
 
 def test_nan_is_read(tree):
     (tree / "v_a" / "e4.csv").write_text("nan,NaN,1\n" * 4)
-    found = csv_tree.read_tree(str(tree), {"v_a": 4})["v_a"]
-    assert np.isnan(found[4, :, :2]).all()
+    table = csv_tree.read_tree(str(tree), {"v_a": 4})["v_a"]
+    assert np.isnan(table[4, :, :2]).all()
 
 
 def test_a_missing_variant_or_sequence_is_named(tree):
     (tree / "v_a" / "t5.csv").unlink()
-    with pytest.raises(UserError, match=r"v_a/t5\.csv: is missing"):
+    with pytest.raises(
+        UserError, match=r"v_a/t5\.csv: is missing, expected one CSV file for each of the 16 v"
+    ):
         csv_tree.read_tree(str(tree), {"v_a": 4})
     with pytest.raises(UserError, match=r"v_b: is no folder"):
         csv_tree.read_tree(str(tree), {"v_b": 4})
@@ -108,9 +113,9 @@ def test_sequences_of_other_dimension_are_refused(tree):
 
 def test_other_sequences_and_their_order_do_not_matter(tree):
     csv_tree.write_sequence(str(tree), "i_first", some(seed=1))
-    found = csv_tree.read_tree(str(tree), {"v_a": 4})
-    assert list(found) == ["v_a"]
-    np.testing.assert_array_equal(found["v_a"], some())
+    table = csv_tree.read_tree(str(tree), {"v_a": 4})
+    assert list(table) == ["v_a"]
+    np.testing.assert_array_equal(table["v_a"], some())
 
 
 def test_what_is_there_is_not_overwritten(tree):

@@ -24,9 +24,9 @@ def test_sift_is_opencvs_at_the_centre(patches):
 
 def test_rootsift_is_the_root_of_the_l1_normalised_sift(patches):
     sift = handcrafted.describe("sift", patches)
-    found = handcrafted.describe("rootsift", patches)
-    np.testing.assert_allclose(found**2, sift / sift.sum(axis=1, keepdims=True), atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-6)
+    described = handcrafted.describe("rootsift", patches)
+    np.testing.assert_allclose(described**2, sift / sift.sum(axis=1, keepdims=True), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(described, axis=1), 1.0, atol=1e-6)
 
 
 def test_smoothing_is_a_blur_of_the_patch(patches):
@@ -42,8 +42,8 @@ def test_size_and_border_are_parts_of_the_side(patches):
     border = cv2.copyMakeBorder(patches[3], 16, 16, 16, 16, cv2.BORDER_REPLICATE)
     keypoint = cv2.KeyPoint(48.0, 48.0, 13.0, 0.0)
     expected = cv2.SIFT_create().compute(border, [keypoint])[1][0]
-    found = handcrafted.describe("sift-smoothed", patches, SiftRecipe(size=0.2, padding=0.25))
-    np.testing.assert_array_equal(found[3], expected)
+    described = handcrafted.describe("sift-smoothed", patches, SiftRecipe(size=0.2, padding=0.25))
+    np.testing.assert_array_equal(described[3], expected)
 
 
 def test_a_recipe_is_only_for_those_that_choose_one(patches):
@@ -61,11 +61,11 @@ def test_flat_patches_give_finite_descriptors():
 
 
 def test_pixels_are_area_means_brought_to_mean_zero_and_deviation_one(patches):
-    found = handcrafted.describe("pixels", patches)
+    described = handcrafted.describe("pixels", patches)
     small = cv2.resize(patches[5].astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA)
     expected = ((small - small.mean()) / small.std()).ravel()
-    np.testing.assert_allclose(found[5], expected, atol=1e-3)
-    np.testing.assert_allclose(found.std(axis=1), 1.0, atol=1e-4)
+    np.testing.assert_allclose(described[5], expected, atol=1e-3)
+    np.testing.assert_allclose(described.std(axis=1), 1.0, atol=1e-4)
 
 
 def test_chunks_and_threads_do_not_change_the_result(patches, monkeypatch):
@@ -76,9 +76,9 @@ def test_chunks_and_threads_do_not_change_the_result(patches, monkeypatch):
 
 def test_sequences_come_out_variant_by_variant(patches):
     sequence = np.stack([patches[:16], patches[4:]])  # [2, 16, 65, 65]
-    found = handcrafted.describe_sequence("pixels", sequence)
-    assert found.shape == (16, 2, 64)
-    np.testing.assert_array_equal(found[3, 1], handcrafted.describe("pixels", patches)[7])
+    described = handcrafted.describe_sequence("pixels", sequence)
+    assert described.shape == (16, 2, 64)
+    np.testing.assert_array_equal(described[3, 1], handcrafted.describe("pixels", patches)[7])
 
 
 def test_an_unknown_baseline_is_refused(patches):

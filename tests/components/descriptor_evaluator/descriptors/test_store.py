@@ -69,7 +69,7 @@ def test_descriptors_are_written_per_sequence(tmp_path, entry, patches):
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("answer", "words"),
     [
         (
             np.zeros((POINTS, 16, 8), np.float32),
@@ -79,11 +79,11 @@ def test_descriptors_are_written_per_sequence(tmp_path, entry, patches):
         (UserError("m: has no signature"), "cannot be used: m: has no signature"),
     ],
 )
-def test_what_a_model_cannot_do_is_kept_as_a_sentence(tmp_path, entry, monkeypatch, found, words):
+def test_what_a_model_cannot_do_is_kept_as_a_sentence(tmp_path, entry, monkeypatch, answer, words):
     def describe(sequence, patches):
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     monkeypatch.setattr(Describer, "load", lambda self: describe)
     folder = str(tmp_path / "store")
@@ -168,5 +168,5 @@ def test_a_reference_of_two_dimensions_is_refused_by_its_key(tmp_path):
 def test_the_contrast_is_that_of_the_reference_patches(tmp_path, entry, patches):
     folder = str(tmp_path / "contrast")
     list(ReferenceContrast(str(tmp_path), folder, 1).process(entry))
-    found = store.read_array(f"{folder}/v_a.npy")
-    assert found == pytest.approx(patches[:, 0].std(axis=(1, 2)), rel=1e-5)
+    contrast = store.read_array(f"{folder}/v_a.npy")
+    assert contrast == pytest.approx(patches[:, 0].std(axis=(1, 2)), rel=1e-5)

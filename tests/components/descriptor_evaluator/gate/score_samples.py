@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.gate.decision import Evidence
+from components.descriptor_evaluator.gate.decision import Evidence, judge
 from components.descriptor_evaluator.gate.verdict import Check, Production, Verdict
 from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.settings import GateSettings
@@ -19,39 +19,32 @@ COMPARED = Production("compared", "abc")
 
 def matching_rows(score: Score, scenes: int = 12, targets: int = 2) -> list[UnitScore]:
     """One `i_` and one `v_` sequence per scene; `score(task, noise, kind, scene)`."""
-    return [
-        UnitScore(
-            "matching",
-            noise,
-            kind,
-            f"{kind}_{scene:02d}",
-            f"photo{scene:02d}",
-            str(target),
-            _metrics(score("matching", noise, kind, scene), success_rate=0.5),
-        )
-        for scene in range(scenes)
-        for kind in "iv"
-        for noise in NOISES
-        for target in range(1, targets + 1)
-    ]
+    units = [str(target) for target in range(1, targets + 1)]
+    return _rows("matching", score, scenes, units, success_rate=0.5)
 
 
 def retrieval_rows(score: Score, scenes: int = 12, queries: int = 3) -> list[UnitScore]:
     """As `matching_rows`, with queries for targets."""
+    return _rows("retrieval", score, scenes, [str(n) for n in range(queries)], **{"ap@100": 0.9})
+
+
+def _rows(
+    task: str, score: Score, scenes: int, units: list[str], **others: float
+) -> list[UnitScore]:
     return [
         UnitScore(
-            "retrieval",
+            task,
             noise,
             kind,
             f"{kind}_{scene:02d}",
             f"photo{scene:02d}",
-            str(query),
-            _metrics(score("retrieval", noise, kind, scene), **{"ap@100": 0.9}),
+            unit,
+            _metrics(score(task, noise, kind, scene), **others),
         )
         for scene in range(scenes)
         for kind in "iv"
         for noise in NOISES
-        for query in range(queries)
+        for unit in units
     ]
 
 
@@ -63,17 +56,9 @@ def verification_rows(score: Score, scenes: int = 12) -> list[UnitScore]:
         without = (values.sum() - values) / max(scenes - 1, 1)
         names = [f"photo{scene:02d}" for scene in range(scenes)]
         metrics = _metrics(float(values.mean()), auc=0.9)
+        influences = dict(zip(names, without.tolist(), strict=True))
         rows += [
-            UnitScore(
-                "verification",
-                noise,
-                "u",
-                "",
-                "",
-                unit,
-                metrics,
-                dict(zip(names, without.tolist(), strict=True)),
-            )
+            UnitScore("verification", noise, "u", "", "", unit, metrics, influences)
             for unit in ("inter", "intra")
         ]
     return rows
@@ -127,6 +112,11 @@ def evidence(
     return Evidence(**values | changes)
 
 
+def judged(given: Evidence, **changes: Any) -> Verdict:
+    """What the gate says, with one floor and what is changed in its settings."""
+    return judge(given, gate(**changes), TASKS)
+
+
 def failed(verdict: Verdict, name: str) -> list[Check]:
     """The checks of a name that did not pass."""
     return [check for check in verdict.checks if check.name == name and not check.passed]
@@ -134,4 +124,4 @@ def failed(verdict: Verdict, name: str) -> list[Check]:
 
 def _metrics(value: float, **others: float) -> dict[str, float]:
     metrics = {"ap": value, **others}
-    return metrics | {f"{name}_tie_safe": found for name, found in metrics.items()}
+    return metrics | {f"{name}_tie_safe": number for name, number in metrics.items()}

@@ -7,9 +7,7 @@ import pytest
 from components.descriptor_evaluator.gate.decision import Evidence, judge
 from components.descriptor_evaluator.gate.verdict import Production
 from components.descriptor_evaluator.settings import GateSettings
-from tests.components.descriptor_evaluator.gate.score_samples import level, table
-
-TASKS = ("verification", "matching", "retrieval")
+from tests.components.descriptor_evaluator.gate.score_samples import TASKS, level, table
 
 
 def judged(candidate, production, earlier, **rule):

@@ -7,22 +7,24 @@ import pytest
 
 from components.descriptor_evaluator.gate.decision import Evidence, result_table
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
-from tests.components.descriptor_evaluator.gate.score_samples import level, matching_rows, table
-
-TASKS = ("verification", "matching", "retrieval")
+from tests.components.descriptor_evaluator.gate.score_samples import (
+    TASKS,
+    level,
+    matching_rows,
+    table,
+)
 
 
 def cells(candidate, **baselines):
-    found = result_table(Evidence(candidate, baselines), TASKS)
-    return {(row.task, row.noise): row for row in found}
+    rows = result_table(Evidence(candidate, baselines), TASKS)
+    return {(row.task, row.noise): row for row in rows}
 
 
 def test_every_row_has_the_paired_difference_to_every_baseline():
-    found = cells(
-        table(level(0.6)), near=table(level(0.58, wobble=0.01)), far=table(level(0.3), 12)
-    )
-    assert len(found) == 12
-    for row in found.values():
+    near, far = table(level(0.58, wobble=0.01)), table(level(0.3), 12)
+    rows = cells(table(level(0.6)), near=near, far=far)
+    assert len(rows) == 12
+    for row in rows.values():
         near, far = row.over_baselines["near"], row.over_baselines["far"]
         assert near.low < near.mean < near.high
         assert near.mean == pytest.approx(row.candidate - row.baselines["near"])

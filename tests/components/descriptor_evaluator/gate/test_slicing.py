@@ -73,6 +73,7 @@ def test_sequences_with_unequal_numbers_of_units_keep_the_flat_mean(sliced):
 def test_a_disk_error_in_tfmas_pipeline_is_known_as_one(sliced, tmp_path):
     (tmp_path / "plots-00000-of-00001.tfrecord").mkdir()  # a file cannot be put there
     scores = table(level(0.6), SCENES)
+    # Beam raises no narrower kind.
     with pytest.raises(Exception, match="Is a directory") as caught:
         sliced(scores, {"rootsift": scores})
     assert is_machinery(caught.value)

@@ -17,50 +17,53 @@ def scores(*values):
     return np.array(values, np.float64)
 
 
-def test_trapezoids_not_steps():
-    # positive, negative, positive: (0, 1) (.5, 1) (.5, .5) (1, 2/3).
-    found = average_precision(scores(3, 2, 1), np.array([1, 0, 1]))
-    assert found == pytest.approx(0.5 + 0.5 * (1 / 2 + 2 / 3) / 2, **EXACT)
+_QUARTER = pytest.approx(0.25, abs=1e-9)
 
 
-def test_a_leading_negative_costs_the_whole_first_step():
-    # negative, positive: precision 0 at recall 0, then 1/2 at recall 1: area 1/4.
-    assert average_precision(scores(2, 1), np.array([0, 1])) == pytest.approx(0.25, abs=1e-9)
+@pytest.mark.parametrize(
+    ("values", "labels", "options", "expected"),
+    [
+        # Trapezoids, not steps. Positive, negative, positive: (0, 1) (.5, 1) (.5, .5) (1, 2/3).
+        ((3, 2, 1), (1, 0, 1), {}, 0.5 + 0.5 * (1 / 2 + 2 / 3) / 2),
+        ((3, 2, 1), (1, -1, 1), {}, 0.5 + 0.5 * (1 / 2 + 2 / 3) / 2),
+        # A leading negative: precision 0 at recall 0, then 1/2 at recall 1: area 1/4.
+        ((2, 1), (0, 1), {}, _QUARTER),
+        ((2, 1), (1, 1), {"numpos": 4}, 0.5),  # which caps recall
+        # Ties keep the given order unless they count against.
+        ((1, 1), (1, 0), {}, 1.0),
+        ((1, 1), (0, 1), {}, _QUARTER),
+        ((1, 1), (1, 0), {"ties": "against"}, _QUARTER),
+        ((1, 1), (0, 1), {"ties": "against"}, _QUARTER),
+        # Positives that are never retrieved count: recall stops at 1/2. Negatives cost nothing.
+        *(((never, 5), (1, 1), {}, 0.5) for never in (-np.inf, np.nan)),
+        *(((never, 5), (0, 1), {}, 1.0) for never in (-np.inf, np.nan)),
+        ((2, 1), (0, 0), {}, 0.0),
+    ],
+)
+def test_average_precision_by_hand(values, labels, options, expected):
+    precision = average_precision(scores(*values), np.array(labels), **options)
+    assert precision == (expected if expected is _QUARTER else pytest.approx(expected, **EXACT))
 
 
-def test_numpos_caps_recall():
-    assert average_precision(scores(2, 1), np.array([1, 1]), numpos=4) == pytest.approx(
-        0.5, **EXACT
-    )
+@pytest.mark.parametrize(
+    ("values", "labels", "expected"),
+    [
+        # Positives at ranks 1 and 3 of four: 2 + 1 of 4 (positive, negative) pairs are in order.
+        ((4, 3, 2, 1), (1, 0, 1, 0), 3 / 4),
+        ((0,) * 6, (0, 0, 0, 1, 1, 1), 0.0),
+        # Never retrieved: the false positive rate ends at 1/2, the true positive rate is 1.
+        ((3, 2, np.nan), (1, 0, 0), 0.5),
+    ],
+)
+def test_roc_area_by_hand(values, labels, expected):
+    assert roc_area(scores(*values), np.array(labels)) == pytest.approx(expected, **EXACT)
 
 
-def test_numpos_below_the_positives_is_refused():
+def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="numpos is 1, but 2"):
         average_precision(scores(2, 1), np.array([1, 1]), numpos=1)
-
-
-def test_ties_keep_the_given_order():
-    assert average_precision(scores(1, 1), np.array([1, 0])) == pytest.approx(1.0, **EXACT)
-    assert average_precision(scores(1, 1), np.array([0, 1])) == pytest.approx(0.25, abs=1e-9)
-
-
-def test_tie_safe_puts_negatives_first_whatever_the_order():
-    for labels in ([1, 0], [0, 1]):
-        found = average_precision(scores(1, 1), np.array(labels), ties="against")
-        assert found == pytest.approx(0.25, abs=1e-9)
-
-
-@pytest.mark.parametrize("never", [-np.inf, np.nan])
-def test_scores_that_are_never_retrieved_still_count_as_positives(never):
-    # One of two positives is retrieved: recall stops at 1/2.
-    found = average_precision(scores(never, 5), np.array([1, 1]))
-    assert found == pytest.approx(0.5, **EXACT)
-
-
-@pytest.mark.parametrize("never", [-np.inf, np.nan])
-def test_negatives_that_are_never_retrieved_do_not_cost_precision(never):
-    found = average_precision(scores(never, 5), np.array([0, 1]))
-    assert found == pytest.approx(1.0, **EXACT)
+    with pytest.raises(ValueError, match="2 scores for 1 labels"):
+        average_precision(scores(1, 2), np.array([1]))
 
 
 @pytest.mark.parametrize("values", [(np.nan, np.nan), (-np.inf, np.nan), ()])
@@ -72,48 +75,17 @@ def test_nothing_retrieved_raises(values):
         roc_area(scores(*values), labels)
 
 
-def test_plus_and_minus_one_labels_are_understood():
-    signs, bits = np.array([1, -1, 1]), np.array([1, 0, 1])
-    assert average_precision(scores(3, 2, 1), signs) == average_precision(scores(3, 2, 1), bits)
-
-
-def test_lengths_have_to_agree():
-    with pytest.raises(ValueError, match="2 scores for 1 labels"):
-        average_precision(scores(1, 2), np.array([1]))
-
-
-def test_no_positive_gives_zero():
-    assert average_precision(scores(2, 1), np.array([0, 0])) == 0.0
-
-
-def test_roc_area_counts_ordered_pairs():
-    # positives at ranks 1 and 3 of four: 2 + 1 of 4 (positive, negative) pairs are in order.
-    found = roc_area(scores(4, 3, 2, 1), np.array([1, 0, 1, 0]))
-    assert found == pytest.approx(3 / 4, **EXACT)
-
-
-def test_identical_scores_with_negatives_first_have_area_zero():
-    assert roc_area(np.zeros(6), np.array([0, 0, 0, 1, 1, 1])) == 0.0
-
-
-def test_a_negative_that_is_never_retrieved_takes_its_share_of_the_area():
-    # The false positive rate ends at 1/2, where the true positive rate is 1.
-    found = roc_area(scores(3, 2, np.nan), np.array([1, 0, 0]))
-    assert found == pytest.approx(0.5, **EXACT)
-
-
 def test_ranks_give_the_same_as_sorting():
     rng = np.random.default_rng(5)
     for _ in range(50):
         values = rng.integers(0, 6, size=12).astype(float)
         labels = np.array([1] * 5 + [0] * 7)  # positives first, as in retrieval
         before = (values[5:, None] > values[None, :5]).sum(axis=0)
-        found = average_precision_of_ranks(before[None], np.ones((1, 5), bool), 5)[0]
-        assert found == pytest.approx(average_precision(values, labels), **EXACT)
+        precision = average_precision_of_ranks(before[None], np.ones((1, 5), bool), 5)[0]
+        assert precision == pytest.approx(average_precision(values, labels), **EXACT)
         up_to = (values[5:, None] >= values[None, :5]).sum(axis=0)
-        found = roc_area_of_ranks(up_to, np.ones(5, bool), 5, 7, 7)
-        against = roc_area(values, labels, ties="against")
-        assert found == pytest.approx(against, **EXACT)
+        area = roc_area_of_ranks(up_to, np.ones(5, bool), 5, 7, 7)
+        assert area == pytest.approx(roc_area(values, labels, ties="against"), **EXACT)
 
 
 def test_ranks_of_positives_that_are_never_retrieved_are_ignored():

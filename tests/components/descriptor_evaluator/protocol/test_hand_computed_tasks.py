@@ -7,34 +7,36 @@ import pytest
 
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol.average_precision import average_precision
-from components.descriptor_evaluator.protocol.tasks import Pairs, Points, Tasks
+from components.descriptor_evaluator.protocol.tasks import Tasks
 from components.descriptor_evaluator.scoring.score import score
+from tests.components.descriptor_evaluator.protocol.lines import (
+    line,
+    pairs,
+    points,
+    same_everywhere,
+)
 
 EXACT = {"abs": 1e-9, "rel": 0}
 
 
-def line(*positions):
-    """Descriptors on a line, float32 [n, 1]."""
-    return np.array(positions, np.float32)[:, None]
-
-
-def same_everywhere(*positions):
-    return np.repeat(line(*positions)[None], 16, axis=0)
+def matched(values):
+    """Metrics by noise level and target."""
+    return {(noise, target): each for noise, target, each in matching.match_sequence(values)}
 
 
 def test_matching_by_hand():
     values = same_everywhere(0.0, 10.0, 20.0)
     values[1] = line(1.0, 13.0, 12.5)  # e1
-    found = {(noise, target): metrics for noise, target, metrics in matching.match_sequence(values)}
+    scored = matched(values)
     # Neighbours: 0 -> 0 (distance 1, right), 10 -> 12.5 (2.5, wrong), 20 -> 13 (7, wrong).
-    assert found["e", 1]["success_rate"] == pytest.approx(1 / 3, **EXACT)
-    assert found["e", 1]["ap"] == pytest.approx(1 / 3, **EXACT)
-    assert found["e", 2]["ap"] == 1.0
+    assert scored["e", 1]["success_rate"] == pytest.approx(1 / 3, **EXACT)
+    assert scored["e", 1]["ap"] == pytest.approx(1 / 3, **EXACT)
+    assert scored["e", 2]["ap"] == 1.0
     # A wrong match ranked first: the right ones come after it.
     values[2] = line(3.0, 10.5, 10.25)
     # 0 -> 3 (3, right), 10 -> 10.25 (.25, wrong), 20 -> 10.5 (9.5, wrong)
-    found = {(noise, target): metrics for noise, target, metrics in matching.match_sequence(values)}
-    assert found["e", 2]["ap"] == pytest.approx(1 / 3 * (0 + 1 / 2) / 2, **EXACT)
+    scored = matched(values)
+    assert scored["e", 2]["ap"] == pytest.approx(1 / 3 * (0 + 1 / 2) / 2, **EXACT)
 
 
 def test_l1_and_l2_choose_different_neighbours():
@@ -42,8 +44,8 @@ def test_l1_and_l2_choose_different_neighbours():
     origin = np.zeros((1, 2), np.float32)
     others = np.array([[3, 3], [0, 5]], np.float32)
     assert matching.nearest_neighbours(origin, others).index.tolist() == [0]
-    found = matching.nearest_neighbours(origin, others, "l1")
-    assert (found.index.tolist(), found.distance.tolist()) == ([1], [5.0])
+    scored = matching.nearest_neighbours(origin, others, "l1")
+    assert (scored.index.tolist(), scored.distance.tolist()) == ([1], [5.0])
     positives = np.tile(others[1], (1, 3, 5, 1))
     near, far = others[0][None], np.array([[5, 5]], np.float32)
     pool = np.concatenate([near, far])
@@ -52,10 +54,10 @@ def test_l1_and_l2_choose_different_neighbours():
 
 
 def test_the_first_of_equal_neighbours_is_taken():
-    found = matching.nearest_neighbours(line(0.0, 0.0), line(1.0, -1.0))
-    assert found.index.tolist() == [0, 0]
-    assert found.tied.tolist() == [True, True]
-    metrics = matching.score_neighbours(found)
+    scored = matching.nearest_neighbours(line(0.0, 0.0), line(1.0, -1.0))
+    assert scored.index.tolist() == [0, 0]
+    assert scored.tied.tolist() == [True, True]
+    metrics = matching.score_neighbours(scored)
     assert metrics["success_rate"] == 0.5
     # Stable order: the right match (row 0) stands first among equal distances.
     assert metrics["ap"] == pytest.approx(0.5, **EXACT)
@@ -66,26 +68,26 @@ def test_the_first_of_equal_neighbours_is_taken():
 def test_a_nan_in_the_target_is_everybodys_neighbour():
     values = same_everywhere(0.0, 1.0, 2.0)
     values[3, 1] = np.nan  # e3
-    found = {(noise, target): metrics for noise, target, metrics in matching.match_sequence(values)}
-    assert found["e", 3]["success_rate"] == pytest.approx(1 / 3)
-    assert found["e", 3]["success_rate_tie_safe"] == 0.0  # it is nobody's near one
-    assert np.isnan(found["e", 3]["ap"])
-    assert found["e", 2]["ap"] == 1.0
+    scored = matched(values)
+    assert scored["e", 3]["success_rate"] == pytest.approx(1 / 3)
+    assert scored["e", 3]["success_rate_tie_safe"] == 0.0  # it is nobody's near one
+    assert np.isnan(scored["e", 3]["ap"])
+    assert scored["e", 2]["ap"] == 1.0
 
 
 def test_a_nan_in_the_reference_is_never_retrieved():
     values = same_everywhere(0.0, 1.0, 2.0)
     values[0, 1] = np.nan
-    found = {(noise, target): metrics for noise, target, metrics in matching.match_sequence(values)}
-    assert found["t", 5]["ap"] == pytest.approx(2 / 3, **EXACT)
-    assert found["t", 5]["success_rate"] == pytest.approx(2 / 3)
+    scored = matched(values)
+    assert scored["t", 5]["ap"] == pytest.approx(2 / 3, **EXACT)
+    assert scored["t", 5]["success_rate"] == pytest.approx(2 / 3)
 
 
 def test_retrieval_by_hand():
     # Positives at distances 1..5; distractors at 2.5 and 0.5 (in file order), then far away.
     positives = np.tile(np.arange(1.0, 6.0, dtype=np.float32)[:, None], (1, 3, 1, 1))
     distractors = line(2.5, -0.5, 100.0)
-    found = retrieval.score_queries(line(0.0), positives, distractors, [5, 6, 7, 8])
+    scored = retrieval.score_queries(line(0.0), positives, distractors, [5, 6, 7, 8])
     # k = 5: positives alone. k = 6: the distractor 2.5 stands third.
     steps = [1, 1, (2 / 3 + 3 / 4) / 2, (3 / 4 + 4 / 5) / 2, (4 / 5 + 5 / 6) / 2]
     # k = 7: 0.5 stands first as well.
@@ -93,46 +95,46 @@ def test_retrieval_by_hand():
     longer.append((4 / 6 + 5 / 7) / 2)
     expected = [1.0, np.mean(steps), np.mean(longer), np.mean(longer)]
     for level in range(3):
-        np.testing.assert_allclose(found["ap"][0, level], expected, atol=1e-9, rtol=0)
+        np.testing.assert_allclose(scored["ap"][0, level], expected, atol=1e-9, rtol=0)
 
 
 def test_the_pool_is_cut_before_it_is_sorted():
     positives = np.full((1, 3, 5, 1), 3.0, np.float32)
     distractors = line(9.0, 1.0)  # the near one stands behind the cut of k = 6
-    found = retrieval.score_queries(line(0.0), positives, distractors, [6, 7])
-    assert found["ap"][0, 0, 0] == 1.0
-    assert found["ap"][0, 0, 1] < 1.0
+    scored = retrieval.score_queries(line(0.0), positives, distractors, [6, 7])
+    assert scored["ap"][0, 0, 0] == 1.0
+    assert scored["ap"][0, 0, 1] < 1.0
 
 
 def test_positives_stand_before_equal_distractors_unless_ties_count_against():
     positives = np.full((1, 3, 5, 1), 3.0, np.float32)
-    found = retrieval.score_queries(line(0.0), positives, line(-3.0, 3.0), [7])
-    assert found["ap"][0, 0, 0] == 1.0
+    scored = retrieval.score_queries(line(0.0), positives, line(-3.0, 3.0), [7])
+    assert scored["ap"][0, 0, 0] == 1.0
     precision = [0, 1 / 3, 2 / 4, 3 / 5, 4 / 6, 5 / 7]
     behind = [(low + high) / 2 for low, high in itertools.pairwise(precision)]
-    assert found["ap_tie_safe"][0, 0, 0] == pytest.approx(np.mean(behind), **EXACT)
+    assert scored["ap_tie_safe"][0, 0, 0] == pytest.approx(np.mean(behind), **EXACT)
 
 
 def test_distractors_that_are_nan_are_never_retrieved():
     positives = np.full((1, 3, 5, 1), 3.0, np.float32)
-    found = retrieval.score_queries(line(0.0), positives, line(np.nan, 1.0, np.inf), [6, 8])
-    assert found["ap"][0, 0, 0] == 1.0
-    assert found["ap"][0, 0, 1] < 1.0
+    scored = retrieval.score_queries(line(0.0), positives, line(np.nan, 1.0, np.inf), [6, 8])
+    assert scored["ap"][0, 0, 0] == 1.0
+    assert scored["ap"][0, 0, 1] < 1.0
 
 
 def test_a_query_that_equals_all_distractors_is_ranked_without_rounding():
     # Positives at 0, 0, 2 and 3, one never retrieved; three distractors at 0.
     positives = np.zeros((1, 3, 5, 1), np.float32)
     positives[:, :, :, 0] = [0.0, 0.0, 2.0, 3.0, np.nan]
-    found = retrieval.score_queries(line(0.0), positives, line(0.0, 0.0, 0.0), [6, 8])
+    scored = retrieval.score_queries(line(0.0), positives, line(0.0, 0.0, 0.0), [6, 8])
     ranked = -np.array([0.0, 0.0, 2.0, 3.0, np.nan, 0.0, 0.0, 0.0])
     labels = np.arange(8) < 5
     for place, size in enumerate([6, 8]):
         given = ranked[:size], labels[:size]
-        assert found["ap"][0, 0, place] == pytest.approx(average_precision(*given), **EXACT)
+        assert scored["ap"][0, 0, place] == pytest.approx(average_precision(*given), **EXACT)
         against = average_precision(*given, ties="against")
-        assert found["ap_tie_safe"][0, 0, place] == pytest.approx(against, **EXACT)
-    assert found["ap"][0, 0, 1] > found["ap_tie_safe"][0, 0, 1] + 0.2
+        assert scored["ap_tie_safe"][0, 0, place] == pytest.approx(against, **EXACT)
+    assert scored["ap"][0, 0, 1] > scored["ap_tie_safe"][0, 0, 1] + 0.2
 
 
 @pytest.mark.parametrize("sizes", [[], [4], [10, 6], [6, 6]])
@@ -146,8 +148,7 @@ def test_own_group_is_left_out_of_the_pool():
     tasks = Tasks(
         "by hand", ("i_a", "v_a", "v_b"), ("a", "a", "b"), ("i", "v", "v"), (1, 1, 1),
         groups=("a", "a", "b"), pool_sizes=(7,),
-        queries=Points(np.array([0], np.int32), np.array([0], np.int32)),
-        distractors=Points(np.array([1, 2], np.int32), np.array([0, 0], np.int32)),
+        queries=points((0, 0)), distractors=points((1, 0), (2, 0)),
     )  # fmt: skip
     values = {"i_a": same_everywhere(0.0), "v_a": same_everywhere(0.0), "v_b": same_everywhere(5.0)}
     values["i_a"][1:] = 1.0
@@ -163,22 +164,18 @@ def test_verification_by_hand():
     # Five positives at 1, 2, 3, 4, 9; negatives at 2, 5, 6, 7, 8.
     negative = np.array([2, 5, 6, 7, 8], np.float32)
     positive = np.array([2, 1, 3, 4, 9], np.float32)
-    found = verification.score_distances(negative, positive)
+    scored = verification.score_distances(negative, positive)
     # Pairs in order: positive 1 beats 5; 2 beats 4 (equal counts against); 3, 4 beat 4; 9 none.
-    assert found["auc"] == pytest.approx((5 + 4 + 4 + 4) / 25, **EXACT)
+    assert scored["auc"] == pytest.approx((5 + 4 + 4 + 4) / 25, **EXACT)
     # Imbalanced: the first int(0.2 * 5) = 1 positive, at 2, behind the equal negative.
-    assert found["ap"] == pytest.approx((0 + 1 / 2) / 2, **EXACT)
-    assert found["ap_tie_safe"] == found["ap"]
+    assert scored["ap"] == pytest.approx((0 + 1 / 2) / 2, **EXACT)
+    assert scored["ap_tie_safe"] == scored["ap"]
 
 
 def test_image_zero_is_the_reference_at_every_noise_level():
     values = same_everywhere(0.0, 1.0)
     for place in range(1, 16):
         values[place, 0] = 100.0 * place
-    pairs = Pairs(*(np.array([value], np.int32) for value in (0, 0, 0, 0, 2, 0)))
-    found = [
-        verification.pair_distances({"v_a": values}, ("v_a",), pairs, noise).item()
-        for noise in "eht"
-    ]
-    # e2, h2, t2 are variants 2, 7 and 12.
-    assert found == [200.0, 700.0, 1200.0]
+    given = ({"v_a": values}, ("v_a",), pairs((0, 0, 0, 0, 2, 0)))
+    distances = [verification.pair_distances(*given, noise).item() for noise in "eht"]
+    assert distances == [200.0, 700.0, 1200.0]  # e2, h2, t2 are variants 2, 7 and 12

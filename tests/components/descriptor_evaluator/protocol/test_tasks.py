@@ -37,22 +37,17 @@ def scenes_of(tasks, numbers):
     return np.array([SCENES[name] for name in names_of(tasks, numbers)])
 
 
-def test_positives_show_one_point_in_two_images(drawn):
+def test_positives_show_one_point_in_two_images_and_negatives_do_not(drawn):
     pairs = drawn.positives
     assert (pairs.sequence1 == pairs.sequence2).all()
     assert (pairs.index1 == pairs.index2).all()
     assert (pairs.image1 != pairs.image2).all()
-
-
-def test_intra_negatives_show_two_points_of_one_sequence(drawn):
-    pairs = drawn.intra
-    assert (pairs.sequence1 == pairs.sequence2).all()
-    assert (pairs.index1 != pairs.index2).all()
-
-
-def test_inter_negatives_never_come_from_one_scene(drawn):
-    pairs = drawn.inter
-    assert (scenes_of(drawn, pairs.sequence1) != scenes_of(drawn, pairs.sequence2)).all()
+    negatives = drawn.intra  # two points of one image sequence
+    assert (negatives.sequence1 == negatives.sequence2).all()
+    assert (negatives.index1 != negatives.index2).all()
+    negatives = drawn.inter  # never of one scene
+    first, second = (scenes_of(drawn, n) for n in (negatives.sequence1, negatives.sequence2))
+    assert (first != second).all()
 
 
 def test_pair_sets_are_equally_long_and_share_their_first_patch(drawn):
@@ -135,40 +130,27 @@ def test_the_seed_decides_and_order_of_sequences_does_not():
 
 def test_stored_tasks_come_back(tmp_path, drawn):
     drawn.save(str(tmp_path))
-    found = Tasks.load(str(tmp_path))
-    assert found.checksum == drawn.checksum
-    assert found.notes == drawn.notes and found.pool_sizes == drawn.pool_sizes
-    np.testing.assert_array_equal(found.inter.index2, drawn.inter.index2)
+    stored = Tasks.load(str(tmp_path))
+    assert stored.checksum == drawn.checksum
+    assert stored.notes == drawn.notes and stored.pool_sizes == drawn.pool_sizes
+    np.testing.assert_array_equal(stored.inter.index2, drawn.inter.index2)
     assert [path.name for path in tmp_path.iterdir()] == ["tasks.npz"]
-
-
-def test_equal_tasks_are_stored_as_equal_bytes(tmp_path, drawn):
-    for name in "ab":
-        (tmp_path / name).mkdir()
-        drawn.save(str(tmp_path / name))
-    assert (tmp_path / "a/tasks.npz").read_bytes() == (tmp_path / "b/tasks.npz").read_bytes()
-
-
-def test_absent_tables_are_stored_as_absent(tmp_path):
+    content = (tmp_path / "tasks.npz").read_bytes()
+    drawn.save(str(tmp_path))
+    assert (tmp_path / "tasks.npz").read_bytes() == content
     matching_only(INFOS).save(str(tmp_path))
     assert Tasks.load(str(tmp_path)).positives is None
 
 
-@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.999])
-def test_truncated_stored_tasks_are_refused(tmp_path, drawn, part):
+def test_truncated_or_damaged_stored_tasks_are_refused(tmp_path, drawn):
     path = tmp_path / "tasks.npz"
     drawn.save(str(tmp_path))
     content = path.read_bytes()
-    path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(UserError, match=r"tasks\.npz: holds no tasks"):
-        Tasks.load(str(tmp_path))
-
-
-@pytest.mark.parametrize("content", [b"PK nothing", b"PK\x03\x04" + bytes(40)])
-def test_damaged_stored_tasks_are_refused(tmp_path, content):
-    (tmp_path / "tasks.npz").write_bytes(content)
-    with pytest.raises(UserError, match=r"tasks\.npz: holds no tasks"):
-        Tasks.load(str(tmp_path))
+    truncated = [content[: int(part * len(content))] for part in (0.0, 0.01, 0.5, 0.999)]
+    for damaged in (*truncated, b"PK nothing", b"PK\x03\x04" + bytes(40)):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"tasks\.npz: holds no tasks"):
+            Tasks.load(str(tmp_path))
 
 
 # Published files
@@ -217,18 +199,33 @@ def test_only_the_files_of_asked_tasks_are_needed(tmp_path):
     [
         (
             {"retr_queries": "s,idx\nv_a,2\nv_c,0\n"},
-            r"retr_queries_split-x.csv, line 3: s is 'v_c'",
+            r"retr_queries_split-x.csv, line 3: s is 'v_c', expected one of the image sequences",
         ),
         ({"retr_queries": "s,idx\nv_a,3\n"}, r"line 2: idx is 3 of v_a, expected a patch number"),
         ({"retr_queries": "s,idx\nv_a,-1\n"}, "line 2: idx is -1"),
         ({"retr_queries": "s,idx\nv_a,1.5\n"}, "line 2: idx is 1.5"),
         ({"retr_queries": "s,idx\nv_a,one\n"}, "line 2: idx is 'one'"),
         ({"retr_queries": "name,number\nv_a,1\n"}, "has the columns name,number, expected s,idx"),
+        ({"retr_queries": "s,idx\nv_a\n"}, r"retr_queries_split-x.csv, line 2: idx is "),
+        ({"retr_queries": "s,idx\nv_a,1\nv_a,1,1\n"}, r"retr_queries_split-x.csv: is no CSV table"),
+        ({"retr_queries": "s,idx\nv_a,1,1\n"}, "its rows have more fields than its header"),
+        (
+            {"verif_pos": "s1,t1\nv_a,0\n"},
+            "verif_pos_split-x.csv: has the columns s1,t1, expected s1,t1,idx1,s2,t2,idx2",
+        ),
+        ({"verif_neg_inter": PAIRS + "v_a,0,0,v_y,3,1\n"}, "line 2: s2 is 'v_y', expected one of"),
         ({"retr_queries": "s,idx\n"}, "has no rows"),
+        (
+            {"retr_queries": "s,idx\nv_a,2\n\nv_b,0\nv_a,2\n"},
+            r"retr_queries_split-x.csv, line 5: asks patch 2 of v_a again \(first in line 2\)",
+        ),
         ({"retr_queries": ""}, "is no CSV table"),
         ({"verif_pos": PAIRS + "v_a,6,0,v_a,3,0\n"}, "line 2: t1 is 6, expected an image number"),
-        ({"verif_neg_inter": PAIRS + "v_a,0,0,v_b,3,2\n"}, "line 2: idx2 is 2 of v_b"),
-        ({"verif_neg_inter": PAIRS + "v_a,0,0,v_b,3,1\n"}, "holds 1 pairs, expected 2"),
+        ({"verif_neg_inter": PAIRS + "v_a,0,0,v_b,3,2\n"}, "line 2: idx2 is 2 of v_b, expected a"),
+        (
+            {"verif_neg_inter": PAIRS + "v_a,0,0,v_b,3,1\n"},
+            "verif_neg_inter_split-x.csv: holds 1 pairs, expected 2 as in verif_pos_split-x.csv",
+        ),
     ],
 )
 def test_task_files_that_do_not_fit_are_refused(tmp_path, changes, message):
@@ -250,13 +247,6 @@ def test_the_real_retrieval_files_of_split_a(shared):
     counts["v_strand"] -= 1
     with pytest.raises(UserError, match="of v_strand, expected a patch number below"):
         load_official(str(folder), "a", counts, ("retrieval",))
-
-
-def test_a_query_that_is_asked_twice_is_refused(tmp_path):
-    text = "s,idx\nv_a,2\n\nv_b,0\nv_a,2\n"
-    message = r"retr_queries_split-x.csv, line 5: asks patch 2 of v_a again \(first in line 2\)"
-    with pytest.raises(UserError, match=message):
-        load_official(write(tmp_path, retr_queries=text), "x", COUNTS)
 
 
 @pytest.mark.parametrize("blank", ["\n", "  \n", "\r\n"])

@@ -17,7 +17,7 @@ def healthy(seed=0):
     result = {}
     for name in NAMES:
         values = rng.normal(size=(1, COUNT, 32)) + 0.35 * rng.normal(size=(16, COUNT, 32))
-        result[name] = (values / np.linalg.norm(values, axis=2, keepdims=True)).astype(np.float32)
+        result[name] = of_unit_length(values)
     return result
 
 
@@ -31,6 +31,10 @@ def scored(values, tasks):
     return summary.summarise(score(values, tasks))
 
 
+def of_unit_length(values):
+    return (values / np.linalg.norm(values, axis=2, keepdims=True)).astype(np.float32)
+
+
 def mean_of(values, tasks, task, metric):
     rows = [row for row in score(values, tasks, (task,)) if row.task == task]
     return float(np.mean([row.metrics[metric] for row in rows]))
@@ -38,11 +42,11 @@ def mean_of(values, tasks, task, metric):
 
 def test_identical_descriptors(tasks):
     values = {name: np.full((16, COUNT, 32), 0.3, np.float32) for name in NAMES}
-    found = scored(values, tasks)
-    assert found["retrieval"]["mean"] == pytest.approx(1.0, abs=1e-12)
+    summed = scored(values, tasks)
+    assert summed["retrieval"]["mean"] == pytest.approx(1.0, abs=1e-12)
     # The first patch is everybody's neighbour: one right match, ranked first.
-    assert found["matching"]["mean"] == pytest.approx(1 / COUNT, abs=1e-12)
-    assert found["verification"]["balanced"]["inter"]["e"] == 0.0
+    assert summed["matching"]["mean"] == pytest.approx(1 / COUNT, abs=1e-12)
+    assert summed["verification"]["balanced"]["inter"]["e"] == 0.0
     assert mean_of(values, tasks, "retrieval", "ap_tie_safe") < 0.06
     size = tasks.pool_sizes[-1]
     assert mean_of(values, tasks, "retrieval", f"ap@{size}") == pytest.approx(1.0, abs=1e-12)
@@ -51,7 +55,7 @@ def test_identical_descriptors(tasks):
     assert mean_of(values, tasks, "matching", "success_rate") == pytest.approx(1 / COUNT)
     assert mean_of(values, tasks, "matching", "success_rate_tie_safe") == 0.0
     for task in ("matching", "retrieval"):
-        assert found[task]["tie_safe"]["by_kind"]["v"]["mean"] < 0.06
+        assert summed[task]["tie_safe"]["by_kind"]["v"]["mean"] < 0.06
     assert degeneracy.problems(degeneracy.measure(values))
 
 
@@ -60,10 +64,10 @@ def test_nearly_identical_descriptors_score_at_chance(tasks):
     values = {
         name: (0.2 + 1e-7 * rng.normal(size=(16, COUNT, 32))).astype(np.float32) for name in NAMES
     }
-    found = scored(values, tasks)
-    assert found["retrieval"]["mean"] < 0.2
-    assert found["matching"]["mean"] < 0.03
-    assert abs(found["verification"]["balanced"]["intra"]["h"] - 0.5) < 0.03
+    summed = scored(values, tasks)
+    assert summed["retrieval"]["mean"] < 0.2
+    assert summed["matching"]["mean"] < 0.03
+    assert abs(summed["verification"]["balanced"]["intra"]["h"] - 0.5) < 0.03
     assert degeneracy.problems(degeneracy.measure(values))
 
 
@@ -101,7 +105,7 @@ def test_what_bytes_cost_is_measured_for_descriptors_of_unit_length():
     rng = np.random.default_rng(3)
     for name in NAMES:
         code = rng.normal(size=(1, COUNT, 64)) + 1.2 * rng.normal(size=(16, COUNT, 64))
-        values[name] = (code / np.linalg.norm(code, axis=2, keepdims=True)).astype(np.float32)
+        values[name] = of_unit_length(code)
     report = degeneracy.measure(values)
     assert 0.2 < report["matching_ap"] < 0.99
     assert report["matching_ap_uint8"] == pytest.approx(report["matching_ap"], abs=0.01)
@@ -116,17 +120,17 @@ def test_nan_for_some_patches_lowers_scores_and_is_reported(tasks):
     report = degeneracy.measure(values)
     assert report["non_finite_share"] == pytest.approx(5 / (4 * 16 * COUNT))
     assert "NaN" in degeneracy.problems(report)[0]
-    found = scored(values, tasks)
+    summed = scored(values, tasks)
     # argmin finds the NaN for every patch: no distance is finite, the reference would fail.
-    assert found["matching"]["h"] is None
-    assert found["matching"]["e"] > 0.9
-    assert found["matching"]["mean"] is None
+    assert summed["matching"]["h"] is None
+    assert summed["matching"]["e"] > 0.9
+    assert summed["matching"]["mean"] is None
 
 
 def test_all_nan_gives_no_score_at_all(tasks):
     values = {name: np.full((16, COUNT, 4), np.nan, np.float32) for name in NAMES}
-    found = scored(values, tasks)
-    assert all(found[task]["mean"] is None for task in found)
+    summed = scored(values, tasks)
+    assert all(summed[task]["mean"] is None for task in summed)
     report = degeneracy.measure(values)
     assert report["non_finite_share"] == 1.0
 

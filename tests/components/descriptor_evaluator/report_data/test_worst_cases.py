@@ -13,9 +13,9 @@ from tests.components.descriptor_evaluator.protocol.lines import (
 def test_the_surest_false_matches_come_first():
     values = same_everywhere(0.0, 10.0, 20.0)
     values[1] = line(1.0, 13.0, 12.5)  # e1: 10 is matched to 12.5 and 20 to 13
-    found = worst_cases.false_matches({"v_a": values})
+    cases = worst_cases.false_matches({"v_a": values})
     common = {"noise": "e", "sequence": "v_a", "target": 1}
-    assert found == [
+    assert cases == [
         common | {"reference": 1, "wrong": 2, "distance": 2.5, "right_distance": 3.0},
         common | {"reference": 2, "wrong": 1, "distance": 7.0, "right_distance": 7.5},
     ]
@@ -24,8 +24,8 @@ def test_the_surest_false_matches_come_first():
 def test_a_point_is_shown_once_and_an_image_sequence_twice():
     values = same_everywhere(0.0, 10.0, 20.0, 30.0)
     values[6:11] = line(10.0, 0.0, 30.0, 20.0)  # all wrong, in every hard image
-    found = worst_cases.false_matches({"v_a": values, "v_b": same_everywhere(0.0, 1.0)})
-    assert [(item["noise"], item["reference"]) for item in found] == [("h", 0), ("h", 1)]
+    cases = worst_cases.false_matches({"v_a": values, "v_b": same_everywhere(0.0, 1.0)})
+    assert [(item["noise"], item["reference"]) for item in cases] == [("h", 0), ("h", 1)]
 
 
 def test_a_right_patch_that_is_not_finite_has_no_distance():
@@ -33,8 +33,8 @@ def test_a_right_patch_that_is_not_finite_has_no_distance():
     values[1] = line(9.0, np.nan)
     assert worst_cases.false_matches({"v_a": values}) == []  # NaN is everybody's neighbour
     values[1] = line(np.inf, 9.0)
-    found = worst_cases.false_matches({"v_a": values})
-    assert [item["right_distance"] for item in found] == [None]
+    cases = worst_cases.false_matches({"v_a": values})
+    assert [item["right_distance"] for item in cases] == [None]
 
 
 def test_retrieval_by_hand():
@@ -43,10 +43,10 @@ def test_retrieval_by_hand():
     values = {"v_a": query, "v_b": same_everywhere(2.5, 0.5)}
     given = tasks(queries=points((0, 0)), distractors=points((1, 0), (1, 1)))
     rows = [UnitScore("retrieval", "e", "v", "v_a", "a", "0", {"ap_tie_safe": 0.61})]
-    (found,) = worst_cases.retrieval_rows(values, given, rows)
-    assert found["ranks"] == [2, 3, 5, 6, 7]
-    assert found["ap"] == 0.61
-    shown = [(e["sequence"], e["index"], e["variant"], e["right"]) for e in found["first"]]
+    (row,) = worst_cases.retrieval_rows(values, given, rows)
+    assert row["ranks"] == [2, 3, 5, 6, 7]
+    assert row["ap"] == 0.61
+    shown = [(e["sequence"], e["index"], e["variant"], e["right"]) for e in row["first"]]
     assert shown == [
         ("v_b", 1, "ref", False),
         ("v_a", 0, "e1", True),
@@ -55,7 +55,7 @@ def test_retrieval_by_hand():
         ("v_a", 0, "e3", True),
         ("v_a", 0, "e4", True),
     ]
-    assert [e["distance"] for e in found["first"]] == [0.5, 1.0, 2.0, 2.5, 3.0, 4.0]
+    assert [e["distance"] for e in row["first"]] == [0.5, 1.0, 2.0, 2.5, 3.0, 4.0]
 
 
 def test_equal_distractors_stand_first_and_a_lost_patch_has_no_rank():
@@ -64,8 +64,8 @@ def test_equal_distractors_stand_first_and_a_lost_patch_has_no_rank():
     values = {"v_a": query, "v_b": same_everywhere(2.5, 9.0)}
     given = tasks(queries=points((0, 0)), distractors=points((1, 0), (1, 1)))
     rows = [UnitScore("retrieval", "e", "v", "v_a", "a", "0", {"ap_tie_safe": 0.1})]
-    (found,) = worst_cases.retrieval_rows(values, given, rows)
-    assert found["ranks"] == [2, None, 3, 4, 5]
+    (row,) = worst_cases.retrieval_rows(values, given, rows)
+    assert row["ranks"] == [2, None, 3, 4, 5]
 
 
 def test_queries_of_one_image_sequence_do_not_fill_the_list():
@@ -79,8 +79,8 @@ def test_queries_of_one_image_sequence_do_not_fill_the_list():
     given = tasks(
         queries=points((1, 0), (1, 1), (1, 2), (0, 0)), distractors=points((0, 0), (1, 0))
     )
-    found = worst_cases.retrieval_rows(values, given, rows)
-    assert [(item["sequence"], item["index"]) for item in found] == [
+    cases = worst_cases.retrieval_rows(values, given, rows)
+    assert [(item["sequence"], item["index"]) for item in cases] == [
         ("v_b", 0), ("v_b", 2), ("v_a", 0),
     ]  # fmt: skip
 

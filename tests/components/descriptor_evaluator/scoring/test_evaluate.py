@@ -76,7 +76,7 @@ def official(tmp_path_factory):
 
 def test_official_tasks_equal_the_literal_protocol(release, tree, official):
     folder, splits, tables = official
-    found = evaluate_release(
+    result = evaluate_release(
         release, descriptors=tree, split="x", splits_file=splits, tasks_folder=folder
     )
     values = some_descriptors()
@@ -84,15 +84,15 @@ def test_official_tasks_equal_the_literal_protocol(release, tree, official):
         expected = literal.verification(values, tables["verif_pos"], tables[f"verif_neg_{unit}"])
         for noise in "eht":
             auc, precision = expected[noise]
-            assert found["verification"]["balanced"][unit][noise] == pytest.approx(auc, abs=1e-9)
-            imbalanced = found["verification"]["imbalanced"][unit][noise]
+            assert result["verification"]["balanced"][unit][noise] == pytest.approx(auc, abs=1e-9)
+            imbalanced = result["verification"]["imbalanced"][unit][noise]
             assert imbalanced == pytest.approx(precision, abs=1e-9)
     by_noise = {noise: [] for noise in "eht"}
     for part in values.values():
         for (noise, _), (precision, *_) in literal.matching(part).items():
             by_noise[noise].append(precision)
     for noise in "eht":
-        assert found["matching"][noise] == pytest.approx(np.mean(by_noise[noise]), abs=1e-9)
+        assert result["matching"][noise] == pytest.approx(np.mean(by_noise[noise]), abs=1e-9)
     sizes = (100, 500, 1000, 5000, 10_000, 15_000, 20_000)
     own = {name: name for name in NAMES}
     expected = literal.retrieval(
@@ -101,28 +101,28 @@ def test_official_tasks_equal_the_literal_protocol(release, tree, official):
     for noise in "eht":
         for size in sizes:
             mean = np.mean([expected[number, noise, size][0] for number in range(6)])
-            assert found["retrieval"][noise][str(size)] == pytest.approx(mean, abs=1e-9)
+            assert result["retrieval"][noise][str(size)] == pytest.approx(mean, abs=1e-9)
     mean = np.mean([pair[0] for pair in expected.values()])
-    assert found["retrieval"]["mean"] == pytest.approx(mean, abs=1e-9)
-    assert found["data"]["tasks"]["origin"] == "official files of split x"
+    assert result["retrieval"]["mean"] == pytest.approx(mean, abs=1e-9)
+    assert result["data"]["tasks"]["origin"] == "official files of split x"
 
 
 def test_the_split_is_found_when_there_are_task_files_of_one_only(
     release, tree, official, tmp_path
 ):
     folder, _, _ = official
-    found = evaluate_release(release, descriptors=tree, tasks_folder=folder)
-    assert found["data"]["tasks"]["origin"] == "official files of split x"
+    result = evaluate_release(release, descriptors=tree, tasks_folder=folder)
+    assert result["data"]["tasks"]["origin"] == "official files of split x"
     with pytest.raises(UserError, match="holds task files of 0 splits"):
         evaluate_release(release, descriptors=tree, tasks_folder=str(tmp_path))
 
 
 def test_a_baseline_on_drawn_tasks(release):
-    found = evaluate_release(release, baseline="rootsift")
-    assert list(found) == ["verification", "matching", "retrieval", "data", "versions"]
-    assert found["matching"]["mean"] > 0.9
-    json.dumps(found, allow_nan=False)
-    assert found == evaluate_release(release, baseline="rootsift")
+    result = evaluate_release(release, baseline="rootsift")
+    assert list(result) == ["verification", "matching", "retrieval", "data", "versions"]
+    assert result["matching"]["mean"] > 0.9
+    json.dumps(result, allow_nan=False)
+    assert result == evaluate_release(release, baseline="rootsift")
 
 
 def test_a_tree_of_the_baselines_descriptors_scores_the_same(release, tmp_path):
@@ -136,8 +136,8 @@ def test_a_tree_of_the_baselines_descriptors_scores_the_same(release, tmp_path):
 
 
 def test_only_the_asked_tasks_are_scored(release, tree):
-    found = evaluate_release(release, descriptors=tree, which=["matching"])
-    assert list(found) == ["matching", "data", "versions"]
+    result = evaluate_release(release, descriptors=tree, which=["matching"])
+    assert list(result) == ["matching", "data", "versions"]
 
 
 def test_descriptors_need_names_and_counts_alone(tree, tmp_path):
@@ -146,26 +146,26 @@ def test_descriptors_need_names_and_counts_alone(tree, tmp_path):
     for name, count in COUNTS.items():
         (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / name / "ref.png"), np.zeros((65 * count, 65), np.uint8))
-    found = evaluate_release(str(tmp_path), descriptors=tree)
-    assert found["retrieval"]["mean"] is not None
-    assert "contrast" in found["data"]["notes"][0]
+    result = evaluate_release(str(tmp_path), descriptors=tree)
+    assert result["retrieval"]["mean"] is not None
+    assert "contrast" in result["data"]["notes"][0]
 
 
 def test_one_scene_leaves_retrieval_out_and_says_so(tree, tmp_path):
     root = make_release(tmp_path / "release", {"v_one": COUNTS["v_one"]})
-    found = evaluate_release(root, descriptors=tree)
-    assert found["retrieval"] is None
-    assert found["verification"]["imbalanced"]["inter"] is None
-    assert found["verification"]["mean"] is not None
-    assert len([note for note in found["data"]["notes"] if "absent" in note]) == 2
+    result = evaluate_release(root, descriptors=tree)
+    assert result["retrieval"] is None
+    assert result["verification"]["imbalanced"]["inter"] is None
+    assert result["verification"]["mean"] is not None
+    assert len([note for note in result["data"]["notes"] if "absent" in note]) == 2
 
 
 def test_degenerate_descriptors_are_noted(release, tmp_path):
     for name, count in COUNTS.items():
         csv_tree.write_sequence(str(tmp_path), name, np.ones((16, count, 8), np.float32))
-    found = evaluate_release(release, descriptors=str(tmp_path))
-    assert found["retrieval"]["mean"] == pytest.approx(1.0)
-    assert any("collapsed" in note for note in found["data"]["notes"])
+    result = evaluate_release(release, descriptors=str(tmp_path))
+    assert result["retrieval"]["mean"] == pytest.approx(1.0)
+    assert any("collapsed" in note for note in result["data"]["notes"])
 
 
 def test_descriptors_of_the_training_scenes_are_refused(release, tree, tmp_path):

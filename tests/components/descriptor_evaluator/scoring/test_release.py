@@ -25,14 +25,11 @@ def test_counts_come_from_the_headers(root):
     assert list(release.counts_of_release(root)) == sorted(COUNTS)
 
 
-def test_only_the_reference_strip_is_needed(tmp_path):
-    (tmp_path / "v_x").mkdir()
-    strip(tmp_path / "v_x" / "ref.png", 65 * 9)
-    assert release.counts_of_release(str(tmp_path)) == {"v_x": 9}
-
-
 def test_the_real_strip_counts_1123_patches(shared, tmp_path):
     (tmp_path / "v_x").mkdir()
+    strip(tmp_path / "v_x" / "ref.png", 65 * 9)  # which is all that is needed
+    assert release.counts_of_release(str(tmp_path)) == {"v_x": 9}
+    (tmp_path / "v_x" / "ref.png").unlink()
     (tmp_path / "v_x" / "ref.png").symlink_to(shared / "hpatches" / "ref.png")
     assert release.counts_of_release(str(tmp_path)) == {"v_x": 1123}
 
@@ -71,10 +68,7 @@ def test_a_split_of_a_file_chooses_its_test_list(tmp_path):
         release.choose_sequences(["v_b"], "x", str(splits), "data")
     with pytest.raises(UserError, match="no split 'y'"):
         release.choose_sequences(names, "y", str(splits), "data")
-
-
-def test_official_splits_are_known():
-    with pytest.raises(UserError, match=r"split 'a' tests on .* and 37 more"):
+    with pytest.raises(UserError, match=r"split 'a' tests on .* and 37 more"):  # an official one
         release.choose_sequences(["v_wall"], "a", None, "data")
 
 

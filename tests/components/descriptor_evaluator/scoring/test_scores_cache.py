@@ -32,13 +32,14 @@ def test_what_was_put_is_got(tmp_path):
     assert cache.get(KEY) is None
     cache.put(KEY, SCORED)
     assert cache.get(KEY) == SCORED
-    assert [path.suffix for path in (tmp_path / "rows").iterdir()] == [".jsonl"]
-
-
-def test_without_a_folder_nothing_is_kept():
-    cache = ScoresCache(None)
-    cache.put(KEY, SCORED)
-    assert cache.get(KEY) is None
+    (path,) = (tmp_path / "rows").iterdir()
+    assert path.suffix == ".jsonl"
+    other = entry_key("other", {}, "data", "tasks", "code")
+    path.rename(path.with_name(f"{other}.jsonl"))
+    assert cache.get(other) is None  # an entry under another name is none
+    nowhere = ScoresCache(None)
+    nowhere.put(KEY, SCORED)
+    assert nowhere.get(KEY) is None
 
 
 @pytest.mark.parametrize(
@@ -89,12 +90,3 @@ def test_an_entry_of_something_else_is_no_entry_and_is_written_over(tmp_path, co
     assert cache.get(KEY) is None
     cache.put(KEY, SCORED)
     assert cache.get(KEY) == SCORED
-
-
-def test_an_entry_under_another_name_is_no_entry(tmp_path):
-    cache = ScoresCache(str(tmp_path))
-    cache.put(KEY, SCORED)
-    (path,) = tmp_path.iterdir()
-    other = entry_key("other", {}, "data", "tasks", "code")
-    path.rename(tmp_path / f"{other}.jsonl")
-    assert cache.get(other) is None

@@ -25,19 +25,19 @@ def test_matching_is_a_flat_mean_over_pairs_and_by_kind():
             matching_row(noise, "v", 1, 0.2),
         )
     ]
-    found = summarise(rows)["matching"]
-    assert found["e"] == pytest.approx(0.6)
-    assert found["t"] == pytest.approx((0.7 + 0.5 + 0.2) / 3)
-    assert found["mean"] == pytest.approx((0.6 + 1.6 / 3 + 1.4 / 3) / 3)
-    assert found["by_kind"]["i"]["e"] == pytest.approx(0.8)
-    assert found["by_kind"]["v"]["mean"] == pytest.approx(0.2)
-    assert set(found["by_kind"]) == {"i", "v"}
-    assert found["success_rate"] == pytest.approx({"e": 0.5, "h": 0.5, "t": 0.5, "mean": 0.5})
-    safe = found["tie_safe"]
-    assert safe["mean"] == pytest.approx(found["mean"] / 2)
+    summary = summarise(rows)["matching"]
+    assert summary["e"] == pytest.approx(0.6)
+    assert summary["t"] == pytest.approx((0.7 + 0.5 + 0.2) / 3)
+    assert summary["mean"] == pytest.approx((0.6 + 1.6 / 3 + 1.4 / 3) / 3)
+    assert summary["by_kind"]["i"]["e"] == pytest.approx(0.8)
+    assert summary["by_kind"]["v"]["mean"] == pytest.approx(0.2)
+    assert set(summary["by_kind"]) == {"i", "v"}
+    assert summary["success_rate"] == pytest.approx({"e": 0.5, "h": 0.5, "t": 0.5, "mean": 0.5})
+    safe = summary["tie_safe"]
+    assert safe["mean"] == pytest.approx(summary["mean"] / 2)
     assert safe["by_kind"]["i"]["e"] == pytest.approx(0.4)
     assert safe["success_rate"] == pytest.approx(dict.fromkeys(("e", "h", "t", "mean"), 0.25))
-    assert set(found) == {"e", "h", "t", "mean", "success_rate", "by_kind", "tie_safe"}
+    assert set(summary) == {"e", "h", "t", "mean", "success_rate", "by_kind", "tie_safe"}
 
 
 def verification_rows(units, precision):
@@ -52,10 +52,10 @@ def verification_rows(units, precision):
 
 
 def test_verification_means_the_six_imbalanced_precisions():
-    found = summarise(verification_rows(("inter", "intra"), {"inter": 0.8, "intra": 0.4}))
+    summary = summarise(verification_rows(("inter", "intra"), {"inter": 0.8, "intra": 0.4}))
     areas = dict.fromkeys("eht", 0.9)
     precisions = {"inter": dict.fromkeys("eht", 0.8), "intra": dict.fromkeys("eht", 0.4)}
-    assert found["verification"] == {
+    assert summary["verification"] == {
         "balanced": {"inter": areas, "intra": areas},
         "imbalanced": precisions,
         "mean": pytest.approx(0.6),
@@ -68,9 +68,9 @@ def test_verification_means_the_six_imbalanced_precisions():
 
 
 def test_an_absent_pair_set_is_none():
-    found = summarise(verification_rows(("intra",), {"intra": 0.4}))["verification"]
-    assert found["imbalanced"]["inter"] is None and found["balanced"]["inter"] is None
-    assert found["mean"] == pytest.approx(0.4)
+    summary = summarise(verification_rows(("intra",), {"intra": 0.4}))["verification"]
+    assert summary["imbalanced"]["inter"] is None and summary["balanced"]["inter"] is None
+    assert summary["mean"] == pytest.approx(0.4)
 
 
 def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
@@ -85,27 +85,27 @@ def test_retrieval_reports_every_pool_size_and_the_mean_of_all():
         for noise, base in (("e", 0.8), ("h", 0.6), ("t", 0.4))
         for unit, value in (("1", base), ("2", base - 0.2))
     ]  # fmt: skip
-    found = summarise(rows)["retrieval"]
-    assert found["e"] == pytest.approx({"100": 0.7, "500": 0.35})
-    assert found["mean"] == pytest.approx((0.7 + 0.5 + 0.3) * 1.5 / 6)
-    by_noise = {"e": 0.525, "h": 0.375, "t": 0.225, "mean": found["mean"]}
-    assert found["by_noise"] == pytest.approx(by_noise)
-    assert found["by_kind"] == {"v": pytest.approx(by_noise)}
-    safe = found["tie_safe"]
+    summary = summarise(rows)["retrieval"]
+    assert summary["e"] == pytest.approx({"100": 0.7, "500": 0.35})
+    assert summary["mean"] == pytest.approx((0.7 + 0.5 + 0.3) * 1.5 / 6)
+    by_noise = {"e": 0.525, "h": 0.375, "t": 0.225, "mean": summary["mean"]}
+    assert summary["by_noise"] == pytest.approx(by_noise)
+    assert summary["by_kind"] == {"v": pytest.approx(by_noise)}
+    safe = summary["tie_safe"]
     assert safe["h"] == pytest.approx(0.1) and safe["mean"] == pytest.approx(0.1)
     assert safe["by_pool"]["e"] == pytest.approx({"100": 0.175, "500": 0.0})
     assert safe["by_kind"] == {"v": pytest.approx(dict.fromkeys(by_noise, 0.1))}
-    assert set(found) == {"e", "h", "t", "mean", "by_noise", "by_kind", "tie_safe"}
+    assert set(summary) == {"e", "h", "t", "mean", "by_noise", "by_kind", "tie_safe"}
 
 
 def test_only_scored_tasks_appear():
-    found = summarise([matching_row(noise, "i", 1, 0.5) for noise in "eht"])
-    assert list(found) == ["matching"]
-    assert found["matching"]["mean"] == 0.5
+    summary = summarise([matching_row(noise, "i", 1, 0.5) for noise in "eht"])
+    assert list(summary) == ["matching"]
+    assert summary["matching"]["mean"] == 0.5
     assert summarise([]) == {}
 
 
 def test_nan_becomes_none_and_does_not_hide():
     rows = [matching_row(noise, "i", 1, math.nan if noise == "h" else 0.5) for noise in "eht"]
-    found = summarise(rows)["matching"]
-    assert found["e"] == 0.5 and found["h"] is None and found["mean"] is None
+    summary = summarise(rows)["matching"]
+    assert summary["e"] == 0.5 and summary["h"] is None and summary["mean"] is None

@@ -15,8 +15,10 @@ def rows(score, scenes=12):
     return list(samples.table(score, scenes).rows)
 
 
-def slices(found):
-    return {(item.slice.task, item.slice.noise, item.slice.kind): item for item in found.slices}
+def slices(comparison):
+    return {
+        (item.slice.task, item.slice.noise, item.slice.kind): item for item in comparison.slices
+    }
 
 
 def test_a_clear_difference_is_called_better_and_the_mirrored_one_worse():
@@ -30,8 +32,9 @@ def test_a_clear_difference_is_called_better_and_the_mirrored_one_worse():
 
 def test_no_difference_is_shown_between_models_that_only_wobble():
     first, second = (rows(samples.level(0.5, seed=seed, wobble=0.02)) for seed in (1, 2))
-    found = compare(first, second)
-    for item in found.slices:
+    comparison = compare(first, second)
+    assert compare(first, second) == comparison
+    for item in comparison.slices:
         assert item.finding == "no difference shown"
         assert item.low < 0 < item.high
         assert item.low < item.difference < item.high
@@ -39,15 +42,12 @@ def test_no_difference_is_shown_between_models_that_only_wobble():
 
 
 def test_every_noise_level_and_kind_has_its_slice():
-    found = slices(compare(rows(0.5), rows(0.5)))
-    assert len(found) == 4 + 12 + 12
-    assert ("matching", "t", "v") in found
-    assert ("retrieval", "", "i") in found
-    assert ("verification", "h", "") in found
-
-
-def test_one_kind_alone_is_not_told_twice():
-    only = [row for row in rows(0.5) if row.kind != "i"]
+    comparison = slices(compare(rows(0.5), rows(0.5)))
+    assert len(comparison) == 4 + 12 + 12
+    assert ("matching", "t", "v") in comparison
+    assert ("retrieval", "", "i") in comparison
+    assert ("verification", "h", "") in comparison
+    only = [row for row in rows(0.5) if row.kind != "i"]  # one kind is not told twice
     assert {key[2] for key in slices(compare(only, only))} == {""}
 
 
@@ -57,46 +57,39 @@ def test_a_level_where_the_first_loses_is_seen_behind_a_better_mean():
     def loses_on_tough(task, noise, kind, scene):
         return base(task, noise, kind, scene) + (-0.1 if noise == "t" else 0.1)
 
-    found = slices(compare(rows(loses_on_tough), rows(base)))
-    assert found["matching", "", ""].finding == "better"
-    assert found["matching", "t", ""].finding == "worse"
+    comparison = slices(compare(rows(loses_on_tough), rows(base)))
+    assert comparison["matching", "", ""].finding == "better"
+    assert comparison["matching", "t", ""].finding == "worse"
 
 
 def test_few_scenes_are_compared_but_nothing_is_called_better():
-    found = compare(rows(0.6, scenes=7), rows(0.5, scenes=7))
-    assert {item.finding for item in found.slices} == {"too few scenes"}
-    assert all(math.isnan(item.p) for item in found.slices)
-    assert found.slices[0].difference == pytest.approx(0.1)
-
-
-def test_one_scene_has_no_interval():
-    item = compare(rows(0.6, scenes=1), rows(0.5, scenes=1)).slices[0]
-    assert math.isnan(item.low)
-    assert math.isnan(item.high)
+    comparison = compare(rows(0.6, scenes=7), rows(0.5, scenes=7))
+    assert {item.finding for item in comparison.slices} == {"too few scenes"}
+    assert all(math.isnan(item.p) for item in comparison.slices)
+    assert comparison.slices[0].difference == pytest.approx(0.1)
+    alone = compare(rows(0.6, 1), rows(0.5, 1))  # one scene has no interval
+    assert math.isnan(alone.slices[0].low) and math.isnan(alone.slices[0].high)
+    content = json.loads(json.dumps(alone.as_json(), allow_nan=False))
+    assert content["slices"][0]["low"] is None
 
 
 def test_sequences_stand_by_falling_difference():
     def first(task, noise, kind, scene):
         return 0.5 + 0.01 * scene if kind == "i" else 0.5 - 0.01 * scene
 
-    found = compare(rows(first, 9), rows(0.5, 9)).sequences
-    assert len(found) == 18
-    assert (found[0].sequence, found[-1].sequence) == ("i_08", "v_08")
-    assert found[0].difference == pytest.approx(0.08)
-    assert [item.difference for item in found] == sorted(
-        (item.difference for item in found), reverse=True
+    comparison = compare(rows(first, 9), rows(0.5, 9)).sequences
+    assert len(comparison) == 18
+    assert (comparison[0].sequence, comparison[-1].sequence) == ("i_08", "v_08")
+    assert comparison[0].difference == pytest.approx(0.08)
+    assert [item.difference for item in comparison] == sorted(
+        (item.difference for item in comparison), reverse=True
     )
 
 
 def test_the_summary_names_both_and_every_task():
-    found = compare(rows(0.6), rows(0.5), ("new", "old"))
-    assert found.summary.startswith("new against old: verification mAP 10.0 above")
-    assert found.summary.count("significantly") == 3
-
-
-def test_the_json_has_no_nan():
-    content = json.dumps(compare(rows(0.6, 1), rows(0.5, 1)).as_json(), allow_nan=False)
-    assert json.loads(content)["slices"][0]["low"] is None
+    comparison = compare(rows(0.6), rows(0.5), ("new", "old"))
+    assert comparison.summary.startswith("new against old: verification mAP 10.0 above")
+    assert comparison.summary.count("significantly") == 3
 
 
 @pytest.mark.parametrize("scenes", [11, 13])
@@ -105,26 +98,21 @@ def test_other_units_are_refused(scenes):
         compare(rows(0.5), rows(0.5, scenes))
 
 
-def test_equal_scores_give_equal_intervals():
-    first, second = (rows(samples.level(0.5, seed=seed, wobble=0.05)) for seed in (1, 2))
-    assert compare(first, second) == compare(first, second)
-
-
 def with_metrics(given, **metrics):
     return [dataclasses.replace(row, metrics={**row.metrics, **metrics}) for row in given]
 
 
 def test_ties_gain_nothing_so_that_a_collapsed_model_is_not_called_better():
     collapsed = with_metrics(rows(0.1), ap=1.0)
-    found = slices(compare(collapsed, rows(samples.level(0.5))))
-    assert found["retrieval", "", ""].finding == "worse"
+    comparison = slices(compare(collapsed, rows(samples.level(0.5))))
+    assert comparison["retrieval", "", ""].finding == "worse"
 
 
 def test_problems_and_notes_are_handed_on_once():
     problems = (("the first has collapsed",), ())
-    found = compare(rows(0.5), rows(0.5), problems=problems, notes=["one", "two", "one"])
-    assert (found.problems, found.notes) == (problems, ("one", "two"))
-    content = found.as_json()
+    comparison = compare(rows(0.5), rows(0.5), problems=problems, notes=["one", "two", "one"])
+    assert (comparison.problems, comparison.notes) == (problems, ("one", "two"))
+    content = comparison.as_json()
     assert content["problems"] == {"first": ["the first has collapsed"], "second": []}
     assert content["metric"] == "ap_tie_safe"
     assert content["notes"] == ["one", "two"]
@@ -137,11 +125,11 @@ def test_a_level_that_is_nowhere_finite_is_told_and_leaves_the_rest():
         else row
         for row in rows(0.6)
     ]
-    found = compare(broken, rows(0.5))
-    assert slices(found)["matching", "", ""].finding == "not finite"
-    assert slices(found)["matching", "", "i"].finding == "better"
-    assert "matching mAP cannot be told (not finite)" in found.summary
-    content = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    comparison = compare(broken, rows(0.5))
+    assert slices(comparison)["matching", "", ""].finding == "not finite"
+    assert slices(comparison)["matching", "", "i"].finding == "better"
+    assert "matching mAP cannot be told (not finite)" in comparison.summary
+    content = json.loads(json.dumps(comparison.as_json(), allow_nan=False))
     assert content["sequences"][-1]["first"] is None
     known = [item["first"] is not None for item in content["sequences"]]
     assert known == sorted(known, reverse=True)

@@ -29,11 +29,11 @@ def test_totals_are_summed_by_scene_in_name_order():
 
 def test_few_scenes_get_the_t_interval_of_scene_means():
     # Means 0.2 0.4 0.6 0.8: mean 0.5, deviation 0.2582, error 0.1291, t(3) = 3.1824.
-    found = mean_interval(_one_each([0.2, 0.4, 0.6, 0.8]))
-    assert found.method == "t"
-    assert found.scenes == 4
-    assert found.low == pytest.approx(0.5 - 3.182446 * 0.1290994, abs=1e-6)
-    assert found.high == pytest.approx(0.5 + 3.182446 * 0.1290994, abs=1e-6)
+    interval = mean_interval(_one_each([0.2, 0.4, 0.6, 0.8]))
+    assert interval.method == "t"
+    assert interval.scenes == 4
+    assert interval.low == pytest.approx(0.5 - 3.182446 * 0.1290994, abs=1e-6)
+    assert interval.high == pytest.approx(0.5 + 3.182446 * 0.1290994, abs=1e-6)
 
 
 def test_rows_of_one_scene_count_as_one():
@@ -46,22 +46,17 @@ def test_rows_of_one_scene_count_as_one():
 
 def test_unequal_counts_use_the_error_of_the_ratio():
     # Sums 1, 4 over 1, 2 rows: mean 5/3; residuals -2/3, 2/3; error = sqrt((8/9)/2) / 1.5.
-    found = mean_interval(scene_totals(["a", "b", "b"], [1.0, 2.0, 2.0]))
+    interval = mean_interval(scene_totals(["a", "b", "b"], [1.0, 2.0, 2.0]))
     error = np.sqrt((8 / 9) / 2) / 1.5
-    assert found.mean == pytest.approx(5 / 3)
-    assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 1) * error)
+    assert interval.mean == pytest.approx(5 / 3)
+    assert interval.high - interval.mean == pytest.approx(stats.t.ppf(0.975, 1) * error)
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [0.5, np.nan]])
 def test_without_two_finite_scenes_there_is_no_interval(values):
-    found = mean_interval(_one_each(values))
-    assert found.method == "none"
-    assert np.isnan(found.low) and np.isnan(found.high)
-
-
-def test_agreeing_scenes_have_an_interval_of_no_width():
-    found = mean_interval(_one_each([0.1 + 0.2] * 12))
-    assert (found.method, found.low, found.high) == ("exact", found.mean, found.mean)
+    interval = mean_interval(_one_each(values))
+    assert interval.method == "none"
+    assert np.isnan(interval.low) and np.isnan(interval.high)
 
 
 def test_the_same_seed_gives_the_same_bootstrap_and_another_seed_a_close_one():
@@ -76,19 +71,19 @@ def test_the_same_seed_gives_the_same_bootstrap_and_another_seed_a_close_one():
 
 def test_bootstrap_of_a_normal_sample_is_close_to_t():
     values = np.random.default_rng(4).normal(0.0, 1.0, 200)
-    found = mean_interval(_one_each(values), resamples=20000)
+    interval = mean_interval(_one_each(values), resamples=20000)
     error = values.std(ddof=1) / np.sqrt(200)
-    assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 199) * error, rel=0.06)
+    assert interval.high - interval.mean == pytest.approx(stats.t.ppf(0.975, 199) * error, rel=0.06)
 
 
 def test_difference_is_paired_by_scene():
     base = np.array([0.1, 0.5, 0.9])
-    found = paired_difference(_one_each(base + np.array([0.01, 0.02, 0.03])), _one_each(base))
+    difference = paired_difference(_one_each(base + np.array([0.01, 0.02, 0.03])), _one_each(base))
     # Differences 0.01 0.02 0.03: mean 0.02, error 0.0057735, t(2): 2.91999 one-sided.
-    assert found.mean == pytest.approx(0.02)
-    assert found.lower == pytest.approx(0.02 - 2.919986 * 0.0057735, abs=1e-6)
-    assert found.low < found.lower < found.mean < found.high
-    assert found.p_worse == pytest.approx(stats.t.cdf(0.02 / 0.0057735, 2), abs=1e-4)
+    assert difference.mean == pytest.approx(0.02)
+    assert difference.lower == pytest.approx(0.02 - 2.919986 * 0.0057735, abs=1e-6)
+    assert difference.low < difference.lower < difference.mean < difference.high
+    assert difference.p_worse == pytest.approx(stats.t.cdf(0.02 / 0.0057735, 2), abs=1e-4)
 
 
 def test_the_interval_covers_the_same_whatever_the_bound():
@@ -103,10 +98,12 @@ def test_difference_of_other_units_is_refused():
         paired_difference(_one_each([0.1, 0.2]), _one_each([0.1, 0.2, 0.3]))
 
 
-def test_equal_models_differ_by_exactly_nothing():
+def test_what_agrees_has_an_interval_of_no_width():
+    interval = mean_interval(_one_each([0.1 + 0.2] * 12))
+    assert (interval.method, interval.low, interval.high) == ("exact", *[interval.mean] * 2)
     totals = _one_each(np.linspace(0.1, 0.9, 12))
-    found = paired_difference(totals, totals)
-    assert (found.mean, found.lower, found.p_worse) == (0.0, 0.0, 1.0)
+    difference = paired_difference(totals, totals)
+    assert (difference.mean, difference.lower, difference.p_worse) == (0.0, 0.0, 1.0)
 
 
 def test_a_clear_loss_is_significant_and_a_clear_gain_is_not():
@@ -127,9 +124,9 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(size):
     for trial in range(trials):
         values = _one_each(rng.normal(0.0, 1.0, size))
         zeros = _one_each(np.zeros(size))
-        found = paired_difference(values, zeros, resamples=400, seed=trial)
-        inside += found.low <= 0.0 <= found.high
-        above += found.lower > 0.0
+        interval = paired_difference(values, zeros, resamples=400, seed=trial)
+        inside += interval.low <= 0.0 <= interval.high
+        above += interval.lower > 0.0
     # Binomial standard errors at 400 trials: 1.1 % each.
     assert 0.915 <= inside / trials <= 0.99
     assert above / trials <= 0.08
@@ -153,12 +150,12 @@ def _one_differs(scenes, agreeing=0.1):
 @pytest.mark.parametrize("scenes", [10, 12, 20, 40])
 def test_a_scene_that_alone_differs_leaves_the_bounds_sane(scenes):
     totals = _one_differs(scenes)
-    found = paired_difference(totals, dataclasses.replace(totals, sums=0.0 * totals.sums))
-    assert found.method == "bootstrap"
-    for value in (found.lower, found.low, found.high):
-        assert abs(value - found.mean) < 1.0
-    assert found.low <= found.lower <= found.mean <= found.high
-    assert 0.0 < found.p_better <= 1.0
+    interval = paired_difference(totals, dataclasses.replace(totals, sums=0.0 * totals.sums))
+    assert interval.method == "bootstrap"
+    for value in (interval.lower, interval.low, interval.high):
+        assert abs(value - interval.mean) < 1.0
+    assert interval.low <= interval.lower <= interval.mean <= interval.high
+    assert 0.0 < interval.p_better <= 1.0
 
 
 def test_a_resample_that_shows_no_error_is_not_known():
@@ -184,6 +181,12 @@ def skewed(scenes: int = 12) -> SceneTotals:
     return SceneTotals(tuple(f"{number:02d}" for number in range(scenes)), sums, counts)
 
 
+def ratio_error(sums: np.ndarray, counts: np.ndarray) -> float:
+    """The standard error of the mean over all values, scenes being drawn whole."""
+    residuals, size = sums - sums.sum() / counts.sum() * counts, len(sums)
+    return float(np.sqrt((residuals**2).sum() / (size * (size - 1))) / counts.mean())
+
+
 def test_resampled_means_and_errors_are_those_of_the_drawn_scenes():
     totals, resamples, seed = skewed(), 50, 3
     shifts, errors = resampled_errors(totals, resamples, seed)
@@ -193,10 +196,8 @@ def test_resampled_means_and_errors_are_those_of_the_drawn_scenes():
         drawn = np.repeat(np.arange(size), times)
         sums, counts = totals.sums[drawn], totals.counts[drawn]
         mean = sums.sum() / counts.sum()
-        residuals = sums - mean * counts
-        error = np.sqrt((residuals**2).sum() / (size * (size - 1))) / counts.mean()
         assert shifts[draw] == pytest.approx(mean - totals.mean, abs=1e-12)
-        assert errors[draw] == pytest.approx(error, abs=1e-12)
+        assert errors[draw] == pytest.approx(ratio_error(sums, counts), abs=1e-12)
 
 
 def test_no_end_is_nearer_than_students_with_one_degree_of_freedom_less_than_scenes():
@@ -204,9 +205,7 @@ def test_no_end_is_nearer_than_students_with_one_degree_of_freedom_less_than_sce
     interval = mean_interval(totals)
     assert interval.method == "bootstrap"
     size = len(totals.scenes)
-    residuals = totals.sums - totals.mean * totals.counts
-    error = np.sqrt((residuals**2).sum() / (size * (size - 1))) / totals.counts.mean()
-    reach = stats.t.ppf(0.975, size - 1) * error
+    reach = stats.t.ppf(0.975, size - 1) * ratio_error(totals.sums, totals.counts)
     # The tail is above: the bootstrap widens the interval there, Student's t stays below.
     assert interval.low == pytest.approx(totals.mean - reach, rel=1e-9)
     assert interval.high > totals.mean + 1.1 * reach
@@ -219,10 +218,8 @@ def test_p_values_are_never_below_students():
         totals.scenes, totals.sums - (totals.mean - 0.004) * totals.counts, totals.counts
     )
     difference = paired_difference(shifted, zeros)
-    residuals = totals.sums - totals.mean * totals.counts
-    size = len(totals.scenes)
-    error = np.sqrt((residuals**2).sum() / (size * (size - 1))) / totals.counts.mean()
-    student = stats.t.cdf(0.004 / error, size - 1)
+    error = ratio_error(totals.sums, totals.counts)
+    student = stats.t.cdf(0.004 / error, len(totals.scenes) - 1)
     assert difference.p_worse >= student - 1e-12
     assert difference.p_better >= 1 - student - 1e-12
     assert min(difference.p_worse - student, difference.p_better - (1 - student)) < 1e-9

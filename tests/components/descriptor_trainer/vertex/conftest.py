@@ -7,8 +7,8 @@ from google.api_core import retry
 
 from components.core import google_cloud
 from components.descriptor_trainer.vertex import job_service
-from tests.support.fake_vertex import FakeVertex
-from tests.support.isolation import forbid_credentials
+from tests.support.cloud.fake_vertex import FakeVertex
+from tests.support.cloud.isolation import forbid_credentials
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Runs the command of a job as Vertex AI would run its container: in a process of its own."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
@@ -10,7 +8,7 @@ from pathlib import Path
 from google.cloud.aiplatform_v1 import CustomJob, JobState
 from google.rpc import code_pb2, status_pb2
 
-from tests.support.fake_vertex import FakeVertex
+from tests.support.cloud.fake_vertex import FakeVertex
 
 
 class Container:

@@ -137,24 +137,37 @@ def test_a_strategy_that_contradicts_the_machine_is_refused(job, strategy):
         check.check(job, training(256, strategy=strategy))
 
 
+@pytest.mark.parametrize(
+    ("job", "changes", "message"),
+    [
+        (settings(spot=True), {"checkpoint_every": 0}, r"training\.checkpoint_every is 0"),
+        (
+            settings(spot=True, restart=False),
+            {},
+            r"training\.restart is off.* expected restart: tr",
+        ),
+        (
+            settings().model_copy(update={"image": None}),
+            {},
+            r"platform\.training\.image is missing, .*--set platform",
+        ),
+    ],
+)
+def test_spare_capacity_needs_checkpoints_and_restarts_and_every_job_an_image(
+    job, changes, message
+):
+    with pytest.raises(UserError, match=message):
+        check.check(job, training(256, **changes))
+    for possible in (settings(spot=True), settings(restart=False)):
+        check.check(possible, training(256))
+
+
 @pytest.mark.parametrize("job", [tpu(3, 32, image_for_pods=True), settings(tpu_topology="4x4")])
 def test_spare_capacity_is_for_one_host_only(job):
     on_spot = job.model_copy(update={"spot": True, "image_for_pods": True})
     with pytest.raises(UserError, match=r"slice of 4 hosts, and Vertex AI has no spare capacity"):
         check.check(on_spot, training(256))
     check.check(on_spot.model_copy(update={"spot": False}), training(256))
-
-
-def test_spare_capacity_needs_checkpoints():
-    with pytest.raises(UserError, match=r"training\.checkpoint_every is 0"):
-        check.check(settings(spot=True), training(256, checkpoint_every=0))
-    check.check(settings(spot=True), training(256))
-
-
-def test_spare_capacity_needs_restarts():
-    with pytest.raises(UserError, match=r"training\.restart is off.* expected restart: true"):
-        check.check(settings(spot=True, restart=False), training(256))
-    check.check(settings(restart=False), training(256))
 
 
 @pytest.mark.parametrize(
@@ -180,9 +193,3 @@ def test_malformed_settings_are_refused_by_their_key(key, value):
     with pytest.raises(ValidationError) as raised:
         VertexTrainingSettings.model_validate_json(json.dumps(values), strict=True)
     assert [error["loc"][0] for error in raised.value.errors()] == [key]
-
-
-def test_a_job_without_an_image_is_refused_with_what_to_give():
-    job = settings().model_copy(update={"image": None})
-    with pytest.raises(UserError, match=r"platform\.training\.image is missing, .*--set platform"):
-        check.check(job, training(256))

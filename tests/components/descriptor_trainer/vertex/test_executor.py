@@ -9,15 +9,15 @@ import pytest
 import tensorflow as tf
 from google.cloud.aiplatform_v1 import JobState
 from google.rpc import code_pb2, status_pb2
-from tfx.types import standard_artifacts
 
 from components.descriptor_trainer.vertex import executor
+from tests.components.descriptor_trainer import executions
 from tests.components.descriptor_trainer import test_executor as local
 from tests.components.descriptor_trainer.executions import _CONFIG
 from tests.components.descriptor_trainer.vertex.container import Container
 from tests.components.descriptor_trainer.vertex.test_check import settings, tpu
-from tests.support.fake_vertex import FakeVertex
-from tests.support.synthetic import write_examples
+from tests.support.cloud.fake_vertex import FakeVertex
+from tests.support.synthetic import TWO_SCENES, Transform, write_examples
 from trainer.core import progress
 from trainer.core.config import StageConfig, TrainerConfig
 from trainer.core.errors import UserError
@@ -25,43 +25,29 @@ from trainer.core.interruption import Interrupted
 from trainer.model import export
 
 _MACHINE = settings("n1-standard-8", poll_seconds=0.05)
-_SPLITS = {"train": {"i_a": ("a", 10), "v_b": ("b", 10)}, "val": {"v_c": ("c", 8)}}
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> Path:
     """Examples and a transform graph, in a folder that counts as reachable."""
     monkeypatch.setattr(executor, "REACHABLE", (str(tmp_path),))
-    write_examples(tmp_path / "examples", _SPLITS)
-    tf.saved_model.save(local._Transform(), str(tmp_path / "graph" / "transform_fn"))
+    write_examples(tmp_path / "examples", TWO_SCENES)
+    tf.saved_model.save(Transform(), str(tmp_path / "graph" / "transform_fn"))
     return tmp_path
 
 
 def execute(root: Path, number: str = "1", config: TrainerConfig = _CONFIG, **changes) -> Path:
     """Runs an execution and returns the folder above its outputs."""
-    examples = standard_artifacts.Examples()
-    examples.uri = f"{root}/examples"
-    graph = standard_artifacts.TransformGraph()
-    graph.uri = f"{root}/graph"
-    model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
-    outputs = root / "artifacts" / "DescriptorTrainer"
-    model.uri, model_run.uri = f"{outputs}/model/{number}", f"{outputs}/model_run/{number}"
-    properties = {
-        "training": config.model_dump_json(),
-        "code_fingerprint": "abc",
+    parameters = {
         "vertex_json": _MACHINE.model_dump_json(),
         "project": "my-project",
         "location": "us-west4",
         "staging": f"{root}/staging",
     }
-    executor.Executor().Do(
-        {"examples": [examples], "transform_graph": [graph]},
-        {"model": [model], "model_run": [model_run]},
-        properties | changes,
-    )
+    model = executions.execute(str(root), number, executor, config, **parameters | changes)
     serving = f"{model.uri}/Format-Serving"
     assert model.get_string_custom_property("checksum") == export.model_checksum(serving)
-    return outputs
+    return root / "artifacts" / "DescriptorTrainer"
 
 
 def _files(folder: Path) -> set[str]:
@@ -79,7 +65,6 @@ def test_a_preempted_job_leaves_the_outputs_of_the_local_executor(root: Path, ve
     assert "resume" in [event["event"] for event in events]
     assert not list((root / "staging" / "descriptor-trainer").iterdir())
     assert vertex.methods().count("create_custom_job") == 1
-    assert any(event.step for event in seen) if hasattr(seen[0], "step") else seen
     assert seen[-1].label == "training on Vertex AI (succeeded)"
 
     assert local._execute(root, [("2", 0)]) == [0]
@@ -90,9 +75,9 @@ def test_a_preempted_job_leaves_the_outputs_of_the_local_executor(root: Path, ve
     assert identities[0] == identities[1]  # of the weights, among other things
     for kind in ("model", "model_run"):
         names = [_files(outputs / kind / number) for number in ("1", "2")]
-        ours, theirs = ({n for n in found if "tfevents" not in n} for found in names)
+        ours, theirs = ({n for n in files if "tfevents" not in n} for files in names)
         assert ours == theirs
-        assert all(any("tfevents" in name for name in found) for found in names if kind != "model")
+        assert all(any("tfevents" in name for name in files) for files in names if kind != "model")
 
 
 @pytest.mark.slow
@@ -158,10 +143,7 @@ def test_what_crashed_in_the_container_is_part_of_the_sentence(root, vertex):
     vertex.job_states = [JobState.JOB_STATE_FAILED]
     with pytest.raises(UserError, match=r"customJobs/1 failed .KeyError: 3.; its page is"):
         execute(root)
-
-
-def test_an_earlier_jobs_failure_is_not_told_for_this_one(root, vertex):
-    test_what_crashed_in_the_container_is_part_of_the_sentence(root, vertex)
+    # An earlier job's failure is not told for this one.
     vertex.on_create = lambda job: None
     vertex.job_error = status_pb2.Status(code=13, message="the image cannot be pulled")
     with pytest.raises(UserError, match="the image cannot be pulled"):
@@ -169,23 +151,18 @@ def test_an_earlier_jobs_failure_is_not_told_for_this_one(root, vertex):
 
 
 def test_a_job_finds_the_lease_of_who_waits_for_it_and_afterwards_none(root, vertex):
-    found: list[list[Path]] = []
-
-    def look(job):
-        del job
-        found.append(_leases(root))
-
-    vertex.on_create = look
+    seen: list[list[Path]] = []
+    vertex.on_create = lambda job: seen.append(_leases(root))
     vertex.job_states = [JobState.JOB_STATE_FAILED]
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="customJobs/1 failed"):
         execute(root)
-    ((lease,),) = found
+    ((lease,),) = seen
     assert not lease.exists() and _leases(root) == []
 
 
 def _leases(root: Path) -> list[Path]:
-    found = root.glob("staging/descriptor-trainer/*/leases/*")
-    return [path for path in found if path.name != "looked-at"]
+    leases = root.glob("staging/descriptor-trainer/*/leases/*")
+    return [path for path in leases if path.name != "looked-at"]
 
 
 def test_a_job_that_ends_well_without_a_model_is_told(root, vertex):
@@ -202,12 +179,12 @@ class _Killed(BaseException):
 def test_an_execution_killed_while_it_tidies_up_is_followed_by_one_that_trains_anew(
     root, vertex, monkeypatch, gone
 ):
-    found: list[bool] = []
+    half_tidied: list[bool] = []
 
     def train(job):
         (base,) = root.glob("staging/descriptor-trainer/*")
-        found.append((base / "checkpoints" / "half").exists())
-        _leave_results(base, f"job {len(found)}")
+        half_tidied.append((base / "checkpoints" / "half").exists())
+        _leave_results(base, f"job {len(half_tidied)}")
 
     def killed(folder):
         for path in Path(folder).rglob(f"Format-Serving/{gone}"):
@@ -221,7 +198,7 @@ def test_an_execution_killed_while_it_tidies_up_is_followed_by_one_that_trains_a
         with pytest.raises(_Killed):
             execute(root)
     outputs = execute(root, "2")
-    assert found == [False, False]
+    assert half_tidied == [False, False]
     assert (outputs / "model/2/Format-Serving/saved_model.pb").read_text() == "job 2"
     assert not list((root / "staging" / "descriptor-trainer").iterdir())
 
@@ -264,7 +241,7 @@ def test_the_terms_do_not_change_whose_checkpoints_a_job_goes_on_from(root, vert
         _MACHINE.model_copy(update={"image": "host/repo/other"}),
     ]
     for job in jobs:
-        with pytest.raises(UserError):
+        with pytest.raises(UserError, match=r"customJobs/\d failed"):
             execute(root, vertex_json=job.model_dump_json())
     labels = [request.custom_job.labels["hpatches_run"] for request in _created(vertex)]
     assert labels[0] == labels[1] != labels[2]
@@ -274,11 +251,25 @@ def _created(vertex: FakeVertex) -> list:
     return vertex.requests("create_custom_job")
 
 
-@pytest.mark.parametrize("parameter", ["project", "location", "staging"])
-def test_a_parameter_that_is_missing_is_named(root, vertex, parameter):
-    with pytest.raises(UserError, match=rf"{parameter}: not set.*--param {parameter}="):
-        execute(root, **{parameter: ""})
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *(
+            ({key: ""}, f"{key}: not set.*--param {key}=")
+            for key in ("project", "location", "staging")
+        ),
+        ({"vertex_json": tpu(3, 8).model_dump_json()}, "which has no TPU v3"),
+        (
+            {"vertex_json": json.dumps({**_MACHINE.model_dump(), "gpus": 1})},
+            r"platform\.training\.gpus: .*compile the pipeline again",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(root, vertex, changes, message):
+    with pytest.raises(UserError, match=message):
+        execute(root, **changes)
     assert not vertex.calls
+    assert not (root / "staging").exists()
 
 
 def test_folders_that_a_job_cannot_reach_are_refused(root, vertex, monkeypatch):

@@ -44,25 +44,27 @@ def test_the_trainer_knows_every_option_of_the_command(tmp_path, capsys):
     assert "config.json: cannot be read" in capsys.readouterr().err
 
 
-def test_a_tpu_v3_is_asked_for_by_accelerator():
-    pool = _pool(job.custom_job(tpu(3, 8), _PLACES, "key"))
-    assert pool.machine_spec.machine_type == "cloud-tpu"
-    assert pool.machine_spec.accelerator_type == AcceleratorType.TPU_V3
-    assert pool.machine_spec.accelerator_count == 8
-    assert not pool.machine_spec.tpu_topology
-    assert not pool.container_spec.env
+_V5E = {
+    "NEXT_PLUGGABLE_DEVICE_USE_C_API": "true",
+    "TF_PLUGGABLE_DEVICE_LIBRARY_PATH": "/lib/libtpu.so",
+}
 
 
-def test_a_tpu_v5e_is_asked_for_by_topology_and_reached_through_pjrt():
-    pool = _pool(job.custom_job(settings(), _PLACES, "key"))
-    assert pool.machine_spec.machine_type == "ct5lp-hightpu-4t"
-    assert pool.machine_spec.tpu_topology == "2x2"
-    assert not pool.machine_spec.accelerator_type
-    assert not pool.machine_spec.accelerator_count
-    assert {variable.name: variable.value for variable in pool.container_spec.env} == {
-        "NEXT_PLUGGABLE_DEVICE_USE_C_API": "true",
-        "TF_PLUGGABLE_DEVICE_LIBRARY_PATH": "/lib/libtpu.so",
-    }
+@pytest.mark.parametrize(
+    ("machine", "accelerator", "topology", "environment"),
+    [
+        (tpu(3, 8), (AcceleratorType.TPU_V3, 8), "", {}),
+        (settings(), (0, 0), "2x2", _V5E),  # by topology, reached through PJRT
+        (gpu("n1-standard-8", "NVIDIA_TESLA_T4", 2), (AcceleratorType.NVIDIA_TESLA_T4, 2), "", {}),
+    ],
+)
+def test_a_machine_is_asked_for(machine, accelerator, topology, environment):
+    pool = _pool(job.custom_job(machine, _PLACES, "key"))
+    asked = pool.machine_spec
+    assert asked.machine_type == machine.machine_type
+    assert (asked.accelerator_type, asked.accelerator_count) == accelerator
+    assert asked.tpu_topology == topology
+    assert {each.name: each.value for each in pool.container_spec.env} == environment
 
 
 def test_a_pod_keeps_the_entry_point_of_its_image():
@@ -70,12 +72,6 @@ def test_a_pod_keeps_the_entry_point_of_its_image():
     assert not pool.container_spec.command
     assert list(pool.container_spec.args)[:3] == ["python", "-m", "trainer"]
     assert pool.replica_count == 1
-
-
-def test_gpus_are_attached():
-    pool = _pool(job.custom_job(gpu("n1-standard-8", "NVIDIA_TESLA_T4", 2), _PLACES, "key"))
-    assert pool.machine_spec.accelerator_type == AcceleratorType.NVIDIA_TESLA_T4
-    assert pool.machine_spec.accelerator_count == 2
 
 
 def test_the_terms_of_the_job():

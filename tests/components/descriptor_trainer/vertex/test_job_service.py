@@ -61,10 +61,7 @@ def test_a_job_at_the_same_work_is_joined(vertex):
     assert _start(vertex).name == first.name
     assert _start(vertex, "other").name != first.name
     assert vertex.methods().count("create_custom_job") == 2
-
-
-def test_a_job_that_ended_or_is_being_cancelled_is_not_joined(vertex):
-    for state in (JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLING):
+    for state in (JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLING):  # which is not joined
         before = _start(vertex)
         vertex.jobs[before.name].state = state
         assert _start(vertex).name != before.name
@@ -97,35 +94,12 @@ def test_a_service_that_stays_away_is_told(vertex):
     assert vertex.methods().count("create_custom_job") == 5
 
 
-@pytest.mark.parametrize(
-    ("status", "said", "message"),
-    [
-        (
-            grpc.StatusCode.PERMISSION_DENIED,
-            "Permission 'aiplatform.customJobs.create' denied",
-            r"permission denied .Permission 'aiplatform.customJobs.create' denied.*"
-            r"roles/aiplatform.user",
-        ),
-        (
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            "The following quota metrics exceed quota limits: custom_model_training_tpu_v5e",
-            "insufficient quota or capacity .*custom_model_training_tpu_v5e.*ask for quota",
-        ),
-        (grpc.StatusCode.NOT_FOUND, "project gone", "not found .project gone.*API switched on"),
-        (
-            grpc.StatusCode.UNAUTHENTICATED,
-            "no token",
-            "credentials are missing or not accepted .no token.*application-default login",
-        ),
-        (grpc.StatusCode.INVALID_ARGUMENT, "bad image", "refused .bad image."),
-        (grpc.StatusCode.FAILED_PRECONDITION, "no agent", "refused .no agent."),
-    ],
-)
-def test_a_refusal_is_one_sentence_and_not_repeated(vertex, status, said, message):
-    vertex.failures["create_custom_job"] = [(status, said)]
-    with pytest.raises(UserError, match=message) as raised:
+@pytest.mark.parametrize("status", ["PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"])
+def test_a_refusal_is_one_sentence_and_not_repeated(vertex, status):
+    vertex.failures["create_custom_job"] = [(grpc.StatusCode[status], "for this reason")]
+    started = r"^starting the training job \(project my-project, us-west4\): .*for this reason"
+    with pytest.raises(UserError, match=started):
         _start(vertex)
-    assert str(raised.value).startswith("starting the training job (project my-project, us-west4):")
     assert vertex.methods().count("create_custom_job") == 1
 
 
@@ -141,12 +115,9 @@ def test_a_job_is_watched_to_its_end(vertex):
     ended = _wait(vertex, name, on_look=lambda job: seen.append(job_service.words(job.state)))
     assert ended.state == JobState.JOB_STATE_SUCCEEDED
     assert seen == ["queued", "pending", "running", "succeeded"]
-
-
-@pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"])
-def test_a_job_that_ends_otherwise_is_at_its_end_too(vertex, state):
-    vertex.job_states = [JobState[f"JOB_STATE_{state}"]]
-    assert _wait(vertex, _start(vertex).name).state == vertex.job_states[0]
+    for state in ("FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED"):
+        vertex.job_states = [JobState[f"JOB_STATE_{state}"]]
+        assert _wait(vertex, _start(vertex, state.lower()).name).state == vertex.job_states[0]
 
 
 def test_watching_outlives_a_short_outage_and_a_rate_limit(vertex):

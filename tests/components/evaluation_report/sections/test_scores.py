@@ -14,12 +14,12 @@ def of(*rows):
 
 
 def test_the_table_by_hand(run):
-    found = scores.section(run)
-    assert found["compared"] and found["scenes"] == "2 scenes"
-    assert [look.label for look in found["legend"]] == [
+    section = scores.section(run)
+    assert section["compared"] and section["scenes"] == "2 scenes"
+    assert [look.label for look in section["legend"]] == [
         "this model", "production", "rootsift", "rootsift-smoothed",
     ]  # fmt: skip
-    (table,) = found["tables"]
+    (table,) = section["tables"]
     assert (table["task"], table["metric"]) == ("matching", "mAP")
     assert [row["noise"] for row in table["rows"]] == ["easy", "hard", "tough", "mean"]
     first = table["rows"][0]
@@ -29,7 +29,7 @@ def test_the_table_by_hand(run):
         {"value": "65.0", "over": {"mean": "+5.0", "interval": "+3.1 to +6.9", "worse": False}},
         {"value": "81.0", "over": {"mean": "-11.0", "interval": "-13.1 to -10.9", "worse": True}},
     ]
-    assert found["over"]
+    assert section["over"]
     assert first["change"] == {"mean": "-1.2", "interval": "-3.0 to +0.6", "worse": True}
     assert first["bar"] == pytest.approx([60, 20])
     assert dict(first["dots"]) == pytest.approx(
@@ -38,11 +38,13 @@ def test_the_table_by_hand(run):
 
 
 def test_without_production_there_is_neither_column_nor_change():
-    found = of(TableRow("matching", "e", "ap", 0.5, math.nan, math.nan, 0, {"rootsift": math.nan}))
-    assert not found["compared"] and found["scenes"] == ""
-    (row,) = found["tables"][0]["rows"]
+    section = of(
+        TableRow("matching", "e", "ap", 0.5, math.nan, math.nan, 0, {"rootsift": math.nan})
+    )
+    assert not section["compared"] and section["scenes"] == ""
+    (row,) = section["tables"][0]["rows"]
     assert row["change"] is None and row["bar"] is None and row["interval"] == ""
-    assert row["others"] == [{"value": "-", "over": None}] and not found["over"]
+    assert row["others"] == [{"value": "-", "over": None}] and not section["over"]
     assert row["dots"] == [("candidate", 50.0)]
 
 
@@ -51,9 +53,9 @@ def test_every_task_has_a_table_and_scenes_may_differ():
         TableRow(task, "e", "ap", 0.5, 0.4, 0.6, number)
         for number, task in enumerate(("matching", "retrieval"), 1)
     ]
-    found = of(*rows)
-    assert [table["task"] for table in found["tables"]] == ["matching", "retrieval"]
-    assert found["scenes"] == "1 to 2 scenes"
+    section = of(*rows)
+    assert [table["task"] for table in section["tables"]] == ["matching", "retrieval"]
+    assert section["scenes"] == "1 to 2 scenes"
     assert scores.scenes(rows[:1]) == "1 scene"
 
 

@@ -14,8 +14,8 @@ def row(sequence, noise, ap, unit="1", task="matching"):
 def test_every_noise_level_counts_the_same():
     rows = [row("v_a", "e", 0.9), row("v_a", "e", 0.7, "2"), row("v_a", "t", 0.2)]
     rows += [row("v_b", "e", 0.5), row("v_a", "e", 0.0, task="retrieval")]
-    found = sequence_dots.means_by_sequence(rows, "matching")
-    assert found == pytest.approx({"v_a": 0.5, "v_b": 0.5})
+    means = sequence_dots.means_by_sequence(rows, "matching")
+    assert means == pytest.approx({"v_a": 0.5, "v_b": 0.5})
 
 
 def test_the_greatest_loss_against_production_comes_first():
@@ -25,39 +25,35 @@ def test_the_greatest_loss_against_production_comes_first():
         "rootsift": {"v_a": 0.1, "v_b": 0.2, "v_c": math.nan},
     }
     assert sequence_dots.opponent(means) == "production"
-    found = sequence_dots.lines(means, "production")
-    assert [line["sequence"] for line in found] == ["v_b", "v_c", "v_a"]
-    assert [line["change"] for line in found] == pytest.approx([-0.2, 0.0, 0.1])
-    assert dict(found[0]["dots"]) == pytest.approx(
-        {"candidate": 60, "production": 80, "rootsift": 20}
-    )
-    assert [name for name, _ in found[1]["dots"]] == ["candidate", "production"]
+    lines = sequence_dots.lines(means, "production")
+    assert [line["sequence"] for line in lines] == ["v_b", "v_c", "v_a"]
+    assert [line["change"] for line in lines] == pytest.approx([-0.2, 0.0, 0.1])
+    dots = {"candidate": 60, "production": 80, "rootsift": 20}
+    assert dict(lines[0]["dots"]) == pytest.approx(dots)
+    assert [name for name, _ in lines[1]["dots"]] == ["candidate", "production"]
 
 
-def test_without_production_changes_are_against_the_best_baseline():
-    means = {
-        "candidate": {"v_a": 0.5, "v_b": 0.1},
-        "rootsift": {"v_a": 0.1, "v_b": 0.2},
-        "rootsift-smoothed": {"v_a": 0.2, "v_b": 0.2},
-    }
-    assert sequence_dots.opponent(means) == "rootsift-smoothed"
-    found = sequence_dots.lines(means, "rootsift-smoothed")
-    assert [line["sequence"] for line in found] == ["v_b", "v_a"]
-
-
-def test_alone_the_model_is_sorted_by_its_own_value():
-    means = {"candidate": {"v_a": 0.5, "v_b": 0.1}}
-    assert sequence_dots.opponent(means) == ""
-    found = sequence_dots.lines(means, "")
-    assert [line["sequence"] for line in found] == ["v_b", "v_a"]
-    assert all(math.isnan(line["change"]) for line in found)
+@pytest.mark.parametrize(
+    ("others", "opponent"),
+    [
+        ({"rootsift": (0.1, 0.2), "rootsift-smoothed": (0.2, 0.2)}, "rootsift-smoothed"),  # best
+        ({}, ""),  # alone, it is sorted by its own value
+    ],
+)
+def test_without_production_changes_are_against_the_best_baseline(others, opponent):
+    values = {"candidate": (0.5, 0.1), **others}
+    means = {name: dict(zip(("v_a", "v_b"), pair, strict=True)) for name, pair in values.items()}
+    assert sequence_dots.opponent(means) == opponent
+    lines = sequence_dots.lines(means, opponent)
+    assert [line["sequence"] for line in lines] == ["v_b", "v_a"]
+    assert all(math.isnan(line["change"]) for line in lines) == (not others)
 
 
 def test_both_tasks_are_plotted(run):
-    found = sequence_dots.section(run)
-    assert [plot["task"] for plot in found["plots"]] == ["matching", "retrieval"]
-    assert {plot["against"] for plot in found["plots"]} == {"production"}
-    assert {line["sequence"] for line in found["plots"][0]["lines"]} == {"i_one", "v_one", "v_two"}
+    plots = sequence_dots.section(run)["plots"]
+    assert [plot["task"] for plot in plots] == ["matching", "retrieval"]
+    assert {plot["against"] for plot in plots} == {"production"}
+    assert {line["sequence"] for line in plots[0]["lines"]} == {"i_one", "v_one", "v_two"}
 
 
 def test_verification_alone_has_no_image_sequences():

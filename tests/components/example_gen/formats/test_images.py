@@ -32,20 +32,21 @@ def test_an_encoded_strip_reads_back_equal(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pixels", "found"),
+    ("pixels", "sentence"),
     [
         (np.zeros((130, 64), np.uint8), "is 64 pixels wide, expected 65"),
         (np.zeros((131, 65), np.uint8), "is 131 pixels high, expected a multiple of 65"),
-        (np.zeros((65, 65, 3), np.uint8), "8-bit RGB PNG, expected 8-bit grey"),
+        (np.zeros((65, 65, 3), np.uint8), "is an 8-bit RGB PNG, expected 8-bit grey"),
         (np.zeros((65, 65, 4), np.uint8), "8-bit RGBA PNG, expected 8-bit grey"),
-        (np.zeros((65, 65), np.uint16), "16-bit grey PNG, expected 8-bit grey"),
+        (np.zeros((65, 65), np.uint16), "is a 16-bit grey PNG, expected 8-bit grey"),
     ],
 )
-def test_a_strip_of_another_shape_or_depth_is_refused(tmp_path, pixels, found):
+def test_a_strip_of_another_shape_or_depth_is_refused(tmp_path, pixels, sentence):
     path = write(tmp_path / "e1.png", pixels)
-    with pytest.raises(UserError, match=found) as caught:
-        images.read_strip(path)
-    assert path in str(caught.value)
+    for read in (images.read_strip, images.strip_length):
+        with pytest.raises(UserError, match=sentence) as caught:
+            read(path)
+        assert path in str(caught.value)
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.99, -1, -4, -12])
@@ -63,13 +64,15 @@ def test_a_strip_with_a_flipped_bit_is_refused(tmp_path):
     (tmp_path / "h1.png").write_bytes(bytes(data))
     with pytest.raises(UserError, match="is damaged"):
         images.read_strip(str(tmp_path / "h1.png"))
+    with pytest.raises(UserError, match=r"nowhere\.png: cannot be read \(No such file"):
+        images.read_strip(str(tmp_path / "nowhere.png"))
 
 
 @pytest.mark.parametrize("read", [images.read_strip, images.strip_length])
 @pytest.mark.parametrize("data", [b"\xff\xd8\xff\xe0 a JPEG", b"text"])
 def test_what_is_no_png_is_refused_as_a_strip(tmp_path, data, read):
     (tmp_path / "ref.png").write_bytes(data)
-    with pytest.raises(UserError, match="is not a PNG"):
+    with pytest.raises(UserError, match="is not a PNG, expected an 8-bit grey PNG strip"):
         read(str(tmp_path / "ref.png"))
 
 
@@ -101,11 +104,6 @@ def test_headers_of_images_are_checked_without_their_pixels(tmp_path):
         images.check_header(str(path))
 
 
-def test_a_missing_file_is_told_by_name(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere\.png: cannot be read \(No such file"):
-        images.read_strip(str(tmp_path / "nowhere.png"))
-
-
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "ppm", "webp"])
 def test_colour_becomes_grey_by_luma_weights(tmp_path, suffix):
     pixels = np.full((20, 30, 3), (0, 0, 255), np.uint8)  # red, in OpenCV's order
@@ -114,18 +112,12 @@ def test_colour_becomes_grey_by_luma_weights(tmp_path, suffix):
     assert abs(int(grey[10, 10]) - 76) <= 2  # 0.299 * 255
 
 
-def test_alpha_is_dropped(tmp_path):
-    pixels = np.full((20, 30, 4), 100, np.uint8)
-    pixels[..., 3] = 0
-    assert images.read_grey(write(tmp_path / "a.png", pixels))[0, 0] == 100
-
-
-def test_grey_images_keep_their_values(tmp_path):
+def test_grey_images_keep_their_values_and_alpha_is_dropped(tmp_path):
     pixels = texture()
     np.testing.assert_array_equal(images.read_grey(write(tmp_path / "a.pgm", pixels)), pixels)
-
-
-def test_palettes_and_grey_with_alpha_are_read(tmp_path):
+    clear = np.full((20, 30, 4), 100, np.uint8)
+    clear[..., 3] = 0
+    assert images.read_grey(write(tmp_path / "a.png", clear))[0, 0] == 100
     grey = Image.fromarray(np.full((20, 30), 90, np.uint8))
     grey.convert("P").save(tmp_path / "p.png")
     Image.merge("LA", (grey, Image.new("L", grey.size, 0))).save(tmp_path / "la.png")
@@ -159,16 +151,12 @@ def test_one_picture_in_two_formats_is_read_alike(shared):
         assert np.abs(pixels[0] - pixels[1]).mean() < 2, one
 
 
-@pytest.mark.parametrize("suffix", ["png", "tif", "ppm"])
-def test_sixteen_bits_per_channel_are_refused(tmp_path, suffix):
-    path = write(tmp_path / f"a.{suffix}", np.full((20, 30, 3), 5000, np.uint16))
+@pytest.mark.parametrize(
+    ("name", "channels"), [("a.png", (3,)), ("a.tif", (3,)), ("a.ppm", (3,)), ("a.png", ())]
+)
+def test_sixteen_bits_are_refused(tmp_path, name, channels):
+    path = write(tmp_path / name, np.full((20, 30, *channels), 5000, np.uint16))
     with pytest.raises(UserError, match=r"holds .*16.* pixels, expected 8 bits"):
-        images.read_grey(path)
-
-
-def test_sixteen_bit_grey_is_refused(tmp_path):
-    path = write(tmp_path / "a.png", np.full((20, 30), 5000, np.uint16))
-    with pytest.raises(UserError, match="holds 16-bit pixels, expected 8 bits"):
         images.read_grey(path)
 
 
@@ -181,16 +169,13 @@ def test_a_truncated_photograph_is_refused(tmp_path, suffix):
         images.read_grey(str(path))
 
 
-def test_what_is_no_image_is_refused(tmp_path):
-    (tmp_path / "a.jpg").write_text("not an image")
-    with pytest.raises(UserError, match=r"a\.jpg: cannot be decoded"):
-        images.read_grey(str(tmp_path / "a.jpg"))
-
-
-@pytest.mark.parametrize("kind", ["JPEG2000", "GIF", "ICNS"])
+@pytest.mark.parametrize("kind", ["JPEG2000", "GIF", "ICNS", "text"])
 def test_another_format_under_the_name_of_a_jpeg_reaches_no_decoder(tmp_path, kind):
     path = tmp_path / "a.jpg"
-    Image.new("RGB", (64, 64)).save(path, kind)
+    if kind == "text":
+        path.write_text("not an image")
+    else:
+        Image.new("RGB", (64, 64)).save(path, kind)
     for read in (images.read_grey, images.check_header):
         with pytest.raises(UserError, match=r"a\.jpg: cannot be decoded \(no image format is rec"):
             read(str(path))

@@ -23,9 +23,9 @@ def test_a_photograph_becomes_an_i_and_a_v_sequence(tmp_path):
     cv2.imwrite(str(tmp_path / "house.png"), texture())
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / ".hidden.png").write_text("")
-    found = photographs.find(str(tmp_path))
-    assert list(found) == ["house"]
-    both = photographs.check("house", found["house"], "street")
+    listed = photographs.find(str(tmp_path))
+    assert list(listed) == ["house"]
+    both = photographs.check("house", listed["house"], "street")
     assert [(each.name, each.kind, each.scene) for each in both] == [
         ("i_house", "i", "street"),
         ("v_house", "v", "street"),
@@ -35,9 +35,9 @@ def test_a_photograph_becomes_an_i_and_a_v_sequence(tmp_path):
 def test_two_photographs_of_one_stem_are_refused(tmp_path):
     for name in ("a.png", "a.jpg"):
         cv2.imwrite(str(tmp_path / name), texture())
-    found = photographs.find(str(tmp_path))
+    listed = photographs.find(str(tmp_path))
     with pytest.raises(UserError, match=r"a\.jpg and a\.png would make two sequences of one name"):
-        photographs.check("a", found["a"], "a")
+        photographs.check("a", listed["a"], "a")
 
 
 def test_a_small_photograph_is_refused(tmp_path):

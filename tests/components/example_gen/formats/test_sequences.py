@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -28,39 +30,31 @@ def check(folder):
 @pytest.mark.parametrize("suffix", ["ppm", "pgm", "png", "jpg"])
 def test_a_sequence_lists_its_images_then_its_homographies(tmp_path, suffix):
     folder = write_sequence(tmp_path / "v_x", suffix)
-    (found,) = check(folder)
-    assert (found.name, found.scene, found.kind) == ("v_x", "v_x", "v")
-    assert [path.rsplit("/")[-1] for path in found.files] == [
+    (listed,) = check(folder)
+    assert (listed.name, listed.scene, listed.kind) == ("v_x", "v_x", "v")
+    assert [path.rsplit("/")[-1] for path in listed.files] == [
         *(f"{k}.{suffix}" for k in range(1, 7)),
         *(f"H_1_{k}" for k in range(2, 7)),
     ]
 
 
-def test_five_images_are_refused(tmp_path):
+def copy_of(name):
+    return lambda path: path.write_bytes(path.with_name(name).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "sentence"),
+    [
+        ("4.ppm", Path.unlink, r"v_x: holds 5 images \(1\.ppm, 2\.ppm, 3\.ppm, 5"),
+        ("7.ppm", copy_of("1.ppm"), "holds 7 images"),
+        ("2.png", copy_of("2.ppm"), r"holds image 2 as 2\.png and 2\.ppm"),
+        ("H_1_5", Path.unlink, "H_1_5: is missing, expected a 3x3 homography"),
+    ],
+)
+def test_files_that_do_not_make_a_sequence_are_refused(tmp_path, name, spoil, sentence):
     folder = write_sequence(tmp_path / "v_x")
-    (folder / "4.ppm").unlink()
-    with pytest.raises(UserError, match=r"v_x: holds 5 images \(1\.ppm, 2\.ppm, 3\.ppm, 5"):
-        check(folder)
-
-
-def test_seven_images_are_refused(tmp_path):
-    folder = write_sequence(tmp_path / "v_x")
-    (folder / "7.ppm").write_bytes((folder / "1.ppm").read_bytes())
-    with pytest.raises(UserError, match="holds 7 images"):
-        check(folder)
-
-
-def test_one_image_in_two_formats_is_refused(tmp_path):
-    folder = write_sequence(tmp_path / "v_x")
-    (folder / "2.png").write_bytes((folder / "2.ppm").read_bytes())
-    with pytest.raises(UserError, match=r"holds image 2 as 2\.png and 2\.ppm"):
-        check(folder)
-
-
-def test_a_missing_homography_is_refused(tmp_path):
-    folder = write_sequence(tmp_path / "v_x")
-    (folder / "H_1_5").unlink()
-    with pytest.raises(UserError, match="H_1_5: is missing"):
+    spoil(folder / name)
+    with pytest.raises(UserError, match=sentence):
         check(folder)
 
 
@@ -158,13 +152,14 @@ def test_points_whose_disturbed_region_leaves_a_target_are_dropped():
     assert (cut.positions[:, 0] + half_width * 0.6 < 149).all()
 
 
-def test_a_sequence_without_texture_is_refused():
-    flat = np.full((100, 100), 7, np.uint8)
-    with pytest.raises(UserError, match="v_x: none of 0 detections stays"):
-        sequences.cut(item(), [flat] * 6, [np.eye(3)] * 5, settings())
-
-
-def test_targets_that_show_something_else_are_refused():
-    away = np.array([[1.0, 0, 5000], [0, 1, 0], [0, 0, 1]])
-    with pytest.raises(UserError, match=r"none of \d+ detections stays inside all 6 images"):
-        sequences.cut(item(), [texture()] * 6, [away] * 5, settings())
+@pytest.mark.parametrize(
+    ("picture", "shift", "sentence"),
+    [
+        (np.full((100, 100), 7, np.uint8), 0, "v_x: none of 0 detections stays"),
+        (texture(), 5000, r"none of \d+ detections stays inside all 6 images"),  # something else
+    ],
+)
+def test_a_sequence_without_a_point_is_refused(picture, shift, sentence):
+    moved = np.array([[1.0, 0, shift], [0, 1, 0], [0, 0, 1]])
+    with pytest.raises(UserError, match=sentence):
+        sequences.cut(item(), [picture] * 6, [moved] * 5, settings())

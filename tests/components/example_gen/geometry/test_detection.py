@@ -51,9 +51,9 @@ def test_an_image_at_half_size_has_its_points_at_half_the_scale(detector):
     place = (large[:, :2] - 0.5) / 2  # pixel centres
     distance = np.linalg.norm(place[:, None] - small[None, :, :2], axis=2)
     ratio = np.abs(np.log2(large[:, None, 2] / 2 / small[None, :, 2]))
-    found = ((distance < 1.5) & (ratio < 0.4)).any(1)
+    again = ((distance < 1.5) & (ratio < 0.4)).any(1)
     assert len(large) >= 10
-    assert found.mean() > 0.7
+    assert again.mean() > 0.7
 
 
 def test_strengths_are_of_grey_levels_from_0_to_1():
@@ -101,8 +101,8 @@ def test_the_orientation_is_that_of_the_gradient(degrees):
     angle = np.deg2rad(degrees)
     y, x = np.mgrid[:100, :100] - 50.0
     edge = 128 + 100 * np.tanh((x * np.cos(angle) + y * np.sin(angle)) / 5)
-    found = detection.orientations(edge.astype(np.uint8), np.array([[50.0, 50, 3]]))[0]
-    assert np.abs(np.angle(np.exp(1j * (found - angle)))) < np.deg2rad(2)
+    measured = detection.orientations(edge.astype(np.uint8), np.array([[50.0, 50, 3]]))[0]
+    assert np.abs(np.angle(np.exp(1j * (measured - angle)))) < np.deg2rad(2)
 
 
 def test_orientations_turn_with_the_image():

@@ -16,9 +16,21 @@ def test_by_hand():
     assert rate(np.arange(1, 41), others) == 3 / 8
 
 
-def test_recall_is_rounded_up():
-    assert rate(np.arange(1, 11), [9.5, 11.0]) == 0.5  # 95 % of 10 are 10
-    assert rate([1.0], [0.5, 1.0, 2.0, 3.0]) == 0.5
+@pytest.mark.parametrize(
+    ("same", "different", "expected"),
+    [
+        (np.arange(1, 11), [9.5, 11.0], 0.5),  # recall is rounded up: 95 % of 10 are 10
+        ([1.0], [0.5, 1.0, 2.0, 3.0], 0.5),
+        (np.linspace(0, 1, 50), np.linspace(2, 3, 50), 0.0),
+        (np.linspace(2, 3, 50), np.linspace(0, 1, 50), 1.0),
+        # What is equal or not finite gains nothing.
+        (np.zeros(50), np.zeros(50), 1.0),
+        ([1.0] * 18 + [np.nan] * 2, [5.0, np.inf], 1.0),
+        ([1.0] * 19 + [np.nan], [0.5, 5.0, np.nan, np.inf], 0.25),
+    ],
+)
+def test_rates(same, different, expected):
+    assert rate(same, different) == expected
 
 
 @pytest.mark.parametrize("count", range(1, 400, 7))
@@ -26,20 +38,6 @@ def test_the_threshold_holds_at_least_95_per_cent_and_no_smaller_one_does(count)
     same = np.random.default_rng(count).permutation(count).astype(float)
     threshold = next(t for t in range(count) if (same <= t).sum() * 100 >= 95 * count)
     assert rate(same, np.arange(-1, count + 1)) == (threshold + 2) / (count + 2)
-
-
-def test_perfect_and_worst_descriptors():
-    assert rate(np.linspace(0, 1, 50), np.linspace(2, 3, 50)) == 0.0
-    assert rate(np.linspace(2, 3, 50), np.linspace(0, 1, 50)) == 1.0
-
-
-def test_equal_descriptors_gain_nothing():
-    assert rate(np.zeros(50), np.zeros(50)) == 1.0
-
-
-def test_descriptors_that_are_not_finite_gain_nothing():
-    assert rate([1.0] * 18 + [np.nan] * 2, [5.0, np.inf]) == 1.0
-    assert rate([1.0] * 19 + [np.nan], [0.5, 5.0, np.nan, np.inf]) == 0.25
 
 
 def test_pairs_of_one_kind_are_refused():

@@ -52,9 +52,9 @@ def test_a_handcrafted_descriptor_goes_by_its_name():
 @pytest.mark.parametrize("inside", ["", "Format-Serving"])
 def test_a_saved_model_is_found_also_in_a_model_artifact(tmp_path, inside):
     path = saved_model(tmp_path / "model" / inside)
-    found = compare_options.resolve(f"{tmp_path}/model/")
-    assert found.describer is not None
-    assert Path(found.describer.model) == path
+    side = compare_options.resolve(f"{tmp_path}/model/")
+    assert side.describer is not None
+    assert Path(side.describer.model) == path
 
 
 def test_a_csv_tree_is_known_by_its_files(tmp_path):
@@ -74,19 +74,17 @@ def test_a_work_folder_is_its_newest_evaluated_run(tmp_path):
     record(tmp_path, 1)
     record(tmp_path, 2)
     record(tmp_path, 3, evaluated=False)
-    found = compare_options.resolve(str(tmp_path))
-    assert found.result == str(tmp_path / "evaluation2")
-    assert found.describer == Describer(
-        str(tmp_path), model=str(tmp_path / "model2/Format-Serving")
-    )
+    side = compare_options.resolve(str(tmp_path))
+    assert side.result == str(tmp_path / "evaluation2")
+    assert side.describer == Describer(str(tmp_path), model=f"{tmp_path}/model2/Format-Serving")
 
 
 def test_a_run_can_be_named(tmp_path):
     record(tmp_path, 1, model=False)
     record(tmp_path, 2)
-    found = compare_options.resolve(f"{tmp_path}@run-1")
-    assert found.result == str(tmp_path / "evaluation1")
-    assert found.describer is None  # its model is gone
+    side = compare_options.resolve(f"{tmp_path}@run-1")
+    assert side.result == str(tmp_path / "evaluation1")
+    assert side.describer is None  # its model is gone
 
 
 @pytest.mark.parametrize(
@@ -95,32 +93,21 @@ def test_a_run_can_be_named(tmp_path):
         ("@run-9", "no run run-9 in"),
         ("@run-3", "run run-3 was not evaluated"),
         ("@run-1", "evaluation of run run-1 has been deleted"),
+        ("/bare", "no run that was evaluated in"),
+        ("/file", "found a file, expected a SavedModel"),
+        ("/nowhere", "found nothing, expected a SavedModel"),
+        ("/empty", "holds nothing to compare, expected a SavedModel"),
     ],
 )
-def test_a_run_without_a_result_is_refused(tmp_path, run, message):
+def test_what_holds_no_result_is_refused(tmp_path, run, message):
     record(tmp_path, 1, cleaned=True)
     record(tmp_path, 2)
     record(tmp_path, 3, evaluated=False)
-    with pytest.raises(UserError, match=message):
-        compare_options.resolve(f"{tmp_path}{run}")
-
-
-def test_a_work_folder_without_an_evaluated_run_is_refused(tmp_path):
-    record(tmp_path, 3, evaluated=False)
-    with pytest.raises(UserError, match="no run that was evaluated in"):
-        compare_options.resolve(str(tmp_path))
-
-
-def test_anything_else_is_refused_with_what_was_expected(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
-    for name, found in (
-        ("file", "found a file"),
-        ("nowhere", "found nothing"),
-        ("empty", "holds nothing to compare"),
-    ):
-        with pytest.raises(UserError, match=f"{found}, expected a SavedModel"):
-            compare_options.resolve(str(tmp_path / name))
+    record(tmp_path / "bare", 3, evaluated=False)
+    with pytest.raises(UserError, match=message):
+        compare_options.resolve(f"{tmp_path}{run}")
 
 
 def test_a_path_may_hold_an_at_sign(tmp_path):

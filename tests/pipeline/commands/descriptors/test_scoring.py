@@ -6,14 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from pipeline.cli import cli
+from tests.pipeline.commands.bad_data import hpatches
 from trainer.core.variants import VARIANTS
-
-
-def hpatches(*arguments):
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -61,39 +56,12 @@ def test_evaluate_scores_only_the_tasks_asked_for(release, tmp_path):
     assert set(json.loads(target.read_text())) == {"matching", "data", "versions"}
 
 
-def test_a_place_for_the_json_that_cannot_be_is_refused_before_the_work(release, tmp_path):
-    target = tmp_path / "nowhere" / "scores.json"
-    result = hpatches("evaluate", "--baseline", "pixels", "--data", release, "--json", target)
-    assert result.exit_code == 2
-    assert result.stderr == (
-        f"--json: {target} cannot be written; expected a file name in a folder that is there\n"
-    )
-
-
-def test_evaluate_of_a_split_that_is_not_there_writes_nothing(release, tmp_path):
-    target = tmp_path / "scores.json"
-    arguments = ("--split", "a", "--json", target)
-    result = hpatches("evaluate", "--baseline", "pixels", "--data", release, *arguments)
-    assert result.exit_code == 2
-    assert "split 'a'" in result.stderr
-    assert not target.exists()
-
-
-def test_describe_without_a_model_is_refused_and_writes_nothing(release, tmp_path):
-    result = hpatches(
-        "describe", "--model", tmp_path, "--data", release, "--output", tmp_path / "out"
-    )
-    assert result.exit_code == 2
-    assert "holds no saved_model.pb" in result.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "v_wall").symlink_to(shared / "sequences" / "v_wall")
-    arguments = ["--format", "sequences", "--input", tmp_path / "in", "--seed", "3"]
+    arguments = ["extract", "--format", "sequences", "--input", tmp_path / "in"]
     arguments += ["--set", "data.max_points=20"]
-    result = hpatches("extract", *arguments, "--output", tmp_path / "out")
+    result = hpatches(*arguments, "--seed", "3", "--output", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert result.stdout == (
         f"Wrote 1 image sequences with 20 points (320 patches) to {tmp_path / 'out'}\n"
@@ -102,19 +70,6 @@ def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):
         "evaluate", "--baseline", "sift", "--task", "matching", "--data", tmp_path / "out"
     )
     assert scored.exit_code == 0, scored.output
-
-    other = ["--format", "sequences", "--input", tmp_path / "in", "--seed", "4"]
-    other += ["--set", "data.max_points=20"]
-    assert hpatches("extract", *other, "--output", tmp_path / "other").exit_code == 0
+    assert hpatches(*arguments, "--seed", "4", "--output", tmp_path / "other").exit_code == 0
     strips = [tmp_path / folder / "v_wall" / "t1.png" for folder in ("out", "other")]
     assert strips[0].read_bytes() != strips[1].read_bytes()
-
-
-def test_extract_refuses_what_it_cannot_read_and_writes_nothing(tmp_path):
-    (tmp_path / "in" / "v_a").mkdir(parents=True)
-    result = hpatches(
-        "extract", "--format", "sequences", "--input", tmp_path / "in", "--output", tmp_path / "out"
-    )
-    assert result.exit_code == 2
-    assert result.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from components.pusher import push_log
 from pipeline.cli import cli
 from pipeline.runs import records, work_lock
-from tests.support import cloud_storage
+from tests.support.cloud import cloud_storage
 
 _START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -75,18 +75,26 @@ def test_runs_lists_the_newest_first_with_verdict_and_model(work):
     assert "version 5" in lines[3]
 
 
-def test_runs_of_an_empty_folder_says_so(tmp_path):
-    result = hpatches("runs", "--work", tmp_path)
-    assert result.exit_code == 0
-    assert result.output == f"Nothing has run in {tmp_path} yet.\n"
-
-
 @pytest.mark.parametrize("command", [["runs"], ["clean"], ["rollback", "5"]])
 def test_an_absent_work_folder_is_refused_and_not_made(tmp_path, command):
     result = hpatches(*command, "--work", tmp_path / "nowhere")
     assert result.exit_code == 2
     assert "there is no such work folder" in result.stderr
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("command", [["runs"], ["clean"]])
+def test_where_nothing_ran_that_is_said_and_no_trace_left(tmp_path, command):
+    result = hpatches(*command, "--work", tmp_path)
+    assert (result.exit_code, result.output) == (0, f"Nothing has run in {tmp_path} yet.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_tells_an_interrupted_run_from_a_failed_one(tmp_path):
+    record(tmp_path, 1, state="interrupted", error="interrupted")
+    result = hpatches("runs", "--work", tmp_path)
+    assert "interrupted" in result.output
+    assert "failed" not in result.output
 
 
 def test_clean_shows_asks_and_deletes(work):
@@ -102,85 +110,47 @@ def test_clean_shows_asks_and_deletes(work):
     assert not old.exists()
     assert (old.parent / "4").exists()
     assert (work / "serving" / "5").exists()
-
-
-def test_clean_with_yes_does_not_ask(work):
     result = hpatches("clean", "--work", work, "--keep", "1", "--yes")
     assert result.exit_code == 0
     assert "Delete these" not in result.output
-    left = work / "artifacts" / "PatchExampleGen" / "examples"
-    assert [path.name for path in left.iterdir()] == ["4"]
-
-
-def test_clean_finds_nothing_when_all_runs_are_kept(work):
+    assert [path.name for path in old.parent.iterdir()] == ["4"]
     result = hpatches("clean", "--work", work, "--keep", "9")
     assert result.output == f"Nothing to delete in {work}.\n"
-
-
-def test_clean_is_refused_while_a_run_is_going(work):
+    for number in range(5):
+        folder = f"PatchExampleGen/.system/executor_execution/{number}"
+        (work / "artifacts" / folder).mkdir(parents=True)
+    result = hpatches("clean", "--work", work, "--keep", "9", input="n\n")
+    assert result.output.splitlines()[0] == "      0 B  5 folders with nothing in them"
     with work_lock.hold(work):
         result = hpatches("clean", "--work", work, "--yes")
     assert result.exit_code == 2
     assert "is working in this folder" in result.stderr
 
 
-def test_rollback_serves_the_old_content_under_a_new_number(work):
+def test_rollback_serves_the_old_content_under_a_new_number_and_runs_shows_it(work, tmp_path):
+    result = hpatches("rollback", "7", "--work", work)
+    assert result.exit_code == 2
+    assert "there is no version 7; expected one of 5, 6" in result.stderr
     result = hpatches("rollback", "5", "--work", work)
     assert result.exit_code == 0, result.output
-    versions = sorted(int(path.name) for path in (work / "serving").iterdir())
-    assert versions[:2] == [5, 6]
-    assert len(versions) == 3
-    assert (work / "serving" / str(versions[-1]) / "saved_model.pb").read_text() == "old"
-    assert result.output.startswith(f"Version 5 is served again, as version {versions[-1]}: ")
-
-
-def test_runs_shows_which_model_a_rollback_serves(work):
-    assert hpatches("rollback", "5", "--work", work).exit_code == 0
-    newest = max(int(path.name) for path in (work / "serving").iterdir())
+    *before, newest = sorted(int(path.name) for path in (work / "serving").iterdir())
+    assert before == [5, 6]
+    assert (work / "serving" / str(newest) / "saved_model.pb").read_text() == "old"
+    assert result.output.startswith(f"Version 5 is served again, as version {newest}: ")
     lines = hpatches("runs", "--work", work).output.splitlines()
     (number,) = [number for number, line in enumerate(lines) if "version 5" in line]
     assert f"(in production again, as {newest})" in _last_column(lines[number:])
     assert "in production" not in "".join(lines[:number])
+    # A destination may be given in place of a work folder.
+    serving = ("--work", tmp_path / "nowhere", "--destination", work / "serving")
+    result = hpatches("rollback", "6", *serving)
+    assert result.exit_code == 0, result.output
 
 
 def _last_column(lines: list[str]) -> str:
     """Joins what a table folded over several lines."""
     cells = [line.split("│")[-2].strip() for line in lines if line.startswith("│")]
     return " ".join(cells)
-
-
-def test_clean_tells_empty_folders_in_one_line(work):
-    for number in range(5):
-        system = work / "artifacts" / "PatchExampleGen" / ".system" / "executor_execution"
-        (system / str(number)).mkdir(parents=True)
-    result = hpatches("clean", "--work", work, "--keep", "9", input="n\n")
-    assert result.output.splitlines()[0] == "      0 B  5 folders with nothing in them"
-
-
-def test_clean_leaves_no_trace_in_a_folder_where_nothing_ran(tmp_path):
-    result = hpatches("clean", "--work", tmp_path)
-    assert (result.exit_code, result.output) == (0, f"Nothing has run in {tmp_path} yet.\n")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_rollback_to_what_is_not_there_is_refused(work):
-    result = hpatches("rollback", "7", "--work", work)
-    assert result.exit_code == 2
-    assert "there is no version 7; expected one of 5, 6" in result.stderr
-
-
-def test_rollback_takes_a_destination_without_a_work_folder(work, tmp_path):
-    result = hpatches(
-        "rollback", "5", "--work", tmp_path / "nowhere", "--destination", work / "serving"
-    )
-    assert result.exit_code == 0, result.output
-
-
-def test_runs_tells_an_interrupted_run_from_a_failed_one(tmp_path):
-    record(tmp_path, 1, state="interrupted", error="interrupted")
-    result = hpatches("runs", "--work", tmp_path)
-    assert "interrupted" in result.output
-    assert "failed" not in result.output
 
 
 @pytest.mark.slow

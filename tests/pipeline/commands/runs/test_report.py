@@ -37,8 +37,8 @@ def record(work: Path, number: int, report: str | None = None, evaluated=True, *
         config_name="demo",
         config_checksum="",
         components=[
-            records.ComponentRecord(name=name, state="executed", outputs=found)
-            for name, found in outputs.items()
+            records.ComponentRecord(name=name, state="executed", outputs=folders)
+            for name, folders in outputs.items()
         ],
         **outcome,
     )
@@ -135,8 +135,7 @@ def test_a_work_folder_without_runs_is_refused(tmp_path):
 
 
 def test_a_damaged_verdict_is_refused(work):
-    folder = record(work, 6)
-    (folder / "verdict.json").write_text("{")
+    (record(work, 6) / "verdict.json").write_text("{")
     result = hpatches("--work", work)
     assert result.exit_code == 2 and "verdict.json" in _sentence(result)
     assert not (work / "reports").exists()

@@ -124,8 +124,8 @@ def hpatches(*arguments):
 
 
 def test_a_blessed_run_shows_progress_table_verdict_and_the_models_place(install, tmp_path):
-    install()
-    result = hpatches("--work", tmp_path / "work")
+    runner = install()
+    result = hpatches("--work", tmp_path / "work", "--require-blessing")
     assert result.exit_code == 0, result.output
     for part in (
         "[1/3] PatchExampleGen: finished after 2.0 s",
@@ -138,13 +138,17 @@ def test_a_blessed_run_shows_progress_table_verdict_and_the_models_place(install
         "Pushed: /serving/7",
     ):
         assert part in result.output
-
-
-def test_the_demo_works_on_photographs_in_the_work_folder(install, tmp_path):
-    runner = install()
-    hpatches("--work", tmp_path / "work")
+    # The demo works on photographs in the work folder.
     assert runner.config.data.path == str(tmp_path / "work" / "photographs")
     assert (tmp_path / "work" / "photographs" / "astronaut.png").is_file()
+    (record,) = records.list_runs(str(tmp_path / "work"))
+    assert record.config_name == "demo"
+    assert record.metrics == {"matching": 0.75, "retrieval": 0.85}
+    assert record.blessed is True
+    assert record.pushed_version == 7
+    assert [c.state for c in record.components] == ["executed", "cached", "executed"]
+    assert record.components[0].outputs == {"examples": (str(tmp_path / "examples"),)}
+    assert record.ran_to_its_end
 
 
 def test_paths_become_absolute(install, tmp_path, monkeypatch):
@@ -172,24 +176,6 @@ def test_a_refused_model_exits_with_0_or_on_request_with_3(install, tmp_path):
     assert hpatches("--work", tmp_path / "work", "--require-blessing").exit_code == 3
 
 
-def test_a_blessed_model_exits_with_0_when_a_blessing_is_required(install, tmp_path):
-    install()
-    assert hpatches("--work", tmp_path / "work", "--require-blessing").exit_code == 0
-
-
-def test_a_run_is_recorded(install, tmp_path):
-    install()
-    hpatches("--work", tmp_path / "work")
-    (record,) = records.list_runs(str(tmp_path / "work"))
-    assert record.config_name == "demo"
-    assert record.metrics == {"matching": 0.75, "retrieval": 0.85}
-    assert record.blessed is True
-    assert record.pushed_version == 7
-    assert [c.state for c in record.components] == ["executed", "cached", "executed"]
-    assert record.components[0].outputs == {"examples": (str(tmp_path / "examples"),)}
-    assert record.ran_to_its_end
-
-
 def test_a_push_found_in_the_cache_is_not_told_as_a_new_one(install, tmp_path):
     install(pusher_state="cached")
     result = hpatches("--work", tmp_path / "work")
@@ -199,44 +185,34 @@ def test_a_push_found_in_the_cache_is_not_told_as_a_new_one(install, tmp_path):
     assert record.pushed_version is None
 
 
-def test_a_users_mistake_inside_the_run_is_one_sentence_and_recorded(install, tmp_path):
-    install(
-        error=RuntimeError(
-            "Traceback\ntrainer.errors.UserError: a.png is empty [while running 'X']"
-        )
-    )
+_MISTAKE = "Traceback\ntrainer.errors.UserError: a.png is empty [while running 'X']"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said", "recorded"),
+    [
+        (RuntimeError(_MISTAKE), 2, "a.png is empty\n", "a.png is empty"),
+        (ZeroDivisionError("a bug"), 1, "", "a bug"),  # which keeps its traceback
+        (OSError(28, "No space left", "/w/shard"), 2, "/w/shard: the disk is full", "/w/"),
+        (KeyboardInterrupt(), 130, "Stopped before the end", "interrupted"),
+    ],
+)
+def test_a_run_that_fails_is_one_sentence_and_recorded_and_frees_the_folder(
+    install, tmp_path, error, status, said, recorded
+):
+    install(error=error)
     result = hpatches("--work", tmp_path / "work")
-    assert result.exit_code == 2
-    assert result.stderr == "a.png is empty\n"
+    assert result.exit_code == status
+    assert said in result.stderr
     assert "Traceback" not in result.output
+    assert (result.exception is error) == (status == 1)
     (record,) = records.list_runs(str(tmp_path / "work"))
-    assert record.error == "a.png is empty"
+    assert record.error.startswith(recorded)
     assert [c.state for c in record.components] == ["failed"]
-
-
-def test_a_bug_keeps_its_traceback(install, tmp_path):
-    install(error=ZeroDivisionError("a bug"))
-    result = hpatches("--work", tmp_path / "work")
-    assert result.exit_code == 1
-    assert isinstance(result.exception, ZeroDivisionError)
-    assert records.list_runs(str(tmp_path / "work"))[0].error == "a bug"
-
-
-def test_ctrl_c_ends_with_130_and_a_sentence_and_frees_the_folder(install, tmp_path):
-    install(error=KeyboardInterrupt())
-    result = hpatches("--work", tmp_path / "work")
-    assert result.exit_code == 130
-    assert result.stderr.startswith("Stopped before the end")
-    assert records.list_runs(str(tmp_path / "work"))[0].error == "interrupted"
     with work_lock.hold(tmp_path / "work"):
-        pass
-
-
-def test_a_full_disk_is_one_sentence(install, tmp_path):
-    install(error=OSError(28, "No space left on device", "/w/shard"))
-    result = hpatches("--work", tmp_path / "work")
+        result = hpatches("--work", tmp_path / "work")
     assert result.exit_code == 2
-    assert result.stderr.startswith("/w/shard: the disk is full")
+    assert "is working in this folder" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -259,11 +235,3 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
     assert result.stderr.startswith(sentence)
     assert runner.config is None
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_work_folder_in_use_is_refused(install, tmp_path):
-    install()
-    with work_lock.hold(tmp_path / "work"):
-        result = hpatches("--work", tmp_path / "work")
-    assert result.exit_code == 2
-    assert "is working in this folder" in result.stderr

@@ -47,19 +47,19 @@ _BEFORE = {
 
 def test_inputs_are_what_is_declared_with_its_value():
     parameters = {"data_path": "/d", "unused": "/u"}
-    found = resolve_inputs(_TASK, _BEFORE, parameters, with_types=True)
-    assert found["parameterValues"] == {
+    inputs = resolve_inputs(_TASK, _BEFORE, parameters, with_types=True)
+    assert inputs["parameterValues"] == {
         "of_the_run": "/d",
         "of_a_task": 7,
         "fixed": [1, 2],
         "by_default": "d",
     }
-    assert found["artifacts"] == {"model": {"artifacts": _BEFORE["b"].artifacts["m"]}}
+    assert inputs["artifacts"] == {"model": {"artifacts": _BEFORE["b"].artifacts["m"]}}
 
 
 def test_types_can_be_left_out():
-    found = resolve_inputs(_TASK, _BEFORE, {"data_path": "/d"}, with_types=False)
-    (artifact,) = found["artifacts"]["model"]["artifacts"]
+    inputs = resolve_inputs(_TASK, _BEFORE, {"data_path": "/d"}, with_types=False)
+    (artifact,) = inputs["artifacts"]["model"]["artifacts"]
     assert artifact == {"name": "x", "uri": "/m", "type": {"instanceSchema": ""}}
     assert _BEFORE["b"].artifacts["m"][0]["type"] == {"schemaTitle": "M"}
 

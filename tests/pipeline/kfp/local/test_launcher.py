@@ -1,7 +1,5 @@
 """What Kubeflow's launcher does around a task, on Cloud Storage, with the faults it has."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.kfp.local import launcher, processes
-from tests.support import cloud_storage
+from tests.support.cloud import cloud_storage
 from trainer.core.errors import UserError
 
 
@@ -45,8 +43,8 @@ def test_inputs_are_downloaded_and_outputs_uploaded(storage, tmp_path):
     planned["outputs"] = launcher.with_logs(planned["outputs"], "gs://b/run")
     pod.start("task", planned)
     disk = tmp_path / "pod" / "gcs" / "b" / "run"
-    found = {str(p.relative_to(disk)): p.read_bytes() for p in disk.rglob("*") if p.is_file()}
-    assert found == {"model/a": b"1", "model/deep/b": b"2", "one.txt": b"3"}
+    there = {str(p.relative_to(disk)): p.read_bytes() for p in disk.rglob("*") if p.is_file()}
+    assert there == {"model/a": b"1", "model/deep/b": b"2", "one.txt": b"3"}
     made = pod.local_path("gs://b/run/made")
     (made / "deep").mkdir(parents=True)
     (made / "deep" / "d").write_bytes(b"4")

@@ -130,20 +130,19 @@ class FakeKubeflow:
         namespace = query.get("namespace", "")
         if self.several_users and not namespace:
             raise RefusedError(400, "Invalid input error: Namespace is empty")
-        found = [
+        listed = [
             experiment
             for experiment in self.experiments.values()
             if name in (None, experiment["display_name"])
             and experiment.get("namespace", "") == namespace
         ]
-        return {"experiments": found, "total_size": len(found)} if found else {}
+        return {"experiments": listed, "total_size": len(listed)} if listed else {}
 
     def _create_experiment(self, body: Any) -> dict[str, Any]:
         _check(body, kfp_server_api.V2beta1Experiment)
         _require(body.get("display_name"), "Experiment name is empty")
         _require(body.get("namespace") or not self.several_users, "Namespace is empty")
-        named = [found["display_name"] for found in self.experiments.values()]
-        if body["display_name"] in named:
+        if body["display_name"] in [each["display_name"] for each in self.experiments.values()]:
             raise RefusedError(409, f"Already exist error: {body['display_name']}")
         created = {**body, "experiment_id": f"experiment-{len(self.experiments) + 1}"}
         self.experiments[created["experiment_id"]] = created
@@ -152,12 +151,12 @@ class FakeKubeflow:
     def _list_runs(self, query: dict[str, str]) -> dict[str, Any]:
         _only(query, "page_token", "page_size", "sort_by", "filter", "namespace", "experiment_id")
         name, experiment = _filtered_name(query), query.get("experiment_id")
-        found = [
+        listed = [
             run
             for run in self.runs.values()
             if name in (None, run["display_name"]) and experiment in (None, run["experiment_id"])
         ]
-        return {"runs": found, "total_size": len(found)} if found else {}
+        return {"runs": listed, "total_size": len(listed)} if listed else {}
 
     def _create_run(self, body: Any) -> dict[str, Any]:
         _check(body, kfp_server_api.V2beta1Run)

@@ -27,14 +27,14 @@ def test_a_model_that_gains_on_average_but_loses_on_tough_viewpoint_is_refused_w
         "floors": [{"task": "matching", "at_least": 0.1}],
         "production": {"mode": "point", "slices": slices},
     }
-    found, blessing, _ = run(
+    verdict, blessing, _ = run(
         "good", settings, production="blind to contrast", examples=inverted_examples
     )
     assert_blessing(blessing, not guarded)
-    gains = {row.task: row.change.mean for row in found.table if row.noise == "mean"}
+    gains = {row.task: row.change.mean for row in verdict.table if row.noise == "mean"}
     assert gains["matching"] > 0.1 and gains["retrieval"] > 0.01
     if guarded:
-        first, second = found.reasons
+        first, second = verdict.reasons
         assert first.startswith("matching mAP (tough, viewpoint) is ")
         assert second.startswith("retrieval mAP (tough, viewpoint) is ")
         assert "below production; allowed: at most 1.00 below, missed by " in first

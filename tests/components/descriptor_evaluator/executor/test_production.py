@@ -12,12 +12,20 @@ from tests.support.evaluator_runs import FLOORS, assert_blessing
 pytestmark = pytest.mark.slow
 
 
+def with_extra(model: str, copy: Path, name: str, content: str) -> Path:
+    """Copies a model artifact and adds a file to the model."""
+    extra = Path(shutil.copytree(model, copy)) / "Format-Serving" / "assets.extra"
+    extra.mkdir()
+    (extra / name).write_text(content)
+    return copy
+
+
 @pytest.mark.usefixtures("without_tfma")
 def test_a_candidate_is_compared_with_production(run):
-    found, blessing, _ = run("good", production="poor")
+    verdict, blessing, _ = run("good", production="poor")
     assert_blessing(blessing, True)
-    assert found.production.status == "compared"
-    assert found.table[0].change.mean > 0
+    assert verdict.production.status == "compared"
+    assert verdict.table[0].change.mean > 0
     assert blessing.get_string_custom_property("baseline_model")
     worse, blessing, _ = run(
         "poor", FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}, production="good"
@@ -28,25 +36,25 @@ def test_a_candidate_is_compared_with_production(run):
 
 @pytest.mark.usefixtures("without_tfma")
 def test_the_identical_model_passes_as_such(run):
-    found, blessing, folder = run("good", production="good")
+    verdict, blessing, folder = run("good", production="good")
     assert_blessing(blessing, True)
-    assert found.production.status == "identical"
+    assert verdict.production.status == "identical"
     assert not (folder / "scores" / "production.jsonl").exists()
 
 
 @pytest.mark.usefixtures("without_tfma")
 def test_a_production_model_that_breaks_refuses(run):
-    found, blessing, _ = run("good", production="crash")
+    verdict, blessing, _ = run("good", production="crash")
     assert_blessing(blessing, False)
-    assert "production" in found.reasons[0]
-    assert found.production.status == "unknown"
+    assert "production" in verdict.reasons[0]
+    assert verdict.production.status == "unknown"
 
 
 @pytest.mark.usefixtures("without_tfma")
 def test_a_production_artifact_without_a_model_refuses(run, tmp_path):
-    found, blessing, _ = run("good", production="poor", production_model=tmp_path / "nothing")
+    verdict, blessing, _ = run("good", production="poor", production_model=tmp_path / "nothing")
     assert_blessing(blessing, False)
-    assert found.reasons[0].startswith("The production model has no SavedModel at ")
+    assert verdict.reasons[0].startswith("The production model has no SavedModel at ")
 
 
 @pytest.mark.usefixtures("without_tfma")
@@ -56,18 +64,16 @@ def test_a_candidate_is_held_to_the_best_model_ever_pushed(run, models, tmp_path
     for version, checksum in enumerate((best, "forgotten", production), start=1):
         entry = push_log.PushEntry(action="push", version=version, checksum=checksum)
         push_log.append(str(serving), entry)
-    candidate = Path(shutil.copytree(models("poor"), tmp_path / "as_poor"))
-    (candidate / "Format-Serving" / "assets.extra").mkdir()
-    (candidate / "Format-Serving" / "assets.extra" / "note").write_text("another checksum")
     settings = FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}
+    candidate = with_extra(models("poor"), tmp_path / "as_poor", "note", "another checksum")
     given = {"production": "poor", "served_from": str(serving / "3"), "model": candidate}
-    found, blessing, _ = run("poor", settings, **given)
+    verdict, blessing, _ = run("poor", settings, **given)
     assert_blessing(blessing, False)
-    assert {check.name for check in found.checks if not check.passed} == {"best_pushed"}
-    assert "below version 1, the best model ever pushed" in found.reasons[0]
-    assert any("not compared with 1 of the models pushed earlier" in note for note in found.notes)
+    assert {check.name for check in verdict.checks if not check.passed} == {"best_pushed"}
+    assert "below version 1, the best model ever pushed" in verdict.reasons[0]
+    assert any("not compared with 1 of the models pushed earlier" in note for note in verdict.notes)
     left_out = settings | {"production": {"mode": "point", "best_pushed": False}}
-    found, blessing, _ = run("poor", left_out, **given)
+    verdict, blessing, _ = run("poor", left_out, **given)
     assert_blessing(blessing, True)
 
 
@@ -80,29 +86,25 @@ def test_models_pushed_earlier_are_scored_when_nothing_is_kept_of_them(run, mode
         checksum = served_model.checksum(str(made))
         entry = push_log.PushEntry(action="push", version=version, checksum=checksum)
         push_log.append(str(serving), entry)
-    candidate = Path(shutil.copytree(models("poor"), tmp_path / "as_poor"))
-    (candidate / "Format-Serving" / "assets.extra").mkdir()
-    (candidate / "Format-Serving" / "assets.extra" / "note").write_text("another checksum")
     settings = FLOORS | {"floors": [{"task": "matching", "at_least": 0.0}]}
+    candidate = with_extra(models("poor"), tmp_path / "as_poor", "note", "another checksum")
     given = {"production": "poor", "served_from": str(serving / "3"), "model": candidate}
-    found, blessing, _ = run("poor", settings, cache_dir=str(tmp_path / "new"), **given)
+    verdict, blessing, _ = run("poor", settings, cache_dir=str(tmp_path / "new"), **given)
     assert_blessing(blessing, False)
-    assert "below version 1, the best model ever pushed" in found.reasons[0]
-    assert any("not compared with 1 of the models pushed earlier" in note for note in found.notes)
+    assert "below version 1, the best model ever pushed" in verdict.reasons[0]
+    assert any("not compared with 1 of the models pushed earlier" in note for note in verdict.notes)
     shutil.rmtree(serving / "1")  # by now its scores are kept
     again, _, _ = run("poor", settings, cache_dir=str(tmp_path / "new"), **given)
-    assert again.reasons == found.reasons
+    assert again.reasons == verdict.reasons
 
 
 @pytest.mark.usefixtures("without_tfma")
 def test_a_model_that_was_trained_on_held_out_scenes_is_refused(run, models, tmp_path):
-    copied = Path(shutil.copytree(models("good"), tmp_path / "leaky"))
-    extra = copied / "Format-Serving" / "assets.extra"
-    extra.mkdir()
-    (extra / "descriptor.json").write_text('{"scenes": {"train": ["b"]}}')
-    found, blessing, _ = run("good", model=copied)
+    identity = '{"scenes": {"train": ["b"]}}'
+    copied = with_extra(models("good"), tmp_path / "leaky", "descriptor.json", identity)
+    verdict, blessing, _ = run("good", model=copied)
     assert_blessing(blessing, False)
-    assert "trained on b" in found.reasons[0]
+    assert "trained on b" in verdict.reasons[0]
     noted, blessing, _ = run("good", production="good", production_model=copied)
     assert_blessing(blessing, True)
     assert any("production model: the model was trained on b" in note for note in noted.notes)

@@ -15,12 +15,12 @@ def test_the_users_own_descriptors_are_baselines_of_the_gate(run, models, tmp_pa
     weak = descriptor_files_of("pixels", tmp_path / "csv")
     references = {"strong": strong, "weak": {"descriptors": str(weak)}}
     rule = {"names": ["strong", "weak"], "tasks": ["matching"]}
-    found, blessing, folder = run("poor", FLOORS | {"baseline": rule}, references=references)
+    verdict, blessing, folder = run("poor", FLOORS | {"baseline": rule}, references=references)
     assert_blessing(blessing, False)
-    row = next(row for row in found.table if (row.task, row.noise) == ("matching", "mean"))
+    row = next(row for row in verdict.table if (row.task, row.noise) == ("matching", "mean"))
     assert set(row.baselines) == {"rootsift", "rootsift-smoothed", "strong", "weak"}
     assert row.baselines["strong"] > row.candidate
-    below = [check for check in found.checks if check.name == "baseline" and not check.passed]
+    below = [check for check in verdict.checks if check.name == "baseline" and not check.passed]
     assert below and all("strong" in check.sentence for check in below)
     assert (folder / "scores" / "weak.jsonl").exists()
 
@@ -31,8 +31,8 @@ def test_changed_descriptors_of_a_reference_are_scored_anew(run, tmp_path):
     references = {"paper": {"descriptors": str(folder)}}
 
     def score() -> float:
-        found, _, _ = run("good", references=references, cache_dir=str(tmp_path / "cache"))
-        row = next(row for row in found.table if (row.task, row.noise) == ("matching", "mean"))
+        verdict, _, _ = run("good", references=references, cache_dir=str(tmp_path / "cache"))
+        row = next(row for row in verdict.table if (row.task, row.noise) == ("matching", "mean"))
         return row.baselines["paper"]
 
     first = score()

@@ -18,18 +18,18 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_good_first_model_is_blessed_with_everything_written(run):
-    found, blessing, folder = run("good", production="")
-    assert found.blessed, found.reasons
+    verdict, blessing, folder = run("good", production="")
+    assert verdict.blessed, verdict.reasons
     assert_blessing(blessing, True)
     assert blessing.get_string_custom_property("current_model")
-    assert found.production.status == "none"
-    assert {check.name for check in found.checks} == {
+    assert verdict.production.status == "none"
+    assert {check.name for check in verdict.checks} == {
         "evaluation",
         "floor",
         "production",
         "degeneracy",
     }
-    (row,) = [row for row in found.table if (row.task, row.noise) == ("matching", "mean")]
+    (row,) = [row for row in verdict.table if (row.task, row.noise) == ("matching", "mean")]
     assert row.scenes == 2
     assert set(row.baselines) == {"rootsift", "rootsift-smoothed"}
     assert all(0.0 < value <= 1.0 for value in row.baselines.values())
@@ -41,18 +41,12 @@ def test_a_good_first_model_is_blessed_with_everything_written(run):
     about = json.loads((folder / "about.json").read_text())
     assert set(about["recipes"]) == {"rootsift-smoothed"}  # the one that has a choice
     recipe = SiftRecipe(**about["recipes"]["rootsift-smoothed"])
-    assert f"rootsift-smoothed: {in_words(recipe)}." in found.notes
+    assert f"rootsift-smoothed: {in_words(recipe)}." in verdict.notes
     shown = exhibits.read(str(folder))
     assert set(shown) == {"candidate", "rootsift", "rootsift-smoothed"}
     assert "map" in shown["candidate"] and "map" not in shown["rootsift"]
     assert any(path.name.startswith("metrics") for path in folder.iterdir())
     assert not (folder.parent / "tmp" / "1" / "descriptor_evaluator").exists()
-
-
-def test_a_poor_model_is_refused_with_the_slice_and_the_distance(run):
-    found, blessing, _ = run("poor")
-    assert_blessing(blessing, False)
-    assert any("below the floor of 90.00" in reason for reason in found.reasons)
 
 
 @pytest.mark.usefixtures("without_tfma")
@@ -63,9 +57,9 @@ def test_an_exhibit_that_fails_changes_no_verdict(run, monkeypatch):
     for name in ("matching_curves", "verification_curves", "retrieval_curves"):
         monkeypatch.setattr(exhibits.curves, name, fail)
     monkeypatch.setattr(exhibits.descriptor_map, "lay_out", fail)
-    found, blessing, folder = run("good", cache_dir="")
+    verdict, blessing, folder = run("good", cache_dir="")
     assert_blessing(blessing, True)
-    assert found.blessed
+    assert verdict.blessed
     assert set(exhibits.read(str(folder))["candidate"]["problems"]) == {
         "matching", "verification", "retrieval", "map",
     }  # fmt: skip
@@ -77,10 +71,10 @@ def test_a_collapsed_model_is_refused_as_degenerate_whatever_the_floors_say(run,
     # A gate on the reference's own average precision, which collapse can deceive.
     floors = [{"task": "retrieval", "at_least": 0.0}]
     gate_settings = FLOORS | {"metric": "ap", "floors": floors}
-    found, blessing, folder = run(behaviour, gate_settings)
+    verdict, blessing, folder = run(behaviour, gate_settings)
     assert_blessing(blessing, False)
-    assert len(found.reasons) == 1
-    assert "degenerate" in found.reasons[0] and "collapsed" in found.reasons[0]
+    assert len(verdict.reasons) == 1
+    assert "degenerate" in verdict.reasons[0] and "collapsed" in verdict.reasons[0]
     # As the reference scores it, it has found everything.
     scores = json.loads((folder / "summary.json").read_text())["retrieval"]
     assert scores["mean"] > 0.99
@@ -91,13 +85,18 @@ def test_a_collapsed_model_is_refused_as_degenerate_whatever_the_floors_say(run,
 @pytest.mark.usefixtures("without_tfma")
 @pytest.mark.parametrize(
     ("behaviour", "words"),
-    [("nan", "NaN"), ("crash", "cannot describe"), ("unsigned", "cannot be used")],
+    [
+        ("poor", "below the floor of 90.00"),
+        ("nan", "NaN"),
+        ("crash", "cannot describe"),
+        ("unsigned", "cannot be used"),
+    ],
 )
-def test_a_broken_model_is_refused_with_the_reason(run, behaviour, words):
-    found, blessing, _ = run(behaviour)
+def test_a_poor_or_broken_model_is_refused_with_the_reason(run, behaviour, words):
+    verdict, blessing, _ = run(behaviour)
     assert_blessing(blessing, False)
-    assert any(words in reason for reason in found.reasons), found.reasons
-    assert found.production.status == "none"
+    assert any(words in reason for reason in verdict.reasons), verdict.reasons
+    assert verdict.production.status == "none"
 
 
 @pytest.mark.usefixtures("without_tfma")
@@ -119,33 +118,36 @@ def test_without_a_cache_the_result_is_the_same(run):
     assert fresh.to_json() == kept.to_json()
 
 
+_CRASHED = "The evaluation crashed ({}), so the model was not judged."
+
+
 @pytest.mark.usefixtures("without_tfma")
-def test_a_crash_while_scoring_or_judging_refuses(run, monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "name", "error", "reason"),
+    [
+        (
+            retrieval,
+            "score_queries",
+            ZeroDivisionError("deliberate"),
+            "Scoring the candidate model failed (ZeroDivisionError: deliberate).",
+        ),
+        (
+            decision,
+            "judge",
+            ZeroDivisionError("deliberate"),
+            _CRASHED.format("ZeroDivisionError: deliberate"),
+        ),
+        (slicing, "run_tfma", KeyError("units"), _CRASHED.format("KeyError: 'units'")),
+    ],
+)
+def test_a_crash_of_the_evaluation_refuses(run, monkeypatch, module, name, error, reason):
     def crash(*args, **kwargs):
-        raise ZeroDivisionError("deliberate")
+        raise error
 
-    monkeypatch.setattr(retrieval, "score_queries", crash)
-    found, blessing, _ = run("good", cache_dir=None)
+    monkeypatch.setattr(module, name, crash)
+    verdict, blessing, _ = run("good", **({"cache_dir": None} if module is retrieval else {}))
     assert_blessing(blessing, False)
-    assert found.reasons == ("Scoring the candidate model failed (ZeroDivisionError: deliberate).",)
-    monkeypatch.undo()
-    monkeypatch.setattr(decision, "judge", crash)
-    found, blessing, _ = run("good")
-    assert found.reasons == (
-        "The evaluation crashed (ZeroDivisionError: deliberate), so the model was not judged.",
-    )
-
-
-def test_a_crash_of_tfma_refuses(run, monkeypatch):
-    def crash(*args):
-        raise KeyError("units")
-
-    monkeypatch.setattr(slicing, "run_tfma", crash)
-    found, blessing, _ = run("good")
-    assert_blessing(blessing, False)
-    assert found.reasons == (
-        "The evaluation crashed (KeyError: 'units'), so the model was not judged.",
-    )
+    assert verdict.reasons == (reason,)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("OSError: [Errno 28] No space left"), OSError(28)])

@@ -1,13 +1,12 @@
 """That the fake Cloud Storage is one to the three clients that the pipeline has."""
 
-from __future__ import annotations
-
 import pytest
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 from google.cloud import storage as google_storage
 
-from tests.support import cloud_storage
+from tests.support.cloud import cloud_storage
+from tests.support.cloud.objects import RefusedError
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +59,13 @@ def test_beam_reads_writes_matches_renames_and_deletes(service):
     FileSystems.rename(["gs://b/beam/one"], ["gs://b/beam/two"])
     with FileSystems.open("gs://b/beam/two") as file:
         assert file.read() == b"abc" * 1000
-    (found,) = FileSystems.match(["gs://b/beam/*"])
-    assert [item.path for item in found.metadata_list] == ["gs://b/beam/two"]
+    (matched,) = FileSystems.match(["gs://b/beam/*"])
+    assert [item.path for item in matched.metadata_list] == ["gs://b/beam/two"]
     FileSystems.delete(["gs://b/beam/two"])
     assert service.objects.names("gs://b/beam/") == []
 
 
 def test_nobody_gets_in_without_a_token(service):
     answer = service.objects.answer
-    with pytest.raises(Exception, match="Anonymous caller"):
+    with pytest.raises(RefusedError, match="Anonymous caller"):
         answer("GET", "/storage/v1/b/b/o", {}, {}, b"")

@@ -2,14 +2,12 @@
 
 A wanted change is taken over with
 
-    HPATCHES_UPDATE_GOLDEN=1 python -m pytest tests/pipeline/kfp/test_golden.py
+    HPATCHES_UPDATE_GOLDEN=1 python -m pytest tests/pipeline/kfp/golden
 
 and its difference reviewed like that of any other file. Fingerprints of code are masked, JSON
 inside texts is written as the tree that it is, and what TFX says of its own artifact types is
 cut down to their names.
 """
-
-from __future__ import annotations
 
 import difflib
 import json
@@ -24,7 +22,7 @@ from pipeline.kfp import files
 from pipeline.runners import kubeflow
 from tests.support.compiled import IMAGE, compiled, everything
 
-_FOLDER = Path(__file__).with_name("golden")
+_FOLDER = Path(__file__).parent
 _UPDATE = "HPATCHES_UPDATE_GOLDEN"
 _FINGERPRINT = re.compile(r"[0-9a-f]{16,}")
 _SHOWN_LINES = 80
@@ -83,13 +81,12 @@ def _commands(container: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("case", CASES)
 def test_the_compiled_dag_is_what_it_was(case):
     path = _FOLDER / f"{case}.yaml"
-    found = _text(*CASES[case])
+    now = _text(*CASES[case])
     if os.environ.get(_UPDATE):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(found, encoding="utf-8")
+        path.write_text(now, encoding="utf-8")
     expected = path.read_text(encoding="utf-8")
     lines = difflib.unified_diff(
-        expected.splitlines(), found.splitlines(), path.name, "compiled now", lineterm="", n=6
+        expected.splitlines(), now.splitlines(), path.name, "compiled now", lineterm="", n=6
     )
     difference = list(lines)
     if difference:

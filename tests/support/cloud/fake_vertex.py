@@ -82,17 +82,15 @@ class FakeVertex:
 
     def job_client(self) -> aiplatform_v1.JobServiceClient:
         """Returns Google's client of the job service, connected to this server."""
-        transport = JobServiceGrpcTransport(
-            channel=grpc.insecure_channel(self.address), credentials=AnonymousCredentials()
-        )
-        return aiplatform_v1.JobServiceClient(transport=transport)
+        return self._connected(aiplatform_v1.JobServiceClient, JobServiceGrpcTransport)
 
     def pipeline_client(self) -> aiplatform_v1.PipelineServiceClient:
         """Returns Google's client of the pipeline service, connected to this server."""
-        transport = PipelineServiceGrpcTransport(
-            channel=grpc.insecure_channel(self.address), credentials=AnonymousCredentials()
-        )
-        return aiplatform_v1.PipelineServiceClient(transport=transport)
+        return self._connected(aiplatform_v1.PipelineServiceClient, PipelineServiceGrpcTransport)
+
+    def _connected(self, client: type, transport: type):
+        channel = grpc.insecure_channel(self.address)
+        return client(transport=transport(channel=channel, credentials=AnonymousCredentials()))
 
     def methods(self) -> list[str]:
         """Returns the methods that were called."""
@@ -144,8 +142,8 @@ class FakeVertex:
     def list_custom_jobs(self, request, context) -> aiplatform_v1.ListCustomJobsResponse:
         _require(context, _PARENT.fullmatch(request.parent), "parent")
         key, value = _FILTER.fullmatch(request.filter).groups()
-        found = [job for job in self.jobs.values() if job.labels.get(key) == value]
-        return aiplatform_v1.ListCustomJobsResponse(custom_jobs=found)
+        labelled = [job for job in self.jobs.values() if job.labels.get(key) == value]
+        return aiplatform_v1.ListCustomJobsResponse(custom_jobs=labelled)
 
     def cancel_custom_job(self, request, context) -> empty_pb2.Empty:
         del context
@@ -185,36 +183,19 @@ class FakeVertex:
 
 
 _METHODS = {
-    f"/{_PACKAGE}.JobService/CreateCustomJob": (
-        "create_custom_job",
-        aiplatform_v1.CreateCustomJobRequest,
-        CustomJob.serialize,
-    ),
-    f"/{_PACKAGE}.JobService/GetCustomJob": (
-        "get_custom_job",
-        aiplatform_v1.GetCustomJobRequest,
-        CustomJob.serialize,
-    ),
-    f"/{_PACKAGE}.JobService/ListCustomJobs": (
-        "list_custom_jobs",
-        aiplatform_v1.ListCustomJobsRequest,
-        aiplatform_v1.ListCustomJobsResponse.serialize,
-    ),
-    f"/{_PACKAGE}.JobService/CancelCustomJob": (
-        "cancel_custom_job",
-        aiplatform_v1.CancelCustomJobRequest,
-        empty_pb2.Empty.SerializeToString,
-    ),
-    f"/{_PACKAGE}.PipelineService/CreatePipelineJob": (
-        "create_pipeline_job",
-        aiplatform_v1.CreatePipelineJobRequest,
-        PipelineJob.serialize,
-    ),
-    f"/{_PACKAGE}.PipelineService/GetPipelineJob": (
-        "get_pipeline_job",
-        aiplatform_v1.GetPipelineJobRequest,
-        PipelineJob.serialize,
-    ),
+    f"/{_PACKAGE}.{service}Service/{method}": (
+        re.sub(r"(?<=.)([A-Z])", r"_\1", method).lower(),
+        getattr(aiplatform_v1, f"{method}Request"),
+        serialize,
+    )
+    for service, method, serialize in (
+        ("Job", "CreateCustomJob", CustomJob.serialize),
+        ("Job", "GetCustomJob", CustomJob.serialize),
+        ("Job", "ListCustomJobs", aiplatform_v1.ListCustomJobsResponse.serialize),
+        ("Job", "CancelCustomJob", empty_pb2.Empty.SerializeToString),
+        ("Pipeline", "CreatePipelineJob", PipelineJob.serialize),
+        ("Pipeline", "GetPipelineJob", PipelineJob.serialize),
+    )
 }
 
 

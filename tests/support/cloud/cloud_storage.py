@@ -5,8 +5,6 @@ those of all other clients, through an HTTPS proxy: `CloudStorage.environment` n
 certificate of its own and a service account's key that was made for the occasion.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -19,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support import certificates
-from tests.support.objects import Answer, Objects, RefusedError
+from tests.support.cloud import certificates
+from tests.support.cloud.objects import Answer, Objects, RefusedError
 
 _HOSTS = re.compile(r"([a-z0-9-]+\.)*googleapis\.com:443")
 
@@ -140,11 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Answer(403, b"expected TLS"))
             return
         try:
-            found = self.service.objects.answer(self.command, parts.path, query, headers, body)
+            answer = self.service.objects.answer(self.command, parts.path, query, headers, body)
         except RefusedError as refused:
             text = {"error": {"code": refused.status, "message": refused.message}}
-            found = Answer(refused.status, json.dumps(text).encode())
-        self._send(found)
+            answer = Answer(refused.status, json.dumps(text).encode())
+        self._send(answer)
 
     def _chunks(self) -> Iterator[bytes]:
         while size := int(self.rfile.readline().split(b";")[0], 16):

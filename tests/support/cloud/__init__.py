@@ -1,0 +1,1 @@
+"""Fakes of clouds, and what keeps tests away from the real ones."""
