@@ -27,7 +27,7 @@ from trainer.core.files import remove_folder, replace_folder, writing
 from trainer.core.variants import VARIANTS
 from trainer.data import image, records, resizing
 from trainer.data.manifest import Manifest
-from trainer.model import byte_codes
+from trainer.model import byte_codes, canonical
 
 SERVING_SIGNATURE = "serving_default"
 RECORDS_SIGNATURE = "serialized_records"
@@ -89,6 +89,7 @@ def save(
         if tf.io.gfile.exists(temporary):
             remove_folder(temporary)
         tf.saved_model.save(served, temporary, signatures=signatures)
+        canonical.rewrite(temporary)
         tf.io.gfile.makedirs(posixpath.dirname(extra))
         with tf.io.gfile.GFile(extra, "w") as file:
             file.write(json.dumps(identity, indent=1, sort_keys=True))

@@ -312,3 +312,17 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file/model: cannot be written"):
         _save(tmp_path / "file" / "model")
+
+
+def test_the_same_network_has_the_same_bytes_whatever_was_traced_before(saved, tmp_path):
+    for count in range(3):
+        tf.function(lambda values, count=count: values + count)(tf.constant(1.0))
+    again = _save(tmp_path / "model")
+    assert export.model_checksum(again) == export.model_checksum(saved)
+    other = _save(tmp_path / "other", _network(seed=2))
+    assert export.model_checksum(other) != export.model_checksum(saved)
+
+
+def test_the_fingerprint_is_that_of_what_was_written(saved):
+    fingerprint = tf.saved_model.experimental.read_fingerprint(saved)
+    assert fingerprint.saved_model_checksum and fingerprint.saved_object_graph_hash
