@@ -119,13 +119,11 @@ def test_what_a_killed_push_left_is_removed_and_one_that_goes_on_left_alone(mode
     assert destination.remove_stale(str(serving)) == [str(elsewhere)]
 
 
-def test_a_link_that_looks_like_a_leftover_does_not_empty_what_it_leads_to(
-    serving, tmp_path, finished_process
-):
+def test_a_link_that_looks_like_a_leftover_does_not_empty_what_it_leads_to(serving, tmp_path):
     victim = tmp_path / "victim"
     saved_model_folders.write(victim)
     serving.mkdir()
-    link = serving / f".pushing-1-{socket.gethostname()}-{finished_process}"
+    link = serving / f".pushing-1-{socket.gethostname()}-{os.getpid()}"
     link.symlink_to(victim)
     assert destination.remove_stale(str(serving)) == [str(link)]
     assert not link.is_symlink() and any(victim.iterdir())

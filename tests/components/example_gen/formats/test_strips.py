@@ -36,7 +36,7 @@ def test_what_is_written_reads_back_equal(tmp_path, patch_set):
     np.testing.assert_allclose(back.positions, patch_set.positions, atol=6e-4)
     assert (back.name, back.scene, back.kind) == ("v_x", "street", "v")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["v_x"]
-    with pytest.raises(UserError, match="v_x: is there already"):
+    with pytest.raises(UserError, match="v_x: found a folder that is not empty"):
         strips.write_release(patch_set, str(tmp_path))
 
 
