@@ -45,6 +45,8 @@ def run(choice: Choice, require_blessing: bool) -> None:
     config = choice.resolve()
     data_folder = _checked(config)  # before anything is written
     console = consoles.output()
+    if data_folder is None:
+        console.print("No --data: the photographs that are installed with the program are used.")
     with work_lock.hold(config.work_dir) as folder:
         config = _with_absolute_paths(config, folder, data_folder)
         if data_folder is None:

@@ -138,7 +138,8 @@ def test_a_blessed_run_shows_progress_table_verdict_and_the_models_place(install
         "Pushed: /serving/7",
     ):
         assert part in result.output
-    # The demo works on photographs in the work folder.
+    # The demo works on photographs in the work folder, and says so first.
+    assert result.output.startswith("No --data: the photographs that are installed")
     assert runner.config.data.path == str(tmp_path / "work" / "photographs")
     assert (tmp_path / "work" / "photographs" / "astronaut.png").is_file()
     (record,) = records.list_runs(str(tmp_path / "work"))
@@ -160,6 +161,7 @@ def test_paths_become_absolute(install, tmp_path, monkeypatch):
         "--format", "sequences", "--data", "data", "--work", "w", "--set", "push.destination=models"
     )
     assert result.exit_code == 0, result.output
+    assert "No --data" not in result.output
     assert runner.config.name == "hpatches-sequences"
     assert runner.config.data.format == "sequences"
     assert runner.config.data.path == str(tmp_path / "data")
