@@ -31,8 +31,8 @@ TFX_OF_py312 := 121 2_39
 TFX_OF_py313 := 121 2_39
 
 .PHONY: help setup demo test test-fast test-kubeflow test-other-stack lint format bench \
-	bench-collapse bench-quality bench-env lock trainer-cpu-env test-trainer-cpu image image-check \
-	clean
+	bench-collapse bench-quality bench-env lock trainer-cpu-env test-trainer-cpu \
+	test-mutants image image-check clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,7 +75,7 @@ lint: setup  ## Check style and types.
 	$(BIN)/mypy $(PACKAGES) tools
 	$(BIN)/lint-imports
 
-format: setup  ## Put the code into the house's style.
+format: setup  ## Put the code into the project's style.
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
@@ -132,4 +132,4 @@ image-check: setup  ## Build both images without Docker and run the pipeline in 
 
 clean:  ## Delete caches and build products; runs and the environment stay.
 	find $(PACKAGES) tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist *.egg-info .pytest_cache .import_linter_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ class Event:
         kind: `started`, `cached`, `finished`, `skipped`, `failed`, `stopped` (the user
             interrupted it), or in words how else it ended.
         component: Name of the component, or of its task.
-        number: Its place in the run, from 1.
+        number: Place of the component in the run, from 1.
         total: Number of components.
         seconds: How long it took; 0 when it has only started.
     """

@@ -28,7 +28,7 @@ class Job:
     """What is timed.
 
     Attributes:
-        width: Of the network.
+        width: Width factor of the network.
         batch: Patches in a batch.
         variants: K, patches of a point, next to each other in a batch.
         batches: npy file, uint8 [steps, batch, 32, 32].

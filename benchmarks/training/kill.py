@@ -104,7 +104,7 @@ def try_kills(folder: Path, kills: tuple[Kill, ...], stages: int, steps: int) ->
         folder: For data and results.
         kills: One after the other, each in a process that goes on where the last one died.
         stages: Stages of the plan.
-        steps: Of each of them.
+        steps: Steps of each stage.
 
     Raises:
         RuntimeError: When a process ended otherwise than it was to.

@@ -81,7 +81,7 @@ class Measured:
     """One size on one number of threads.
 
     Attributes:
-        threads: Of each side.
+        threads: Number of threads of each side.
         job: The size.
         patches: In a block of steps.
         ours: The blocks of our step.
@@ -145,7 +145,7 @@ def has_bfloat16(flags: Collection[str]) -> bool:
     """Tells whether a processor multiplies in bfloat16.
 
     Args:
-        flags: Its extensions by Linux's names (`trainer.core.cpu_kernels.cpu_flags`).
+        flags: Extensions of the processor by Linux's names (`trainer.core.cpu_kernels.cpu_flags`).
     """
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 

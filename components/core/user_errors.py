@@ -63,7 +63,7 @@ def user_errors() -> Iterator[None]:
 
     Example:
         >>> with user_errors():
-        ...     raise RuntimeError("Traceback...\ntrainer.errors.UserError: a.png is empty")
+        ...     raise RuntimeError("Traceback...\ntrainer.core.errors.UserError: a.png is empty")
         Traceback (most recent call last):
         ...
         trainer.core.errors.UserError: a.png is empty

@@ -1,0 +1,4 @@
+"""The report of a run as one HTML page.
+
+May import matching, the evaluator, ExampleGen, `components.core` and `trainer`.
+"""

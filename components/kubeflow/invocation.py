@@ -25,7 +25,7 @@ def completed(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments with all inputs typed, and with the component's own outputs alone.
 
     Args:
-        arguments: Of the task, with the ExecutorInput as JSON after `INVOCATION` and the
+        arguments: Arguments of the task, with the ExecutorInput as JSON after `INVOCATION` and the
             component's input definitions as JSON after `INPUTS_SPEC`.
 
     Example:

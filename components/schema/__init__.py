@@ -1,0 +1,1 @@
+"""The schema of the records (`schema.pbtxt`); no code."""

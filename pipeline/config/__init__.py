@@ -1,1 +1,4 @@
-"""One tree of settings, its layers (packaged file, own file, `--set`) and its problems in words."""
+"""One tree of settings, its layers (packaged file, own file, `--set`) and its problems in words.
+
+May import `components` and `trainer`, nothing else of `pipeline`.
+"""

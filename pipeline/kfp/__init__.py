@@ -1,1 +1,4 @@
-"""Compiled pipelines (KFP PipelineSpec 2.1): reading, adapting and checking them."""
+"""Compiled pipelines (KFP PipelineSpec 2.1): reading, adapting and checking them.
+
+May import `pipeline.config`, `components` and `trainer`.
+"""

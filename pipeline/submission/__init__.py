@@ -1,1 +1,4 @@
-"""Starting compiled pipelines on Kubeflow and Vertex AI, and following them."""
+"""Starting compiled pipelines on Kubeflow and Vertex AI, and following them.
+
+May import `pipeline.kfp`, `pipeline.config`, `components` and `trainer`.
+"""

@@ -58,11 +58,13 @@ def _in_words(error: Exception) -> str:
     status = error.status if isinstance(error, ApiException) else _UNREACHED
     if status == 401:
         return (
-            f"not let in ({said}); expected a token that is valid, in a file that --token-file "
+            f"access denied ({said}); expected a token that is valid, in a file that --token-file "
             "names"
         )
     if "exceeded quota" in said or (status == 429 and "quota" in said.lower()):
-        return f"no quota ({said}); end other runs, or ask for more quota in the namespace"
+        return (
+            f"insufficient quota ({said}); end other runs, or ask for more quota in the namespace"
+        )
     if status == 403:
         return (
             f"permission denied ({said}); expected an account that may create runs in the "

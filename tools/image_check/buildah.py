@@ -98,7 +98,7 @@ def build(
 
     Args:
         context: Folder of the Dockerfile.
-        target: Its stage.
+        target: Stage of the Dockerfile.
         image: Name of the result.
         arguments: Build arguments.
         secrets: File by the secret's id.

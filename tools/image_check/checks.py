@@ -61,11 +61,11 @@ def image(name: str, target: str, secrets: Sequence[str]) -> str:
 
     Args:
         name: The image.
-        target: Its target in the Dockerfile.
+        target: Target in the Dockerfile.
         secrets: Texts that were secrets of the build.
 
     Returns:
-        Its size and what takes most of it, as a sentence.
+        Size of the image and what takes most of it, as a sentence.
 
     Raises:
         CheckError: With one line per problem.

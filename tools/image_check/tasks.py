@@ -35,8 +35,8 @@ def run(
 
     Args:
         spec: KFP PipelineSpec.
-        parameters: Of the run, as `pipeline.kfp.parameters.check_parameters` returns them.
-        container: Of the image that the spec names.
+        parameters: Parameters of the run, from `pipeline.kfp.parameters.check_parameters`.
+        container: Container of the image that the spec names.
         volume: This machine's folder that is mounted as `VOLUME`.
         until: The last task.
         say: Gets a line per task.

@@ -13,8 +13,8 @@ class Stack:
     """A release of TFX and what it runs on.
 
     Attributes:
-        tfx: Its version.
-        pythons: That it runs on; the preferred one first.
+        tfx: Version of TFX.
+        pythons: Versions of Python that it runs on; the preferred one first.
         glibc: The oldest that its packages are built for.
     """
 
@@ -32,7 +32,7 @@ class Interpreter:
     """A Python of this machine.
 
     Attributes:
-        path: Its program.
+        path: Path of the interpreter.
         version: Major and minor.
     """
 
@@ -96,8 +96,8 @@ def choose(glibc: tuple[int, int], found: list[Interpreter]) -> Choice | None:
     The newer stack comes first, then the system's own Python, then the preferred version.
 
     Args:
-        glibc: The machine's.
-        found: Its Pythons, in the order in which a shell would find them.
+        glibc: Version of the machine's glibc.
+        found: Pythons of the machine, in the order in which a shell would find them.
 
     Raises:
         SetUpError: When no stack runs with that glibc.

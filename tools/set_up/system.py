@@ -54,7 +54,7 @@ def install_python(stack: Stack, about: dict[str, str]) -> str:
 
     Args:
         stack: What it is for.
-        about: Of `release`.
+        about: What `release` returned.
     """
     own = _OWN.get((about.get("ID", ""), about.get("VERSION_ID", "")))
     if own in stack.pythons:
@@ -67,7 +67,7 @@ def install_compiler(python: tuple[int, int], about: dict[str, str]) -> str:
     """Returns how to get g++ and the header files of the system's Python.
 
     Args:
-        python: Its version.
+        python: Version of Python.
         about: Of `release`.
     """
     if _has_dnf(about):

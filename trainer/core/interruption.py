@@ -22,7 +22,7 @@ class Interrupted(KeyboardInterrupt):
     Like Ctrl-C it is no failure: nothing is wrong with the data, the settings or the code.
 
     Attributes:
-        signal: Which.
+        signal: Signal that asked the process to end.
     """
 
     def __init__(self, message: str, number: signal.Signals) -> None:

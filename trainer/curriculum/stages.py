@@ -374,7 +374,9 @@ def _within_budget(
     update = {"max_steps": short.steps, "min_steps": min(stage.min_steps, short.steps)}
     plan[state.stage] = stage.model_copy(update=update)
     values = {"needed_seconds": short.needed, "available_seconds": short.available}
-    decision = _decision(state, "shorten", "the processor time will not do for the stage", values)
+    decision = _decision(
+        state, "shorten", "the processor time left is too short for the stage", values
+    )
     return replace(state, plan=tuple(plan)), [decision]
 
 

@@ -125,7 +125,7 @@ def pack(
 
     Args:
         examples_root: Folder with `manifest.json` and the shards (may be remote).
-        split: Which split.
+        split: Name of the split: train, val or eval.
         transform_graph: Output of Transform, whose graph then resizes the patches; None
             resizes directly. Both give the same bytes.
         cache_dir: Local folder for the packed arrays.

@@ -128,7 +128,7 @@ def describe_itself(
 ) -> dict[str, Any]:
     """Returns the identity of a trained network.
 
-    Its `descriptor_id` depends on the weights and the preprocessing alone: descriptors of
+    The `descriptor_id` depends on the weights and the preprocessing alone: descriptors of
     different ids cannot be compared with each other.
     """
     architecture = {"name": "l2net", **config.model.model_dump()}

@@ -39,7 +39,7 @@ class TensorBoardWriter:
         They are no part of what a run depends on: what cannot be copied is left out.
 
         Args:
-            folder: Its log folder; need not be there any more.
+            folder: Log folder of the interrupted run; need not be there any more.
         """
         try:
             names = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []

@@ -62,7 +62,7 @@ def scored_differently(
         differences.append("another version of this evaluation")
     ours, theirs = (about.get("versions") or {} for about in (first, second))
     differences += [
-        f"{package} {ours.get(package, 'not told')} and {theirs.get(package, 'not told')}"
+        f"{package} {ours.get(package, 'unknown')} and {theirs.get(package, 'unknown')}"
         for package in sorted({*ours, *theirs})
         if ours.get(package) != theirs.get(package)
     ]

@@ -259,7 +259,7 @@ def _summary(slices: Sequence[ComparedSlice], names: tuple[str, str]) -> str:
         if item.slice.noise or item.slice.kind:
             continue
         if item.finding == "not finite":
-            said.append(f"{item.slice.task} mAP cannot be told (not finite)")
+            said.append(f"{item.slice.task} mAP is not finite")
             continue
         side = "below" if item.difference < 0 else "above"
         interval = ""

@@ -78,7 +78,7 @@ def lines(means: Mapping[str, Mapping[str, float]], against: str) -> list[dict[s
         against: What changes are against; "" sorts by the candidate's own value.
 
     Returns:
-        Of each `sequence`, `change` (candidate - against; NaN when unknown), and `dots`
+        For each `sequence` its `change` (candidate - against; NaN when unknown), and `dots`
         (descriptor and place in per cent).
     """
     shown = []

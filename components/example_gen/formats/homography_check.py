@@ -44,9 +44,9 @@ def check(
     """Refuses a sequence whose reference and easy patches hardly agree.
 
     Args:
-        patch_set: Its patches.
+        patch_set: Patches of the sequence.
         paths: Files of the five homographies.
-        matrices: Their contents, float64 [3, 3] each.
+        matrices: Homographies in the files, float64 [3, 3] each.
         cut: Cuts patches of the same sequence by other homographies.
 
     Raises:

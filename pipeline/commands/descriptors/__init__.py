@@ -1,1 +1,4 @@
-"""Commands on patches and descriptors: extract, describe, evaluate, compare, match."""
+"""Commands on patches and descriptors: extract, describe, evaluate, compare, match.
+
+May import what `pipeline.commands` may.
+"""

@@ -46,7 +46,7 @@ def run(
     folder below that, with no other variables than `environment`.
 
     Returns:
-        Its exit status; the negative number of a signal that killed it.
+        Exit status of the process; the negative number of a signal that killed it.
 
     Raises:
         KeyboardInterrupt: On SIGINT or SIGTERM, after the process was told to end.

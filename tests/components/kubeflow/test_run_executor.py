@@ -58,7 +58,9 @@ def _raising(error: BaseException):
     "error",
     [
         UserError("a.png is empty"),
-        RuntimeError("Traceback\ntrainer.errors.UserError: a.png is empty [while running 'Cut']"),
+        RuntimeError(
+            "Traceback\ntrainer.core.errors.UserError: a.png is empty [while running 'Cut']"
+        ),
     ],
 )
 def test_a_users_mistake_is_the_last_line_of_the_log_and_of_the_pod(

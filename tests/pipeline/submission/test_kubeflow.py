@@ -116,7 +116,7 @@ def test_a_run_that_the_last_unanswered_call_has_started_is_not_told_as_failed(c
 @pytest.mark.parametrize(
     ("status", "said", "message"),
     [
-        (401, "no user identity", r"not let in .no user identity.*--token-file"),
+        (401, "no user identity", r"access denied .no user identity.*--token-file"),
         (
             403,
             "User 'me' is not authorized with reason: create runs",
@@ -125,7 +125,7 @@ def test_a_run_that_the_last_unanswered_call_has_started_is_not_told_as_failed(c
         (
             403,
             "workflows is forbidden: exceeded quota: team, requested: count=1, limited: count=9",
-            r"no quota .*exceeded quota: team.*end other runs, or ask for more quota",
+            r"insufficient quota .*exceeded quota: team.*end other runs, or ask for more quota",
         ),
         (404, "Namespace team not found", r"not found .Namespace team not found.*--host"),
         (400, "Invalid input error: bad", r"refused .Invalid input error: bad."),

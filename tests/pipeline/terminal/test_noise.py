@@ -66,7 +66,7 @@ def _is_told(message, *arguments, error=None):
 def test_what_a_command_tells_at_its_end_is_not_logged_before():
     mistake = UserError("a.png is empty [while running 'Cut']")
     assert not _is_told("a.png is empty", error=mistake)
-    assert not _is_told("Worker: %s", "Traceback\\ntrainer.errors.UserError: a.png is empty")
+    assert not _is_told("Worker: %s", "Traceback\\ntrainer.core.errors.UserError: a.png is empty")
     assert not _is_told("Execution %d failed.", 3)
 
 

@@ -138,7 +138,7 @@ def test_results_that_other_software_scored_are_compared_with_a_note(results, tm
     (old / "about.json").write_text(json.dumps(about))
     done = hpatches("compare", old, results / "rootsift")
     assert done.exit_code == 0, done.output
-    assert "(another version of this evaluation, numpy not told and" in done.stdout
+    assert "(another version of this evaluation, numpy unknown and" in done.stdout
 
 
 def test_a_collapsed_side_is_told(release, results, tmp_path):

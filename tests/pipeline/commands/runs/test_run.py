@@ -187,7 +187,7 @@ def test_a_push_found_in_the_cache_is_not_told_as_a_new_one(install, tmp_path):
     assert record.pushed_version is None
 
 
-_MISTAKE = "Traceback\ntrainer.errors.UserError: a.png is empty [while running 'X']"
+_MISTAKE = "Traceback\ntrainer.core.errors.UserError: a.png is empty [while running 'X']"
 
 
 @pytest.mark.parametrize(
