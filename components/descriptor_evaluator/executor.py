@@ -43,9 +43,8 @@ from components.descriptor_evaluator.scoring.evaluation_context import (
     EvaluationContext,
     open_context,
 )
-from components.descriptor_evaluator.scoring.scores_cache import Scored, ScoresCache
+from components.descriptor_evaluator.scoring.scores_cache import ScoresCache
 from components.descriptor_evaluator.settings import EvaluationSettings
-from components.descriptor_evaluator.statistics import degeneracy
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core import progress
 from trainer.core.errors import UserError
@@ -167,10 +166,8 @@ class Executor(executor.BeamExecutor):
             production_state=state,
             earlier=earlier,
             candidate_checksum=models[0].checksum,
-            other_checks=(
-                *([verdict.Check("evaluation", False, leaks[0])] if leaks[0] else []),
-                degeneracy_check(scored[CANDIDATE]),
-            ),
+            degeneracy=scored[CANDIDATE].facts["degeneracy"],
+            leak=leaks[0],
             notes=(
                 *tasks.notes,
                 *recipes.sentences(chosen),
@@ -328,18 +325,3 @@ def _leak(model: Candidate, tasks: Tasks) -> str:
     except UserError as error:
         return f"The {model.name} model: {error}."
     return ""
-
-
-def degeneracy_check(scored: Scored) -> verdict.Check:
-    """Turns the degeneracy measures into a check."""
-    report = scored.facts["degeneracy"]
-    problems = degeneracy.problems(report)
-    if problems:
-        return verdict.Check(
-            "degeneracy", False, f"The descriptors are degenerate: {'; '.join(problems)}."
-        )
-    sentence = (
-        f"The descriptors tell patches apart: {100 * report['distinct_share']:.1f} % are distinct, "
-        f"spread {report['spread']:.2f} of their length."
-    )
-    return verdict.Check("degeneracy", True, sentence)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ from components.descriptor_evaluator.gate.verdict import (
 )
 from components.descriptor_evaluator.protocol.scores import MAIN_METRIC, Slice
 from components.descriptor_evaluator.settings import ROUNDING, Floor, GateSettings
+from components.descriptor_evaluator.statistics import degeneracy
 from components.descriptor_evaluator.statistics.intervals import BOOTSTRAP_SCENES, mean_interval
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.variants import NOISE_NAMES, NOISES
@@ -51,7 +53,9 @@ class Evidence:
         production_state: Status of production.
         earlier: Rows of other models that were pushed, by what they are called.
         candidate_checksum: Checksum of the candidate's SavedModel.
-        other_checks: Checks made elsewhere (degeneracy, training on held-out data).
+        degeneracy: Measures of the candidate's descriptors (`statistics.degeneracy.measure`);
+            None when they were not examined.
+        leak: A sentence when the candidate was trained on what it is scored on, else "".
         notes: Remarks to carry into the verdict.
     """
 
@@ -61,7 +65,8 @@ class Evidence:
     production_state: Production = field(default_factory=Production)
     earlier: Mapping[str, ScoreTable] = field(default_factory=dict)
     candidate_checksum: str = ""
-    other_checks: tuple[Check, ...] = ()
+    degeneracy: Mapping[str, Any] | None = None
+    leak: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -75,7 +80,8 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
             evidence.candidate, evidence.production, evidence.production_state, settings
         ),
         *_best_pushed_checks(evidence, settings),
-        *evidence.other_checks,
+        *([Check("evaluation", False, evidence.leak)] if evidence.leak else []),
+        degeneracy_check(evidence.degeneracy),
     ]
     production = evidence.production_state
     if evidence.production is not None:
@@ -88,6 +94,25 @@ def judge(evidence: Evidence, settings: GateSettings, tasks: Sequence[str]) -> V
         candidate_checksum=evidence.candidate_checksum,
         notes=(*evidence.notes, *_scene_notes(evidence, tasks), *_refusal_notes(production)),
     )
+
+
+def degeneracy_check(report: Mapping[str, Any] | None) -> Check:
+    """Checks that the descriptors tell patches apart.
+
+    Args:
+        report: As `Evidence.degeneracy`.
+    """
+    if report is None:
+        return Check("degeneracy", False, "The descriptors were not examined for degeneracy.")
+    problems = degeneracy.problems(report)
+    if problems:
+        sentence = f"The descriptors are degenerate: {'; '.join(problems)}."
+    else:
+        sentence = (
+            f"The descriptors tell patches apart: {100 * report['distinct_share']:.1f} % are "
+            f"distinct, spread {report['spread']:.2f} of their length."
+        )
+    return Check("degeneracy", not problems, sentence)
 
 
 def completeness_checks(evidence: Evidence, metric: str, tasks: Sequence[str]) -> list[Check]:

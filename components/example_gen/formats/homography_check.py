@@ -52,14 +52,14 @@ def check(
     Raises:
         UserError: When they hardly agree; it says what would fit.
     """
-    found = agreement(patch_set.patches)
-    wrong = [target for target in range(TARGETS) if not found[target] >= LEAST_AGREEMENT]
+    agreed = agreement(patch_set.patches)
+    wrong = [target for target in range(TARGETS) if not agreed[target] >= LEAST_AGREEMENT]
     if not wrong:
         return
-    worst = min(wrong, key=lambda target: found[target])
+    worst = min(wrong, key=lambda target: agreed[target])
     raise UserError(
         f"{paths[worst]}: does not fit: reference patches and those of image {worst + 2} have a "
-        f"correlation of {found[worst]:.2f} (median), expected at least {LEAST_AGREEMENT}"
+        f"correlation of {agreed[worst]:.2f} (median), expected at least {LEAST_AGREEMENT}"
         f"{_others(wrong, worst)}; {_advice(wrong, matrices, cut)}"
     )
 

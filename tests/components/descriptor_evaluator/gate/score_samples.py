@@ -9,6 +9,7 @@ from components.descriptor_evaluator.gate.decision import Evidence, judge
 from components.descriptor_evaluator.gate.verdict import Check, Production, Verdict
 from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.settings import GateSettings
+from components.descriptor_evaluator.statistics import degeneracy
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.variants import NOISES
 
@@ -93,6 +94,12 @@ def gate(**changes: Any) -> GateSettings:
     return GateSettings.model_validate(base | changes)
 
 
+SOUND = degeneracy.measure(
+    {"i_one": np.random.default_rng(0).standard_normal((16, 9, 4)).astype(np.float32)}
+)
+"""Measures of descriptors that tell patches apart."""
+
+
 def evidence(
     candidate: Score | float,
     production: Score | float | None = None,
@@ -106,6 +113,7 @@ def evidence(
             "rootsift": table(level(0.40), scenes),
             "rootsift-smoothed": table(level(0.45), scenes),
         },
+        "degeneracy": SOUND,
     }
     if production is not None:
         values |= {"production": table(production, scenes), "production_state": COMPARED}

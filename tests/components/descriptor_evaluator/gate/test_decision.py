@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.gate.decision import Evidence, judge
-from components.descriptor_evaluator.gate.verdict import Check
 from components.descriptor_evaluator.protocol.scores import Slice
+from components.descriptor_evaluator.statistics import degeneracy
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from tests.components.descriptor_evaluator.gate.score_samples import (
     evidence,
@@ -168,10 +168,19 @@ def test_a_missing_task_noise_or_metric_refuses():
         assert failed(judged(given), "evaluation")
 
 
-def test_checks_made_elsewhere_can_refuse():
-    broken = Check("degeneracy", False, "All descriptors are equal.")
-    verdict = judged(evidence(level(0.6), other_checks=(broken,)))
-    assert verdict.reasons == ("All descriptors are equal.",)
+def test_descriptors_that_are_degenerate_or_not_examined_are_refused():
+    equal = degeneracy.measure({"i_one": np.ones((16, 9, 4), np.float32)})
+    (check,) = failed(judged(evidence(level(0.6), degeneracy=equal)), "degeneracy")
+    assert check.sentence.startswith("The descriptors are degenerate: ")
+    (check,) = failed(judged(evidence(level(0.6), degeneracy=None)), "degeneracy")
+    assert check.sentence == "The descriptors were not examined for degeneracy."
+    assert not failed(judged(evidence(level(0.6))), "degeneracy")
+
+
+def test_a_model_that_was_trained_on_what_it_is_scored_on_is_refused():
+    verdict = judged(evidence(level(0.6), leak="It was trained on v_a."))
+    assert not verdict.blessed
+    assert verdict.reasons == ("It was trained on v_a.",)
 
 
 def test_the_table_has_every_task_and_noise_with_intervals_and_the_others():

@@ -7,7 +7,7 @@ import pytest
 from components.descriptor_evaluator.gate.decision import Evidence, judge
 from components.descriptor_evaluator.gate.verdict import Production
 from components.descriptor_evaluator.settings import GateSettings
-from tests.components.descriptor_evaluator.gate.score_samples import TASKS, level, table
+from tests.components.descriptor_evaluator.gate.score_samples import SOUND, TASKS, level, table
 
 
 def judged(candidate, production, earlier, **rule):
@@ -24,6 +24,7 @@ def judged(candidate, production, earlier, **rule):
         None if production is None else table(production, 5),
         Production("none" if production is None else "compared"),
         earlier={name: table(score, 5) for name, score in earlier.items()},
+        degeneracy=SOUND,
     )
     return judge(evidence, settings, TASKS)
 
