@@ -140,13 +140,16 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
+    from trainer.core import yaml_limits
     from trainer.core.config import TrainerConfig
     from trainer.core.errors import UserError
     from trainer.core.validation_messages import first_problem
 
     try:
-        values = {} if path is None else yaml.safe_load(_read(path))
-    except (OSError, ValueError, yaml.YAMLError) as error:  # e.g. bytes, or a month, of no kind
+        text = "" if path is None else _read(path)
+        yaml_limits.check(text)
+        values = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError, *yaml_limits.CONSTRUCTION) as error:
         why = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read as YAML or JSON ({why})") from error
     values = {} if values is None else values  # an empty file sets nothing

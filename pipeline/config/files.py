@@ -7,12 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.config.layers import Layer, Override
 from pipeline.config.problems import ConfigError, takes_any_key, unknown_key
+from trainer.core import yaml_limits
 from trainer.core.errors import UserError
 
 PACKAGED = Path(__file__).parents[1] / "configs"
@@ -161,5 +163,19 @@ def _problem(error: Exception) -> str:
 
 
 def _parse(text: str) -> Any:
-    """Reads YAML 1.2: `1e-3` is a number, `off` a text; dates and keys become texts."""
-    return json.loads(json.dumps(YAML(typ="safe", pure=True).load(text), default=str))
+    """Reads YAML 1.2: `1e-3` is a number, `off` a text; dates and keys become texts.
+
+    Raises:
+        YAMLError: When it is none, or a value cannot be made of it.
+    """
+    try:
+        yaml_limits.check(text)
+    except yaml.reader.ReaderError:
+        pass  # ruamel says the same with the line
+    except yaml.YAMLError as error:
+        if not isinstance(error, yaml.MarkedYAMLError):
+            raise YAMLError(str(error)) from error
+    try:
+        return json.loads(json.dumps(YAML(typ="safe", pure=True).load(text), default=str))
+    except yaml_limits.CONSTRUCTION as error:
+        raise YAMLError(f"a value cannot be made ({str(error).splitlines()[0]})") from error

@@ -47,7 +47,7 @@ def test_it_trains_and_prints_its_progress(tmp_path, capsys):
         ("a: [", "cannot be read as YAML"),
         (b"\xff\xfe", "cannot be read as YAML"),
         ("stages: {2020-01-01: 3}", "found {datetime.date(2020, 1, 1): 3}, expected a list"),
-        ("stages: &a [*a]", "found [[...]], expected"),
+        ("stages: &a [*a]", "(line 1: the alias a stands within what it repeats)"),
         (
             "stages: [{look_alikes: 1}]",
             "look_alikes: the key is called same_sequence_fraction now",

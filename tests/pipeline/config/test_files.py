@@ -130,6 +130,11 @@ def test_a_file_that_builds_on_itself_is_refused(tmp_path):
         ("base: dmo\n", r"c\.yaml: base: configuration 'dmo': did you mean 'demo'\?"),
         ("\tx: 1\n", r"not valid YAML \(line 1"),
         (b"\xff\xfe\x00", r"c\.yaml: not valid YAML"),
+        ("a: &x [*x]\n", r"not valid YAML \(line 1: the alias x stands within what it repeats"),
+        ("a: " + "[" * 3000 + "]" * 3000, r"not valid YAML \(is nested more than 100 deep"),
+        ("a: " + "1" * 5000, r"c\.yaml: not valid YAML \(a value cannot be made"),
+        ("a: !!bool x\n", r"c\.yaml: not valid YAML \(a value cannot be made"),
+        ("a: !!timestamp x\n", r"c\.yaml: not valid YAML \("),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_by_line_and_reason(tmp_path, text, sentence):
