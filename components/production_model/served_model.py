@@ -8,11 +8,13 @@ that file is written last.
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 
 from components.core import files
 
 MARKER = "saved_model.pb"
+_VERSION = re.compile(r"0|[1-9][0-9]{0,17}")
 NO_PRODUCTION = "none"
 """What `current_checksum` says when nothing has been pushed yet."""
 
@@ -36,10 +38,9 @@ def version_numbers(destination: str) -> tuple[int, ...]:
     """Returns every integer-named folder, whole or not, in ascending order.
 
     Empty when the destination does not exist. `007` is no version: it would have the same
-    number as `7`.
+    number as `7`. Nor is one of more than 18 digits: a model server counts in int64.
     """
-    names = files.names(destination)
-    return tuple(sorted(int(n) for n in names if n.isdecimal() and str(int(n)) == n))
+    return tuple(sorted(int(n) for n in files.names(destination) if _VERSION.fullmatch(n)))
 
 
 def versions(destination: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ def test_nothing_is_served_where_there_is_no_folder(tmp_path):
 def test_the_largest_number_is_in_production_not_the_last_name(tmp_path):
     for version in (9, 10, 2):
         saved_model_folders.write(tmp_path / str(version), f"weights {version}")
-    for name in (".pushing-12-host-1", "12.tmp", "latest", "012", "-12"):  # no versions
+    for name in (".pushing-12-host-1", "12.tmp", "latest", "012", "-12", "9" * 20):  # no versions
         saved_model_folders.write(tmp_path / name)
     production = saved_model_folders.production_of(tmp_path)
     assert production.version == 10
