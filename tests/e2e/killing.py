@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 _POLL_SECONDS = 0.1
-_LONGEST_SECONDS = 60.0
+_LONGEST_SECONDS = 12.0
 
 
 class Killer:

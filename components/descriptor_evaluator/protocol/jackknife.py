@@ -69,7 +69,7 @@ def precision_without_each(
 
 def _ahead(place: np.ndarray, positives: int) -> np.ndarray:
     """Counts the negatives ahead of each positive, int64 [m], from where each one begins to be."""
-    return np.cumsum(np.bincount(place, minlength=positives + 1)[:positives])
+    return np.cumsum(np.bincount(place, minlength=positives)[:positives])
 
 
 def _rows_by_scene(touched: np.ndarray, scenes: int) -> list[np.ndarray]:

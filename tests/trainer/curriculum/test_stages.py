@@ -77,6 +77,13 @@ def test_promotion_when_the_smoothed_loss_is_low():
     assert decisions[0].stage == 0
 
 
+def test_a_smoothed_loss_at_the_threshold_is_not_below_it():
+    state = _state()
+    at = state.current.promote_below
+    state, decisions = _run(state, [_seen(at), _seen(at)])
+    assert (state.stage, state.smoothed, _kinds(decisions)) == (0, at, [])
+
+
 @pytest.mark.parametrize("losses", [[0.1], [0.95, 0.95, 0.7]], ids=["too early", "lucky once"])
 def test_a_low_loss_alone_promotes_nobody(losses):
     state, decisions = _run(_state(), [_seen(loss) for loss in losses])

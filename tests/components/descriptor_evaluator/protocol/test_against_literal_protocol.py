@@ -276,6 +276,24 @@ def test_few_near_ties_among_many_clear_matches(seed):
         np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
 
 
+def test_distractors_that_are_all_but_as_near_as_every_positive():
+    """float32 cannot order them: the exact distances must, for each positive."""
+    rng = np.random.default_rng(0)
+    queries = rng.standard_normal((4, 32)).astype(np.float32)
+    step = rng.standard_normal(32).astype(np.float32)
+    positives = np.broadcast_to((queries + step)[:, None, None], (4, 3, 5, 32)).copy()
+    distractors = (queries[:1] - step * (1 + np.linspace(-4e-7, 4e-7, 60))[:, None]).astype(
+        np.float32
+    )
+    exact = np.linalg.norm(np.float64(distractors)[None] - np.float64(queries)[:, None], axis=2)
+    limit = np.linalg.norm(np.float64(positives[:, 0, 0]) - np.float64(queries), axis=1)
+    ahead = (exact < limit[:, None]).sum(1)
+    assert 0 < ahead[0] < 60
+    scores = retrieval.score_queries(queries, positives, distractors, (65,))["ap"][:, 0, 0]
+    expected = [np.mean([hit / (count + hit) for hit in range(1, 6)]) for count in ahead]
+    np.testing.assert_allclose(scores, expected, atol=0.02)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_few_near_ties_among_many_distractors(seed):
     values = twins(seed)

@@ -38,6 +38,11 @@ def test_sequences_are_sampled_in_proportion_without_repetition(monkeypatch):
     assert not np.array_equal(sample, other)
 
 
+def test_the_report_counts_all_descriptors():
+    values = numbered()
+    assert degeneracy.measure(values)["descriptors"] == 16 * sum(SIZES.values())
+
+
 def test_few_descriptors_are_all_taken_and_no_sequence_is_left_out(monkeypatch):
     values = numbered()
     total = sum(part[..., 0].size for part in values.values())

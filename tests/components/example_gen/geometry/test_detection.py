@@ -56,6 +56,14 @@ def test_an_image_at_half_size_has_its_points_at_half_the_scale(detector):
     assert again.mean() > 0.7
 
 
+@pytest.mark.parametrize("detector", ["hessian", "harris"])
+def test_points_are_found_at_every_third_of_an_octave(detector):
+    points = detection.detect(texture(512, 512, seed=3), ExtractionSettings(detectors=(detector,)))
+    thirds = np.round(3 * np.log2(points[:, 2] / 1.6)).astype(int)
+    counts = np.bincount(thirds[thirds >= 0] % 3, minlength=3)
+    assert counts.min() > 0.1 * counts.sum()
+
+
 def test_strengths_are_of_grey_levels_from_0_to_1():
     """A blob of amplitude A and width w has the scale-normalised determinant
     (A w^2 s^2 / (w^2 + s^2)^2)^2 at scale s.
