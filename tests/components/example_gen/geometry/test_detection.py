@@ -113,6 +113,29 @@ def test_the_orientation_is_that_of_the_gradient(degrees):
     assert np.abs(np.angle(np.exp(1j * (measured - angle)))) < np.deg2rad(2)
 
 
+def test_only_gradients_within_a_disc_vote_for_the_orientation():
+    size = detection._ORIENTATION_SIZE
+    steps = np.linspace(
+        -detection._ORIENTATION_RADIUS, detection._ORIENTATION_RADIUS, size, dtype=np.float32
+    )
+    pixels = np.tile(np.arange(size, dtype=np.float32), (1, size, 1))  # rises along x
+    pixels[0, :3, :3] += 1e7 * np.arange(3, dtype=np.float32)[:, None]  # and y in a corner
+    assert np.abs(detection._dominant(pixels, steps)[0]) < 0.05
+
+
+def test_orientations_are_measured_at_the_points_scale_less_the_cameras_blur(monkeypatch):
+    blurs = []
+    original = cv2.GaussianBlur
+
+    def recorded(source, size, sigma, **options):
+        blurs.append(sigma)
+        return original(source, size, sigma, **options)
+
+    monkeypatch.setattr(cv2, "GaussianBlur", recorded)
+    detection.orientations(texture(100, 100), np.array([[50.0, 50, 2], [50, 50, 4]]))
+    np.testing.assert_allclose(blurs, np.sqrt([2**2 - 0.5**2, 4**2 - 0.5**2]))
+
+
 def test_orientations_turn_with_the_image():
     image = texture(201, 201)
     rng = np.random.default_rng(0)
