@@ -6,6 +6,9 @@ import click
 import numpy as np
 import pytest
 
+from components.descriptor_evaluator.descriptors import saved_model, store
+from components.descriptor_evaluator.protocol.tasks import SequenceInfo, matching_only
+from components.descriptor_evaluator.scoring.score import score
 from components.example_gen import registry
 from components.example_gen.formats import reading
 from pipeline import preflight
@@ -13,8 +16,10 @@ from pipeline.commands.options import config_name
 from pipeline.config.tree import load_config
 from tests.components.example_gen.executor_runs import run
 from tests.support import npz_format
+from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.errors import UserError
 from trainer.data import manifest, records
+from trainer.engine import loop
 
 PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
 
@@ -27,8 +32,9 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     for number, name in enumerate(("v_a", "i_b", "v_c", "i_d", "v_e", "i_f")):
         random = np.random.default_rng(number)
-        patches = random.integers(0, 256, (3, *records.PATCH_SHAPE), np.uint8)
-        np.savez(folder / f"{name}.npz", patches=patches)
+        points = random.integers(0, 240, (3, 1, *records.PATCH_SHAPE[1:]), np.uint8)
+        noise = random.integers(0, 16, (3, *records.PATCH_SHAPE), np.uint8)
+        np.savez(folder / f"{name}.npz", patches=points + noise)
     return folder
 
 
@@ -47,6 +53,22 @@ def test_a_format_from_outside_becomes_records(archives: Path, tmp_path: Path):
     record = next(iter(records.read_shard(path)))
     stored = np.load(archives / f"{record.sequence}.npz")["patches"]
     np.testing.assert_array_equal(record.patches, stored[record.index])
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_and_scored_on_it(archives: Path, tmp_path: Path):
+    examples = str(run(archives, tmp_path / "out", format="npz"))
+    config = small_config(small_stage(4, 2, 8))
+    trained = loop.train(config, examples, None, folders_in(tmp_path))
+    model = saved_model.load_model(trained.model_path)
+    entries = manifest.read(examples).splits["eval"]
+    patches = {entry.name: store.read_patches(examples, entry) for entry in entries}
+    descriptors = {
+        name: saved_model.describe_patches(model, values) for name, values in patches.items()
+    }
+    infos = [SequenceInfo(entry.name, entry.scene, entry.kind, entry.count) for entry in entries]
+    scores = score(descriptors, matching_only(infos), ("matching",))
+    assert np.mean([unit.metrics["ap"] for unit in scores]) > 0.9
 
 
 def test_the_configuration_takes_it_and_checks_its_data(archives: Path):
