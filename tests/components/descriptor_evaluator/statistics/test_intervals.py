@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from components.descriptor_evaluator.statistics.intervals import (
+    BOOTSTRAP_SCENES,
     SceneTotals,
     holm,
     known_errors,
@@ -34,6 +35,12 @@ def test_few_scenes_get_the_t_interval_of_scene_means():
     assert interval.scenes == 4
     assert interval.low == pytest.approx(0.5 - 3.182446 * 0.1290994, abs=1e-6)
     assert interval.high == pytest.approx(0.5 + 3.182446 * 0.1290994, abs=1e-6)
+
+
+def test_the_bootstrap_begins_with_as_many_scenes_as_it_wants():
+    values = np.random.default_rng(0).uniform(0.2, 0.8, BOOTSTRAP_SCENES)
+    assert mean_interval(_one_each(values)).method == "bootstrap"
+    assert mean_interval(_one_each(values[1:])).method == "t"
 
 
 def test_rows_of_one_scene_count_as_one():
