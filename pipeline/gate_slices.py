@@ -45,7 +45,7 @@ def check(evaluation: EvaluationSettings, kinds: Collection[str], points: int | 
         if plain.startswith(POOL) and int(plain.removeprefix(POOL)) > TARGETS + most:
             raise UserError(
                 f"evaluation.gate.floors.{place}.metric: asks for {floor.metric}, but pools drawn "
-                f"from the {points} patch sequences held out at most have {TARGETS + most} "
+                f"from the {points} points held out at most have {TARGETS + most} "
                 f"patches, expected a smaller pool; lower it or hold out more data"
             )
 

@@ -115,7 +115,7 @@ def _check_batches(
         if stage.points_per_batch > limit:
             raise UserError(
                 f"training.stages.{number}.points_per_batch: found {stage.points_per_batch}, "
-                f"expected at most {limit}, the patch sequences that the training scenes "
+                f"expected at most {limit}, the points that the training scenes "
                 f"({len(largest)}) can offer, as a batch holds one image sequence of each; lower "
                 "it or add data"
             )

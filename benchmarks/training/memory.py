@@ -24,7 +24,7 @@ from trainer.core.errors import UserError
 from trainer.data import manifest, records
 from trainer.engine.loop import Folders, train
 
-SIZES = (2_000, 20_000)  # patch sequences to train on; a tenth as many to validate on
+SIZES = (2_000, 20_000)  # points to train on; a tenth as many to validate on
 _POINTS = 500  # of an image sequence
 _BATCH = 256
 _SAMPLED_EVERY = 0.05  # seconds
@@ -37,7 +37,7 @@ def run(work: str) -> Table:
     first, last = SIZES
     peaks = {size: measure(size, max(SIZES), work) for size in SIZES}
     table = Table(title=f"Peak memory of a training run, {last // first} times the data")
-    for column in ("patch sequences", "packed MB", "peak RSS MB", "of it not mapped", "ratio"):
+    for column in ("points", "packed MB", "peak RSS MB", "of it not mapped", "ratio"):
         table.add_column(column, justify="right")
     for size, peak in peaks.items():
         table.add_row(
@@ -54,8 +54,8 @@ def measure(size: int, seen: int, work: str) -> dict[str, int]:
     """Trains in a process of its own.
 
     Args:
-        size: Patch sequences of the train split.
-        seen: Patch sequences drawn while training, repetitions included.
+        size: Points of the train split.
+        seen: Points drawn while training, repetitions included.
         work: Gets a temporary folder with the data.
 
     Returns:
@@ -77,7 +77,7 @@ def measure(size: int, seen: int, work: str) -> dict[str, int]:
             check=False,
         )
     if done.returncode:
-        raise RuntimeError(f"the training of {size} patch sequences failed:\n{done.stderr}")
+        raise RuntimeError(f"the training of {size} points failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -86,7 +86,7 @@ def write_examples(root: Path, size: int) -> None:
 
     Args:
         root: Folder to write.
-        size: Patch sequences of `train`; `val` gets a tenth.
+        size: Points of `train`; `val` gets a tenth.
     """
     splits = {}
     for split, count in (("train", size), ("val", size // 10)):

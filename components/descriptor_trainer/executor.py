@@ -35,7 +35,7 @@ class Executor(executor.Executor):
 
         Raises:
             Interrupted: On SIGTERM or Ctrl-C; the same pipeline goes on from there.
-            UserError: When the data cannot feed the plan (too few patch sequences). A run
+            UserError: When the data cannot feed the plan (too few points). A run
                 that gave up does not raise: it exports its best state, and the gate decides.
         """
         config = read_settings(TrainerConfig, execution.properties[TRAINING_KEY], "training")

@@ -49,7 +49,7 @@ class PatchExampleGenSpec(component_spec.ComponentSpec):
 
 
 class PatchExampleGen(FileBasedExampleGen):
-    """Turns HPatches, image sequences or photographs into records, one per patch sequence.
+    """Turns HPatches, image sequences or photographs into records, one per point.
 
     TFX's own driver resolves `{SPAN}` and `{VERSION}` in the pattern and fingerprints the
     files; our executor writes the shards itself, because an image sequence must stay in

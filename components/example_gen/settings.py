@@ -133,7 +133,7 @@ class DataSettings(Settings):
         split: Division into train, val and eval.
         seed: Seed of every random choice; same seed and data give the same bytes.
         skip_bad_sequences: Go on without sequences that cannot be read, and list them.
-        max_points: Most patch sequences cut from an image sequence, chosen by seed. Patch
+        max_points: Most points cut from an image sequence, chosen by seed. Patch
             releases are read whole, because official task files count on their indices.
         extraction: How points are found and patches cut (sequences and photographs).
         photographs: How image sequences are made of photographs.

@@ -5,7 +5,7 @@ TensorFlow and NumPy alone and refuses to import the project, so that a model wh
 works beside the code that made it is found out here and not in production.
 
 The request holds `model` (SavedModel), `patches` (.npy, uint8 [B, 16, 65, 65]), `records`
-(TFRecord of the same B patch sequences), `blocked` (package names that must not be
+(TFRecord of the same B points), `blocked` (package names that must not be
 imported) and `tolerance`. The result holds `checks` (name, passed, detail), `warnings`,
 `latency` and `identity`.
 """

@@ -1,4 +1,4 @@
-"""The few patch sequences that a model is tried on."""
+"""The few points that a model is tried on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write(examples_uri: str | None, folder: str, count: int) -> None:
         examples_uri: ExampleGen's output; its evaluation split is read from the start.
             Without it, or when that split is empty, the patches are noise.
         folder: Local folder.
-        count: Number of patch sequences, at most.
+        count: Number of points, at most.
     """
     import tensorflow as tf  # late, as everywhere in modules that a command may import
 

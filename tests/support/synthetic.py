@@ -35,7 +35,7 @@ def write_examples(root: Path, splits: dict[str, dict[str, tuple[str, int]]]) ->
 
     Args:
         root: Folder to write.
-        splits: Split name -> image sequence -> (scene, number of patch sequences).
+        splits: Split name -> image sequence -> (scene, number of points).
     """
     entries: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}
     for split, sequences in splits.items():
@@ -103,7 +103,7 @@ def packed(counts: list[int], scenes: list[int]) -> PackedPatches:
     """Returns packed patches whose pixels tell point and variant apart.
 
     Args:
-        counts: Patch sequences of each image sequence.
+        counts: Points of each image sequence.
         scenes: Scene of each image sequence.
     """
     total, variants = sum(counts), len(VARIANTS)

@@ -38,8 +38,8 @@ def test_a_broken_shard_is_named_in_one_sentence(tmp_path, capsys, damage, messa
 @pytest.mark.parametrize(
     ("splits", "stage", "message"),
     [
-        ({"val": {"v_a": ("a", 5)}}, {}, "the train split holds no patch sequence"),
-        ({"train": {"v_a": ("a", 0)}}, {}, "the train split holds no patch sequence"),
+        ({"val": {"v_a": ("a", 5)}}, {}, "the train split holds no point"),
+        ({"train": {"v_a": ("a", 0)}}, {}, "the train split holds no point"),
         (
             {"train": {"v_a": ("a", 5)}},
             {"points_per_batch": 6},
@@ -48,7 +48,7 @@ def test_a_broken_shard_is_named_in_one_sentence(tmp_path, capsys, damage, messa
         (
             {"train": {"v_a": ("a", 3), "v_b": ("b", 3)}},
             {"same_sequence_fraction": 1},
-            "same_sequence_fraction is 1, which wants 4 of 4 patch sequences from one",
+            "same_sequence_fraction is 1, which wants 4 of 4 points from one",
         ),
         (
             {"train": {"v_a": ("a", 5)}},

@@ -1,7 +1,7 @@
 """`stages: auto`: a plan made for the data, the memory and the device of a run.
 
 Its last stage is the tuned one (`trainer.core.config.demo_plan`): four patches of each point and
-a rate that falls to zero, after as many patches per patch sequence as were found worth their
+a rate that falls to zero, after as many patches per point as were found worth their
 time. What changes is how many steps the data are worth and how large a batch they and the
 device can fill. A batch that is larger than the tuned one is grown to, from pairs. Losses
 that work on pairs get batches of as many patches, two of each point.
@@ -17,7 +17,7 @@ from trainer.core.config import Noise, StageConfig, TrainerConfig
 from trainer.core.errors import UserError
 
 DeviceKind = Literal["cpu", "gpu", "tpu"]
-LEAST = 8  # patch sequences of the smallest batch that has negatives worth mining
+LEAST = 8  # points of the smallest batch that has negatives worth mining
 
 _NOISES: tuple[Noise, ...] = ("e", "h", "t")
 _UNIT = 8  # S is a multiple of it where the data allow
@@ -43,7 +43,7 @@ class _Scale:
     Attributes:
         batch: Patches of a batch at most. A CPU gains nothing from larger ones; on an
             accelerator small ones leave it idle.
-        looks: Patches seen of each patch sequence, over the main stage.
+        looks: Patches seen of each point, over the main stage.
         patches: Patches seen over the main stage at most: hours of work.
         memory: Share of the memory that activations may take.
     """
@@ -66,7 +66,7 @@ class Resources:
     """What a plan is made for.
 
     Attributes:
-        points: Patch sequences of the train split.
+        points: Points of the train split.
         largest_batch: Most of them that a batch can hold.
         patch_bytes: Memory that a training step takes for each patch of its batch.
         memory: Bytes of one replica's memory.
@@ -136,7 +136,7 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
     """Refuses data that fill no batch worth training on.
 
     Args:
-        largest_batch: Most patch sequences that a batch can hold.
+        largest_batch: Most points that a batch can hold.
         replicas: Replicas that share a batch.
 
     Raises:
@@ -145,8 +145,8 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
     least = _least(replicas)
     if largest_batch < least:
         raise UserError(
-            f"stages is auto, but the training data fill batches of at most {largest_batch} patch "
-            f"sequences (one image sequence of a scene per batch), expected at least {least}; "
+            f"stages is auto, but the training data fill batches of at most {largest_batch} points "
+            f"(one image sequence of a scene per batch), expected at least {least}; "
             f"add data"
         )
 
@@ -160,7 +160,7 @@ def _largest(resources: Resources, scale: _Scale, variants: int) -> int:
     if by_memory < least:
         raise UserError(
             f"stages is auto, but {resources.memory / 2**20:,.0f} MiB of memory hold a batch of "
-            f"{by_memory} patch sequences, expected at least {least}; lower model.width or give "
+            f"{by_memory} points, expected at least {least}; lower model.width or give "
             f"the run more memory"
         )
     return max(least, min(by_memory, int(_DATA_SHARE * resources.largest_batch)))

@@ -9,7 +9,7 @@ from trainer.core.variants import TARGETS
 
 _UNIT = 8  # S of an inserted stage is a multiple of it
 _FEW = 20  # steps that are not worth a stage of their own
-_SMALLEST = 16  # patch sequences in the easiest batch that a rollback goes down to
+_SMALLEST = 16  # points in the easiest batch that a rollback goes down to
 
 
 def rate_at(stage: StageConfig, step: int) -> float:
@@ -34,7 +34,7 @@ def easier_plan(
     """Returns the plan after a collapse in `stage`, which has had `step` steps.
 
     All rates from there on fall, and an easier stage comes first: between the previous stage
-    and this one, or, for the first stage, with half of its patch sequences and K = 2 (K drives
+    and this one, or, for the first stage, with half of its points and K = 2 (K drives
     a collapse more than S: the farthest of K positives). The run sees no more patches than
     before: the steps thrown away count, and the easier stage takes half of what is left.
     """

@@ -30,7 +30,7 @@ def augment(patches: tf.Tensor, variants: int, seed: tf.Tensor, config: TrainerC
 
 
 def flip_and_turn(patches: tf.Tensor, variants: int, seed: tf.Tensor) -> tf.Tensor:
-    """Applies one of the 8 symmetries of the square to each patch sequence.
+    """Applies one of the 8 symmetries of the square to all patches of each point.
 
     A symmetry is a horizontal flip, a vertical flip and a transposition, each done or not;
     together they make the four quarter turns and their mirror images.

@@ -1,7 +1,7 @@
-"""The S x K sampler: S patch sequences across image sequences, K variants of each.
+"""The S x K sampler: S points across image sequences, K variants of each.
 
 A batch never holds two image sequences of one scene, because they show the same
-physical points under different names. An epoch uses every patch sequence once. Part of a
+physical points under different names. An epoch uses every point once. Part of a
 batch may come from one image sequence: its points look more alike than those of different
 photographs, which makes harder negatives. What is drawn depends on (seed, epoch, batch)
 alone, so that a sampler's state is three numbers.
@@ -40,7 +40,7 @@ def variant_pool(noises: tuple[str, ...]) -> np.ndarray:
 
 
 def largest_batch(sequence: np.ndarray, scene: np.ndarray) -> int:
-    """Most patch sequences a batch can hold: the largest image sequence of every scene."""
+    """Most points a batch can hold: the largest image sequence of every scene."""
     if len(sequence) == 0:
         return 0
     largest = np.zeros(int(scene.max()) + 1, np.int64)
@@ -50,7 +50,7 @@ def largest_batch(sequence: np.ndarray, scene: np.ndarray) -> int:
 
 
 def most_per_batch(listing: Manifest) -> int:
-    """Most patch sequences of the train split that a batch can hold.
+    """Most points of the train split that a batch can hold.
 
     Raises:
         UserError: When the train split is empty.
@@ -62,7 +62,7 @@ def _largest_of_scenes(listing: Manifest) -> dict[str, int]:
     """Returns the size of the largest image sequence of every scene of the train split."""
     if not listing.count("train"):
         raise UserError(
-            "the train split holds no patch sequence; expected at least one image sequence "
+            "the train split holds no point; expected at least one image sequence "
             "there: check the data's split settings"
         )
     largest: dict[str, int] = {}
@@ -92,8 +92,8 @@ def _check_same_sequence_fraction(sequences: int, share: float, most: int) -> No
     wanted = round(share * sequences)
     if wanted > most:
         raise UserError(
-            f"same_sequence_fraction is {share:g}, which wants {wanted} of {sequences} patch "
-            f"sequences from one image sequence, but the largest of the training data holds "
+            f"same_sequence_fraction is {share:g}, which wants {wanted} of {sequences} points "
+            f"from one image sequence, but the largest of the training data holds "
             f"{most}; lower same_sequence_fraction or points_per_batch"
         )
 
@@ -101,7 +101,7 @@ def _check_same_sequence_fraction(sequences: int, share: float, most: int) -> No
 def _too_large(sequences: int, most: int, points: int, scenes: int) -> UserError:
     return UserError(
         f"points_per_batch is {sequences}, but the training data fills batches of at most "
-        f"{most} ({points} patch sequences of {scenes} scenes, one image sequence of a scene "
+        f"{most} ({points} points of {scenes} scenes, one image sequence of a scene "
         f"per batch); lower points_per_batch"
     )
 

@@ -26,7 +26,7 @@ class SequenceEntry(Settings):
         name: Image sequence.
         scene: Scene that it shows.
         kind: `i` (illumination), `v` (viewpoint) or `u` (unspecified).
-        count: Number of patch sequences, 0 or more.
+        count: Number of points, 0 or more.
         shards: File names relative to the manifest's folder, in index order.
         checksum: sha256 over the serialized records, in order.
     """
@@ -71,7 +71,7 @@ class Manifest(Settings):
         return digest.hexdigest()
 
     def count(self, split: SplitName) -> int:
-        """Number of patch sequences of a split."""
+        """Number of points of a split."""
         return sum(entry.count for entry in self.splits.get(split, ()))
 
     def shard_paths(self, root: str, split: SplitName) -> list[str]:

@@ -92,7 +92,7 @@ class PackedPatches:
 
 
 def _parts(count: int) -> Iterator[slice]:
-    """Returns the parts of `count` patch sequences to read through one map."""
+    """Returns the parts of `count` points to read through one map."""
     return (slice(start, start + _READ) for start in range(0, count, _READ))
 
 
@@ -101,7 +101,7 @@ def _mapped_anew(patches: np.ndarray) -> np.ndarray:
 
     Otherwise the process would grow to the size of the data. The system keeps the pages
     cached while it has room; that they have to be mapped again costs some microseconds per
-    patch sequence, far less than a step takes, however large the file.
+    point, far less than a step takes, however large the file.
     """
     if not isinstance(patches, np.memmap) or not isinstance(patches.base, mmap.mmap):
         return patches  # in memory, or a view, whose offset in the file is not known

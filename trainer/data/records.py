@@ -1,4 +1,4 @@
-"""The record the pipeline moves: one patch sequence, the 16 patches of one physical point.
+"""The record the pipeline moves: the 16 patches of one physical point.
 
 The record carries its `scene` (the photograph or scene it was cut from), because two
 image sequences of one scene show the same physical points under different names: they
@@ -126,7 +126,7 @@ def decode(serialized: bytes) -> PointPatches:
             position=np.asarray(values[POSITION].float_list.value, np.float32),
         )
     except Exception as error:  # protobuf's errors differ between its implementations
-        raise ValueError(f"not a patch sequence record: {error}") from error
+        raise ValueError(f"not the record of a point: {error}") from error
 
 
 def read_shard(path: str) -> Iterator[PointPatches]:

@@ -198,7 +198,7 @@ class Learner:
         return tuple(self.placement.experimental_local_results(value)[0] for value in outputs)
 
     def _dealt_out(self, batches: np.ndarray | tf.distribute.DistributedValues) -> tf.Tensor:
-        """Gives each replica its patch sequences of every batch."""
+        """Gives each replica its points of every batch."""
         if not isinstance(batches, np.ndarray):
             return batches
         if self.replicas == 1:

@@ -1,4 +1,4 @@
-"""Batch-hard mining over batches of S patch sequences x K patches.
+"""Batch-hard mining over batches of S points x K patches.
 
 Hermans, Beyer and Leibe, "In Defense of the Triplet Loss" (2017): each patch is an
 anchor once, with its farthest positive and its nearest negative in the batch. The

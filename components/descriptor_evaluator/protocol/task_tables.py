@@ -53,7 +53,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Points:
-    """Patch sequences; every attribute is int32 [n].
+    """Points; every attribute is int32 [n].
 
     Attributes:
         sequence: Number of the image sequence in `Tasks.names`.

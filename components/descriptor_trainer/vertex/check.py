@@ -101,7 +101,7 @@ def _check_batches(
         most = _largest_automatic_batch(training, machine)
         if most < replicas:
             raise UserError(
-                f"training.stages: auto makes batches of at most {most} patch sequences, which the "
+                f"training.stages: auto makes batches of at most {most} points, which the "
                 f"{replicas} cores of {_named(settings)} cannot share; expected a smaller slice "
                 f"or a plan of your own"
             )

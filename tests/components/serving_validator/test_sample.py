@@ -12,7 +12,7 @@ def read(folder):
 
 @pytest.fixture
 def examples(tmp_path):
-    """An examples folder: two evaluation shards of two patch sequences each."""
+    """An examples folder: two evaluation shards of two points each."""
     import tensorflow as tf
 
     generator = np.random.default_rng([1])

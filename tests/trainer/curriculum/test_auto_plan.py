@@ -31,7 +31,7 @@ def test_the_demos_data_on_a_cpu_get_nearly_the_demos_plan():
 @pytest.mark.parametrize(
     ("resources", "shapes"),
     [
-        # 76 x 1300 patch sequences are worth 10.9 million patches; a CPU takes 4 million.
+        # 76 x 1300 points are worth 10.9 million patches; a CPU takes 4 million.
         (_resources(98_800), [(256, 4, 3900)]),
         # On an accelerator, 300 patches of each, 29.6 million, in batches of 4096: 7236 steps.
         (_resources(98_800, device="gpu"), [(128, 2, 900), (256, 4, 900), (1024, 4, 7000)]),
@@ -56,7 +56,7 @@ def test_losses_of_pairs_get_as_many_patches_in_pairs():
     ("resources", "points"),
     [
         (_resources(5942, 100), 48),  # half of what fills one at most
-        # Half of 64 MiB holds 111 patches: 27 patch sequences of 4.
+        # Half of 64 MiB holds 111 patches: 27 points of 4.
         (_resources(5942, 2758, memory=64 * 2**20), 24),
         (_resources(5942, 2758, memory=64 * 2**20, replicas=4), 104),  # that of all counts
     ],

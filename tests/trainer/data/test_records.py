@@ -1,4 +1,4 @@
-"""The record of one patch sequence."""
+"""The record of one point."""
 
 import dataclasses
 
@@ -99,5 +99,5 @@ def test_decode_counts_the_patches_of_a_record_with_too_few(record):
     pixels.value[0] = pixels.value[0][: 11 * 65 * 65]
     with pytest.raises(ValueError, match="11 patches of 65 x 65, expected 16"):
         records.decode(example.SerializeToString())
-    with pytest.raises(ValueError, match="not a patch sequence record"):
+    with pytest.raises(ValueError, match="not the record of a point"):
         records.decode(b"\x00\x01")

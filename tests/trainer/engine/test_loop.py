@@ -164,7 +164,7 @@ def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
     [
         (_SPLITS, (*_STAGES, small_stage(21)), r"points_per_batch is 21.*at most 20"),
         ({"train": {"i_a": ("a", 4), "i_b": ("b", 3)}}, "auto", r"stages is auto.*at most 7"),
-        ({"val": {"v_c": ("c", 3)}}, _STAGES, "train split holds no patch sequence"),
+        ({"val": {"v_c": ("c", 3)}}, _STAGES, "train split holds no point"),
     ],
 )
 def test_data_that_cannot_fill_a_plan_are_refused_before_training(

@@ -55,7 +55,7 @@ def test_data_and_devices_are_measured(listing):
     four = resources.measure(config, listing, SimpleNamespace(num_replicas_in_sync=4))
     assert (four.replicas, four.memory) == (4, resources.host_memory() // 4)
     nothing = listing.model_copy(update={"splits": {**listing.splits, "train": ()}})
-    with pytest.raises(UserError, match="train split holds no patch sequence"):
+    with pytest.raises(UserError, match="train split holds no point"):
         resources.measure(config, nothing, strategy.create(config))
 
 

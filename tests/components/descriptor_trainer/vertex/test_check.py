@@ -108,7 +108,7 @@ def test_every_stage_must_divide_among_the_replicas(job, replicas):
 def test_automatic_stages_are_possible_only_where_their_batches_suffice():
     check.check(tpu(3, 8), training(stages="auto"))
     check.check(tpu(3, 1024, image_for_pods=True), training(stages="auto"))
-    with pytest.raises(UserError, match="auto makes batches of at most 1024 patch sequences"):
+    with pytest.raises(UserError, match="auto makes batches of at most 1024 points"):
         check.check(tpu(3, 2048, image_for_pods=True), training(stages="auto"))
     pairs = TrainerConfig.model_validate({"stages": "auto", "loss": {"mining": "hardnet"}})
     check.check(tpu(3, 2048, image_for_pods=True), pairs)

@@ -21,7 +21,7 @@ from tests.pipeline.commands.bad_data import (
     ("override", "sentence"),
     [
         ("trainin.seed=1", "trainin: unknown key; did you mean 'training'?"),
-        ("training.stages.0.points_per_batch=17", ": found 17, expected at most 8, the patch"),
+        ("training.stages.0.points_per_batch=17", ": found 17, expected at most 8, the points"),
         ("data.split={rule: official, name: a}", "split 'a': names i_ajuntament, i_autannes, "),
         (
             "data.split={rule: file, file: my.json}",
@@ -75,11 +75,11 @@ def test_a_bound_on_too_few_scenes_is_refused_once_there_is_a_model_to_compare_w
     [
         (  # of four scenes, two train, each with an i_ and a v_ sequence
             ("training.stages=[{points_per_batch: 11, patches_per_point: 2}]",),
-            "training.stages.0.points_per_batch: found 11, expected at most 10, the patch",
+            "training.stages.0.points_per_batch: found 11, expected at most 10, the points",
         ),
         (
             ("data.max_points=3", "training.stages=auto"),
-            "stages is auto, but the training data fill batches of at most 6 patch sequences",
+            "stages is auto, but the training data fill batches of at most 6 points",
         ),
     ],
 )
