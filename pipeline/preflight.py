@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.core.names import SAVED_MODEL_FILE
 from components.descriptor_evaluator.settings import MIN_SCENES
 from pipeline import gate_slices
 from pipeline.config.tree import PipelineConfig
@@ -75,7 +76,7 @@ def _check_references(config: PipelineConfig) -> None:
         if "://" in place:
             continue
         key = f"evaluation.references.{name}"
-        if reference.model and not Path(place, "saved_model.pb").exists():
+        if reference.model and not Path(place, SAVED_MODEL_FILE).exists():
             raise UserError(f"{key}: {place} holds no saved_model.pb, expected a SavedModel")
         if reference.descriptors and not any(Path(place).glob("*/ref.csv")):
             raise UserError(
@@ -147,7 +148,7 @@ def _check_lower_bound(config: PipelineConfig, scenes: int) -> None:
     rule, destination = config.evaluation.gate.production, config.push_destination
     if rule.mode != "lower_bound" or scenes >= MIN_SCENES or "://" in destination:
         return
-    if any(Path(destination).expanduser().glob("[0-9]*/saved_model.pb")):
+    if any(Path(destination).expanduser().glob(f"[0-9]*/{SAVED_MODEL_FILE}")):
         raise UserError(
             f"evaluation.gate.production.mode: is lower_bound, which needs {MIN_SCENES} "
             f"held-out scenes to compare a model with the one in production ({destination}), but "

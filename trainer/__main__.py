@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     # one when it looks for a TPU.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
-    from trainer.core import failure_file
     from trainer.core.errors import UserError
     from trainer.engine import lease
+    from trainer.reporting import failure_file
 
     failure_file.remove(options.failure_file)
     try:

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 
 from components.core import files
+from components.core.names import SAVED_MODEL_FILE
 
-MARKER = "saved_model.pb"
 _VERSION = re.compile(r"0|[1-9][0-9]{0,17}")
 NO_PRODUCTION = "none"
 """What `current_checksum` says when nothing has been pushed yet."""
@@ -50,7 +50,7 @@ def versions(destination: str) -> tuple[int, ...]:
 
 def is_whole(destination: str, version: int) -> bool:
     """True when the version's SavedModel was written to its end."""
-    return files.exists(files.join(destination, str(version), MARKER))
+    return files.exists(files.join(destination, str(version), SAVED_MODEL_FILE))
 
 
 def find(destination: str) -> ServedModel | None:
@@ -94,7 +94,9 @@ def copy(source: str, target: str) -> None:
 
     source = source.rstrip("/")
     paths = [status.path for status in files.files_under(source)]
-    for path in sorted(paths, key=lambda path: (path == files.join(source, MARKER), path)):
+    for path in sorted(
+        paths, key=lambda path: (path == files.join(source, SAVED_MODEL_FILE), path)
+    ):
         copied = files.join(target, path[len(source) + 1 :])
         tf.io.gfile.makedirs(posixpath.dirname(copied))
         tf.io.gfile.copy(path, copied)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.core import files
+from components.core.names import SAVED_MODEL_FILE
 from components.production_model import served_model
 from trainer.core.errors import UserError
 
@@ -42,8 +43,8 @@ def place(source: str, destination: str) -> served_model.ServedModel:
     """
     import tensorflow as tf
 
-    if not tf.io.gfile.exists(posixpath.join(source, served_model.MARKER)):
-        raise FileNotFoundError(f"{source} holds no {served_model.MARKER}")
+    if not tf.io.gfile.exists(posixpath.join(source, SAVED_MODEL_FILE)):
+        raise FileNotFoundError(f"{source} holds no {SAVED_MODEL_FILE}")
     with _explained(destination):
         tf.io.gfile.makedirs(destination)
         remove_stale(destination)

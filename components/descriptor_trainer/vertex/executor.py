@@ -21,12 +21,13 @@ from tfx.utils import io_utils, path_utils
 
 from components.core import executor, google_cloud
 from components.core.exec_properties import read_settings
+from components.core.names import SAVED_MODEL_FILE
 from components.descriptor_trainer import executor as local
 from components.descriptor_trainer.vertex import check, job, job_service
 from components.descriptor_trainer.vertex.address import Address
 from components.descriptor_trainer.vertex.job import Places
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
-from trainer.core import failure_file, files
+from trainer.core import files
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.core.interruption import stop_requests
@@ -34,7 +35,7 @@ from trainer.core.progress import Progress, duration, send
 from trainer.data import manifest
 from trainer.engine import lease
 from trainer.model import export
-from trainer.reporting import result, timeline
+from trainer.reporting import failure_file, result, timeline
 
 VERTEX_KEY = "vertex_json"
 PROJECT_KEY = "project"
@@ -209,7 +210,7 @@ _VERBS = {
 def _bring_home(places: Places, serving: str, model_run: str) -> None:
     """Copies what a job has left to where the local executor leaves it."""
     made = posixpath.join(places.output, export.SERVING_DIR)
-    parts = ("saved_model.pb", export.IDENTITY_FILE)
+    parts = (SAVED_MODEL_FILE, export.IDENTITY_FILE)
     if not all(tf.io.gfile.exists(posixpath.join(made, part)) for part in parts):
         raise UserError(
             f"{made}: there is no model although the job ended well; expected the results of "
