@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 _POLL_SECONDS = 0.1
-_LONGEST_SECONDS = 12.0
+_LONGEST_SECONDS = 10.0
 
 
 class Killer:
@@ -57,7 +57,7 @@ class Killer:
     def _perhaps_kill(self, alive: Path) -> None:
         task = alive.parent.parent.name
         wanted = task == self._always and not self.kills[task]
-        if not wanted and (self.kills[task] >= self._most or self._random.random() < 0.3):
+        if not wanted and (self.kills[task] >= self._most or self._random.random() < 0.1):
             return
         until = time.monotonic() + self._random.uniform(1.0, _LONGEST_SECONDS)
         if wanted:  # in the midst of its steps, with a checkpoint behind it

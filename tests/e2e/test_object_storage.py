@@ -20,7 +20,7 @@ from tests.support.spec_runs import Place, Result, only_tasks
 from trainer.core.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.kubeflow]
-# With 20 wanted it made 13 on two busy cores, and took 48 minutes.
+# 20 take a quarter of an hour on two cores.
 _KILLS = int(os.environ.get("HPATCHES_KILLS", "3"))
 
 
