@@ -170,12 +170,13 @@ def _parse(text: str) -> Any:
     """
     try:
         yaml_limits.check(text)
-    except yaml.reader.ReaderError:
-        pass  # ruamel says the same with the line
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError):
+        pass  # ruamel says the same, with the line
     except yaml.YAMLError as error:
-        if not isinstance(error, yaml.MarkedYAMLError):
-            raise YAMLError(str(error)) from error
+        raise YAMLError(str(error)) from error
     try:
         return json.loads(json.dumps(YAML(typ="safe", pure=True).load(text), default=str))
     except yaml_limits.CONSTRUCTION as error:
-        raise YAMLError(f"a value cannot be made ({str(error).splitlines()[0]})") from error
+        raise YAMLError(
+            f"a value cannot be made ({' '.join(str(error).split()) or type(error).__name__})"
+        ) from error

@@ -75,7 +75,7 @@ def read(path: str) -> dict[str, Any]:
         yaml_limits.check(text)
         tree = next(yaml.safe_load_all(text), None)
     except (yaml.YAMLError, *yaml_limits.CONSTRUCTION) as error:
-        first = str(error).splitlines()[0]
+        first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
             f"{path}: neither YAML nor JSON ({first}); expected a compiled pipeline"
         ) from error
