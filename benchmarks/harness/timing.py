@@ -30,7 +30,7 @@ class Job:
     Attributes:
         width: Width factor of the network.
         batch: Patches in a batch.
-        variants: K, patches of a point, next to each other in a batch.
+        patches_per_point: K, patches of a point, next to each other in a batch.
         batches: npy file, uint8 [steps, batch, 32, 32].
         weights: npz file that initial weights are exchanged in.
         augment: Whether patches are flipped and turned.
@@ -39,7 +39,7 @@ class Job:
 
     width: float
     batch: int
-    variants: int
+    patches_per_point: int
     batches: str
     weights: str
     augment: bool = True

@@ -25,7 +25,7 @@ _WORST_COST = -1.5  # mAP, that the bound of the controller's cost may reach
 
 STEPS = {1e-2: 120, 1e-3: 200}
 WIDTH = 0.125
-SEQUENCES, VARIANTS = 64, 8
+POINTS_PER_BATCH, PATCHES_PER_POINT = 64, 8
 MARGINS = {"hinge": 1.0, "soft_margin": 0.0}
 HALF = 0.5  # probe distance, relative to the start, under which an onset has begun
 WARM_UP_STEPS, CLIP_NORM = 50, 1.0
@@ -64,8 +64,8 @@ class Cell:
     def config(self, *, gentle: bool = False) -> TrainerConfig:
         """Returns its training: one hard stage, warmed up and clipped where `gentle`."""
         stage = StageConfig(
-            points_per_batch=SEQUENCES,
-            patches_per_point=VARIANTS,
+            points_per_batch=POINTS_PER_BATCH,
+            patches_per_point=PATCHES_PER_POINT,
             learning_rate=self.rate,
             warm_up_steps=WARM_UP_STEPS if gentle else 0,
             max_steps=STEPS[self.rate],

@@ -126,9 +126,9 @@ class Training:
             self._entered = state.entered
         return self._sampler
 
-    def _batch(self, sequences: int, variants: int, noises: tuple[str, ...]) -> np.ndarray:
+    def _batch(self, points: int, patches_per_point: int, noises: tuple[str, ...]) -> np.ndarray:
         state = SamplerState(self._config.seed, _PROBE_EPOCH)
-        return next(Sampler(self._data.train, sequences, variants, noises, state))
+        return next(Sampler(self._data.train, points, patches_per_point, noises, state))
 
 
 def relative_distance(state: stages.ControllerState, probe: ProbeSignals) -> float:

@@ -72,20 +72,22 @@ def staged(budget: float) -> tuple[StageConfig, ...]:
     return easy, _hard(128, 4, 2e-2, left)
 
 
-def _hard(sequences: int, variants: int, rate: float, patches: float) -> StageConfig:
+def _hard(points: int, patches_per_point: int, rate: float, patches: float) -> StageConfig:
     return StageConfig(
-        points_per_batch=sequences,
-        patches_per_point=variants,
+        points_per_batch=points,
+        patches_per_point=patches_per_point,
         learning_rate=rate,
         schedule="linear",
         warm_up_steps=20,
-        max_steps=max(1, round(patches / (sequences * variants))),
+        max_steps=max(1, round(patches / (points * patches_per_point))),
     )
 
 
-def single(sequences: int, variants: int, rate: float, budget: float) -> tuple[StageConfig, ...]:
+def single(
+    points: int, patches_per_point: int, rate: float, budget: float
+) -> tuple[StageConfig, ...]:
     """One stage with the same warm-up and decay and the same number of patches."""
-    return (_hard(sequences, variants, rate, budget * DEMO_PATCHES),)
+    return (_hard(points, patches_per_point, rate, budget * DEMO_PATCHES),)
 
 
 PLANS: dict[str, Any] = {

@@ -75,15 +75,15 @@ def sampler_rates(work: str, sizes: tuple[int, ...] = SIZES) -> dict[tuple[int, 
 
 
 def _drawn(
-    packed: PackedPatches, sequences: int, variants: int, same_sequence_fraction: float
+    packed: PackedPatches, points: int, patches_per_point: int, same_sequence_fraction: float
 ) -> float:
     """Returns patches per CPU-second over whole epochs."""
     state = SamplerState(seed=1)
-    sampler = Sampler(packed, sequences, variants, NOISES, state, same_sequence_fraction)
-    epochs = -(-_BATCHES * sequences // len(packed))
-    batches = epochs * -(-len(packed) // sequences)
+    sampler = Sampler(packed, points, patches_per_point, NOISES, state, same_sequence_fraction)
+    epochs = -(-_BATCHES * points // len(packed))
+    batches = epochs * -(-len(packed) // points)
     seconds = _cpu_seconds(lambda: [next(sampler) for _ in range(batches)] and None)
-    return batches * sequences * variants / seconds
+    return batches * points * patches_per_point / seconds
 
 
 def step_demand() -> float:

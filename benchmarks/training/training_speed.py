@@ -41,7 +41,7 @@ from trainer.core.config import ModelConfig, StageConfig, TrainerConfig
 from trainer.data.image import INPUT_SIZE
 from trainer.model.l2net import CONVOLUTIONS, channels
 
-WIDTHS, BATCHES, VARIANTS = (0.25, 0.5, 1.0), (256, 512, 1024), 4
+WIDTHS, BATCHES, PATCHES_PER_POINT = (0.25, 0.5, 1.0), (256, 512, 1024), 4
 BATCH_ON_TWO_THREADS = BATCH_BESIDE_OTHERS = 512
 ROUNDS = 5
 PYTHON = ROOT / ".venv-bench" / "bin" / "python"
@@ -173,7 +173,7 @@ def _job(folder: str, width: float, batch: int, augment: bool = True, steps: int
     path, weights = (str(Path(folder) / name) for name in ("batches.npy", "weights.npz"))
     shape = (steps or block_steps(width, batch), batch, 32, 32)
     np.save(path, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
-    return Job(width, batch, VARIANTS, path, weights, augment)
+    return Job(width, batch, PATCHES_PER_POINT, path, weights, augment)
 
 
 def _open(sides: Sides, job: Job) -> None:

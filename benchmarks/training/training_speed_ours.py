@@ -61,7 +61,9 @@ class Training:
     def step(self, count: int) -> float:
         """Takes steps as a run does, many in one call; returns their mean loss."""
         rates = np.full(count, RATE, np.float32)
-        metrics = self._learner.train(self._batches, self._job.variants, rates, self._taken)
+        metrics = self._learner.train(
+            self._batches, self._job.patches_per_point, rates, self._taken
+        )
         self._taken += count
         return metrics["loss"]
 
@@ -71,7 +73,7 @@ class Training:
         for number in range(count):
             batch = self._batches[number : number + 1]
             rates = np.full(1, RATE, np.float32)
-            metrics = self._learner.train(batch, self._job.variants, rates, number)
+            metrics = self._learner.train(batch, self._job.patches_per_point, rates, number)
             found.append(metrics["loss"])
         return found
 
@@ -97,7 +99,7 @@ class Training:
     def _loss_and_gradient(self, descriptors: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(descriptors)
-            found = self._learner.loss.per_unit(descriptors, self._job.variants)
+            found = self._learner.loss.per_unit(descriptors, self._job.patches_per_point)
             loss = tf.reduce_mean(found.loss)
         return tape.gradient(loss, descriptors)
 

@@ -58,7 +58,7 @@ class Training:
         self._loss = losses.TripletMarginLoss(
             margin=1.0, distance=distance, reducer=reducers.MeanReducer()
         )
-        self._labels = torch.arange(job.batch) // job.variants
+        self._labels = torch.arange(job.batch) // job.patches_per_point
         # Half a turn makes our padding of even sizes, which is at the end, PyTorch's.
         self._batches = torch.from_numpy(np.load(job.batches)[:, :, ::-1, ::-1].copy())
         self._taken = 0
@@ -74,7 +74,7 @@ class Training:
 
     def _step(self, patches: torch.Tensor) -> torch.Tensor:
         if self._job.augment:
-            patches = _flip_and_turn(patches, self._job.variants)
+            patches = _flip_and_turn(patches, self._job.patches_per_point)
         embeddings = self._network(_normalise(patches))
         embeddings = torch.nn.functional.normalize(embeddings, eps=1e-6)
         loss = self._loss(embeddings, self._labels, self._miner(embeddings, self._labels))
@@ -93,8 +93,8 @@ class Training:
                 layer.weight.copy_(torch.from_numpy(turned))
 
 
-def _flip_and_turn(patches: torch.Tensor, variants: int) -> torch.Tensor:
-    grouped = patches.view(-1, variants, *patches.shape[1:])
+def _flip_and_turn(patches: torch.Tensor, patches_per_point: int) -> torch.Tensor:
+    grouped = patches.view(-1, patches_per_point, *patches.shape[1:])
     flip, flop, turn = torch.randint(0, 2, (3, len(grouped), 1, 1, 1)).bool()
     grouped = torch.where(flip, grouped.flip(3), grouped)
     grouped = torch.where(flop, grouped.flip(2), grouped)

@@ -56,7 +56,13 @@ def test_a_broken_shard_is_named_in_one_sentence(tmp_path, capsys, damage, messa
             "0.patches_per_point: found 1, expected at least 2",
         ),
     ],
-    ids=["no train split", "empty image sequence", "S too large", "look-alikes", "K = 1"],
+    ids=[
+        "no train split",
+        "empty image sequence",
+        "S too large",
+        "same_sequence_fraction",
+        "K = 1",
+    ],
 )
 def test_a_plan_that_the_data_cannot_fill_is_refused(tmp_path, capsys, splits, stage, message):
     write_examples(tmp_path / "data", splits)

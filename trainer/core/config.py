@@ -91,9 +91,9 @@ class StageConfig(Settings):
         learning_rate: Adam's rate at the stage's first step.
         schedule: `constant`, or `linear` from `learning_rate` to 0 at `max_steps`.
         warm_up_steps: Steps over which the rate climbs linearly to its schedule.
-        noises: Noise levels the variants come from; the reference is always among them.
+        noises: Noise levels the patches come from; the reference is always among them.
         same_sequence_fraction: Fraction of a batch's points that come from one image sequence
-            (hard look-alikes), another one each batch.
+            (harder negatives), another one each batch.
         min_steps: Number of steps before which there is no promotion.
         max_steps: Number of steps after which the stage ends.
         promote_below: Smoothed normalized loss, (L - floor) / (L* - floor), below which the

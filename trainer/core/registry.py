@@ -33,8 +33,8 @@ class MinerEntry:
     """A way of choosing triplets.
 
     Attributes:
-        module: Module with `mine(descriptors, variants, candidates, offset, config)`, which
-            returns `trainer.losses.mining.Triplets` (see `trainer.losses.batch_hard`).
+        module: Module with `mine(descriptors, patches_per_point, candidates, offset, config)`,
+            which returns `trainer.losses.mining.Triplets` (see `trainer.losses.batch_hard`).
         pairs: Whether it takes exactly two patches of each point and returns one triplet per
             pair; otherwise it returns one per patch.
     """

@@ -22,8 +22,8 @@ LEAST = 8  # points of the smallest batch that has negatives worth mining
 _NOISES: tuple[Noise, ...] = ("e", "h", "t")
 _UNIT = 8  # S is a multiple of it where the data allow
 PAIR = 2  # K of losses that work on pairs
-_VARIANTS = 4  # K of the last stages for the others
-_EASY_VARIANTS = 2
+_PATCHES_PER_POINT = 4  # K of the last stages for the others
+_EASY_PATCHES_PER_POINT = 2
 _EASY_RATE, _RATE = 1e-2, 2e-2
 _TUNED = 1024  # patches of the batch that is taken from the first step, without collapse
 _EASY_SHARE = 1 / 8  # of the main stage's steps, for each stage before it
@@ -90,19 +90,23 @@ def resolve(config: TrainerConfig, resources: Resources) -> TrainerConfig:
     """
     if config.stages != "auto":
         return config
-    variants = PAIR if config.loss.of_pairs else _VARIANTS
-    return config.model_copy(update={"stages": plan(resources, variants=variants)})
+    patches_per_point = PAIR if config.loss.of_pairs else _PATCHES_PER_POINT
+    return config.model_copy(
+        update={"stages": plan(resources, patches_per_point=patches_per_point)}
+    )
 
 
 def plan(
-    resources: Resources, noises: tuple[Noise, ...] = _NOISES, variants: int = _VARIANTS
+    resources: Resources,
+    noises: tuple[Noise, ...] = _NOISES,
+    patches_per_point: int = _PATCHES_PER_POINT,
 ) -> tuple[StageConfig, ...]:
     """Makes a plan: the main stage, after easier ones where its batch is large.
 
     Args:
         resources: Data, memory and device.
         noises: Levels the patches come from.
-        variants: K of the main stage; 2 for losses of pairs.
+        patches_per_point: K of the main stage; 2 for losses of pairs.
 
     Raises:
         UserError: When the data, or the memory, do not suffice for the smallest batch.
@@ -115,21 +119,23 @@ def plan(
     scale = _SCALES[resources.device]
     patches = min(scale.looks * resources.points, scale.patches)
     worth = max(_FULL, patches // _AIMED_STEPS)
-    most = _largest(resources, scale, variants)
-    main = _rounded(min(most, min(worth, scale.batch) // variants), resources.replicas)
-    steps = _within(_STEPS, _round_steps(patches / (main * variants)))
+    most = _largest(resources, scale, patches_per_point)
+    main = _rounded(min(most, min(worth, scale.batch) // patches_per_point), resources.replicas)
+    steps = _within(_STEPS, _round_steps(patches / (main * patches_per_point)))
     before = _within(_EASY_STEPS, _round_steps(steps * _EASY_SHARE))
     growing = {"learning_rate": _EASY_RATE, "noises": noises, "min_steps": before // 3}
     stages = []
-    if main * variants > _TUNED:
+    if main * patches_per_point > _TUNED:
         easy = _rounded(min(main, _EASY_MOST), resources.replicas)
-        if (easy, _EASY_VARIANTS) != (main, variants):
-            stages.append(_stage(easy, _EASY_VARIANTS, before, promote_below=0.9, **growing))
+        if (easy, _EASY_PATCHES_PER_POINT) != (main, patches_per_point):
+            stages.append(
+                _stage(easy, _EASY_PATCHES_PER_POINT, before, promote_below=0.9, **growing)
+            )
         if main > _GROWTH * easy:
             between = _rounded(main // _GROWTH, resources.replicas)
-            stages.append(_stage(between, variants, before, **growing))
+            stages.append(_stage(between, patches_per_point, before, **growing))
     last = {"learning_rate": _RATE, "noises": noises, "schedule": "linear"}
-    return (*stages, _stage(main, variants, steps, **last))
+    return (*stages, _stage(main, patches_per_point, steps, **last))
 
 
 def check_size(largest_batch: int, replicas: int = 1) -> None:
@@ -151,12 +157,12 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
         )
 
 
-def _largest(resources: Resources, scale: _Scale, variants: int) -> int:
+def _largest(resources: Resources, scale: _Scale, patches_per_point: int) -> int:
     """Returns the largest S that data and memory allow."""
     check_size(resources.largest_batch, resources.replicas)
     least = _least(resources.replicas)
     room = int(scale.memory * resources.memory) * resources.replicas
-    by_memory = room // (resources.patch_bytes * variants)
+    by_memory = room // (resources.patch_bytes * patches_per_point)
     if by_memory < least:
         raise UserError(
             f"stages is auto, but {resources.memory / 2**20:,.0f} MiB of memory hold a batch of "
@@ -170,12 +176,12 @@ def _least(replicas: int) -> int:
     return math.ceil(LEAST / replicas) * replicas
 
 
-def _rounded(sequences: int, replicas: int) -> int:
+def _rounded(points: int, replicas: int) -> int:
     """Rounds S down to what replicas share and devices like; every replica gets some."""
     unit = math.lcm(_UNIT, replicas)
-    if sequences < unit:
+    if points < unit:
         unit = replicas
-    return max(unit, sequences // unit * unit)
+    return max(unit, points // unit * unit)
 
 
 def _round_steps(steps: float) -> int:
@@ -188,10 +194,10 @@ def _within(bounds: tuple[int, int], value: int) -> int:
     return min(max(value, bounds[0]), bounds[1])
 
 
-def _stage(points: int, variants: int, steps: int, **settings: Any) -> StageConfig:
+def _stage(points: int, patches_per_point: int, steps: int, **settings: Any) -> StageConfig:
     return StageConfig(
         points_per_batch=points,
-        patches_per_point=variants,
+        patches_per_point=patches_per_point,
         warm_up_steps=min(20, steps // 5),
         max_steps=steps,
         **settings,

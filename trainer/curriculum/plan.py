@@ -87,27 +87,27 @@ def _with_patches(stage: StageConfig, patches: int) -> StageConfig:
 
 def intermediate(before: StageConfig, after: StageConfig, multiple: int) -> StageConfig | None:
     """Returns a stage between two (geometric means of S and K), or None when none fits."""
-    sequences = round(math.sqrt(before.points_per_batch * after.points_per_batch))
-    variants = round(math.sqrt(before.patches_per_point * after.patches_per_point))
-    between = _shaped(after, sequences, variants, multiple)
+    points = round(math.sqrt(before.points_per_batch * after.points_per_batch))
+    patches = round(math.sqrt(before.patches_per_point * after.patches_per_point))
+    between = _shaped(after, points, patches, multiple)
     if between is None or _shape(between) == _shape(before):
         return None
     return between
 
 
-def _shaped(stage: StageConfig, sequences: int, variants: int, multiple: int) -> StageConfig | None:
+def _shaped(stage: StageConfig, points: int, patches: int, multiple: int) -> StageConfig | None:
     """Returns half of `stage` with a smaller batch, or None when that would be its own shape."""
     # Rounded down, so that data which fill the given stages fill this one too.
     unit = math.lcm(multiple, _UNIT)
-    if sequences < unit:
+    if points < unit:
         unit = multiple
-    sequences = max(2, unit, sequences // unit * unit)
-    variants = min(variants, 1 + TARGETS * len(stage.noises))
+    points = max(2, unit, points // unit * unit)
+    patches = min(patches, 1 + TARGETS * len(stage.noises))
     steps = max(1, stage.max_steps // 2)
     shaped = stage.model_copy(
         update={
-            "points_per_batch": sequences,
-            "patches_per_point": variants,
+            "points_per_batch": points,
+            "patches_per_point": patches,
             "schedule": "constant",
             "min_steps": min(stage.min_steps, steps),
             "max_steps": steps,

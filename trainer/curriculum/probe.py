@@ -49,20 +49,20 @@ class ProbeSignals:
 
 
 def signals(
-    embedding: np.ndarray, descriptors: np.ndarray, variants: int, normalized_loss: float
+    embedding: np.ndarray, descriptors: np.ndarray, patches_per_point: int, normalized_loss: float
 ) -> ProbeSignals:
     """Computes the signals.
 
     Args:
         embedding: float32 [S*K, D], before the final normalisation.
         descriptors: float32 [S*K, D], the K patches of a point next to each other.
-        variants: K.
+        patches_per_point: K.
         normalized_loss: Normalized loss on this batch.
     """
     values = descriptors.astype(np.float64)
     squares = (values**2).sum(1)
     distance = np.sqrt(np.maximum(squares[:, None] + squares - 2 * values @ values.T, 0))
-    point = np.arange(len(values)) // variants
+    point = np.arange(len(values)) // patches_per_point
     same = point[:, None] == point
     return ProbeSignals(
         pair_distance=float(distance[~same].mean()),

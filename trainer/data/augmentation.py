@@ -9,12 +9,14 @@ import tensorflow as tf
 from trainer.core.config import JitterConfig, TrainerConfig
 
 
-def augment(patches: tf.Tensor, variants: int, seed: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
+def augment(
+    patches: tf.Tensor, patches_per_point: int, seed: tf.Tensor, config: TrainerConfig
+) -> tf.Tensor:
     """Applies what the configuration asks for.
 
     Args:
-        patches: uint8 [S*K, h, h], the K patches of a sequence next to each other.
-        variants: K.
+        patches: uint8 [S*K, h, h], the K patches of a point next to each other.
+        patches_per_point: K.
         seed: int32 [2]; the same seed draws the same.
         config: Settings `augment` and `jitter`.
 
@@ -22,26 +24,26 @@ def augment(patches: tf.Tensor, variants: int, seed: tf.Tensor, config: TrainerC
         Like `patches`; float32 if they were jittered.
     """
     if config.augment:
-        patches = flip_and_turn(patches, variants, seed)
+        patches = flip_and_turn(patches, patches_per_point, seed)
     if config.jitter.enabled:
         # No step has a number below 0, so that no two draws have the same seed.
         patches = jitter(patches, tf.stack([seed[0], -1 - seed[1]]), config.jitter)
     return patches
 
 
-def flip_and_turn(patches: tf.Tensor, variants: int, seed: tf.Tensor) -> tf.Tensor:
+def flip_and_turn(patches: tf.Tensor, patches_per_point: int, seed: tf.Tensor) -> tf.Tensor:
     """Applies one of the 8 symmetries of the square to all patches of each point.
 
     A symmetry is a horizontal flip, a vertical flip and a transposition, each done or not;
     together they make the four quarter turns and their mirror images.
 
     Args:
-        patches: [S*K, h, h], the K patches of a sequence next to each other.
-        variants: K.
+        patches: [S*K, h, h], the K patches of a point next to each other.
+        patches_per_point: K.
         seed: int32 [2]; the same seed draws the same symmetries.
     """
     size = patches.shape[-1]
-    grouped = tf.reshape(patches, [-1, variants, size, size])
+    grouped = tf.reshape(patches, [-1, patches_per_point, size, size])
     draws = tf.random.stateless_uniform(
         [3, tf.shape(grouped)[0], 1, 1, 1], seed, maxval=2, dtype=tf.int32
     )

@@ -1,4 +1,4 @@
-"""The S x K sampler: S points across image sequences, K variants of each.
+"""The S x K sampler: S points across image sequences, K patches of each.
 
 A batch never holds two image sequences of one scene, because they show the same
 physical points under different names. An epoch uses every point once. Part of a
@@ -75,8 +75,8 @@ def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
     """Refuses a plan that the data cannot fill, before they are packed.
 
     Raises:
-        UserError: When the train split is empty, or a stage's S or its share of look-alikes
-            is too large for it.
+        UserError: When the train split is empty, or a stage's S or its fraction from one image
+            sequence is too large for it.
     """
     largest = _largest_of_scenes(listing)
     most = sum(largest.values())
@@ -88,19 +88,19 @@ def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
         )
 
 
-def _check_same_sequence_fraction(sequences: int, share: float, most: int) -> None:
-    wanted = round(share * sequences)
+def _check_same_sequence_fraction(points: int, fraction: float, most: int) -> None:
+    wanted = round(fraction * points)
     if wanted > most:
         raise UserError(
-            f"same_sequence_fraction is {share:g}, which wants {wanted} of {sequences} points "
+            f"same_sequence_fraction is {fraction:g}, which wants {wanted} of {points} points "
             f"from one image sequence, but the largest of the training data holds "
             f"{most}; lower same_sequence_fraction or points_per_batch"
         )
 
 
-def _too_large(sequences: int, most: int, points: int, scenes: int) -> UserError:
+def _too_large(wanted: int, most: int, points: int, scenes: int) -> UserError:
     return UserError(
-        f"points_per_batch is {sequences}, but the training data fills batches of at most "
+        f"points_per_batch is {wanted}, but the training data fills batches of at most "
         f"{most} ({points} points of {scenes} scenes, one image sequence of a scene "
         f"per batch); lower points_per_batch"
     )
@@ -121,7 +121,7 @@ def epoch_order(
     from one image sequence to the next meet both, and those put the later points off to the
     next batch. What cannot be filled so is filled up with points of earlier batches.
 
-    With look-alikes every batch begins with a block of points of one image sequence, taken out
+    With `same_sequence` every batch begins with a block of points of one image sequence, taken out
     of the stream about where the stream comes to them. Where the image sequences are too small
     for so many whole blocks, the largest remainders serve instead.
 
@@ -181,7 +181,7 @@ def _stream(sequence: np.ndarray, scene: np.ndarray, rng: np.random.Generator) -
 def _blocks(
     stream: np.ndarray, sequence: np.ndarray, size: int, count: int, rng: np.random.Generator
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Takes a block of look-alikes for every batch out of the stream.
+    """Takes a block of points of one image sequence for every batch out of the stream.
 
     Args:
         stream: int64 [N], all points in the epoch's order.
@@ -254,9 +254,9 @@ class Sampler:
 
     Attributes:
         packed: Patches to draw from.
-        sequences: S.
-        variants: K.
-        noises: Levels the variants come from; the reference is always among them.
+        points_per_batch: S.
+        patches_per_point: K.
+        noises: Levels the patches come from; the reference is always among them.
         state: Where it stands; put a saved state here to go on from it.
         same_sequence_fraction: Fraction of S from one image sequence, another one each batch.
 
@@ -267,8 +267,8 @@ class Sampler:
     """
 
     packed: PackedPatches
-    sequences: int
-    variants: int
+    points_per_batch: int
+    patches_per_point: int
     noises: tuple[str, ...]
     state: SamplerState
     same_sequence_fraction: float = 0.0
@@ -276,14 +276,14 @@ class Sampler:
 
     def __post_init__(self) -> None:
         most = largest_batch(self.packed.sequence, self.packed.scene)
-        if self.sequences > most:
-            raise _too_large(self.sequences, most, len(self.packed), len(self.packed.scenes))
+        if self.points_per_batch > most:
+            raise _too_large(self.points_per_batch, most, len(self.packed), len(self.packed.scenes))
         largest = int(np.bincount(self.packed.sequence).max())
-        _check_same_sequence_fraction(self.sequences, self.same_sequence_fraction, largest)
+        _check_same_sequence_fraction(self.points_per_batch, self.same_sequence_fraction, largest)
         pool = variant_pool(self.noises)
-        if self.variants > len(pool):
+        if self.patches_per_point > len(pool):
             raise UserError(
-                f"patches_per_point is {self.variants}, but the noises "
+                f"patches_per_point is {self.patches_per_point}, but the noises "
                 f"{'+'.join(self.noises)} and the reference offer only {len(pool)}"
             )
         self._pool = pool
@@ -306,8 +306,8 @@ class Sampler:
             order = self._epoch(state)
         rng = np.random.default_rng([state.seed, _VARIANT_STREAM, state.epoch, state.position])
         points = order[state.position]
-        lots = rng.random((self.sequences, len(self._pool)), dtype=np.float32)
-        variants = self._pool[np.argsort(lots, axis=1)[:, : self.variants]]
+        lots = rng.random((self.points_per_batch, len(self._pool)), dtype=np.float32)
+        variants = self._pool[np.argsort(lots, axis=1)[:, : self.patches_per_point]]
         self.state = replace(state, position=state.position + 1)
         return points, variants
 
@@ -316,10 +316,10 @@ class Sampler:
             self._order = epoch_order(
                 self.packed.sequence,
                 self.packed.scene,
-                self.sequences,
+                self.points_per_batch,
                 state.seed,
                 state.epoch,
-                round(self.same_sequence_fraction * self.sequences),
+                round(self.same_sequence_fraction * self.points_per_batch),
             )
             self._order_of = (state.seed, state.epoch)
         return self._order

@@ -82,7 +82,7 @@ class Learner:
     def train(
         self,
         batches: np.ndarray | tf.distribute.DistributedValues,
-        variants: int,
+        patches_per_point: int,
         rates: np.ndarray,
         first_step: int,
     ) -> dict[str, float]:
@@ -92,16 +92,18 @@ class Learner:
             batches: uint8 [steps or more, S*K, 32, 32]; what exceeds the rates is padding that
                 keeps the shape, and with it the compiled function, the same. Or each replica's
                 part of it (`trainer.data.host_infeed`).
-            variants: K.
+            patches_per_point: K.
             rates: float32, learning rate of each step.
             first_step: Number of the first step in the run; seeds the augmentation.
         """
         dealt_out = self._dealt_out(batches)
         parts = self.placement.experimental_local_results(dealt_out)
         block, share = parts[0].shape[:2]
-        key = (share * self.replicas, variants)
+        key = (share * self.replicas, patches_per_point)
         if key not in self._steps:
-            self._steps[key] = self._compiled_steps(variants, [part.device for part in parts])
+            self._steps[key] = self._compiled_steps(
+                patches_per_point, [part.device for part in parts]
+            )
         padded = np.zeros(block, np.float32)
         padded[: len(rates)] = rates
         means = self._steps[key](
@@ -124,29 +126,29 @@ class Learner:
         embedding, descriptors = self._forward(tf.constant(patches))
         return embedding.numpy(), descriptors.numpy()
 
-    def probe(self, patches: np.ndarray, variants: int) -> probe.ProbeSignals:
+    def probe(self, patches: np.ndarray, patches_per_point: int) -> probe.ProbeSignals:
         """Returns the signals of a batch uint8 [S*K, 32, 32] in inference mode."""
         embedding, descriptors = self.forward(patches)
-        normalized_loss = self._normalized_loss(descriptors, variants)
-        return probe.signals(embedding, descriptors, variants, normalized_loss)
+        normalized_loss = self._normalized_loss(descriptors, patches_per_point)
+        return probe.signals(embedding, descriptors, patches_per_point, normalized_loss)
 
-    def _normalized_loss(self, descriptors: np.ndarray, variants: int) -> float:
-        triplet_loss = self.loss.mean_triplet(tf.constant(descriptors), variants)
+    def _normalized_loss(self, descriptors: np.ndarray, patches_per_point: int) -> float:
+        triplet_loss = self.loss.mean_triplet(tf.constant(descriptors), patches_per_point)
         return self.loss.normalized(float(triplet_loss))
 
-    def normalized_loss_on(self, patches: np.ndarray, variants: int) -> float:
+    def normalized_loss_on(self, patches: np.ndarray, patches_per_point: int) -> float:
         """Returns the loss on a batch as a share of the collapse point, in inference mode.
 
         Args:
             patches: uint8 [S*K, 32, 32]; described in parts, as the batch may be so large that
                 its feature maps are not to lie in memory at once.
-            variants: K.
+            patches_per_point: K.
         """
         parts = [
             self.forward(patches[start : start + _PART])[1]
             for start in range(0, len(patches), _PART)
         ]
-        return self._normalized_loss(np.concatenate(parts), variants)
+        return self._normalized_loss(np.concatenate(parts), patches_per_point)
 
     def calibrate(self, patches: np.ndarray) -> None:
         """Sets the batch norms' statistics to those of a batch, so that inference is meaningful.
@@ -211,17 +213,19 @@ class Learner:
 
         return self.placement.experimental_distribute_values_from_function(part)
 
-    def _compiled_steps(self, variants: int, devices: list[str]) -> Callable[..., tf.Tensor]:
+    def _compiled_steps(
+        self, patches_per_point: int, devices: list[str]
+    ) -> Callable[..., tf.Tensor]:
         """Returns a function of many steps in one call, traced once per batch shape.
 
         Args:
-            variants: K.
+            patches_per_point: K.
             devices: Where each replica's part of the batches lies.
         """
         compiled = strategy.compiles_with_xla(self.config, self.placement)
 
         def replica_step(patches: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-            return self._replica_step(patches, variants, rate, step)
+            return self._replica_step(patches, patches_per_point, rate, step)
 
         step_function = (
             tf.function(replica_step, autograph=False, jit_compile=True)
@@ -279,13 +283,13 @@ class Learner:
         )
 
     def _replica_step(
-        self, patches: tf.Tensor, variants: int, rate: tf.Tensor, step: tf.Tensor
+        self, patches: tf.Tensor, patches_per_point: int, rate: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """One step on one replica.
 
         Args:
             patches: uint8 [S*K / replicas, 32, 32].
-            variants: K.
+            patches_per_point: K.
             rate: float32 [], of this step.
             step: int32 [], its number in the run.
 
@@ -294,7 +298,7 @@ class Learner:
         """
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = tf.stack([self.config.seed, step * self.replicas + replica])
-        patches = augment(patches, variants, seed, self.config)
+        patches = augment(patches, patches_per_point, seed, self.config)
         inputs = image.normalise(patches, self.normalisation)
         l2net.seed_dropout(self.model, tf.random.experimental.stateless_fold_in(seed, _DROPOUT))
         with tf.GradientTape() as tape:
@@ -302,7 +306,7 @@ class Learner:
             candidates, offset = gathered(descriptors)
             losses = self.loss.per_unit(
                 descriptors,
-                variants,
+                patches_per_point,
                 before_l2=before_l2[0] if before_l2 else None,
                 candidates=candidates,
                 offset=offset,

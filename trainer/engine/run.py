@@ -320,8 +320,8 @@ class Run:
         if state.controller.ended or step - state.shown_at >= every:
             state.shown_at = step
             descriptors = self._describe(self._probe_batch)
-            variants = PROBE_PATCHES
-            self._tensorboard.batch(step, self._probe_batch, descriptors, variants)
+            patches_per_point = PROBE_PATCHES
+            self._tensorboard.batch(step, self._probe_batch, descriptors, patches_per_point)
 
     def _describe(self, patches: np.ndarray) -> np.ndarray:
         return self._learner.forward(patches)[1]

@@ -17,59 +17,58 @@ from trainer.losses.mining import Triplets
 
 
 def mine(
-    anchors: tf.Tensor,
-    variants: int,
+    descriptors: tf.Tensor,
+    patches_per_point: int,
     candidates: tf.Tensor,
     offset: tf.Tensor | int,
     config: LossConfig,
 ) -> Triplets:
-    """Finds each anchor's farthest positive and nearest negative.
+    """Finds each patch's farthest positive and nearest negative.
 
     Args:
-        anchors: float32 [S_a*K, D], the K patches of a sequence next to each other.
-        variants: K.
-        candidates: float32 [S*K, D], all descriptors that negatives come from, the anchors
-            among them.
-        offset: Row of `candidates` at which the anchors begin.
+        descriptors: float32 [S_a*K, D], the K patches of a point next to each other.
+        patches_per_point: K.
+        candidates: float32 [S*K, D], all descriptors that negatives come from, these among
+            them.
+        offset: Row of `candidates` at which `descriptors` begin.
         config: Settings of the loss; none of them concerns this miner.
 
     Returns:
         S_a*K triplets.
     """
     del config
-    positive = _farthest_positive(tf.stop_gradient(anchors), variants)
-    negative = _nearest_negative(
-        tf.stop_gradient(anchors), tf.stop_gradient(candidates), variants, offset
-    )
+    fixed = tf.stop_gradient(descriptors)
+    positive = _farthest_positive(fixed, patches_per_point)
+    negative = _nearest_negative(fixed, tf.stop_gradient(candidates), patches_per_point, offset)
     return Triplets(
-        anchors,
-        tf.gather(anchors, positive),
-        anchors,
+        descriptors,
+        tf.gather(descriptors, positive),
+        descriptors,
         mining.rows_of(candidates, negative),
     )
 
 
-def _farthest_positive(anchors: tf.Tensor, variants: int) -> tf.Tensor:
-    """Returns int32 [A]: rows of `anchors`."""
-    blocks = tf.reshape(anchors, [-1, variants, anchors.shape[-1]])
+def _farthest_positive(descriptors: tf.Tensor, patches_per_point: int) -> tf.Tensor:
+    """Returns int32 [A]: rows of `descriptors`."""
+    blocks = tf.reshape(descriptors, [-1, patches_per_point, descriptors.shape[-1]])
     squares = distances.pairwise_squared(blocks, blocks)
-    others = squares - 2 * tf.eye(variants) * (1 + tf.reduce_max(squares))  # not oneself
+    others = squares - 2 * tf.eye(patches_per_point) * (1 + tf.reduce_max(squares))  # not oneself
     within = tf.argmax(others, axis=-1, output_type=tf.int32)  # [S, K]
-    first = tf.range(tf.shape(blocks)[0])[:, tf.newaxis] * variants
+    first = tf.range(tf.shape(blocks)[0])[:, tf.newaxis] * patches_per_point
     return tf.reshape(within + first, [-1])
 
 
 def _nearest_negative(
-    anchors: tf.Tensor, candidates: tf.Tensor, variants: int, offset: tf.Tensor | int
+    descriptors: tf.Tensor, candidates: tf.Tensor, patches_per_point: int, offset: tf.Tensor | int
 ) -> tf.Tensor:
     """Returns int32 [A]: rows of `candidates`."""
     total = candidates.shape[0]
-    point = tf.range(total) // variants
+    point = tf.range(total) // patches_per_point
 
     def choose(rows: tf.Tensor, first: tf.Tensor) -> tf.Tensor:
-        own = (first + tf.range(rows.shape[0])) // variants
+        own = (first + tf.range(rows.shape[0])) // patches_per_point
         ranked = distances.ranking(rows, candidates)
         same = own[:, tf.newaxis] == point[tf.newaxis, :]
         return tf.argmin(tf.where(same, ranked.dtype.max, ranked), axis=-1, output_type=tf.int32)
 
-    return mining.by_tiles(choose, anchors, total, offset, tf.TensorSpec([], tf.int32))
+    return mining.by_tiles(choose, descriptors, total, offset, tf.TensorSpec([], tf.int32))

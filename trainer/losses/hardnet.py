@@ -21,7 +21,7 @@ from trainer.losses.mining import Triplets
 
 def mine(
     descriptors: tf.Tensor,
-    variants: int,
+    patches_per_point: int,
     candidates: tf.Tensor,
     offset: tf.Tensor | int,
     config: LossConfig,
@@ -31,7 +31,7 @@ def mine(
     Args:
         descriptors: float32 [2*P, D], the two patches of a pair next to each other: the
             anchor and its positive.
-        variants: 2.
+        patches_per_point: 2.
         candidates: float32 [2*N, D], the pairs of the whole batch, these among them.
         offset: Row of `candidates` at which `descriptors` begin; even.
         config: Settings of the loss; with `anchor_swap` the column counts too.
@@ -39,7 +39,7 @@ def mine(
     Returns:
         P triplets.
     """
-    del variants
+    del patches_per_point
     anchors, positives = split(descriptors)
     fixed_anchors, fixed_positives = split(tf.stop_gradient(descriptors))
     all_anchors, all_positives = split(tf.stop_gradient(candidates))

@@ -88,7 +88,7 @@ class Loss:
     def per_unit(
         self,
         descriptors: tf.Tensor,
-        variants: int,
+        patches_per_point: int,
         *,
         before_l2: tf.Tensor | None = None,
         candidates: tf.Tensor | None = None,
@@ -102,7 +102,7 @@ class Loss:
         Args:
             descriptors: [A, D], A a multiple of K, the K patches of a point next to each
                 other.
-            variants: K; 2 for anything that works on pairs.
+            patches_per_point: K; 2 for anything that works on pairs.
             before_l2: [A, D], the descriptors before they were normalised to length 1; needed
                 by the norm penalty only.
             candidates: [G, D], the descriptors of all replicas; None with a single replica.
@@ -111,7 +111,7 @@ class Loss:
         config = self._config
         descriptors = tf.cast(descriptors, tf.float32)
         candidates = descriptors if candidates is None else tf.cast(candidates, tf.float32)
-        triplets = self._mine(descriptors, variants, candidates, offset, config)
+        triplets = self._mine(descriptors, patches_per_point, candidates, offset, config)
         triplet, positive, negative = self._costs(triplets)
         loss = triplet
         if config.second_order:
@@ -125,15 +125,15 @@ class Loss:
         violated = tf.cast(config.margin + positive > negative, tf.float32)
         return UnitLosses(loss, triplet, positive, negative, violated)
 
-    def mean_triplet(self, descriptors: tf.Tensor, variants: int) -> tf.Tensor:
+    def mean_triplet(self, descriptors: tf.Tensor, patches_per_point: int) -> tf.Tensor:
         """Returns the triplet term of a whole batch [S*K, D], a scalar.
 
         Where the loss works on pairs, the first two patches of each point are the pair.
         """
-        if self._pairs and variants > 2:
-            points = tf.reshape(descriptors, [-1, variants, descriptors.shape[-1]])
+        if self._pairs and patches_per_point > 2:
+            points = tf.reshape(descriptors, [-1, patches_per_point, descriptors.shape[-1]])
             descriptors = tf.reshape(points[:, :2], [-1, descriptors.shape[-1]])
-        triplets = self._mine(descriptors, variants, descriptors, 0, self._config)
+        triplets = self._mine(descriptors, patches_per_point, descriptors, 0, self._config)
         return tf.reduce_mean(self._costs(triplets)[0])
 
     def _costs(self, triplets: Triplets) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

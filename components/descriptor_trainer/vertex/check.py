@@ -107,10 +107,10 @@ def _check_batches(
             )
         return
     for number, stage in enumerate(training.stages):
-        sequences = stage.points_per_batch
-        if sequences % replicas:
+        points = stage.points_per_batch
+        if points % replicas:
             raise UserError(
-                f"training.stages.{number}.points_per_batch: found {sequences}, which the "
+                f"training.stages.{number}.points_per_batch: found {points}, which the "
                 f"{replicas} {'cores' if machine.is_tpu else 'GPUs'} of {_named(settings)} cannot "
                 f"share evenly; expected a multiple of {replicas}"
             )

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.harness.timing import Job, Spread, Worker, ratios
 
-_JOB = Job(width=0.25, batch=256, variants=4, batches="a.npy", weights="a.npz")
+_JOB = Job(width=0.25, batch=256, patches_per_point=4, batches="a.npy", weights="a.npz")
 
 
 @pytest.fixture

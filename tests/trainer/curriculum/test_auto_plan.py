@@ -45,8 +45,8 @@ def test_every_size_of_data_gets_its_plan(resources, shapes):
 
 
 def test_losses_of_pairs_get_as_many_patches_in_pairs():
-    assert _shapes(plan(_resources(5942, 2758), variants=2)) == [(512, 2, 650)]
-    stages = plan(_resources(98_800, device="gpu"), variants=2)
+    assert _shapes(plan(_resources(5942, 2758), patches_per_point=2)) == [(512, 2, 650)]
+    stages = plan(_resources(98_800, device="gpu"), patches_per_point=2)
     assert _shapes(stages) == [(128, 2, 900), (512, 2, 900), (2048, 2, 7000)]
     hardnet = TrainerConfig(stages="auto", loss={"mining": "hardnet"})
     assert {s.patches_per_point for s in resolve(hardnet, _resources(5942)).plan} == {2}
@@ -68,9 +68,11 @@ def test_data_and_memory_bound_the_batch(resources, points):
 @pytest.mark.parametrize("replicas", [1, 2, 3, 7, 8, 12, 64])
 @pytest.mark.parametrize("points", [64, 150, 5000, 98_800, 10**7])
 @pytest.mark.parametrize("device", ["cpu", "gpu", "tpu"])
-@pytest.mark.parametrize("variants", [2, 4])
-def test_every_plan_is_one_that_a_run_takes(replicas, points, device, variants):
-    stages = plan(_resources(points, device=device, replicas=replicas), variants=variants)
+@pytest.mark.parametrize("patches_per_point", [2, 4])
+def test_every_plan_is_one_that_a_run_takes(replicas, points, device, patches_per_point):
+    stages = plan(
+        _resources(points, device=device, replicas=replicas), patches_per_point=patches_per_point
+    )
     config = TrainerConfig(stages=stages)  # the batches grow, steps and noises fit
     for stage in config.plan:
         assert stage.points_per_batch % replicas == 0

@@ -55,7 +55,7 @@ def _share_of_one_sequence(order: np.ndarray, sequence: np.ndarray) -> list[int]
     return [int(np.bincount(sequence[row]).max()) for row in order]
 
 
-def test_look_alikes_come_from_one_image_sequence_and_every_point_once():
+def test_the_same_sequence_fraction_comes_from_one_image_sequence_and_every_point_once():
     counts = [300] * 40
     sequence, scene = _columns(counts, [number // 2 for number in range(40)])
     order = epoch_order(sequence, scene, 128, seed=0, epoch=0, same_sequence=64)
@@ -72,7 +72,7 @@ def test_look_alikes_come_from_one_image_sequence_and_every_point_once():
     assert max(_share_of_one_sequence(without, sequence)) < 64
 
 
-def test_small_image_sequences_give_the_look_alikes_they_have():
+def test_small_image_sequences_give_the_points_they_have():
     sequence, scene = _columns([12, 6, 6, 6, 6, 6, 6], list(range(7)))  # 48 points, 3 batches
     order = epoch_order(sequence, scene, 16, seed=0, epoch=0, same_sequence=12)
     assert sorted(order.ravel()) == list(range(48))
@@ -80,7 +80,7 @@ def test_small_image_sequences_give_the_look_alikes_they_have():
     assert min(_share_of_one_sequence(order, sequence)) >= 6
 
 
-def test_a_sampler_draws_its_share_of_look_alikes():
+def test_a_sampler_draws_its_same_sequence_fraction():
     data = packed([40] * 8, list(range(8)))
     sampler = Sampler(data, 16, 2, _NOISES, START, same_sequence_fraction=0.75)
     for _ in range(20):
@@ -101,16 +101,18 @@ def test_an_epoch_follows_seed_and_number(same_sequence):
 
 
 @pytest.mark.parametrize(
-    ("points", "variants", "noises", "fraction", "sentence"),
+    ("points", "patches_per_point", "noises", "fraction", "sentence"),
     [
         (21, 2, _NOISES, 0.0, r"points_per_batch is 21.*at most 20"),
         (4, 7, ("e",), 0.0, r"patches_per_point is 7.*only 6"),
         (16, 2, _NOISES, 0.75, r"same_sequence_fraction is 0.75.*wants 12 of 16.*holds 10"),
     ],
 )
-def test_what_the_data_cannot_fill_is_refused(points, variants, noises, fraction, sentence):
+def test_what_the_data_cannot_fill_is_refused(
+    points, patches_per_point, noises, fraction, sentence
+):
     with pytest.raises(UserError, match=sentence):
-        Sampler(packed([10, 10, 5], [0, 1, 1]), points, variants, noises, START, fraction)
+        Sampler(packed([10, 10, 5], [0, 1, 1]), points, patches_per_point, noises, START, fraction)
 
 
 @settings(max_examples=60, deadline=None)

@@ -135,8 +135,8 @@ def test_the_step_compiles_with_xla(mining, batches):
 def test_there_is_one_trace_for_each_shape_of_batch(batches):
     learner = _learner()
     rates = np.full(4, 1e-3, np.float32)
-    for variants in (2, 4, 2, 4):
-        learner.train(batches, variants, rates, 0)
+    for patches_per_point in (2, 4, 2, 4):
+        learner.train(batches, patches_per_point, rates, 0)
     assert learner.traces == 2
     learner.train(batches[:, :16], 4, rates, 0)
     assert learner.traces == 3

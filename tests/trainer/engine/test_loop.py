@@ -317,8 +317,8 @@ def test_a_broken_loss_rolls_back_to_the_last_good_state_and_lowers_the_rate(
     """The third block of steps breaks weights and loss; the run goes on from before it."""
     train, calls, restored = Learner.train, [], []
 
-    def breaking(self, batches, variants, rates, first_step):
-        metrics = train(self, batches, variants, rates, first_step)
+    def breaking(self, batches, patches_per_point, rates, first_step):
+        metrics = train(self, batches, patches_per_point, rates, first_step)
         calls.append(float(rates[0]))
         if len(calls) == 3:
             for variable in self.model.trainable_variables:

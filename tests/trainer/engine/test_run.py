@@ -157,8 +157,8 @@ def test_what_a_rollback_changed_is_not_forgotten(train, tmp_path, monkeypatch):
     """The second block breaks down; then the process dies, before and after a checkpoint."""
     original = Learner.train
 
-    def breaking(self, batches, variants, rates, first_step):
-        metrics = original(self, batches, variants, rates, first_step)
+    def breaking(self, batches, patches_per_point, rates, first_step):
+        metrics = original(self, batches, patches_per_point, rates, first_step)
         return dict.fromkeys(metrics, math.nan) if first_step == 2 else metrics
 
     monkeypatch.setattr(Learner, "train", breaking)
@@ -254,12 +254,12 @@ def test_weights_that_are_not_finite_are_rolled_back_with_the_optimizer(
     """NaN in weights, statistics and optimizer slots, while the reported loss is still fine."""
     original, good, after = Learner.train, [], []
 
-    def breaking(self, batches, variants, rates, first_step):
+    def breaking(self, batches, patches_per_point, rates, first_step):
         if first_step == 4:
             good.append(self.snapshot())
         if first_step == 6:
             after.append(self.snapshot())
-        metrics = original(self, batches, variants, rates, first_step)
+        metrics = original(self, batches, patches_per_point, rates, first_step)
         if first_step == 4:
             for variable in (*self.model.variables, *self.optimizer.variables):
                 if variable.dtype.is_floating:
@@ -279,11 +279,11 @@ def test_a_network_that_is_not_finite_has_a_loss_that_says_so(train, monkeypatch
     """The loss must not hide it: maxima and minima of NaN can be numbers."""
     original, losses = Learner.train, {}
 
-    def breaking(self, batches, variants, rates, first_step):
+    def breaking(self, batches, patches_per_point, rates, first_step):
         if first_step == 4:
             kernel = self.model.trainable_variables[0]
             kernel.assign(tf.fill(kernel.shape, math.nan))
-        metrics = original(self, batches, variants, rates, first_step)
+        metrics = original(self, batches, patches_per_point, rates, first_step)
         losses[first_step] = metrics["loss"]
         return metrics
 

@@ -41,10 +41,10 @@ class _Weights:
         self.before: list[np.ndarray] = []
         self.exported: list[np.ndarray] = []
 
-        def failing(learner, batches, variants, rates, first_step):
+        def failing(learner, batches, patches_per_point, rates, first_step):
             if first_step == _BROKEN_AT:
                 self.before = learner.model.get_weights()
-            metrics = train(learner, batches, variants, rates, first_step)
+            metrics = train(learner, batches, patches_per_point, rates, first_step)
             return {**metrics, "loss": math.nan} if first_step == _BROKEN_AT else metrics
 
         def saving(model: tf_keras.Model, *arguments):

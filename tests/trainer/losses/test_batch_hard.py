@@ -9,25 +9,25 @@ from trainer.core.config import LossConfig
 from trainer.losses import batch_hard
 
 
-def _embeddings(sequences: int, variants: int) -> np.ndarray:
-    values = np.random.default_rng(0).normal(size=(sequences * variants, 8))
+def _embeddings(points: int, patches_per_point: int) -> np.ndarray:
+    values = np.random.default_rng(0).normal(size=(points * patches_per_point, 8))
     return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _by_labels(values: np.ndarray, variants: int) -> tuple[np.ndarray, np.ndarray]:
+def _by_labels(values: np.ndarray, patches_per_point: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the hardest the slow way, from labels."""
-    labels = np.arange(len(values)) // variants
+    labels = np.arange(len(values)) // patches_per_point
     distance = cdist(values.astype(np.float64), values.astype(np.float64))
     same = labels[:, None] == labels
     return np.where(same, distance, -1).argmax(1), np.where(same, np.inf, distance).argmin(1)
 
 
-@pytest.mark.parametrize(("sequences", "variants"), [(2, 2), (8, 4), (5, 3), (16, 2)])
-def test_mining_agrees_with_labels(sequences, variants):
-    values = _embeddings(sequences, variants)
+@pytest.mark.parametrize(("points", "patches_per_point"), [(2, 2), (8, 4), (5, 3), (16, 2)])
+def test_mining_agrees_with_labels(points, patches_per_point):
+    values = _embeddings(points, patches_per_point)
     rows = tf.constant(values)
-    mined = batch_hard.mine(rows, variants, rows, 0, LossConfig())
-    positive, negative = _by_labels(values, variants)
+    mined = batch_hard.mine(rows, patches_per_point, rows, 0, LossConfig())
+    positive, negative = _by_labels(values, patches_per_point)
     np.testing.assert_array_equal(mined.anchor, values)
     np.testing.assert_array_equal(mined.pivot, values)
     np.testing.assert_array_equal(mined.positive, values[positive])

@@ -21,9 +21,9 @@ def cost(violation: tf.Tensor) -> tf.Tensor:
     return tf.exp(violation)
 
 
-def mine(descriptors, variants, candidates, offset, config):
+def mine(descriptors, patches_per_point, candidates, offset, config):
     """The miner: negatives half a batch away instead of the nearest."""
-    hardest = batch_hard.mine(descriptors, variants, candidates, offset, config)
+    hardest = batch_hard.mine(descriptors, patches_per_point, candidates, offset, config)
     half = candidates.shape[0] // 2
     rows = (offset + tf.range(descriptors.shape[0]) + half) % candidates.shape[0]
     return Triplets(*hardest[:3], tf.gather(candidates, rows))

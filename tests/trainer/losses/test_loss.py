@@ -27,8 +27,8 @@ def _loss(final: str = "batch_norm_l2", **settings) -> Loss:
     return Loss.of(LossConfig(**settings), ModelConfig(final_normalisation=final))
 
 
-def _total(loss: Loss, values: tf.Tensor, variants: int = 2, **more) -> tf.Tensor:
-    found = loss.per_unit(values, variants, **more)
+def _total(loss: Loss, values: tf.Tensor, patches_per_point: int = 2, **more) -> tf.Tensor:
+    found = loss.per_unit(values, patches_per_point, **more)
     return tf.reduce_sum(found.loss) / loss.units(values.shape[0])
 
 
@@ -263,13 +263,13 @@ import resource, sys
 import tensorflow as tf
 from trainer.core.config import LossConfig, ModelConfig
 from trainer.losses.loss import Loss
-variants, settings = int(sys.argv[1]), LossConfig.model_validate_json(sys.argv[2])
+patches_per_point, settings = int(sys.argv[1]), LossConfig.model_validate_json(sys.argv[2])
 loss = Loss.of(settings, ModelConfig())
 @tf.function(autograph=False)
 def gradients(values):
     with tf.GradientTape() as tape:
         tape.watch(values)
-        found = loss.per_unit(values, variants, before_l2=values)
+        found = loss.per_unit(values, patches_per_point, before_l2=values)
         total = tf.reduce_sum(found.loss) / loss.units(16384)
     return tape.gradient(total, values)
 values = tf.math.l2_normalize(tf.random.stateless_normal([16384, 128], [1, 2]), 1)
@@ -280,7 +280,7 @@ print("PEAK", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("variants", "settings"),
+    ("patches_per_point", "settings"),
     [
         (4, LossConfig()),
         (2, LossConfig(mining="hardnet", second_order=1, norm_penalty=0.1)),
@@ -288,9 +288,14 @@ print("PEAK", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     ],
     ids=["batch_hard", "hardnet_second_order", "batch_hard_second_order"],
 )
-def test_a_batch_of_16384_patches_fits_in_two_gigabytes(variants, settings):
-    command = [sys.executable, "-c", _LARGE_BATCH, str(variants), settings.model_dump_json()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_a_batch_of_16384_patches_fits_in_two_gigabytes(patches_per_point, settings):
+    arguments = [str(patches_per_point), settings.model_dump_json()]
+    done = subprocess.run(
+        [sys.executable, "-c", _LARGE_BATCH, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     peak = int(done.stdout.split("PEAK")[1])
     assert peak < 2e9
