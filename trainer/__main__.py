@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import warnings
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import ValidationError
@@ -18,14 +19,19 @@ from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 from trainer.core.progress import Progress
 
+if TYPE_CHECKING:
+    from trainer.reporting.result import TrainingResult
+
 # TensorFlow is imported only after the arguments were understood: it takes seconds.
 _SECONDS_BETWEEN_LINES = 10.0
+EXIT_OF_NO_USE = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command and returns its exit status.
 
-    2: the user can put it right; 130 and 143: Ctrl-C and SIGTERM, the run can go on.
+    2: the user can put it right; 3: the model is of no use, unless a pipeline waits for it
+    (`--failure-file`), whose gate judges it; 130 and 143: Ctrl-C and SIGTERM, the run can go on.
     """
     options = _parser().parse_args(arguments)
     # On Python 3.10 each of Google's libraries says that it will end support; TensorFlow imports
@@ -76,11 +82,18 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         failure_file.write(options.failure_file, 1, f"{type(error).__name__}: {error}")
         raise
+    return _told(result, judged_later=options.failure_file is not None)
+
+
+def _told(result: TrainingResult, judged_later: bool) -> int:
+    """Prints how the run went and returns the exit status."""
+    from trainer.reporting.result import not_as_planned
+
     score = f", val mAP {result.validation['mean']:.3f}" if result.validation else ""
     print(f"{result.ended}: {result.steps} steps{score}; model in {result.model_path}")
-    if not result.best_step:
-        print("no step made it better on val: the model is the one that it started from")
-    return 0
+    for sentence in not_as_planned(result):
+        print(sentence)
+    return EXIT_OF_NO_USE if result.shortfall and not judged_later else 0
 
 
 def _parser() -> argparse.ArgumentParser:

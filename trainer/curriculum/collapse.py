@@ -1,4 +1,10 @@
-"""Which probe signals are healthy, which are the onset of a collapse, and which are one."""
+"""Which probe signals are healthy, and which tell of a collapse, of its onset, or of divergence.
+
+A network diverges when a step was so large that its descriptors fly apart and the loss with
+them: far above both the start and the collapse point. The loss must tell it too, since the running
+statistics of a final batch norm lag behind in the first steps, and spread the descriptors of
+the probe while the network learns.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +21,8 @@ ONSET_DISTANCE_EASIER = 0.15  # after a rollback, where it may fall for a while 
 COLLAPSED_DISTANCE = 0.1  # relative probe distance that is a collapse at once
 COLLAPSED_RANK = 0.1  # effective rank, relative to the start, that is a collapse at once
 COLLAPSE_LOSS = 0.98  # normalized loss below which there is no onset
+DIVERGED_DISTANCE = 3.0  # mean distance of random pairs, relative to the start
+DIVERGED_LOSS = 2.0  # normalized loss in training, relative to the start or the collapse point
 _SCALES_APART = 6.0  # the most that random pairs need to be apart, in distance scales of the loss
 
 Sign = Literal["collapse", "onset", ""]
@@ -60,8 +68,26 @@ def sign(distance: float, rank: float, loss: float, easier: bool) -> Sign:
     return "onset" if distance < onset_distance(easier) else ""
 
 
-def is_good(distance: float, rank: float, loss: float) -> bool:
-    """Tells whether a state is one to roll back to; arguments as `sign`'s, the training loss."""
-    if not math.isfinite(distance) or not rank >= HEALTHY_RANK:
+def diverges(growth: float, loss: float, start_loss: float) -> bool:
+    """Tells whether a network flies apart, where `sign` sees nothing wrong.
+
+    Args:
+        growth: Mean distance of random pairs, relative to the start.
+        loss: Normalized loss in training.
+        start_loss: Normalized loss of the probe batch before the first step.
+    """
+    return growth > DIVERGED_DISTANCE and loss > DIVERGED_LOSS * max(1.0, start_loss)
+
+
+def is_good(distance: float, growth: float, rank: float, loss: float) -> bool:
+    """Tells whether a state is one to roll back to.
+
+    Args:
+        distance: Mean distance of random pairs, relative to the healthy one.
+        growth: The same, relative to the start.
+        rank: Effective rank, relative to the start.
+        loss: Normalized loss in training.
+    """
+    if not growth <= DIVERGED_DISTANCE or not rank >= HEALTHY_RANK:
         return False
     return distance >= HEALTHY_DISTANCE or loss < LEARNING_LOSS

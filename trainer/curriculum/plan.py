@@ -29,30 +29,74 @@ def rate_at(stage: StageConfig, step: int) -> float:
 
 
 def easier_plan(
-    plan: tuple[StageConfig, ...], stage: int, step: int, rate_drop: float, multiple: int
-) -> tuple[StageConfig, ...]:
+    plan: tuple[StageConfig, ...],
+    stage: int,
+    step: int,
+    rate_drop: float,
+    multiple: int,
+    grown: bool = False,
+) -> tuple[StageConfig, ...] | None:
     """Returns the plan after a collapse in `stage`, which has had `step` steps.
 
     All rates from there on fall, and an easier stage comes first: between the previous stage
     and this one, or, for the first stage, with half of its points and K = 2 (K drives
     a collapse more than S: the farthest of K positives). The run sees no more patches than
-    before: the steps thrown away count, and the easier stage takes half of what is left.
+    before: the steps thrown away count, and the easier stage takes half of what is left. Where
+    hardly anything is left of the stage, half of the following one's patches come to it.
+
+    Args:
+        plan: All stages.
+        stage: Number of the collapsed one.
+        step: Steps that it has had.
+        rate_drop: Factor on its learning rate and all later ones.
+        multiple: S of an easier stage is a multiple of it.
+        grown: Whether the stage was a try to grow again: the easier stage is then the previous
+            one as it was, which is known to train.
+
+    Returns:
+        None when the stage was the last one and hardly anything is left of it.
     """
-    lowered = tuple(
-        later.model_copy(update={"learning_rate": later.learning_rate * rate_drop})
-        for later in plan[stage:]
+    hard, *later = (
+        following.model_copy(update={"learning_rate": following.learning_rate * rate_drop})
+        for following in plan[stage:]
     )
-    hard = lowered[0]
     left = (hard.max_steps - step) * hard.batch
-    if stage > 0:
+    if hard.max_steps - step < min(_FEW, hard.max_steps // 10):
+        if not later:
+            return None
+        borrowed = _patches(later[0]) // 2
+        later[0] = _with_patches(later[0], _patches(later[0]) - borrowed)
+        left += borrowed
+    easy: StageConfig | None
+    if grown:
+        easy = plan[stage - 1]
+    elif stage > 0:
         easy = intermediate(plan[stage - 1], hard, multiple)
     else:
         halved = max(min(_SMALLEST, hard.points_per_batch), hard.points_per_batch // 2)
         easy = _shaped(hard, halved, 2, multiple)
     if easy is None:
-        return (*plan[:stage], _with_patches(hard, left), *lowered[1:])
+        return (*plan[:stage], _with_patches(hard, left), *later)
     shared = (_with_patches(easy, left // 2), _with_patches(hard, left - left // 2))
-    return (*plan[:stage], *shared, *lowered[1:])
+    return (*plan[:stage], *shared, *later)
+
+
+def with_intermediate(
+    plan: tuple[StageConfig, ...], stage: int, multiple: int
+) -> tuple[StageConfig, ...] | None:
+    """Returns the plan with a stage between `stage` and the one after it.
+
+    The new stage takes its patches from the one after it.
+
+    Returns:
+        None when no shape lies between the two, or when few steps would be left for each.
+    """
+    following = plan[stage + 1]
+    between = intermediate(plan[stage], following, multiple)
+    if between is None or between.max_steps < _FEW:
+        return None
+    rest = _with_patches(following, _patches(following) - _patches(between))
+    return (*plan[: stage + 1], between, rest, *plan[stage + 2 :])
 
 
 def lengthened(plan: tuple[StageConfig, ...], stage: int) -> tuple[StageConfig, ...]:
@@ -75,8 +119,12 @@ def handed_on(plan: tuple[StageConfig, ...], stage: int, step: int) -> tuple[Sta
     """Returns the plan in which the stage after `stage` gets the patches left of it at `step`."""
     present, following = plan[stage], plan[stage + 1]
     left = (present.max_steps - step) * present.batch
-    longer = _with_patches(following, following.max_steps * following.batch + left)
+    longer = _with_patches(following, _patches(following) + left)
     return (*plan[: stage + 1], longer, *plan[stage + 2 :])
+
+
+def _patches(stage: StageConfig) -> int:
+    return stage.max_steps * stage.batch
 
 
 def _with_patches(stage: StageConfig, patches: int) -> StageConfig:

@@ -10,141 +10,42 @@ A collapse is detected from the probe batch (`trainer.curriculum.probe`): its ra
 than half of the start over `patience` observations and not about to recede, with the
 loss nowhere below the collapse point; or at once when they are closer than a tenth, when the
 effective rank has fallen below a tenth of the start with such a loss, or when anything is
-not finite.
+not finite. A divergence, descriptors that fly apart with a loss far above the start's, is rolled
+back like a collapse.
 
 A rollback returns to the last good state (that before step 1 if there is none), lowers all
-rates to come and puts an easier stage first, within the patches of the plan. From then on
-promotions must be earned: a stage whose loss on the next one's shape stays above the
-collapse point goes on with that one's patches.
+rates to come and puts an easier stage first, within the patches of the plan. A stage whose loss
+on the next one's shape stays above the collapse point then goes on with half of that one's
+patches; after these, growth is tried again, in a smaller step where a stage fits in between. When
+that fails, the stage before goes on as it was. After `_MAX_RETRIES` such failures promotions must
+be earned, and what is left of the plan is trained as it goes.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 from trainer.core.config import ControllerConfig, StageConfig
 from trainer.curriculum import collapse
 from trainer.curriculum.budget import shortage
-from trainer.curriculum.plan import easier_plan, handed_on, intermediate, lengthened
-from trainer.curriculum.probe import ProbeSignals
+from trainer.curriculum.controller_state import (
+    ADDED,
+    ControllerState,
+    Decision,
+    Kind,
+    Observation,
+)
+from trainer.curriculum.plan import easier_plan, handed_on, lengthened, with_intermediate
 
 _RECOVERY = 1.1  # a probe distance that grows by more since the last observation recovers
 _SURE = 0.8  # of the onset's distance: one that lasts is a collapse only when it went on falling
 _IMPROVEMENT = 0.01  # relative fall of the smoothed loss that ends a plateau
 _RATE_DROP = 0.3  # factor on every later learning rate after a rollback
 _MAX_INSERTED = 2  # intermediate stages that promotions may insert
+_MAX_RETRIES = 2  # rollbacks after which growth is still tried before it is earned
 _TOO_BIG_A_STEP = 1.5  # normalized loss on the next stage's probe from which one is inserted
 _NEXT_PROBE_EVERY = 50  # steps
-
-Kind = Literal[
-    "good", "promote", "insert", "lengthen", "shorten", "suspect", "rollback", "give_up", "finish"
-]
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What was seen over the last steps.
-
-    Attributes:
-        steps: Number of steps since the last observation.
-        loss: Mean loss over these steps.
-        normalized_loss: Mean triplet loss, 0 at its floor and 1 at the collapse point
-            (`Loss.normalized`).
-        probe: Signals of the probe batch after these steps.
-        next_normalized_loss: Normalized loss on a probe batch of the next stage's shape, or None
-            when it was not measured (`wants_next_probe`).
-        cpu_seconds: Processor time of the run so far, or None.
-    """
-
-    steps: int
-    loss: float
-    normalized_loss: float
-    probe: ProbeSignals
-    next_normalized_loss: float | None = None
-    cpu_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One decision, as it goes to the timeline.
-
-    Attributes:
-        kind: Kind of decision. `good` calls the present state good (take a snapshot of it);
-            `rollback` asks for the last good state back.
-        step: Steps of the run so far.
-        stage: Stage it concerns, from 0.
-        reason: Reason for people to read.
-        values: Numbers that the decision rests on.
-    """
-
-    kind: Kind
-    step: int
-    stage: int
-    reason: str
-    values: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ControllerState:
-    """All that the controller knows between two observations.
-
-    Attributes:
-        plan: Stages, as changed by rollbacks and insertions.
-        start: Signals before the first step.
-        healthy_distance: Mean distance of random pairs that those of probes are relative to
-            (`trainer.curriculum.collapse.healthy_distance`).
-        multiple: S of an inserted stage is a multiple of it (the replicas).
-        stage: Present stage, from 0.
-        step: Steps of the run so far, those before rollbacks included.
-        stage_step: Steps of the present stage.
-        smoothed: Running mean of the normalized loss.
-        lowest: Lowest running mean of the stage.
-        lowest_at: Stage step of `lowest`.
-        suspicious: Observations with the signs of an onset since the last one without, less
-            those of a distance that grows again, as in the first steps of healthy runs.
-        next_normalized_loss: Normalized loss on the next stage's probe when last measured.
-        distance: Relative probe distance at the last observation of the stage.
-        rollbacks: Rollbacks so far.
-        easier: Whether the present stage has been made easier by a rollback.
-        inserted: Intermediate stages inserted for promotions so far.
-        patches: Patches seen so far.
-        speed_mark: (processor seconds, stage step) at the first observation of the stage.
-        entered: Stages entered so far; tells whether an observation led into another one.
-        ended: Reason for the end of the run; empty while it goes on.
-    """
-
-    plan: tuple[StageConfig, ...]
-    start: ProbeSignals
-    healthy_distance: float
-    multiple: int = 1
-    stage: int = 0
-    step: int = 0
-    stage_step: int = 0
-    smoothed: float | None = None
-    lowest: float = math.inf
-    lowest_at: int = 0
-    suspicious: int = 0
-    distance: float = math.inf
-    next_normalized_loss: float | None = None
-    rollbacks: int = 0
-    easier: bool = False
-    inserted: int = 0
-    patches: int = 0
-    speed_mark: tuple[float, int] | None = None
-    entered: int = 1
-    ended: str = ""
-
-    @property
-    def current(self) -> StageConfig:
-        """The present stage."""
-        return self.plan[self.stage]
-
-    @property
-    def following(self) -> StageConfig | None:
-        """The next stage, if there is one."""
-        return self.plan[self.stage + 1] if self.stage + 1 < len(self.plan) else None
 
 
 def steps_until_decision(state: ControllerState, steps_per_loop: int) -> int:
@@ -187,6 +88,9 @@ def observe(
             "hardest_positive": seen.probe.hardest_positive,
             "hardest_negative": seen.probe.hardest_negative,
         }
+        growth = _growth(state, seen)
+        if collapse.diverges(growth, seen.normalized_loss, state.start.normalized_loss):
+            return _collapsed(state, settings, "the network diverges", values)
         loss = min(seen.normalized_loss, seen.probe.normalized_loss)
         sign = collapse.sign(distance, rank, loss, state.easier)
         if sign == "collapse":
@@ -242,6 +146,7 @@ def _advanced(
     next_loss = state.next_normalized_loss if next_loss is None else next_loss
     stage_step = state.stage_step + seen.steps
     improved = smoothed < state.lowest * (1 - _IMPROVEMENT)
+    patches = seen.steps * state.current.batch
     return replace(
         state,
         step=state.step + seen.steps,
@@ -250,7 +155,11 @@ def _advanced(
         lowest=smoothed if improved else state.lowest,
         lowest_at=stage_step if improved else state.lowest_at,
         next_normalized_loss=next_loss,
-        patches=state.patches + seen.steps * state.current.batch,
+        patches=state.patches + patches,
+        trained=tuple(
+            seen_of + (patches if number == state.planned[state.stage] else 0)
+            for number, seen_of in enumerate(state.trained)
+        ),
     )
 
 
@@ -260,8 +169,13 @@ def _relative(state: ControllerState, seen: Observation) -> tuple[float, float]:
     return distance, seen.probe.effective_rank / state.start.effective_rank
 
 
+def _growth(state: ControllerState, seen: Observation) -> float:
+    return seen.probe.pair_distance / max(state.start.pair_distance, 1e-12)
+
+
 def _is_good(state: ControllerState, seen: Observation) -> bool:
-    return collapse.is_good(*_relative(state, seen), seen.normalized_loss)
+    distance, rank = _relative(state, seen)
+    return collapse.is_good(distance, _growth(state, seen), rank, seen.normalized_loss)
 
 
 def _moved_on(
@@ -285,15 +199,13 @@ def _moved_on(
     if not (earned or plateau or used_up):
         return state, []
     if state.rollbacks and not earned:
-        return _lengthened(state, values) if used_up else (state, [])
-    if not earned and settings.enabled and state.inserted < _MAX_INSERTED:
-        too_big = (state.next_normalized_loss or 0.0) > _TOO_BIG_A_STEP
-        between = intermediate(stage, following, state.multiple)
-        if too_big and between is not None:
-            plan = (*state.plan[: state.stage + 1], between, *state.plan[state.stage + 1 :])
-            decision = _decision(state, "insert", "the next stage is too big a step", values)
-            state = replace(state, plan=plan, inserted=state.inserted + 1)
-            return _entered(state, state.stage + 1), [decision]
+        return _retried(state, seen, settings, values) if used_up else (state, [])
+    too_big = (state.next_normalized_loss or 0.0) > _TOO_BIG_A_STEP
+    if too_big and not earned and settings.enabled and state.inserted < _MAX_INSERTED:
+        plan = with_intermediate(state.plan, state.stage, state.multiple)
+        if plan is not None:
+            state = replace(state, inserted=state.inserted + 1)
+            return _inserted(state, plan, "the next stage is too big a step", values)
     reason = earned or ("plateau of the smoothed loss" if plateau else "maximum steps reached")
     decision = _decision(state, "promote", reason, values)
     if state.rollbacks:
@@ -301,12 +213,37 @@ def _moved_on(
     return _entered(state, state.stage + 1), [decision]
 
 
-def _lengthened(
-    state: ControllerState, values: dict[str, float]
+def _retried(
+    state: ControllerState,
+    seen: Observation,
+    settings: ControllerConfig,
+    values: dict[str, float],
 ) -> tuple[ControllerState, list[Decision]]:
-    """Goes on with the present stage: after a rollback, a promotion must be earned."""
-    decision = _decision(state, "lengthen", "the next stage is still too hard", values)
-    return replace(state, plan=lengthened(state.plan, state.stage)), [decision]
+    """Grows again after a rollback, in a smaller step; once too often, goes on as it is."""
+    again = state.rollbacks <= min(_MAX_RETRIES, settings.max_rollbacks - 1)
+    plan = lengthened(state.plan, state.stage)
+    lasts = not state.lengthened and len(plan) == len(state.plan)
+    if lasts or not again or not _is_good(state, seen):
+        decision = _decision(state, "lengthen", "the next stage is still too hard", values)
+        planned = state.planned
+        if len(plan) < len(planned):
+            planned = (*planned[: state.stage + 1], *planned[state.stage + 2 :])
+        return replace(state, plan=plan, planned=planned, lengthened=True), [decision]
+    smaller = with_intermediate(state.plan, state.stage, state.multiple)
+    if smaller is not None:
+        return _inserted(state, smaller, "growth is tried again in a smaller step", values)
+    decision = _decision(state, "promote", "growth is tried again", values)
+    return _entered(state, state.stage + 1), [decision]
+
+
+def _inserted(
+    state: ControllerState, plan: tuple[StageConfig, ...], why: str, values: dict[str, float]
+) -> tuple[ControllerState, list[Decision]]:
+    """Enters a stage that the plan has after the present one now."""
+    decision = _decision(state, "insert", why, values)
+    planned = (*state.planned[: state.stage + 1], ADDED, *state.planned[state.stage + 1 :])
+    state = replace(state, plan=plan, planned=planned)
+    return _entered(state, state.stage + 1), [decision]
 
 
 def _earned_promotion(state: ControllerState, seen: Observation, settings: ControllerConfig) -> str:
@@ -333,11 +270,18 @@ def _collapsed(
         decision = _decision(state, "give_up", why + tries, values)
         return replace(state, ended=f"gave up: {decision.reason}"), (decision,)
     decision = _decision(state, "rollback", why, values)
-    step = state.stage_step
-    plan = easier_plan(state.plan, state.stage, step, _RATE_DROP, state.multiple)
+    state = replace(state, rollbacks=state.rollbacks + 1)
+    collapsed = state.stage, state.stage_step
+    plan = easier_plan(state.plan, *collapsed, _RATE_DROP, state.multiple, state.grown)
+    if plan is None:
+        end = _decision(state, "finish", f"{why} in the last steps of the plan", {})
+        return replace(state, ended=end.reason), (decision, end)
+    planned = state.planned
+    if len(plan) > len(planned):
+        planned = (*planned[: state.stage], ADDED, *planned[state.stage :])
     easier = state.easier or len(plan) > len(state.plan)
-    state = replace(_entered(state, state.stage), plan=plan, rollbacks=state.rollbacks + 1)
-    return replace(state, easier=easier), (decision,)
+    state = replace(_entered(state, state.stage), plan=plan, planned=planned)
+    return replace(state, easier=easier, grown=False), (decision,)
 
 
 def _entered(state: ControllerState, stage: int) -> ControllerState:
@@ -347,6 +291,8 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         stage=stage,
         entered=state.entered + 1,
         easier=False,
+        lengthened=False,
+        grown=state.rollbacks > 0,
         stage_step=0,
         smoothed=None,
         lowest=math.inf,

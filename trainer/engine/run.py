@@ -21,10 +21,11 @@ from trainer.data.batches import Sampler, SamplerState, largest_batch
 from trainer.data.host_infeed import HostInfeed, HostPatches
 from trainer.data.infeed import Infeed
 from trainer.data.packing import PackedPatches
+from trainer.data.pixels import pixels
 from trainer.engine.checkpoints import CheckpointStore
 from trainer.engine.learner import Learner
 from trainer.engine.run_state import Best, RunState
-from trainer.reporting.result import TrainingResult
+from trainer.reporting.result import TrainingResult, shortfall
 from trainer.reporting.stage_progress import StageProgress
 from trainer.reporting.tensorboard import TensorBoardWriter
 from trainer.reporting.timeline import Timeline
@@ -131,6 +132,10 @@ class Run:
         """Returns how the run went."""
         controller, best = state.controller, state.best
         stepping = max(state.stepping_seconds, 1e-9)
+        loss = self._learner.probe(self._probe_batch, PROBE_PATCHES).normalized_loss
+        floor = None
+        if self._validation_set:
+            floor = self._validation_set.score(self._validation_set.described(pixels))["mean"]
         return TrainingResult(
             run=run,
             model_path=model_path,
@@ -147,6 +152,17 @@ class Run:
             patches_per_second=controller.patches / stepping,
             input_wait=state.waited / stepping,
             stages=[stage.in_words for stage in controller.plan],
+            planned=[
+                {
+                    "stage": stage.in_words,
+                    "patches": stage.max_steps * stage.batch,
+                    "trained": trained,
+                }
+                for stage, trained in zip(self._config.plan, controller.trained, strict=True)
+            ],
+            pixels=floor,
+            normalized_loss=loss,
+            shortfall=shortfall(best.scores["mean"] if best else None, floor, loss),
         )
 
     def _begun(self, calibrate: bool) -> RunState:

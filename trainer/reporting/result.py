@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import posixpath
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -37,6 +39,12 @@ class TrainingResult:
         patches_per_second: Training speed, compilation included and validation not.
         input_wait: Fraction of the stepping time spent waiting for batches.
         stages: The plan, with what the controller changed of it, in words.
+        planned: Each stage of the plan as it was given: `stage` in words, `patches` of its
+            maximum of steps, and `trained`, the patches it was really trained on.
+        pixels: Matching mAP of normalised pixels on `val`; None when there is no `val` data.
+        normalized_loss: Loss of the exported weights on the probe batch, 0 at its floor and 1
+            for a network whose descriptors are all equal.
+        shortfall: Why the exported model is of no use; "" when nothing says so.
     """
 
     run: str
@@ -54,6 +62,66 @@ class TrainingResult:
     patches_per_second: float
     input_wait: float
     stages: list[str]
+    planned: list[dict[str, Any]]
+    pixels: float | None
+    normalized_loss: float
+    shortfall: str
+
+
+def shortfall(score: float | None, pixels: float | None, normalized_loss: float) -> str:
+    """Tells why a model is of no use; "" when nothing says so.
+
+    The loss alone judges only where there is no `val` data: a final batch norm keeps some
+    networks that match well above the collapse point.
+
+    Args:
+        score: Matching mAP on `val`, 0..1, or None.
+        pixels: The same of normalised pixels, or None.
+        normalized_loss: Loss on the probe batch, 1 at the collapse point.
+    """
+    if score is not None and pixels is not None:
+        if score > pixels:
+            return ""
+        return (
+            f"matching mAP on val is {100 * score:.1f}, not above the {100 * pixels:.1f} of "
+            f"normalised pixels"
+        )
+    if normalized_loss < 1:
+        return ""
+    return (
+        f"its loss is {normalized_loss:.2f} times that of a network whose descriptors are all equal"
+    )
+
+
+def untrained(planned: Sequence[dict[str, Any]]) -> str:
+    """Tells which planned stages were not trained, and the patches of all; "" when none was missed.
+
+    Example:
+        >>> untrained([{"stage": "S8 K2", "patches": 64, "trained": 64},
+        ...            {"stage": "S64 K8", "patches": 2048, "trained": 0}])
+        'not trained: S64 K8; patches trained of those planned: S8 K2 64 of 64, S64 K8 0 of 2,048'
+    """
+    missed = [entry["stage"] for entry in planned if not entry["trained"]]
+    if not missed:
+        return ""
+    counts = (f"{entry['stage']} {entry['trained']:,} of {entry['patches']:,}" for entry in planned)
+    return (
+        f"not trained: {', '.join(missed)}; patches trained of those planned: {', '.join(counts)}"
+    )
+
+
+def not_as_planned(result: TrainingResult) -> list[str]:
+    """Returns a sentence on each way in which a training did not go as planned."""
+    sentences = []
+    if result.gave_up:
+        sentences.append(f"{result.ended}; the model is the best of an unfinished run")
+    if missed := untrained(result.planned):
+        sentences.append(missed)
+    if not result.best_step:
+        sentences.append("no step made it better on val: the model is what it started from")
+    if result.shortfall:
+        sentences.append(f"the model is of no use: {result.shortfall}")
+    return sentences
 
 
 def read(folder: str) -> TrainingResult:

@@ -45,7 +45,7 @@ BASELINES = {
     "rootsift-smoothed": Baseline(f"{_HERE}.sift:rootsift", tuned=True),
     "sift": Baseline(f"{_HERE}.sift:sift"),
     "sift-smoothed": Baseline(f"{_HERE}.sift:sift", tuned=True),
-    "pixels": Baseline(f"{_HERE}.pixels:pixels"),
+    "pixels": Baseline("trainer.data.pixels:pixels"),
 }
 
 

@@ -50,6 +50,8 @@ def section(material: Material) -> dict[str, Any]:
         "events": told(events),
         "facts": facts(result),
         "stages": result.get("stages", []),
+        "planned": result.get("planned", []),
+        "shortfall": result.get("shortfall", ""),
         "gave_up": bool(result.get("gave_up")),
     }
 

@@ -71,6 +71,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         from components.descriptor_evaluator.gate import verdict
         from pipeline.runners import local
         from trainer.data import manifest
+        from trainer.reporting import result as training_result
 
     def on_event(event: Event) -> None:
         recorder.on_event(event)
@@ -81,6 +82,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
     pushed = bool(pushed_model["pushed"].int_value)
     pushed_now = pushed and result.states["Pusher"] == "finished"
     examples = manifest.read(result.uri("PatchExampleGen", "examples"))
+    trained = training_result.read(result.uri("DescriptorTrainer", "model_run"))
     judged = verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
     recorder.write_success(
         result,
@@ -91,6 +93,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
     return Report(
         verdict=judged,
         skipped=[(item.name, item.reason) for item in examples.skipped],
+        training=training_result.not_as_planned(trained),
         pushed=pushed_now,
         not_pushed_reason="an earlier run did" if pushed else pushed_model["reason"].string_value,
         production_path=pushed_model["production_path"].string_value,

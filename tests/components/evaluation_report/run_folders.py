@@ -41,6 +41,8 @@ RESULT = {
     "validation": {"e": 0.6, "h": 0.4, "t": 0.3, "mean": 0.4321}, "rollbacks": 1, "traces": 2,
     "wall_seconds": 12.4, "cpu_seconds": 20.6, "patches_per_second": 1234.5, "input_wait": 0.012,
     "stages": ["S8 K2 rate 0.01 steps 40", "S12 K4 rate 0.005 steps 60"],
+    "planned": [{"stage": "S16 K4 rate 0.01 steps 60", "patches": 3840, "trained": 0}],
+    "pixels": 0.3, "normalized_loss": 0.4, "shortfall": "it matches <worse>",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from trainer.curriculum.collapse import healthy_distance, is_good, sign
+from trainer.curriculum.collapse import diverges, healthy_distance, is_good, sign
 from trainer.curriculum.probe import ProbeSignals
 
 
@@ -33,18 +33,38 @@ def test_signs_of_a_collapse(distance, rank, loss, easier, expected):
 
 
 @pytest.mark.parametrize(
-    ("distance", "rank", "loss", "good"),
+    ("distance", "growth", "rank", "loss", "good"),
     [
-        (0.7, 0.2, 1.5, True),
-        (0.69, 0.2, 0.9, False),
-        (0.69, 0.2, 0.89, True),
-        (1.0, 0.19, 0.1, False),
-        (1.0, math.nan, 0.1, False),
-        (math.inf, 1.0, 0.1, False),
+        (0.7, 0.7, 0.2, 1.5, True),
+        (0.69, 0.69, 0.2, 0.9, False),
+        (0.69, 0.69, 0.2, 0.89, True),
+        (1.0, 1.0, 0.19, 0.1, False),
+        (1.0, 1.0, math.nan, 0.1, False),
+        (math.inf, math.inf, 1.0, 0.1, False),
+        (9.0, 3.0, 1.0, 0.1, True),  # a final batch norm starts far out of the loss's reach
+        (9.0, 3.01, 1.0, 0.1, False),
     ],
 )
-def test_good_states(distance, rank, loss, good):
-    assert is_good(distance, rank, loss) is good
+def test_good_states(distance, growth, rank, loss, good):
+    assert is_good(distance, growth, rank, loss) is good
+
+
+@pytest.mark.parametrize(
+    ("growth", "loss", "start_loss", "expected"),
+    [
+        (3.01, 5.01, 2.5, True),
+        (3.0, 5.01, 2.5, False),
+        (3.01, 5.0, 2.5, False),
+        (3.01, 2.01, 0.4, True),  # never below the collapse point's double
+        (3.01, 2.0, 0.4, False),
+        # Seen at S 64, K 8 after ten steps: the statistics of a final batch norm lag behind.
+        (12.6, 5.95, 5.43, False),
+        (13.2, 7.85, 2.55, True),  # hinge, no final normalisation, rate 0.05
+        (9.5, 304.0, 7.6, True),  # squared hinge, the same
+    ],
+)
+def test_descriptors_that_fly_apart_with_the_loss_diverge(growth, loss, start_loss, expected):
+    assert diverges(growth, loss, start_loss) is expected
 
 
 def test_a_distance_out_of_the_losss_reach_is_not_asked_for():

@@ -3,7 +3,14 @@
 import pytest
 
 from trainer.core.config import StageConfig
-from trainer.curriculum.plan import easier_plan, handed_on, intermediate, lengthened, rate_at
+from trainer.curriculum.plan import (
+    easier_plan,
+    handed_on,
+    intermediate,
+    lengthened,
+    rate_at,
+    with_intermediate,
+)
 
 _EASY = StageConfig(points_per_batch=16, patches_per_point=2, learning_rate=0.01)
 _HARD = StageConfig(points_per_batch=64, patches_per_point=8, learning_rate=0.01)
@@ -56,8 +63,38 @@ def test_a_collapse_does_not_lengthen_the_run():
     smallest = _EASY.model_copy(update={"max_steps": 100})
     (again,) = easier_plan((smallest,), 0, 40, 0.3, 1)
     assert again.max_steps == 60
-    (last,) = easier_plan((smallest,), 0, 100, 0.3, 1)
-    assert last.max_steps == 1
+
+
+def _patches(plan):
+    return sum(stage.max_steps * stage.batch for stage in plan)
+
+
+@pytest.mark.parametrize(("step", "ends"), [(90, False), (91, True), (100, True)])
+def test_a_collapse_in_the_last_steps_of_the_last_stage_leaves_nothing_to_go_on_with(step, ends):
+    plan = easier_plan((_HARD.model_copy(update={"max_steps": 100}),), 0, step, 0.3, 1)
+    assert (plan is None) is ends
+
+
+def test_a_collapse_in_a_stages_last_step_borrows_from_the_following_one():
+    first = _EASY.model_copy(update={"max_steps": 200})
+    last = _HARD.model_copy(update={"max_steps": 100})
+    plan = easier_plan((first, last), 0, 200, 0.3, 1)
+    # Half of the last stage's 100 * 512 patches, which the smallest batch has for itself.
+    assert [(stage.batch, stage.max_steps) for stage in plan] == [(32, 800), (512, 50)]
+    assert [stage.learning_rate for stage in plan] == pytest.approx([0.003, 0.003])
+    assert _patches(plan) == _patches((last,))
+
+
+def test_a_stage_in_between_takes_its_patches_from_the_one_it_prepares():
+    plan = (
+        _EASY.model_copy(update={"max_steps": 100}),
+        _HARD.model_copy(update={"max_steps": 80}),
+    )
+    longer = with_intermediate(plan, 0, 1)
+    assert [(stage.batch, stage.max_steps) for stage in longer] == [(32, 100), (128, 40), (512, 70)]
+    assert _patches(longer) == _patches(plan)
+    near = _HARD.model_copy(update={"points_per_batch": 65})
+    assert with_intermediate((_HARD, near), 0, 1) is None
 
 
 def test_patches_move_between_stages():

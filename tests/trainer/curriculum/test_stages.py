@@ -212,16 +212,103 @@ def test_a_loss_that_is_not_finite_rolls_back(loss):
     assert state.smoothed is None
 
 
-def test_after_a_rollback_a_stage_whose_next_is_too_hard_takes_over_its_patches():
+_ONE_TRY = _SETTINGS.model_copy(update={"max_rollbacks": 1})
+
+
+def _drive(state, loss):
+    """Goes on with unchanging observations, each of as many steps as a run would take."""
+    made = []
+    while not state.ended:
+        steps = steps_until_decision(state, 10)
+        state, decisions = observe(state, _seen(loss, steps=steps), _SETTINGS)
+        made += [item.kind for item in decisions if item.kind != "good"]
+    return state, made
+
+
+@pytest.mark.parametrize(
+    ("steps", "kinds", "shapes"),
+    [
+        (100, ["promote", "finish"], [(32, 2), (64, 8)]),
+        (130, ["lengthen", "promote", "finish"], [(32, 2), (64, 8)]),
+        (240, ["lengthen", "insert", "lengthen", "promote", "finish"], [(32, 2), (40, 4), (64, 8)]),
+    ],
+    ids=["with few steps left", "after half of them", "with a stage in between"],
+)
+def test_after_a_rollback_growth_is_tried_again_in_smaller_steps(steps, kinds, shapes):
+    plan = (_HARD.model_copy(update={"max_steps": steps, "min_steps": 0}),)
+    state, _ = _run(_state(*plan), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
+    state, made = _drive(state, 0.97)
+    assert made == kinds
+    assert [(stage.points_per_batch, stage.patches_per_point) for stage in state.plan] == shapes
+    assert 0.98 * steps * 512 < state.patches <= steps * 512
+    assert state.trained[0] > 40 * 512 + 0.08 * steps * 512  # the hard stage came back
+
+
+def test_when_growing_again_fails_the_stage_before_goes_on_as_it_was():
+    plan = (_HARD.model_copy(update={"max_steps": 130, "min_steps": 0}),)
+    state, _ = _run(_state(*plan), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
+    while len(state.plan) - 1 > state.stage:
+        steps = steps_until_decision(state, 10)
+        state, _ = observe(state, _seen(0.97, steps=steps), _SETTINGS)
+    assert state.current.patches_per_point == 8
+    held = state.plan[0]
+    state, decisions = observe(state, _seen(1.0, distance=0.05), _SETTINGS)
+    assert _kinds(decisions) == ["rollback"]
+    again, hard = state.plan[1:]
+    assert again.learning_rate == held.learning_rate == pytest.approx(0.003)
+    assert again.in_words.startswith(held.in_words.partition(" steps")[0])
+    assert hard.learning_rate == pytest.approx(0.0009)
+
+
+def test_growth_is_not_tried_again_from_a_state_that_is_not_good():
     state, _ = _run(_state(_HARD), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)])
-    # 40 of 100 steps are gone; half of the 60 * 512 patches are the easier stage's.
-    assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 240), (512, 30)]
-    state, decisions = _run(state, [_seen(0.97, next_normalized_loss=1.2)] * 24)
+    near_a_line = _seen(1.05, probe={"effective_rank": 6.0})
+    _, decisions = _run(state, [near_a_line] * 24)
+    assert _kinds(decisions) == ["lengthen"]
+
+
+def test_after_the_last_try_a_stage_whose_next_is_too_hard_takes_over_its_patches():
+    state, _ = _run(_state(_HARD), [_seen(0.95)] * 3 + [_seen(1.0, distance=0.05)], _ONE_TRY)
+    state, decisions = _run(state, [_seen(0.97, next_normalized_loss=1.2)] * 24, _ONE_TRY)
     assert _kinds(decisions) == ["lengthen"]
     assert [(stage.batch, stage.max_steps) for stage in state.plan] == [(64, 480)]
-    state, decisions = _run(state, [_seen(0.97)] * 24)
+    assert state.planned == (-1,)
+    state, decisions = _run(state, [_seen(0.97)] * 24, _ONE_TRY)
     assert _kinds(decisions) == ["finish"]
-    assert state.patches == 100 * 512
+    assert (state.patches, state.trained) == (100 * 512, (40 * 512,))
+
+
+def test_patches_are_counted_by_planned_stage():
+    state, _ = _run(_state(), [_seen(0.95)] * 11)  # a plateau promotes
+    state, _ = _run(state, [_seen(0.95)] * 2 + [_seen(1.0, distance=0.05)])
+    assert state.trained == (110 * 32, 30 * 512)
+    assert state.planned == (0, -1, 1)
+    state, _ = _run(state, [_seen(0.95)])
+    assert state.trained == (110 * 32, 30 * 512)
+    assert state.patches == 110 * 32 + 30 * 512 + 10 * state.current.batch
+
+
+def test_descriptors_that_fly_apart_are_rolled_back_and_never_called_good():
+    state = _state(_HARD)
+    flying = _seen(2.1, distance=3.1)
+    state, decisions = observe(state, flying, _SETTINGS)
+    assert _kinds(decisions) == ["rollback"]
+    assert "diverges" in decisions[0].reason
+    far = observe(_state(_HARD), _seen(0.5, distance=3.1), _SETTINGS)[1]
+    assert _kinds(far) == []
+
+
+def test_a_collapse_in_the_last_steps_of_the_plan_ends_the_run_with_the_good_state():
+    state, decisions = _run(_state(_HARD), [_seen(0.95)] * 9 + [_seen(1.0, distance=0.05)])
+    assert _kinds(decisions) == ["rollback", "finish"]
+    assert "last steps" in state.ended
+
+
+def test_an_inserted_stage_adds_no_patches():
+    observations = [_seen(0.95)] + [_seen(0.95, next_normalized_loss=1.8)] + [_seen(0.95)] * 9
+    state, _ = _run(_state(), observations)
+    assert sum(stage.max_steps * stage.batch for stage in state.plan[1:]) <= 100 * 512
+    assert state.planned == (0, -1, 1)
 
 
 def test_a_promotion_earned_after_a_rollback_hands_the_patches_on():

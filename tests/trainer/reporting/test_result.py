@@ -24,6 +24,13 @@ _RESULT = TrainingResult(
     patches_per_second=256.0,
     input_wait=0.01,
     stages=["S 8 K 2"],
+    planned=[
+        {"stage": "S 8 K 2", "patches": 640, "trained": 640},
+        {"stage": "S 64 K 8", "patches": 5120, "trained": 0},
+    ],
+    pixels=0.3,
+    normalized_loss=0.5,
+    shortfall="",
 )
 
 
@@ -43,3 +50,35 @@ def test_a_file_that_is_no_result_is_named(tmp_path, text):
 def test_it_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         _RESULT.steps = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("score", "pixels", "loss", "sentence"),
+    [
+        (0.31, 0.3, 2.0, ""),  # a final batch norm keeps a network that matches above it
+        (0.3, 0.3, 0.5, "matching mAP on val is 30.0, not above the 30.0 of normalised pixels"),
+        (None, None, 0.99, ""),
+        (None, None, 1.0, "its loss is 1.00 times that of a network whose descriptors are all"),
+    ],
+)
+def test_a_model_of_no_use_is_told(score, pixels, loss, sentence):
+    said = result.shortfall(score, pixels, loss)
+    assert said.startswith(sentence)
+    assert bool(said) is bool(sentence)
+
+
+def test_what_did_not_go_as_planned_is_told():
+    missed, *others = result.not_as_planned(_RESULT)
+    assert missed == (
+        "not trained: S 64 K 8; patches trained of those planned: S 8 K 2 640 of 640, "
+        "S 64 K 8 0 of 5,120"
+    )
+    assert others == []
+    bad = dataclasses.replace(
+        _RESULT, planned=[], gave_up=True, ended="gave up: why", best_step=0, shortfall="poor"
+    )
+    assert [sentence.partition(" ")[0] for sentence in result.not_as_planned(bad)] == [
+        "gave",
+        "no",
+        "the",
+    ]
