@@ -6,7 +6,7 @@ function, so that reading the registry imports neither NumPy nor OpenCV.
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,8 +36,7 @@ class Baseline:
 
     def load(self) -> Callable[..., np.ndarray]:
         """Imports the function."""
-        module, _, name = self.place.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return pkgutil.resolve_name(self.place)
 
 
 BASELINES = {

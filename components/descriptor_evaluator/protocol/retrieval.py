@@ -20,9 +20,10 @@ import numpy as np
 
 from components.descriptor_evaluator.protocol import distances
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.metrics import METRICS
+from components.descriptor_evaluator.protocol.metrics import metrics_of
 from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
 from components.descriptor_evaluator.protocol.task_tables import Tasks
+from trainer.core.average_precision import average_precision_of_ranks
 from trainer.core.variants import NOISES, TARGETS
 
 TASK = "retrieval"
@@ -147,7 +148,7 @@ def _score_block(
     scores = {}
     for suffix, counts in (("", nearer), (TIE_SAFE, not_farther)):
         before = counts.reshape(len(cuts), len(NOISES), TARGETS, -1).transpose(3, 1, 0, 2)
-        for name, metric in METRICS[TASK].items():
+        for name, metric in metrics_of(TASK).items():
             values = metric(before, np.broadcast_to(by_target, before.shape))
             scores[f"{name}{suffix}"] = np.where(scorable.transpose(2, 1, 0), values, np.nan)
     return scores
@@ -263,6 +264,11 @@ def _recount(
         for chosen in (distance[case] < limit, distance[case] <= limit)
     ]
     return np.stack(counts)
+
+
+def query_precision(before: np.ndarray, retrieved: np.ndarray) -> np.ndarray:
+    """Average precision of queries with five positives each."""
+    return average_precision_of_ranks(before, retrieved, TARGETS)
 
 
 def groups(tasks: Tasks) -> tuple[str, ...]:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.protocol import distances, matching, verification
-from components.descriptor_evaluator.protocol.average_precision import precision_steps
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.metrics import first_fifth
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
+from components.descriptor_evaluator.protocol.verification import first_fifth
+from trainer.core.average_precision import precision_steps
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
 RECALL = (np.arange(100) + 0.5) / 100  # where precision is given

@@ -17,6 +17,7 @@ _CODE = (
     "trainer.model.export",
     "trainer.data.records",
     "trainer.data.manifest",
+    "trainer.core.average_precision",
     "trainer.core.variants",
 )
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "tensorflow")
