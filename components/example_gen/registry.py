@@ -6,8 +6,10 @@ format is used, since it loads OpenCV and the command line reads the names.
 
 from __future__ import annotations
 
+STRIPS, SEQUENCES, PHOTOS = "strips", "sequences", "photos"
+
 FORMATS = {
-    "strips": "components.example_gen.formats.strips:FORMAT",
-    "sequences": "components.example_gen.formats.sequences:FORMAT",
-    "photos": "components.example_gen.formats.photographs:FORMAT",
+    STRIPS: "components.example_gen.formats.strips:FORMAT",
+    SEQUENCES: "components.example_gen.formats.sequences:FORMAT",
+    PHOTOS: "components.example_gen.formats.photographs:FORMAT",
 }

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from components.core.names import ROOTSIFT, ROOTSIFT_SMOOTHED
 from trainer.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Baseline:
 
 
 BASELINES = {
-    "rootsift": Baseline(f"{_HERE}.sift:rootsift"),
-    "rootsift-smoothed": Baseline(f"{_HERE}.sift:rootsift", tuned=True),
+    ROOTSIFT: Baseline(f"{_HERE}.sift:rootsift"),
+    ROOTSIFT_SMOOTHED: Baseline(f"{_HERE}.sift:rootsift", tuned=True),
     "sift": Baseline(f"{_HERE}.sift:sift"),
     "sift-smoothed": Baseline(f"{_HERE}.sift:sift", tuned=True),
     "pixels": Baseline(f"{_HERE}.pixels:pixels"),

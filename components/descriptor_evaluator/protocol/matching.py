@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.core.names import MATCHING
 from components.descriptor_evaluator.protocol import distances
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.metrics import metrics_of
@@ -18,7 +19,6 @@ from components.descriptor_evaluator.protocol.task_tables import Tasks
 from trainer.core.average_precision import Ties, average_precision
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
-TASK = "matching"
 _ROWS = 1024  # reference descriptors per block: bounds memory, and the block fits the cache
 
 
@@ -105,7 +105,7 @@ def score_neighbours(neighbours: Neighbours) -> dict[str, float]:
     return {
         f"{name}{suffix}": metric(neighbours.distance, labels, ties)
         for suffix, labels, ties in ways
-        for name, metric in metrics_of(TASK).items()
+        for name, metric in metrics_of(MATCHING).items()
     }
 
 
@@ -144,7 +144,7 @@ def score_group(
     number = tasks.names.index(group)
     scene, kind = tasks.scenes[number], tasks.kinds[number]
     return [
-        UnitScore(TASK, noise, kind, group, scene, str(target), metrics)
+        UnitScore(MATCHING, noise, kind, group, scene, str(target), metrics)
         for noise, target, metrics in match_sequence(descriptors[group], distance)
     ]
 

@@ -20,18 +20,20 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from components.core.names import MATCHING, RETRIEVAL, VERIFICATION
+
 _HERE = "components.descriptor_evaluator.protocol"
 
 METRICS: dict[str, dict[str, str]] = {
-    "verification": {
+    VERIFICATION: {
         "auc": f"{_HERE}.verification:balanced_area",
         "ap": f"{_HERE}.verification:imbalanced_precision",
     },
-    "matching": {
+    MATCHING: {
         "ap": f"{_HERE}.matching:match_precision",
         "success_rate": f"{_HERE}.matching:success_rate",
     },
-    "retrieval": {"ap": f"{_HERE}.retrieval:query_precision"},
+    RETRIEVAL: {"ap": f"{_HERE}.retrieval:query_precision"},
 }
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.core.names import PAIR_SETS, VERIFICATION
 from components.descriptor_evaluator.protocol import distances
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.jackknife import precision_without_each
@@ -26,10 +27,8 @@ from components.descriptor_evaluator.protocol.metrics import metrics_of
 from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Tasks
 from trainer.core.average_precision import average_precision_of_ranks, roc_area_of_ranks
-from trainer.core.variants import NOISES, TARGETS
+from trainer.core.variants import NOISES, TARGETS, UNSPECIFIED
 
-TASK = "verification"
-NEGATIVES = ("inter", "intra")  # sets of negative pairs, in the order of the scores
 _BLOCK = 4096  # pairs per step: both sides stay in the cache
 
 
@@ -115,7 +114,7 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
     ranked = np.sort(negative[np.isfinite(negative)])
     before = np.searchsorted(ranked, positive, side="right")
     ranking = PairRanking(before, np.isfinite(positive), len(negative), len(ranked))
-    metrics = {name: metric(ranking) for name, metric in metrics_of(TASK).items()}
+    metrics = {name: metric(ranking) for name, metric in metrics_of(VERIFICATION).items()}
     return metrics | {f"{name}{TIE_SAFE}": value for name, value in metrics.items()}
 
 
@@ -174,7 +173,7 @@ def score_group(
     fifth = first_fifth(len(positive))
     touched_by_positive = _touched(tasks.positives, of_sequence)[:, :fifth]
     scores: list[UnitScore] = []
-    for name in NEGATIVES:
+    for name in PAIR_SETS:
         pairs = getattr(tasks, name)
         if pairs is None:
             continue
@@ -188,7 +187,7 @@ def score_group(
         )
         by_scene = dict(zip(scenes.tolist(), without.tolist(), strict=True))
         metrics = score_distances(negative, positive)
-        scores.append(UnitScore(TASK, group, "u", "", "", name, metrics, by_scene))
+        scores.append(UnitScore(VERIFICATION, group, UNSPECIFIED, "", "", name, metrics, by_scene))
     return scores
 
 

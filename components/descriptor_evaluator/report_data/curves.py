@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from components.core.names import PAIR_SETS
 from components.descriptor_evaluator.protocol import distances, matching, verification
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
@@ -74,7 +75,7 @@ def verification_curves(
         return {}
     positives = _thinned(tasks.positives)
     result: dict[str, Any] = {}
-    for name in verification.NEGATIVES:
+    for name in PAIR_SETS:
         if getattr(tasks, name) is None:
             continue
         negatives = _thinned(getattr(tasks, name))

@@ -15,6 +15,7 @@ _CODE = (
     "components.pusher.push_log",
     "trainer.model.byte_codes",
     "trainer.model.export",
+    "trainer.model.names",
     "trainer.data.records",
     "trainer.data.manifest",
     "trainer.core.average_precision",
