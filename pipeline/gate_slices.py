@@ -16,9 +16,7 @@ from components.descriptor_evaluator.settings import (
     GuardedSlice,
 )
 from trainer.core.errors import UserError
-from trainer.core.variants import TARGETS
-
-_KINDS = {"i": "illumination", "v": "viewpoint"}
+from trainer.core.variants import KIND_NAMES, TARGETS
 
 
 def check(evaluation: EvaluationSettings, kinds: Collection[str], points: int | None) -> None:
@@ -32,7 +30,7 @@ def check(evaluation: EvaluationSettings, kinds: Collection[str], points: int | 
     for key, kind in _guarded_kinds(evaluation):
         if kind not in kinds:
             raise UserError(
-                f"evaluation.gate.{key}.kind: asks for {_KINDS[kind]} ({kind}_ sequences), of "
+                f"evaluation.gate.{key}.kind: asks for {KIND_NAMES[kind]} ({kind}_ sequences), of "
                 f"which the split holds out none, expected a kind that it does; change the split "
                 f"(data.split) or leave the threshold out"
             )

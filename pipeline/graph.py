@@ -25,8 +25,10 @@ from components.schema.component import ImportSchemaGen, packaged_schema
 from components.serving_validator.component import ServingValidator
 from pipeline.config.tree import PipelineConfig
 from trainer.core.code_fingerprint import fingerprint
+from trainer.core.variants import TRAIN
 
 _CORE = "components.core"
+_MODEL = ("trainer.model.export", "trainer.model.names")
 _RECORDS = ("trainer.data.records", "trainer.data.manifest", "trainer.core.variants")
 Text: TypeAlias = str | data_types.RuntimeParameter
 """A text that is known now, or a parameter that a compiled pipeline is given when it runs."""
@@ -109,7 +111,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         examples=examples,
         schema=schema,
         preprocessing_fn="components.preprocessing.preprocessing_fn",
-        splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
+        splits_config=transform_pb2.SplitsConfig(analyze=[TRAIN]),
         materialize=False,
         disable_statistics=True,
         custom_config={
@@ -123,7 +125,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     production = ProductionModel(
         push_destination=places.serving,
         production_checksum=places.production_checksum,
-        code_fingerprint=fingerprint("components.production_model", _CORE, "trainer.model.export"),
+        code_fingerprint=fingerprint("components.production_model", _CORE, *_MODEL),
     )
     trainer = DescriptorTrainer(
         examples=examples,
@@ -173,7 +175,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         push_destination=places.serving,
         destination_state=places.pusher_state,
         code_fingerprint=fingerprint(
-            "components.pusher", "components.production_model", _CORE, "trainer.model.export"
+            "components.pusher", "components.production_model", _CORE, *_MODEL
         ),
     )
     return tfx_pipeline.Pipeline(

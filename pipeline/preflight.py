@@ -12,18 +12,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.core.names import SAVED_MODEL_FILE
+from components.core.names import RETRIEVAL
 from components.descriptor_evaluator.settings import MIN_SCENES
 from pipeline import gate_slices
 from pipeline.config.tree import PipelineConfig
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
+from trainer.core.variants import EVAL, TRAIN
 from trainer.curriculum import auto_plan
+from trainer.model.names import SAVED_MODEL_FILE
 
 if TYPE_CHECKING:
     from components.example_gen.formats.base import SequenceInput
 
-_SPLIT_NAMES = ("train", "eval")
+_SPLIT_NAMES = (TRAIN, EVAL)
 
 
 def check_data(config: PipelineConfig, folder: str) -> None:
@@ -131,7 +133,7 @@ def _check_gate(config: PipelineConfig, scenes: int) -> None:
     asked = {floor.task: "floors" for floor in gate.floors}
     asked |= dict.fromkeys(gate.production.tasks, "production.tasks")
     asked |= dict.fromkeys(gate.baseline.tasks_used if gate.baseline else (), "baseline.tasks")
-    if "retrieval" in asked:
+    if RETRIEVAL in asked:
         raise UserError(
             f"evaluation.gate.{asked['retrieval']}: asks for retrieval, whose distractors come "
             "from other scenes, but the split holds out 1 scene, expected at least 2; raise "

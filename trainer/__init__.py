@@ -5,7 +5,7 @@ Imports go down: engine, reporting, curriculum, losses, model, data, core.
 
 import os
 
-from trainer.core import cpu_kernels
+from trainer import cpu_kernels
 
 # Here, as it has to come before the first import of TensorFlow, wherever that is: in the command,
 # in a task of a compiled pipeline, in a worker process of Beam.

@@ -25,6 +25,7 @@ from components.descriptor_evaluator.descriptors.store import DescribeSequence
 from trainer.core.errors import UserError
 from trainer.data import records
 from trainer.data.manifest import SequenceEntry
+from trainer.model.names import PATCHES_INPUT
 
 POINTS = 400
 ROUNDS = 9
@@ -94,7 +95,7 @@ def _bare_ways(path: str, patches: np.ndarray) -> dict[str, Callable[[], None]]:
     def bare(batches: list) -> Callable[[], None]:
         def infer() -> None:
             for batch in batches:
-                model.serve(**{saved_model.INPUT: batch})
+                model.serve(**{PATCHES_INPUT: batch})
 
         return infer
 

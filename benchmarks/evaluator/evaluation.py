@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 from rich.table import Table
-from scipy.integrate import trapezoid
 from scipy.spatial import distance
 
 from benchmarks.harness.targets import MissedError
@@ -14,6 +13,7 @@ from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, Tasks, TaskSettings
 from components.descriptor_evaluator.scoring import summary
 from components.descriptor_evaluator.scoring.score import score
+from trainer.core.average_precision import average_precision
 from trainer.core.variants import NOISES, TARGETS, VARIANTS, variant_index
 
 SEQUENCES, POINTS, DIMENSION = 4, 400, 128
@@ -86,14 +86,6 @@ def made_up(seed: int, points: int, dimension: int) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def _average_precision(scores: np.ndarray, labels: np.ndarray, positives: int) -> float:
-    """Trapezoid area under precision over recall after a stable sort (HPatches)."""
-    hits = np.cumsum(labels[np.argsort(-scores, kind="stable")])
-    recall = np.concatenate([[0.0], hits / positives])
-    precision = np.concatenate([[1.0], hits / np.arange(1, len(hits) + 1)])
-    return float(trapezoid(precision, recall))
-
-
 def literal_matching(descriptors: dict[str, np.ndarray], tasks: Tasks) -> float:
     """Returns matching mAP, one query at a time."""
     values = []
@@ -108,7 +100,7 @@ def literal_matching(descriptors: dict[str, np.ndarray], tasks: Tasks) -> float:
                     nearest.append(int(row.argmin()))
                     distances.append(row[nearest[-1]])
                 right = np.array(nearest) == np.arange(len(reference))
-                values.append(_average_precision(-np.array(distances), right, len(reference)))
+                values.append(average_precision(-np.array(distances), right, len(reference)))
     return float(np.mean(values))
 
 
@@ -134,7 +126,7 @@ def literal_retrieval(descriptors: dict[str, np.ndarray], tasks: Tasks) -> float
             values.append(
                 np.mean(
                     [
-                        _average_precision(-distances[:k], labels[:k], TARGETS)
+                        average_precision(-distances[:k], labels[:k], TARGETS)
                         for k in tasks.pool_sizes
                     ]
                 )
@@ -152,7 +144,7 @@ def literal_verification(descriptors: dict[str, np.ndarray], tasks: Tasks) -> fl
             part = positive[: int(0.2 * len(negative))]
             scores = -np.concatenate([negative, part])
             labels = np.arange(len(scores)) >= len(negative)
-            values.append(_average_precision(scores, labels, len(part)))
+            values.append(average_precision(scores, labels, len(part)))
     return float(np.mean(values))
 
 

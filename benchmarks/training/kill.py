@@ -17,7 +17,7 @@ from rich.table import Table
 
 from tests.support.synthetic import write_examples
 from trainer.engine import output_folder
-from trainer.model import export
+from trainer.model.names import SERVING_DIR
 from trainer.reporting import result as results
 
 KILLS, SEED = 20, 7
@@ -171,7 +171,7 @@ def _events(output: Path) -> list[dict]:
 
 
 def _weights(output: Path) -> dict[str, bytes]:
-    variables = output / export.SERVING_DIR / "variables" / "variables"
+    variables = output / SERVING_DIR / "variables" / "variables"
     reader = tf.train.load_checkpoint(str(variables))
     return {
         name: reader.get_tensor(name).tobytes()

@@ -8,7 +8,7 @@ that sleep while they wait (`OMP_WAIT_POLICY`; spinning costs several times that
 processes want the processor). Ours runs as users get it.
 
 A third process trains as ours with oneDNN's kernels off, which is what TensorFlow itself would
-do on a processor without AVX-512 VNNI (`trainer.core.cpu_kernels`). `ONEDNN_MAX_CPU_ISA=AVX2` makes
+do on a processor without AVX-512 VNNI (`trainer.cpu_kernels`). `ONEDNN_MAX_CPU_ISA=AVX2` makes
 a processor with AVX-512 one without, for all of them. On a processor that multiplies in bfloat16 a
 fourth one trains as ours with `training.bfloat16`.
 
@@ -36,7 +36,7 @@ from rich.table import Table
 
 from benchmarks.harness.timing import ROOT, Job, Spread, Timing, Worker, ratios
 from benchmarks.training import training_data
-from trainer.core import cpu_kernels
+from trainer import cpu_kernels
 from trainer.core.config import ModelConfig, StageConfig, TrainerConfig
 from trainer.data.image import INPUT_SIZE
 from trainer.model.l2net import CONVOLUTIONS, channels
@@ -145,7 +145,7 @@ def has_bfloat16(flags: Collection[str]) -> bool:
     """Tells whether a processor multiplies in bfloat16.
 
     Args:
-        flags: Extensions of the processor by Linux's names (`trainer.core.cpu_kernels.cpu_flags`).
+        flags: Extensions of the processor by Linux's names (`trainer.cpu_kernels.cpu_flags`).
     """
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 

@@ -10,6 +10,7 @@ from tfx.types.experimental import simple_artifacts
 
 from components.anomaly_gate import executor
 from components.core.component import OPTIONAL_TEXT, TEXT, Component, channel
+from components.core.names import CODE_FINGERPRINT_KEY
 
 
 class AnomalyGateSpec(component_spec.ComponentSpec):
@@ -17,7 +18,7 @@ class AnomalyGateSpec(component_spec.ComponentSpec):
 
     PARAMETERS: ClassVar = {
         executor.REPORT_FOLDER_KEY: OPTIONAL_TEXT,
-        executor.CODE_FINGERPRINT_KEY: TEXT,
+        CODE_FINGERPRINT_KEY: TEXT,
     }
     INPUTS: ClassVar = {executor.ANOMALIES_KEY: channel(standard_artifacts.ExampleAnomalies)}
     OUTPUTS: ClassVar = {executor.REPORT_KEY: channel(simple_artifacts.File)}

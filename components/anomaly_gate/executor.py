@@ -12,7 +12,6 @@ from trainer.core.errors import UserError
 ANOMALIES_KEY = "anomalies"
 REPORT_KEY = "report"
 REPORT_FOLDER_KEY = "report_folder"
-CODE_FINGERPRINT_KEY = "code_fingerprint"
 REPORT_FILE = "anomalies.json"
 
 

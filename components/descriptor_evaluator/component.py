@@ -8,6 +8,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.core.component import OPTIONAL_TEXT, TEXT, BeamComponent, channel
+from components.core.names import CODE_FINGERPRINT_KEY
 from components.descriptor_evaluator import executor
 
 
@@ -17,7 +18,7 @@ class DescriptorEvaluatorSpec(component_spec.ComponentSpec):
     PARAMETERS: ClassVar = {
         executor.SETTINGS_KEY: TEXT,
         executor.OFFICIAL_TASKS_KEY: OPTIONAL_TEXT,
-        executor.CODE_FINGERPRINT_KEY: TEXT,
+        CODE_FINGERPRINT_KEY: TEXT,
         executor.TASKS_FINGERPRINT_KEY: OPTIONAL_TEXT,
         executor.DESTINATION_STATE_KEY: OPTIONAL_TEXT,
         executor.CACHE_FOLDER_KEY: OPTIONAL_TEXT,

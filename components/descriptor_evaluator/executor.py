@@ -25,7 +25,13 @@ from tfx.utils import path_utils
 
 from components.core import executor, files
 from components.core.exec_properties import read_settings
-from components.core.names import CANDIDATE, PRODUCTION, SAVED_MODEL_FILE
+from components.core.names import (
+    CANDIDATE,
+    CODE_FINGERPRINT_KEY,
+    PRODUCTION,
+    ROOTSIFT,
+    ROOTSIFT_SMOOTHED,
+)
 from components.descriptor_evaluator.descriptors import saved_model
 from components.descriptor_evaluator.descriptors.describer import ModelError, is_machinery
 from components.descriptor_evaluator.gate import (
@@ -48,6 +54,7 @@ from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core import progress
 from trainer.core.errors import UserError
+from trainer.model.names import SAVED_MODEL_FILE
 
 EXAMPLES_KEY = "examples"
 MODEL_KEY = "model"
@@ -56,12 +63,11 @@ EVALUATION_KEY = "evaluation"
 BLESSING_KEY = "blessing"
 SETTINGS_KEY = "settings"
 OFFICIAL_TASKS_KEY = "official_tasks"
-CODE_FINGERPRINT_KEY = "code_fingerprint"
 CACHE_FOLDER_KEY = "cache_dir"
 TASKS_FINGERPRINT_KEY = "tasks_fingerprint"
 DESTINATION_STATE_KEY = "destination_state"
 
-_ALWAYS_SHOWN = ("rootsift", model_scores.SMOOTHED)
+_ALWAYS_SHOWN = (ROOTSIFT, ROOTSIFT_SMOOTHED)
 
 _EARLIER_SCORED = 3  # describing a model is what takes time; their scores are kept
 

@@ -9,18 +9,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.core.names import CANDIDATE, PRODUCTION, TASK_NAMES
+from components.core.names import (
+    CANDIDATE,
+    MATCHING,
+    PRODUCTION,
+    RETRIEVAL,
+    ROOTSIFT,
+    ROOTSIFT_SMOOTHED,
+    TASK_NAMES,
+    VERIFICATION,
+    TaskName,
+)
 from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.metrics import METRICS
 from components.descriptor_evaluator.protocol.scores import TIE_SAFE
 from components.descriptor_evaluator.protocol.tasks import POOL_SIZES, TaskSettings
 from trainer.core.settings import Settings
+from trainer.core.variants import Noise
 
-TaskName = Literal["verification", "matching", "retrieval"]
 # A handcrafted descriptor or a reference; EvaluationSettings checks which there are.
 BaselineName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-Noise = Literal["e", "h", "t"]
 Kind = Literal["i", "v"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Difference = Annotated[float, Field(ge=-1.0, le=1.0)]
@@ -40,7 +49,7 @@ def metric_names(task: str) -> list[str]:
         ['ap', 'success_rate']
     """
     names = list(METRICS[task])
-    if task == "retrieval":
+    if task == RETRIEVAL:
         names += [f"{name}@{size}" for name in METRICS[task] for size in POOL_SIZES]
     return names
 
@@ -72,7 +81,7 @@ class Floor(Settings):
                 f"{self.task} has no metric {self.metric!r}, expected one of {', '.join(known)} "
                 f"(or the tie-safe value, e.g. {known[0]}{TIE_SAFE})"
             )
-        if self.task == "verification" and self.kind:
+        if self.task == VERIFICATION and self.kind:
             raise ValueError(f"{_NO_KIND}; leave `kind` out")
         return self
 
@@ -114,10 +123,10 @@ class BaselineRule(Settings):
     """
 
     names: Annotated[tuple[BaselineName, ...], Field(min_length=1)] = (
-        "rootsift",
-        "rootsift-smoothed",
+        ROOTSIFT,
+        ROOTSIFT_SMOOTHED,
     )
-    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("matching", "retrieval")
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = (MATCHING, RETRIEVAL)
     margins: Annotated[dict[Literal["mean", "e", "h", "t"], Difference], Field(min_length=1)] = (
         Field(default={"mean": 0.0, "e": -0.01})
     )
@@ -137,7 +146,7 @@ class BaselineRule(Settings):
     @model_validator(mode="after")
     def _known(self) -> BaselineRule:
         for part in self.slices:
-            if part.kind and "verification" in ((part.task,) if part.task else self.tasks):
+            if part.kind and VERIFICATION in ((part.task,) if part.task else self.tasks):
                 raise ValueError(f"{_NO_KIND}; give the slice another task or no kind")
         return self
 
@@ -173,13 +182,13 @@ class ProductionRule(Settings):
 
     mode: Literal["lower_bound", "point"] = "lower_bound"
     delta: Delta = 0.01
-    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("matching", "retrieval")
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = (MATCHING, RETRIEVAL)
     slices: Annotated[tuple[GuardedSlice, ...], Field(min_length=1)] = (GuardedSlice(),)
     best_pushed: bool = True
 
     @model_validator(mode="after")
     def _known(self) -> ProductionRule:
-        if "verification" in self.tasks and any(part.kind for part in self.slices):
+        if VERIFICATION in self.tasks and any(part.kind for part in self.slices):
             raise ValueError(f"{_NO_KIND}; guard kinds of other tasks")
         return self
 
@@ -258,7 +267,7 @@ class EvaluationSettings(Settings):
         gate: When the model is blessed.
     """
 
-    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES  # type: ignore[assignment]
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES
     distance: Distance = "l2"
     drawing: TaskSettings = TaskSettings()
     official_tasks: str | None = None
@@ -270,7 +279,7 @@ class EvaluationSettings(Settings):
     @model_validator(mode="after")
     def _gate_is_scored(self) -> EvaluationSettings:
         asked = {floor.task: "floors" for floor in self.gate.floors}
-        asked |= dict.fromkeys(self.gate.production.tasks, "production")
+        asked |= dict.fromkeys(self.gate.production.tasks, PRODUCTION)
         if self.gate.baseline:
             asked |= dict.fromkeys(self.gate.baseline.tasks_used, "baseline")
         for task, where in asked.items():

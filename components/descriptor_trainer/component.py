@@ -8,6 +8,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.core.component import OPTIONAL_TEXT, TEXT, Component, channel
+from components.core.names import CODE_FINGERPRINT_KEY
 from components.descriptor_trainer import executor
 
 
@@ -16,7 +17,7 @@ class DescriptorTrainerSpec(component_spec.ComponentSpec):
 
     PARAMETERS: ClassVar = {
         executor.TRAINING_KEY: TEXT,
-        executor.CODE_FINGERPRINT_KEY: TEXT,
+        CODE_FINGERPRINT_KEY: TEXT,
         # Of the executor that trains in a job on Vertex AI.
         "vertex_json": OPTIONAL_TEXT,
         "project": OPTIONAL_TEXT,

@@ -23,7 +23,6 @@ BASE_MODEL_KEY = "base_model"
 MODEL_KEY = "model"
 MODEL_RUN_KEY = "model_run"
 TRAINING_KEY = "training"
-CODE_FINGERPRINT_KEY = "code_fingerprint"
 CHECKPOINTS = "checkpoints"
 
 

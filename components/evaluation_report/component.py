@@ -12,6 +12,7 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.core.component import OPTIONAL_TEXT, TEXT, Component, channel
+from components.core.names import CODE_FINGERPRINT_KEY
 from components.evaluation_report import executor
 
 
@@ -20,7 +21,7 @@ class EvaluationReportSpec(component_spec.ComponentSpec):
 
     PARAMETERS: ClassVar = {
         executor.IMAGES_KEY: OPTIONAL_TEXT,
-        executor.CODE_FINGERPRINT_KEY: TEXT,
+        CODE_FINGERPRINT_KEY: TEXT,
         executor.CONFIGURATION_KEY: OPTIONAL_TEXT,
         executor.DESTINATION_KEY: OPTIONAL_TEXT,
     }

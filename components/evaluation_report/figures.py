@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from components.evaluation_report.material import CANDIDATE, PRODUCTION
+from components.core.names import CANDIDATE, PRODUCTION
 
 _INK = "#123456"  # stands for the page's colour until the figure is SVG
 _STYLE: dict[Any, Any] = {
@@ -75,7 +75,7 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
         if name == CANDIDATE:
             by_name[name] = Look(name, "this model", BLUE, "-")
         elif name == PRODUCTION:
-            by_name[name] = Look(name, "production", ORANGE, "-")
+            by_name[name] = Look(name, PRODUCTION, ORANGE, "-")
         else:
             colour, dash = _HANDCRAFTED[handcrafted % len(_HANDCRAFTED)]
             by_name[name] = Look(name, name, colour, dash)

@@ -16,6 +16,7 @@ from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.report_data import exhibits
 from components.descriptor_evaluator.scoring import result_files
 from trainer.data.manifest import Manifest
+from trainer.model.names import IDENTITY_FILE
 
 
 class NotShownError(Exception):
@@ -97,7 +98,7 @@ class Material:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What the model says of itself; empty when it says nothing."""
-        return _json(self.model, "assets.extra/descriptor.json") or {}
+        return _json(self.model, IDENTITY_FILE) or {}
 
     @cached_property
     def timeline(self) -> list[dict[str, Any]]:

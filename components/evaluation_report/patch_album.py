@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from components.descriptor_evaluator.descriptors.store import read_patches
-from trainer.core.variants import VARIANTS
+from trainer.core.variants import EVAL, VARIANTS
 from trainer.data.manifest import Manifest
 
 
@@ -44,7 +44,7 @@ def read(examples: str, manifest: Manifest, places: Iterable[Place]) -> dict[Pla
     for place in places:
         wanted.setdefault(place.sequence, set()).add(place)
     by_place = {}
-    for entry in manifest.splits.get("eval", ()):
+    for entry in manifest.splits.get(EVAL, ()):
         here = [place for place in wanted.get(entry.name, ()) if place.index < entry.count]
         if not here:
             continue

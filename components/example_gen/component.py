@@ -14,9 +14,10 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
+from components.core.names import CODE_FINGERPRINT_KEY
 from components.example_gen import executor, spans
 from components.example_gen.formats import reading
-from trainer.data.manifest import SPLITS
+from trainer.core.variants import SPLITS
 
 _TABLES = "*.*"
 """Tables beside the folders of the data (scenes, a splits file): TFX's fingerprint sees them."""
@@ -93,7 +94,7 @@ class PatchExampleGen(FileBasedExampleGen):
             {
                 executor.SETTINGS_KEY: settings_json,
                 executor.SPLIT_LISTS_KEY: json.dumps(split_lists, sort_keys=True),
-                executor.CODE_FINGERPRINT_KEY: code_fingerprint,
+                CODE_FINGERPRINT_KEY: code_fingerprint,
             }
         )
         config = example_gen_pb2.CustomConfig()

@@ -21,12 +21,12 @@ from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
 from components.example_gen.shards import ENTRIES, WriteShards
 from trainer.core.errors import UserError
+from trainer.core.variants import SPLITS
 from trainer.data import manifest
 
 SETTINGS_KEY = "settings"
 SPLIT_LISTS_KEY = "split_lists"
 DATA_FINGERPRINT_KEY = "data_fingerprint"
-CODE_FINGERPRINT_KEY = "code_fingerprint"
 
 
 class Executor(executor.BeamExecutor):
@@ -66,7 +66,7 @@ class Executor(executor.BeamExecutor):
         written = _collect(examples.uri)
         content = _manifest(written, skipped, settings)
         manifest.write(content, examples.uri)
-        examples.split_names = artifact_utils.encode_split_names(list(manifest.SPLITS))
+        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples.set_string_custom_property("checksum", content.checksum)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
 
@@ -104,7 +104,7 @@ def _manifest(
     skipped: list[reading.Skipped],
     settings: DataSettings,
 ) -> manifest.Manifest:
-    by_split: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}
+    by_split: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in SPLITS}
     left_out = [{"name": item.name, "reason": item.reason} for item in skipped]
     for note in written:
         if "skipped" in note:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from components.example_gen.registry import FORMATS
+from components.example_gen.registry import FORMATS, PHOTOS
 from trainer.core.settings import Settings
 
 Detector = Literal["hessian", "harris", "dog"]
@@ -139,7 +139,7 @@ class DataSettings(Settings):
         photographs: How image sequences are made of photographs.
     """
 
-    format: FormatName = "photos"
+    format: FormatName = PHOTOS
     split: SplitSettings = SplitSettings()
     seed: int = Field(default=0, ge=0)
     skip_bad_sequences: bool = False

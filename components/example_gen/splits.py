@@ -11,17 +11,16 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from components.core import files
 from components.example_gen.formats.base import SequenceInput, generator
 from components.example_gen.settings import DataSettings, SplitSettings
 from trainer.core.errors import UserError
-from trainer.core.variants import KINDS
+from trainer.core.variants import EVAL, ILLUMINATION, KINDS, TRAIN, VAL, VIEWPOINT, SplitName
 
 SplitLists: TypeAlias = dict[str, Any]
-SplitName = Literal["train", "val", "eval"]
-_OTHER_KIND = {"illum": ("v",), "view": ("i",)}
+_OTHER_KIND = {"illum": (VIEWPOINT,), "view": (ILLUMINATION,)}
 _OFFICIAL = Path(__file__).with_name("official_splits.json")
 
 
@@ -105,7 +104,7 @@ def assign_splits(
         if rule.rule == "file":
             label = f"{rule.file}: {label}"
         tested, trained = _apply(inputs, resolved, set(skipped), label, rule.rule == "official")
-    for items, word in ((tested, "eval"), (trained, "train")):
+    for items, word in ((tested, EVAL), (trained, TRAIN)):
         if not items:
             raise UserError(
                 f"{label}: '{word}' has no image sequence left out of {len(inputs)} "
@@ -119,9 +118,9 @@ def assign_splits(
             f"scenes of their own (see scenes.csv); put all their sequences on one side"
         )
     held_out = _draw_val(trained, rule.val_share, settings.seed, label)
-    assigned: dict[str, SplitName] = {item.name: "eval" for item in tested}
+    assigned: dict[str, SplitName] = {item.name: EVAL for item in tested}
     for item in trained:
-        assigned[item.name] = "val" if item.scene in held_out else "train"
+        assigned[item.name] = VAL if item.scene in held_out else TRAIN
     return assigned
 
 
@@ -185,7 +184,7 @@ def _draw_eval(inputs: Sequence[SequenceInput], share: float, seed: int) -> list
     groups: dict[str, list[str]] = defaultdict(list)
     for scene in sorted(kinds):
         groups["".join(sorted(kinds[scene]))].append(scene)
-    rng = generator(seed, "", "eval")
+    rng = generator(seed, "", EVAL)
     for name in sorted(groups):
         rng.shuffle(groups[name])
     wanted = min(max(1, round(share * len(kinds))), len(kinds) - 1)
@@ -211,7 +210,7 @@ def _draw_val(trained: Sequence[SequenceInput], share: float, seed: int, label: 
             f"least 2, because one is held out to steer training; add data or test on less"
         )
     names = sorted(count)
-    order = [names[place] for place in generator(seed, "", "val").permutation(len(names))]
+    order = [names[place] for place in generator(seed, "", VAL).permutation(len(names))]
     wanted = max(1, round(share * len(trained)))
     chosen: set[str] = set()
     held = 0

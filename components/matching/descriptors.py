@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from components.descriptor_evaluator.descriptors import handcrafted, saved_model
 from components.example_gen.settings import ExtractionSettings
 from trainer.core.errors import UserError
+from trainer.model.names import IDENTITY_FILE
 
 _KEY = "extraction"
-_PLACE = f"assets.extra/{saved_model.IDENTITY_FILE}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def extraction_for(model: str | None) -> tuple[ExtractionSettings, tuple[str, ..
         return rules, ()
     remark = (
         f"{model}: does not say how the patches were cut that it was trained on "
-        f"({_PLACE}); points are cut by the default rules, which may not suit it."
+        f"({IDENTITY_FILE}); points are cut by the default rules, which may not suit it."
     )
     return ExtractionSettings(), (remark,)
 
@@ -85,7 +85,7 @@ def extraction_of(path: str) -> ExtractionSettings | None:
     Raises:
         UserError: When there is no model, or it says what this version cannot do.
     """
-    place = f"{path.rstrip('/')}/{_PLACE}"
+    place = f"{path.rstrip('/')}/{IDENTITY_FILE}"
     saved_model.check_folder(path)
     identity = saved_model.read_identity(path)
     if identity is None:

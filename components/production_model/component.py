@@ -12,6 +12,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec
 
 from components.core.component import TEXT, Component, channel
+from components.core.names import CODE_FINGERPRINT_KEY
 from components.production_model import executor
 
 
@@ -21,7 +22,7 @@ class ProductionModelSpec(ComponentSpec):
     PARAMETERS: ClassVar = {
         "push_destination": TEXT,
         "production_checksum": TEXT,
-        "code_fingerprint": TEXT,
+        CODE_FINGERPRINT_KEY: TEXT,
     }
     INPUTS: ClassVar[dict[str, ChannelParameter]] = {}
     OUTPUTS: ClassVar = {"model": channel(standard_artifacts.Model)}

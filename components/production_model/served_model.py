@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from components.core import files
-from components.core.names import SAVED_MODEL_FILE
+from trainer.model.names import SAVED_MODEL_FILE
 
 _VERSION = re.compile(r"0|[1-9][0-9]{0,17}")
 NO_PRODUCTION = "none"

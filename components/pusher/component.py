@@ -9,6 +9,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_component_specs
 
 from components.core.component import TEXT, ByName
+from components.core.names import CODE_FINGERPRINT_KEY
 from components.pusher import executor
 
 
@@ -21,7 +22,7 @@ class PusherSpec(component_spec.ComponentSpec):
     PARAMETERS: ClassVar = {
         executor.PUSH_DESTINATION_KEY: TEXT,
         executor.DESTINATION_STATE_KEY: TEXT,
-        executor.CODE_FINGERPRINT_KEY: TEXT,
+        CODE_FINGERPRINT_KEY: TEXT,
     }
     INPUTS: ClassVar = standard_component_specs.PusherSpec.INPUTS
     OUTPUTS: ClassVar = standard_component_specs.PusherSpec.OUTPUTS

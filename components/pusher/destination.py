@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.core import files
-from components.core.names import SAVED_MODEL_FILE
 from components.production_model import served_model
 from trainer.core.errors import UserError
+from trainer.model.names import SAVED_MODEL_FILE
 
 TEMPORARY_PREFIX = ".pushing-"
 """TensorFlow Serving passes over folders whose names are no integers."""

@@ -15,7 +15,6 @@ from components.pusher import push_log
 
 PUSH_DESTINATION_KEY = standard_component_specs.PUSH_DESTINATION_KEY
 DESTINATION_STATE_KEY = "destination_state"
-CODE_FINGERPRINT_KEY = "code_fingerprint"
 
 
 class Executor(executor.ExecuteMixin, stock.Executor):

@@ -9,6 +9,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ComponentSpec, ExecutionParameter
 
 from components.core.component import TEXT, Component, channel
+from components.core.names import CODE_FINGERPRINT_KEY
 from components.serving_validator import executor
 
 
@@ -17,7 +18,7 @@ class ServingValidatorSpec(ComponentSpec):
 
     PARAMETERS: ClassVar = {
         "timeout_seconds": ExecutionParameter(type=int),
-        "code_fingerprint": TEXT,
+        CODE_FINGERPRINT_KEY: TEXT,
     }
     INPUTS: ClassVar = {
         "model": channel(standard_artifacts.Model),

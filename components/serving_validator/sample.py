@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.core.variants import PATCH_SIZE, VARIANTS
+from trainer.core.variants import EVAL, PATCH_SIZE, UNSPECIFIED, VARIANTS
 
 PATCHES_FILE = "patches.npy"
 RECORDS_FILE = "records.tfrecord"
@@ -39,7 +39,7 @@ def _read(examples_uri: str, count: int) -> list:
     from trainer.data import manifest, records
 
     sequences: list[records.PointPatches] = []
-    for path in manifest.read(examples_uri).shard_paths(examples_uri, "eval"):
+    for path in manifest.read(examples_uri).shard_paths(examples_uri, EVAL):
         for sequence in records.read_shard(path):
             sequences.append(sequence)
             if len(sequences) == count:
@@ -53,6 +53,6 @@ def _noise(count: int) -> list:
     shape = (count, len(VARIANTS), PATCH_SIZE, PATCH_SIZE)
     pixels = np.random.default_rng([_SEED]).integers(0, 256, shape, np.uint8)
     return [
-        records.PointPatches("u_noise", "noise", "u", index, patches)
+        records.PointPatches("u_noise", "noise", UNSPECIFIED, index, patches)
         for index, patches in enumerate(pixels)
     ]

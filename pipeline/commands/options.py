@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
-from components.example_gen.registry import FORMATS
+from components.example_gen.registry import FORMATS, STRIPS
 from pipeline.config.files import packaged_names
 from pipeline.config.tree import DEFAULT_WORK_DIR, PipelineConfig, load_config
 
 Option = Callable[[Any], Any]  # a decorator
 DISTANCES = ("l2", "l1")  # as `distances.Distance` of the evaluator
 DEFAULT_CONFIG = "demo"
-_OF_OTHER_FORMATS = "strips"  # a plan for the data, and nothing that only strips have
+_OF_OTHER_FORMATS = STRIPS  # a plan for the data, and nothing that only strips have
 
 
 def config_name(name_or_file: str | None, format: str | None) -> str:

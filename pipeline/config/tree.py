@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from components.descriptor_evaluator.settings import EvaluationSettings
+from components.example_gen.registry import STRIPS
 from components.example_gen.settings import DataSettings
 from pipeline.config import files, problems
 from pipeline.config.layers import Layer, Override, merge
@@ -83,7 +84,7 @@ class PipelineConfig(Settings):
 
     @model_validator(mode="after")
     def _tasks_of_a_release(self) -> PipelineConfig:
-        if self.evaluation.official_tasks is not None and self.data.format != "strips":
+        if self.evaluation.official_tasks is not None and self.data.format != STRIPS:
             raise ValueError(
                 f"evaluation.official_tasks is set, but data.format is {self.data.format!r}; "
                 "published tasks name the patches of the patch release (format 'strips')"

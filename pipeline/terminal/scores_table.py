@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from components.core.names import MATCHING, RETRIEVAL, VERIFICATION
 from pipeline.terminal.tables import KINDS, make_table, percent, print_remarks
 from trainer.core.variants import NOISE_NAMES, NOISES
 
@@ -70,7 +71,7 @@ def _verification(scores: Mapping[str, Any]) -> Iterator[_Row]:
     for balance, measure in (("imbalanced", "AP"), ("balanced", "AUC")):
         for pair_set, by_noise in scores[balance].items():
             yield f"{measure} {pair_set} ({balance})", by_noise or {}, None
-    for name in _other_metrics("verification"):
+    for name in _other_metrics(VERIFICATION):
         for pair_set, by_noise in scores[name].items():
             yield f"{name} {pair_set}", by_noise or {}, None
     yield "mean AP (imbalanced)", {}, scores["mean"]
@@ -81,7 +82,7 @@ def _matching(scores: Mapping[str, Any]) -> Iterator[_Row]:
     yield "mAP", scores, scores["mean"]
     yield from _apart(scores)
     yield "success rate", scores["success_rate"], scores["success_rate"].get("mean")
-    yield from _others("matching", scores)
+    yield from _others(MATCHING, scores)
 
 
 def _retrieval(scores: Mapping[str, Any]) -> Iterator[_Row]:
@@ -89,7 +90,7 @@ def _retrieval(scores: Mapping[str, Any]) -> Iterator[_Row]:
         yield f"mAP, pool of {size}", {noise: scores[noise][size] for noise in NOISES}, None
     yield "mAP", scores["by_noise"], scores["mean"]
     yield from _apart(scores)
-    yield from _others("retrieval", scores)
+    yield from _others(RETRIEVAL, scores)
 
 
 def _apart(scores: Mapping[str, Any]) -> Iterator[_Row]:
@@ -109,4 +110,4 @@ def _other_metrics(task: str) -> list[str]:
     return other_metrics(task)
 
 
-_ROWS = {"verification": _verification, "matching": _matching, "retrieval": _retrieval}
+_ROWS = {VERIFICATION: _verification, MATCHING: _matching, RETRIEVAL: _retrieval}

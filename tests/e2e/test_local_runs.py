@@ -16,6 +16,7 @@ from components.pusher import push_log
 from pipeline import graph
 from pipeline.runners import local
 from tests.e2e.conftest import LENIENT, STRICT, small_config
+from trainer.core.variants import SPLITS
 from trainer.data import manifest, packing, records
 
 pytestmark = pytest.mark.slow
@@ -126,7 +127,7 @@ def test_a_patch_is_described_alike_through_transform_and_serving(
 
 def test_train_val_and_eval_share_no_photograph(first: local.RunResult):
     listing = manifest.read(first.uri("PatchExampleGen", "examples"))
-    scenes = [{entry.scene for entry in listing.splits[name]} for name in manifest.SPLITS]
+    scenes = [{entry.scene for entry in listing.splits[name]} for name in SPLITS]
     assert all(scenes)
     assert not scenes[0] & scenes[1] and not (scenes[0] | scenes[1]) & scenes[2]
 

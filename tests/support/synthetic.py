@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import ndimage
 
-from trainer.core.variants import NOISES, TARGETS, VARIANTS, kind_of
+from trainer.core.variants import NOISES, SPLITS, TARGETS, VARIANTS, kind_of
 from trainer.data import manifest, records, resizing
 from trainer.data.batches import SamplerState
 from trainer.data.packing import PackedPatches
@@ -37,13 +37,13 @@ def write_examples(root: Path, splits: dict[str, dict[str, tuple[str, int]]]) ->
         root: Folder to write.
         splits: Split name -> image sequence -> (scene, number of points).
     """
-    entries: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in manifest.SPLITS}
+    entries: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in SPLITS}
     for split, sequences in splits.items():
         (root / f"Split-{split}").mkdir(parents=True, exist_ok=True)
         for name, (scene, count) in sorted(sequences.items()):
             entries[split].append(_write_sequence(root, split, name, scene, count))
     listing = manifest.Manifest(
-        splits={name: tuple(entries[name]) for name in manifest.SPLITS},  # type: ignore[misc]
+        splits={name: tuple(entries[name]) for name in SPLITS},  # type: ignore[misc]
         settings={"seed": 0},
     )
     manifest.write(listing, str(root))

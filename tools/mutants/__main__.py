@@ -21,7 +21,7 @@ from tools.mutants.mutate import Mutant, mutants
 
 _EVALUATOR = "components/descriptor_evaluator"
 CORE = {
-    f"{_EVALUATOR}/protocol/average_precision.py": f"{_EVALUATOR}/protocol",
+    "trainer/core/average_precision.py": "trainer/core",
     f"{_EVALUATOR}/protocol/matching.py": f"{_EVALUATOR}/protocol",
     f"{_EVALUATOR}/protocol/retrieval.py": f"{_EVALUATOR}/protocol",
     f"{_EVALUATOR}/protocol/verification.py": f"{_EVALUATOR}/protocol",

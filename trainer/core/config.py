@@ -10,9 +10,8 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from trainer.core import registry
 from trainer.core.settings import Settings
 from trainer.core.validation_messages import PLAN
-from trainer.core.variants import TARGETS, VARIANTS
+from trainer.core.variants import NOISES, TARGETS, VARIANTS, Noise
 
-Noise = Literal["e", "h", "t"]
 FinalNormalisation = Literal["none", "l2", "batch_norm", "batch_norm_l2"]
 
 
@@ -105,7 +104,7 @@ class StageConfig(Settings):
     learning_rate: float = Field(default=1e-2, gt=0, le=10)
     schedule: Literal["constant", "linear"] = "constant"
     warm_up_steps: int = Field(default=0, ge=0)
-    noises: tuple[Noise, ...] = Field(default=("e", "h", "t"), min_length=1)
+    noises: tuple[Noise, ...] = Field(default=NOISES, min_length=1)
     same_sequence_fraction: float = Field(default=0.0, ge=0, le=1)
     min_steps: int = Field(default=1, ge=1)
     max_steps: int = Field(default=1000, ge=1)

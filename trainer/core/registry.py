@@ -1,11 +1,10 @@
 """Losses and miners by name: a new one is one file and one line here (`docs/extending.md`).
 
-Modules are named, not imported: settings are checked without TensorFlow.
+Functions are named as `module:function`, not imported: settings are checked without TensorFlow.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -18,13 +17,13 @@ class LossEntry:
     """A loss.
 
     Attributes:
-        module: Module with `cost(violation: tf.Tensor) -> tf.Tensor`, elementwise and
-            increasing, of margin + positive distance - negative distance.
+        place: `module:function`. The function is (violation: tf.Tensor) -> tf.Tensor, elementwise
+            and increasing, of margin + positive distance - negative distance.
         needs_margin: Whether the margin must be above 0: the loss of a collapsed network, whose
             distances are all 0, would otherwise be the least possible.
     """
 
-    module: str
+    place: str
     needs_margin: bool = True
 
 
@@ -33,30 +32,25 @@ class MinerEntry:
     """A way of choosing triplets.
 
     Attributes:
-        module: Module with `mine(descriptors, patches_per_point, candidates, offset, config)`,
-            which returns `trainer.losses.mining.Triplets` (see `trainer.losses.batch_hard`).
+        place: `module:function`. The function is (descriptors, patches_per_point, candidates,
+            offset, config) -> `trainer.losses.mining.Triplets` (see `trainer.losses.batch_hard`).
         pairs: Whether it takes exactly two patches of each point and returns one triplet per
             pair; otherwise it returns one per patch.
     """
 
-    module: str
+    place: str
     pairs: bool = False
 
 
 LOSSES: dict[str, LossEntry] = {
-    "hinge": LossEntry("trainer.losses.hinge"),
-    "squared_hinge": LossEntry("trainer.losses.squared_hinge"),
-    "soft_margin": LossEntry("trainer.losses.soft_margin", needs_margin=False),
+    "hinge": LossEntry("trainer.losses.hinge:cost"),
+    "squared_hinge": LossEntry("trainer.losses.squared_hinge:cost"),
+    "soft_margin": LossEntry("trainer.losses.soft_margin:cost", needs_margin=False),
 }
 MINERS: dict[str, MinerEntry] = {
-    "batch_hard": MinerEntry("trainer.losses.batch_hard"),
-    "hardnet": MinerEntry("trainer.losses.hardnet", pairs=True),
+    "batch_hard": MinerEntry("trainer.losses.batch_hard:mine"),
+    "hardnet": MinerEntry("trainer.losses.hardnet:mine", pairs=True),
 }
-
-
-def loaded(entry: LossEntry | MinerEntry) -> Any:
-    """Imports the module of an entry."""
-    return importlib.import_module(entry.module)
 
 
 def _one_of(registry: Mapping[str, Any]) -> Callable[[str], str]:

@@ -1,15 +1,23 @@
-"""The 16 patches of a physical point, as HPatches names and orders them.
+"""Names of the 16 patches of a physical point, in HPatches' order, of kinds and of splits.
 
 Source: HPatches (Balntas et al., CVPR 2017), patch release: `ref`, then five
 *easy*, five *hard* and five *tough* patches.
 """
 
+from typing import Literal, get_args
+
+Noise = Literal["e", "h", "t"]
+SplitName = Literal["train", "val", "eval"]
+
 PATCH_SIZE = 65
 TARGETS = 5
-NOISES = ("e", "h", "t")
+NOISES = get_args(Noise)
 NOISE_NAMES = {"e": "easy", "h": "hard", "t": "tough"}
 VARIANTS = ("ref", *(f"{noise}{k}" for noise in NOISES for k in range(1, TARGETS + 1)))
-KINDS = ("i", "v", "u")  # illumination, viewpoint, unspecified
+KIND_NAMES = {"i": "illumination", "v": "viewpoint", "u": "unspecified"}
+KINDS = ILLUMINATION, VIEWPOINT, UNSPECIFIED = tuple(KIND_NAMES)
+SPLITS = get_args(SplitName)
+TRAIN, VAL, EVAL = SPLITS
 
 
 def variant_index(noise: str, target: int) -> int:

@@ -13,13 +13,13 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trainer.core.config import Noise, StageConfig, TrainerConfig
+from trainer.core.config import StageConfig, TrainerConfig
 from trainer.core.errors import UserError
+from trainer.core.variants import NOISES
 
 DeviceKind = Literal["cpu", "gpu", "tpu"]
 LEAST = 8  # points of the smallest batch that has negatives worth mining
 
-_NOISES: tuple[Noise, ...] = ("e", "h", "t")
 _UNIT = 8  # S is a multiple of it where the data allow
 PAIR = 2  # K of losses that work on pairs
 _PATCHES_PER_POINT = 4  # K of the last stages for the others
@@ -98,7 +98,7 @@ def resolve(config: TrainerConfig, resources: Resources) -> TrainerConfig:
 
 def plan(
     resources: Resources,
-    noises: tuple[Noise, ...] = _NOISES,
+    noises: tuple[str, ...] = NOISES,
     patches_per_point: int = _PATCHES_PER_POINT,
 ) -> tuple[StageConfig, ...]:
     """Makes a plan: the main stage, after easier ones where its batch is large.

@@ -16,7 +16,7 @@ import numpy as np
 
 from trainer.core.config import StageConfig
 from trainer.core.errors import UserError
-from trainer.core.variants import NOISES, TARGETS
+from trainer.core.variants import NOISES, TARGETS, TRAIN
 from trainer.data.manifest import Manifest
 from trainer.data.packing import PackedPatches
 
@@ -60,13 +60,13 @@ def most_per_batch(listing: Manifest) -> int:
 
 def _largest_of_scenes(listing: Manifest) -> dict[str, int]:
     """Returns the size of the largest image sequence of every scene of the train split."""
-    if not listing.count("train"):
+    if not listing.count(TRAIN):
         raise UserError(
             "the train split holds no point; expected at least one image sequence "
             "there: check the data's split settings"
         )
     largest: dict[str, int] = {}
-    for entry in listing.splits["train"]:
+    for entry in listing.splits[TRAIN]:
         largest[entry.scene] = max(entry.count, largest.get(entry.scene, 0))
     return largest
 
@@ -82,7 +82,7 @@ def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
     most = sum(largest.values())
     for stage in plan:
         if stage.points_per_batch > most:
-            raise _too_large(stage.points_per_batch, most, listing.count("train"), len(largest))
+            raise _too_large(stage.points_per_batch, most, listing.count(TRAIN), len(largest))
         _check_same_sequence_fraction(
             stage.points_per_batch, stage.same_sequence_fraction, max(largest.values())
         )

@@ -13,10 +13,9 @@ from trainer.core.errors import UserError
 from trainer.core.files import write_text
 from trainer.core.settings import Settings
 from trainer.core.validation_messages import first_problem
+from trainer.core.variants import SplitName
 
 FILE_NAME = "manifest.json"
-SPLITS = ("train", "val", "eval")
-SplitName = Literal["train", "val", "eval"]
 
 
 class SequenceEntry(Settings):

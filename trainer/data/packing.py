@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from trainer.core.errors import UserError
 from trainer.core.progress import report
-from trainer.core.variants import VARIANTS
+from trainer.core.variants import VARIANTS, SplitName
 from trainer.data import manifest, records, resizing, stale_dirs
 from trainer.data.resizing import PACKED_SHAPE, Resizer
 
@@ -114,7 +114,7 @@ def _mapped_anew(patches: np.ndarray) -> np.ndarray:
 
 def pack(
     examples_root: str,
-    split: manifest.SplitName,
+    split: SplitName,
     transform_graph: str | None,
     cache_dir: str,
 ) -> PackedPatches:
@@ -170,7 +170,7 @@ def pack(
     return packed
 
 
-def _key(listing: manifest.Manifest, split: manifest.SplitName, graph: str | None) -> str:
+def _key(listing: manifest.Manifest, split: SplitName, graph: str | None) -> str:
     digest = hashlib.sha256(_FORMAT.encode())
     for entry in listing.splits.get(split, ()):
         digest.update(f"{entry.name}/{entry.scene}/{entry.count}/{entry.checksum}\n".encode())
@@ -199,7 +199,7 @@ def _files_under(folder: str) -> list[str]:
 def _write(
     listing: manifest.Manifest,
     root: str,
-    split: manifest.SplitName,
+    split: SplitName,
     resize: Resizer,
     folder: Path,
 ) -> None:
@@ -219,7 +219,7 @@ def _write(
 def _write_patches(
     listing: manifest.Manifest,
     root: str,
-    split: manifest.SplitName,
+    split: SplitName,
     resize: Resizer,
     file: BinaryIO,
 ) -> None:
@@ -276,9 +276,7 @@ def _not_as_listed(root: str, entry: manifest.SequenceEntry) -> UserError:
     )
 
 
-def _open(
-    folder: Path, listing: manifest.Manifest, split: manifest.SplitName
-) -> PackedPatches | None:
+def _open(folder: Path, listing: manifest.Manifest, split: SplitName) -> PackedPatches | None:
     """Maps a packed folder; returns None when there is none, or one that is damaged.
 
     Raises:

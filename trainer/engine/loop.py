@@ -17,6 +17,7 @@ import tf_keras
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.core.files import make_writable_folder
+from trainer.core.variants import TRAIN, VAL
 from trainer.curriculum import auto_plan
 from trainer.data import manifest, packing, stale_dirs
 from trainer.data.batches import check_stages
@@ -30,6 +31,7 @@ from trainer.engine.learner import Learner
 from trainer.engine.output_folder import Existing
 from trainer.engine.run import Clock, Run
 from trainer.model import export
+from trainer.model.names import SERVING_DIR
 from trainer.reporting import result
 from trainer.reporting.result import TrainingResult
 from trainer.reporting.tensorboard import TensorBoardWriter
@@ -120,8 +122,8 @@ def train(
         if "://" not in checkpoint_dir:
             pack_dir = pack_dir or store.packed
     with _tidied(store), _folder(pack_dir) as folder:
-        train_set = packing.pack(examples_root, "train", transform_graph, folder)
-        val_set = packing.pack(examples_root, "val", transform_graph, folder)
+        train_set = packing.pack(examples_root, TRAIN, transform_graph, folder)
+        val_set = packing.pack(examples_root, VAL, transform_graph, folder)
         normalisation = _normalisation(config, train_set)
         learner = Learner(config, placement, normalisation)
         if warm_start:
@@ -142,7 +144,7 @@ def train(
         state = run.to_the_end(calibrate=not warm_start)
         reference = _reference(learner, val_set if len(val_set) else train_set)
     itself = export.describe_itself(learner.model, config, normalisation, examples)
-    model_path = posixpath.join(output_dir, export.SERVING_DIR)
+    model_path = posixpath.join(output_dir, SERVING_DIR)
     export.save(learner.model, normalisation, itself, model_path, reference)
     outcome = run.result(state, identity.hash, model_path)
     result.write(outcome, output_dir)
@@ -171,7 +173,7 @@ def _host_patches(
     """
     if hosts == 1:
         return None
-    patches = HostPatches(examples_root, examples.splits.get("train", ()), hosts)
+    patches = HostPatches(examples_root, examples.splits.get(TRAIN, ()), hosts)
     patches.check(config.plan)
     return patches
 

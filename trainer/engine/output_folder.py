@@ -14,7 +14,7 @@ from trainer.core.files import remove_folder, writing
 from trainer.engine import run_identity
 from trainer.engine.checkpoints import CheckpointStore
 from trainer.engine.run_identity import RunIdentity
-from trainer.model import export
+from trainer.model.names import SERVING_DIR
 from trainer.reporting import result, timeline
 
 CHECKPOINTS = "checkpoints"
@@ -117,7 +117,7 @@ def _clear(folder: str) -> None:
         result.FILE_NAME,
         run_identity.FILE_NAME,
         timeline.FILE_NAME,
-        export.SERVING_DIR,
+        SERVING_DIR,
         LOGS,
     )
     for name in names:

@@ -10,6 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from trainer.core.config import TrainerConfig
+from trainer.core.variants import TRAIN
 from trainer.curriculum.auto_plan import DeviceKind, Resources
 from trainer.data.batches import most_per_batch
 from trainer.data.image import INPUT_SIZE
@@ -35,7 +36,7 @@ def measure(
     # Logical CPU devices share the host's memory.
     memory = host_memory() // replicas if kind == "cpu" else accelerator_memory(kind)
     return Resources(
-        points=listing.count("train"),
+        points=listing.count(TRAIN),
         largest_batch=most_per_batch(listing),
         patch_bytes=patch_bytes(config),
         memory=memory,

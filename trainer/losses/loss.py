@@ -7,6 +7,7 @@ combinations of these with a distance and regularisers (`second_order`, `hynet`)
 from __future__ import annotations
 
 import math
+import pkgutil
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -60,8 +61,8 @@ class Loss:
     def __init__(self, config: LossConfig, unit_sphere: bool = True) -> None:
         loss, miner = registry.LOSSES[config.name], registry.MINERS[config.mining]
         self._config = config
-        self._cost = registry.loaded(loss).cost
-        self._mine = registry.loaded(miner).mine
+        self._cost = pkgutil.resolve_name(loss.place)
+        self._mine = pkgutil.resolve_name(miner.place)
         self._pairs = miner.pairs
         alpha = config.hybrid_alpha
         farthest = {"euclidean": 2.0, "squared": 4.0, "hybrid": 2.0 + 2.0 * alpha}[config.distance]

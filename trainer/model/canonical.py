@@ -21,7 +21,8 @@ from google.protobuf.message import Message
 from tensorflow.core.protobuf import fingerprint_pb2, saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
 
-_GRAPH = "saved_model.pb"
+from trainer.model.names import SAVED_MODEL_FILE
+
 _FINGERPRINT = "fingerprint.pb"
 _COUNTED = re.compile(r"(__\w+?)_(\d+)")  # a function's name ends in TensorFlow's counter
 
@@ -32,7 +33,7 @@ def rewrite(path: str) -> None:
     Args:
         path: The SavedModel; its graph and fingerprint are written anew.
     """
-    graph = posixpath.join(path, _GRAPH)
+    graph = posixpath.join(path, SAVED_MODEL_FILE)
     saved = saved_model_pb2.SavedModel.FromString(_read(graph))
     for meta in saved.meta_graphs:
         library = meta.graph_def.library.function

@@ -24,19 +24,20 @@ from tensorflow.python.tools.optimize_for_inference_lib import optimize_for_infe
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.core.files import remove_folder, replace_folder, writing
-from trainer.core.variants import VARIANTS
+from trainer.core.variants import TRAIN, VAL, VARIANTS
 from trainer.data import image, records, resizing
 from trainer.data.manifest import Manifest
 from trainer.model import byte_codes, canonical
+from trainer.model.names import (
+    IDENTITY_FILE,
+    OUTPUT,
+    PATCHES_INPUT,
+    RECORDS_INPUT,
+    RECORDS_SIGNATURE,
+    SERVING_SIGNATURE,
+    UINT8_SIGNATURE,
+)
 
-SERVING_SIGNATURE = "serving_default"
-RECORDS_SIGNATURE = "serialized_records"
-UINT8_SIGNATURE = "uint8_descriptors"  # only of descriptors of unit length
-SERVING_DIR = "Format-Serving"
-PATCHES_INPUT = "patches"
-RECORDS_INPUT = "records"
-OUTPUT = "descriptors"
-IDENTITY_FILE = posixpath.join("assets.extra", "descriptor.json")
 _VARIABLE = "network/{}/.ATTRIBUTES/VARIABLE_VALUE"
 # Root mean square of the difference to the trained network's descriptors, relative to these.
 _TOLERANCE = 1e-3
@@ -160,7 +161,7 @@ def _names(examples: Manifest, attribute: str) -> dict[str, list[str]]:
     """Returns the names that were trained on and those that chose the checkpoint."""
     return {
         split: sorted({getattr(entry, attribute) for entry in examples.splits.get(split, ())})
-        for split in ("train", "val")
+        for split in (TRAIN, VAL)
     }
 
 

@@ -1,8 +1,4 @@
-"""Which checkpoint is best: matching on the `val` split.
-
-The average precision has a formula of its own here, the reference's, since the trainer imports
-nothing of `components.descriptor_evaluator.protocol`, whose formula judges the exported model.
-"""
+"""Which checkpoint is best: matching on the `val` split."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainer.core.average_precision import average_precision
 from trainer.core.config import ValidationConfig
 from trainer.core.variants import NOISES, TARGETS, variant_index
 from trainer.data.packing import PackedPatches
@@ -93,9 +90,7 @@ def matching_average_precision(reference: np.ndarray, target: np.ndarray) -> flo
     """Average precision of matching two images' descriptors, row i being point i in both.
 
     Every reference descriptor is matched with its nearest neighbour; matches are ranked by
-    distance (stable), and the area under precision over recall is taken by the trapezoid
-    rule from (recall 0, precision 1), with as many positives as points (HPatches, matching
-    task).
+    distance, with as many positives as points (HPatches, matching task).
 
     Args:
         reference: float32 [N, D].
@@ -110,11 +105,8 @@ def matching_average_precision(reference: np.ndarray, target: np.ndarray) -> flo
     squares = (target**2).sum(1) - 2 * reference @ target.T
     nearest = squares.argmin(1)
     distance = np.linalg.norm(reference - target[nearest], axis=1)
-    right = (nearest == np.arange(len(nearest)))[np.argsort(distance, kind="stable")]
-    hits = np.cumsum(right)
-    precision = np.concatenate([[1.0], hits / np.arange(1, len(hits) + 1)])
-    recall = np.concatenate([[0.0], hits / len(hits)])
-    return float(np.sum((precision[1:] + precision[:-1]) / 2 * np.diff(recall)))
+    right = nearest == np.arange(len(nearest))
+    return average_precision(-distance, right, len(right))
 
 
 def _in_batches(describe: Describe, patches: np.ndarray) -> np.ndarray:

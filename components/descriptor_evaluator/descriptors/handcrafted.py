@@ -6,11 +6,12 @@ function, so that reading the registry imports neither NumPy nor OpenCV.
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from components.core.names import ROOTSIFT, ROOTSIFT_SMOOTHED
 from trainer.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,13 +37,12 @@ class Baseline:
 
     def load(self) -> Callable[..., np.ndarray]:
         """Imports the function."""
-        module, _, name = self.place.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return pkgutil.resolve_name(self.place)
 
 
 BASELINES = {
-    "rootsift": Baseline(f"{_HERE}.sift:rootsift"),
-    "rootsift-smoothed": Baseline(f"{_HERE}.sift:rootsift", tuned=True),
+    ROOTSIFT: Baseline(f"{_HERE}.sift:rootsift"),
+    ROOTSIFT_SMOOTHED: Baseline(f"{_HERE}.sift:rootsift", tuned=True),
     "sift": Baseline(f"{_HERE}.sift:sift"),
     "sift-smoothed": Baseline(f"{_HERE}.sift:sift", tuned=True),
     "pixels": Baseline("trainer.data.pixels:pixels"),

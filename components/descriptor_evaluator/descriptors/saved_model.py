@@ -15,18 +15,22 @@ from typing import Any
 import numpy as np
 
 from components.core import files
-from components.core.names import SAVED_MODEL_FILE
 from components.descriptor_evaluator.descriptors import csv_tree
 from components.example_gen.formats import reading
+from components.example_gen.registry import STRIPS
 from components.example_gen.settings import DataSettings
 from trainer.core import progress
 from trainer.core.errors import UserError
-from trainer.core.variants import PATCH_SIZE
+from trainer.core.variants import PATCH_SIZE, TRAIN, VAL
+from trainer.model.names import (
+    IDENTITY_FILE,
+    IDENTITY_NAME,
+    OUTPUT,
+    PATCHES_INPUT,
+    SAVED_MODEL_FILE,
+    SERVING_SIGNATURE,
+)
 
-SIGNATURE = "serving_default"
-INPUT, OUTPUT = "patches", "descriptors"
-IDENTITY_FILE = "descriptor.json"
-_IDENTITY_PLACE = "assets.extra"
 _BATCH = 1024  # 256 is a little quicker on some CPUs and slower on others
 
 
@@ -73,13 +77,13 @@ def load_model(path: str) -> DescriptorModel:
             f"{path}: cannot be loaded as a SavedModel ({_first_line(error)}); export it again"
         ) from error
     signatures = getattr(loaded, "signatures", {})
-    if SIGNATURE not in signatures:
+    if SERVING_SIGNATURE not in signatures:
         known = ", ".join(sorted(signatures)) or "none"
         raise UserError(
-            f"{path}: has the signatures {known}, expected {SIGNATURE} from uint8 {INPUT} "
-            f"[N, {PATCH_SIZE}, {PATCH_SIZE}] to float32 {OUTPUT} [N, D]"
+            f"{path}: has the signatures {known}, expected {SERVING_SIGNATURE} from uint8 "
+            f"{PATCHES_INPUT} [N, {PATCH_SIZE}, {PATCH_SIZE}] to float32 {OUTPUT} [N, D]"
         )
-    serve = signatures[SIGNATURE]
+    serve = signatures[SERVING_SIGNATURE]
     _check_signature(path, serve)
     return DescriptorModel(path, serve, read_identity(path), loaded)
 
@@ -116,7 +120,7 @@ def describe_patches(
     for start in range(0, len(flat), batch_size):
         block = flat[start : start + batch_size]
         try:
-            rows = model.serve(**{INPUT: tf.constant(block)})[OUTPUT].numpy()
+            rows = model.serve(**{PATCHES_INPUT: tf.constant(block)})[OUTPUT].numpy()
         except tf.errors.InvalidArgumentError as error:
             height, width = block.shape[1:]
             raise UserError(
@@ -147,10 +151,10 @@ def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
             is left at `output`.
     """
     target = output.rstrip("/")
-    settings = DataSettings(format="strips")
+    settings = DataSettings(format=STRIPS)
     patches = dimension = 0
     with files.new_folder(target) as folder:
-        inputs, _ = reading.list_sequences("strips", data, settings)
+        inputs, _ = reading.list_sequences(STRIPS, data, settings)
         model = load_model(model_path)
         for number, item in enumerate(inputs):
             described = describe_patches(model, reading.load_sequence(item, settings).patches)
@@ -162,7 +166,7 @@ def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
             progress.report("describing patches", number + 1, len(inputs), item.name)
         if model.identity is not None:
             text = json.dumps(model.identity, indent=1) + "\n"
-            files.write_bytes(files.join(folder, IDENTITY_FILE), text.encode())
+            files.write_bytes(files.join(folder, IDENTITY_NAME), text.encode())
     return {
         "sequences": len(inputs), "patches": patches, "dimension": dimension, "output": target,
     }  # fmt: skip
@@ -175,12 +179,12 @@ def read_identity(path: str) -> dict[str, Any] | None:
         UserError: When the file is there but is no JSON object, or its `sequences` or
             `scenes` are not lists of names by split.
     """
-    return _read_identity_file(files.join(path, _IDENTITY_PLACE, IDENTITY_FILE))
+    return _read_identity_file(files.join(path, IDENTITY_FILE))
 
 
 def read_identity_of_descriptors(folder: str) -> dict[str, Any] | None:
     """Reads the identity that `describe_release` left beside descriptors."""
-    return _read_identity_file(files.join(folder, IDENTITY_FILE))
+    return _read_identity_file(files.join(folder, IDENTITY_NAME))
 
 
 def refuse_if_trained_on(
@@ -198,7 +202,7 @@ def refuse_if_trained_on(
     if identity is None:
         return
     used = [
-        {name for split in ("train", "val") for name in identity.get(key, {}).get(split, ())}
+        {name for split in (TRAIN, VAL) for name in identity.get(key, {}).get(split, ())}
         for key in ("sequences", "scenes")
     ]
     both = sorted((set(names) & used[0]) | (set(scenes) & used[1]))
@@ -237,7 +241,7 @@ def _is_list_of_names(value: Any) -> bool:
 
 def _check_signature(path: str, serve: Any) -> None:
     inputs, outputs = serve.structured_input_signature[1], serve.structured_outputs
-    given, gives = inputs.get(INPUT), outputs.get(OUTPUT)
+    given, gives = inputs.get(PATCHES_INPUT), outputs.get(OUTPUT)
     good = (
         len(inputs) == 1
         and given is not None
@@ -251,8 +255,9 @@ def _check_signature(path: str, serve: Any) -> None:
     )
     if not good:
         raise UserError(
-            f"{path}: {SIGNATURE} maps {_words(inputs)} to {_words(outputs)}, expected uint8 "
-            f"{INPUT} [N, {PATCH_SIZE}, {PATCH_SIZE}] (N any) to float32 {OUTPUT} [N, D]"
+            f"{path}: {SERVING_SIGNATURE} maps {_words(inputs)} to {_words(outputs)}, expected "
+            f"uint8 {PATCHES_INPUT} [N, {PATCH_SIZE}, {PATCH_SIZE}] (N any) to float32 "
+            f"{OUTPUT} [N, D]"
         )
 
 

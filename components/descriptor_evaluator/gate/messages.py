@@ -7,12 +7,10 @@ from collections.abc import Sequence
 
 from components.descriptor_evaluator.gate.verdict import TableRow
 from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, Slice
-from trainer.core.variants import NOISE_NAMES
+from trainer.core.variants import KIND_NAMES, NOISE_NAMES
 
 METRIC_NAMES = {"ap": "mAP", "auc": "AUC", "success_rate": "success rate"}
 """Names of metrics in the tables of results."""
-
-_KIND_NAMES = {"i": "illumination", "v": "viewpoint"}
 
 
 def name_slice(part: Slice, metric: str) -> str:
@@ -23,7 +21,7 @@ def name_slice(part: Slice, metric: str) -> str:
     else:
         name = (METRIC_NAMES | {"auc": "ROC AUC"}).get(plain, metric)
     levels = NOISE_NAMES[part.noise] if part.noise else "mean of the noise levels"
-    kind = f", {_KIND_NAMES[part.kind]}" if part.kind else ""
+    kind = f", {KIND_NAMES[part.kind]}" if part.kind else ""
     return f"{part.task} {name} ({levels}{kind})"
 
 

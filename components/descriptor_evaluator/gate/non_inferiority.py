@@ -21,6 +21,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from components.core.names import PRODUCTION
 from components.descriptor_evaluator.gate.false_rejection import false_rejection_rate
 from components.descriptor_evaluator.gate.messages import (
     above_or_below,
@@ -82,12 +83,12 @@ def production_checks(
     """Checks that the candidate is not worse than the model in production."""
     rule = settings.production
     if state.status == "none":
-        return [Check("production", True, "There is no production model yet to compare with.")]
+        return [Check(PRODUCTION, True, "There is no production model yet to compare with.")]
     if state.status == "identical":
-        return [Check("production", True, "The candidate is identical to the production model.")]
+        return [Check(PRODUCTION, True, "The candidate is identical to the production model.")]
     if production is None or not production.covers_the_same_units_as(candidate):
         sentence = "The production model was not scored on the candidate's units."
-        return [Check("production", False, sentence)]
+        return [Check(PRODUCTION, False, sentence)]
     differences = [
         compare(candidate, production, guard.part, settings.metric) for guard in guards(rule)
     ]
@@ -103,7 +104,7 @@ def decide(differences: Sequence[PairedDifference], settings: GateSettings) -> l
     """
     guarded, checks = guards(settings.production), []
     for guard, difference in zip(guarded, differences, strict=True):
-        checks.append(_point_check("production", "production", guard, difference.mean, settings))
+        checks.append(_point_check(PRODUCTION, PRODUCTION, guard, difference.mean, settings))
         if settings.production.mode == "lower_bound":
             checks.append(_bound_check(guard, difference, settings))
     return checks + _significance_checks([guard.part for guard in guarded], differences, settings)
@@ -203,7 +204,7 @@ def _bound_check(guard: Guard, difference: PairedDifference, settings: GateSetti
             f"{MIN_SCENES}); evaluate on more scenes or set "
             f"gate.production.mode to point."
         )
-        return Check("production", False, sentence, part, settings.metric, threshold=-guard.delta)
+        return Check(PRODUCTION, False, sentence, part, settings.metric, threshold=-guard.delta)
     passed = difference.lower > -guard.delta
     sentence = (
         f"{words}: the {100 * CONFIDENCE:g} % lower bound of the difference to production "
@@ -211,7 +212,7 @@ def _bound_check(guard: Guard, difference: PairedDifference, settings: GateSetti
         f"{signed(-guard.delta)}."
     )
     return Check(
-        "production", passed, sentence, part, settings.metric, difference.lower, -guard.delta
+        PRODUCTION, passed, sentence, part, settings.metric, difference.lower, -guard.delta
     )
 
 
@@ -232,7 +233,7 @@ def _significance_checks(
                 f"{words}: {scenes} scenes are too few to test for a significant loss; "
                 f"the means decide."
             )
-            checks.append(Check("production", True, sentence, part, "p"))
+            checks.append(Check(PRODUCTION, True, sentence, part, "p"))
             continue
         p = float(adjusted[place])
         passed = p >= level  # False for NaN
@@ -240,5 +241,5 @@ def _significance_checks(
             f"{words} is {'not ' if passed else ''}significantly worse than production "
             f"(p = {p:.3f} after Holm, level {level:.2g}, {scenes} scenes)."
         )
-        checks.append(Check("production", passed, sentence, part, "p", p, level))
+        checks.append(Check(PRODUCTION, passed, sentence, part, "p", p, level))
     return checks

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components.descriptor_evaluator.protocol.average_precision import average_precision_of_ranks
+from trainer.core.average_precision import average_precision_of_ranks
 
 
 def precision_without_each(

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.core.names import MATCHING
 from components.descriptor_evaluator.protocol import distances
-from components.descriptor_evaluator.protocol.average_precision import Ties
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.metrics import METRICS
+from components.descriptor_evaluator.protocol.metrics import metrics_of
 from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
 from components.descriptor_evaluator.protocol.task_tables import Tasks
+from trainer.core.average_precision import Ties, average_precision
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
-TASK = "matching"
 _ROWS = 1024  # reference descriptors per block: bounds memory, and the block fits the cache
 
 
@@ -105,8 +105,21 @@ def score_neighbours(neighbours: Neighbours) -> dict[str, float]:
     return {
         f"{name}{suffix}": metric(neighbours.distance, labels, ties)
         for suffix, labels, ties in ways
-        for name, metric in METRICS[TASK].items()
+        for name, metric in metrics_of(MATCHING).items()
     }
+
+
+def match_precision(distance: np.ndarray, right: np.ndarray, ties: Ties) -> float:
+    """Average precision of the matches of an image pair; NaN when no distance is finite."""
+    if not np.isfinite(distance).any():
+        return float("nan")
+    return average_precision(-distance, right, len(right), ties)
+
+
+def success_rate(distance: np.ndarray, right: np.ndarray, ties: Ties) -> float:
+    """Fraction of right matches."""
+    del distance, ties
+    return float(right.mean())
 
 
 def groups(tasks: Tasks) -> tuple[str, ...]:
@@ -131,7 +144,7 @@ def score_group(
     number = tasks.names.index(group)
     scene, kind = tasks.scenes[number], tasks.kinds[number]
     return [
-        UnitScore(TASK, noise, kind, group, scene, str(target), metrics)
+        UnitScore(MATCHING, noise, kind, group, scene, str(target), metrics)
         for noise, target, metrics in match_sequence(descriptors[group], distance)
     ]
 

@@ -18,14 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.core.names import RETRIEVAL
 from components.descriptor_evaluator.protocol import distances
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.metrics import METRICS
+from components.descriptor_evaluator.protocol.metrics import metrics_of
 from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
 from components.descriptor_evaluator.protocol.task_tables import Tasks
+from trainer.core.average_precision import average_precision_of_ranks
 from trainer.core.variants import NOISES, TARGETS
 
-TASK = "retrieval"
 _CHUNK = 255  # distractors counted at once; a count must fit a byte
 _QUERIES = 256  # queries per block: products of chunk x block stay in the cache
 
@@ -147,7 +148,7 @@ def _score_block(
     scores = {}
     for suffix, counts in (("", nearer), (TIE_SAFE, not_farther)):
         before = counts.reshape(len(cuts), len(NOISES), TARGETS, -1).transpose(3, 1, 0, 2)
-        for name, metric in METRICS[TASK].items():
+        for name, metric in metrics_of(RETRIEVAL).items():
             values = metric(before, np.broadcast_to(by_target, before.shape))
             scores[f"{name}{suffix}"] = np.where(scorable.transpose(2, 1, 0), values, np.nan)
     return scores
@@ -265,6 +266,11 @@ def _recount(
     return np.stack(counts)
 
 
+def query_precision(before: np.ndarray, retrieved: np.ndarray) -> np.ndarray:
+    """Average precision of queries with five positives each."""
+    return average_precision_of_ranks(before, retrieved, TARGETS)
+
+
 def groups(tasks: Tasks) -> tuple[str, ...]:
     """Returns the groups that queries are of, each of which is scored on its own."""
     if tasks.queries is None or tasks.distractors is None:
@@ -327,5 +333,5 @@ def _unit_scores(
         unit = str(int(tasks.queries.index[place]))
         for level, noise in enumerate(NOISES):
             metrics = dict(zip(names, table[row][level], strict=True))
-            scores.append(UnitScore(TASK, noise, kind, name, scene, unit, metrics))
+            scores.append(UnitScore(RETRIEVAL, noise, kind, name, scene, unit, metrics))
     return scores

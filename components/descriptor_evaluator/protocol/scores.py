@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 POOL = "ap@"  # starts the names of retrieval's metrics per pool size
 MAIN_METRIC = "ap"
 TIE_SAFE = "_tie_safe"  # ends the names of metrics that count ties against the descriptors
+SAFE_METRIC = f"{MAIN_METRIC}{TIE_SAFE}"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from components.core.names import TASK_NAMES
+from components.core.names import INTER, INTRA, RETRIEVAL, TASK_NAMES, VERIFICATION
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
 from trainer.core.errors import UserError
 from trainer.core.settings import Settings
@@ -121,7 +121,7 @@ def _draw_pairs(
     usable = np.flatnonzero(counts >= 2)
     if not len(usable):
         notes.append("verification is absent: no image sequence has two points")
-        return dict.fromkeys(("positives", "intra", "inter"))
+        return dict.fromkeys(("positives", INTRA, INTER))
     rng = np.random.default_rng([settings.seed, 1])
     wanted = int(min(settings.max_pairs, max(5, settings.pairs_per_point * counts.sum())))
     first = usable[rng.integers(len(usable), size=wanted)]
@@ -141,8 +141,8 @@ def _draw_pairs(
         inter = _pairs(first, image1, index1, second, image2, rng.integers(counts[second]))
     return {
         "positives": _pairs(first, image1, index1, first, image2, index1),
-        "intra": _pairs(first, image1, index1, first, image2, index2),
-        "inter": inter,
+        INTRA: _pairs(first, image1, index1, first, image2, index2),
+        INTER: inter,
     }
 
 
@@ -258,8 +258,8 @@ def load_official(
     columns = _columns(infos, "name")
     tables: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
-    if "verification" in which:
-        parts = {"positives": "verif_pos", "intra": "verif_neg_intra", "inter": "verif_neg_inter"}
+    if VERIFICATION in which:
+        parts = {"positives": "verif_pos", INTRA: "verif_neg_intra", INTER: "verif_neg_inter"}
         for key, stem in parts.items():
             path = f"{folder.rstrip('/')}/{stem}_split-{split}.csv"
             tables[key] = Pairs(*_read_table(path, _PAIR_COLUMNS, columns))
@@ -269,7 +269,7 @@ def load_official(
                     f"{len(tables['positives'])} as in verif_pos_split-{split}.csv; the three "
                     f"verification files belong together"
                 )
-    if "retrieval" in which:
+    if RETRIEVAL in which:
         for key in ("queries", "distractors"):
             path = f"{folder.rstrip('/')}/retr_{key}_split-{split}.csv"
             tables[key] = Points(*_read_table(path, _POINT_COLUMNS, columns))

@@ -15,20 +15,38 @@ import itertools
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
+from components.core.names import PAIR_SETS, VERIFICATION
 from components.descriptor_evaluator.protocol import distances
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.jackknife import precision_without_each
-from components.descriptor_evaluator.protocol.metrics import METRICS, PairRanking, first_fifth
+from components.descriptor_evaluator.protocol.metrics import metrics_of
 from components.descriptor_evaluator.protocol.scores import TIE_SAFE, UnitScore
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Tasks
-from trainer.core.variants import NOISES, TARGETS
+from trainer.core.average_precision import average_precision_of_ranks, roc_area_of_ranks
+from trainer.core.variants import NOISES, TARGETS, UNSPECIFIED
 
-TASK = "verification"
-NEGATIVES = ("inter", "intra")  # sets of negative pairs, in the order of the scores
 _BLOCK = 4096  # pairs per step: both sides stay in the cache
+
+
+@dataclass(frozen=True)
+class PairRanking:
+    """Positive pairs among the negative ones, by rising distance.
+
+    Attributes:
+        before: int [n], for each positive (in file order) the negatives at most as far.
+        retrieved: bool [n], whether its distance is finite.
+        negatives: Number of negatives.
+        ranked: Number of negatives whose distance is finite.
+    """
+
+    before: np.ndarray
+    retrieved: np.ndarray
+    negatives: int
+    ranked: int
 
 
 def pair_distances(
@@ -96,8 +114,35 @@ def score_distances(negative: np.ndarray, positive: np.ndarray) -> dict[str, flo
     ranked = np.sort(negative[np.isfinite(negative)])
     before = np.searchsorted(ranked, positive, side="right")
     ranking = PairRanking(before, np.isfinite(positive), len(negative), len(ranked))
-    metrics = {name: metric(ranking) for name, metric in METRICS[TASK].items()}
+    metrics = {name: metric(ranking) for name, metric in metrics_of(VERIFICATION).items()}
     return metrics | {f"{name}{TIE_SAFE}": value for name, value in metrics.items()}
+
+
+def balanced_area(ranking: PairRanking) -> float:
+    """ROC area of all pairs; NaN when no distance is finite."""
+    if not (ranking.ranked or ranking.retrieved.any()):
+        return float("nan")
+    return roc_area_of_ranks(
+        ranking.before,
+        ranking.retrieved,
+        len(ranking.before),
+        ranking.negatives,
+        ranking.ranked,
+    )
+
+
+def imbalanced_precision(ranking: PairRanking) -> float:
+    """Average precision of all negatives with the first fifth of the positives."""
+    fifth = first_fifth(len(ranking.before))
+    retrieved = ranking.retrieved[:fifth]
+    if not (ranking.ranked or retrieved.any()):
+        return float("nan")
+    return float(average_precision_of_ranks(ranking.before[:fifth], retrieved, max(fifth, 1)))
+
+
+def first_fifth(positives: int) -> int:
+    """Number of positives, out of all, that the imbalanced setting takes."""
+    return int(0.2 * positives)
 
 
 def groups(tasks: Tasks) -> tuple[str, ...]:
@@ -128,7 +173,7 @@ def score_group(
     fifth = first_fifth(len(positive))
     touched_by_positive = _touched(tasks.positives, of_sequence)[:, :fifth]
     scores: list[UnitScore] = []
-    for name in NEGATIVES:
+    for name in PAIR_SETS:
         pairs = getattr(tasks, name)
         if pairs is None:
             continue
@@ -142,7 +187,7 @@ def score_group(
         )
         by_scene = dict(zip(scenes.tolist(), without.tolist(), strict=True))
         metrics = score_distances(negative, positive)
-        scores.append(UnitScore(TASK, group, "u", "", "", name, metrics, by_scene))
+        scores.append(UnitScore(VERIFICATION, group, UNSPECIFIED, "", "", name, metrics, by_scene))
     return scores
 
 

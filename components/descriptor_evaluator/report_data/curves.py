@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from components.core.names import PAIR_SETS
 from components.descriptor_evaluator.protocol import distances, matching, verification
-from components.descriptor_evaluator.protocol.average_precision import precision_steps
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.metrics import first_fifth
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
+from components.descriptor_evaluator.protocol.verification import first_fifth
+from trainer.core.average_precision import precision_steps
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
 RECALL = (np.arange(100) + 0.5) / 100  # where precision is given
@@ -74,7 +75,7 @@ def verification_curves(
         return {}
     positives = _thinned(tasks.positives)
     result: dict[str, Any] = {}
-    for name in verification.NEGATIVES:
+    for name in PAIR_SETS:
         if getattr(tasks, name) is None:
             continue
         negatives = _thinned(getattr(tasks, name))

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from components.core import files
+from components.core.names import MATCHING, RETRIEVAL, VERIFICATION
 from components.descriptor_evaluator.descriptors.describer import is_machinery
-from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.tasks import Tasks
@@ -59,27 +59,18 @@ def choose(
     """
     scored = {row.task for row in rows}
     makers: dict[str, tuple[str, Callable[[], Any]]] = {
-        "verification": (
-            verification.TASK,
+        VERIFICATION: (
+            VERIFICATION,
             lambda: curves.verification_curves(descriptors, tasks, distance),
         ),
-        "matching": (
-            matching.TASK,
-            lambda: curves.matching_curves(descriptors, distance),
-        ),
-        "retrieval": (
-            retrieval.TASK,
-            lambda: curves.retrieval_curves(descriptors, tasks, distance),
-        ),
+        MATCHING: (MATCHING, lambda: curves.matching_curves(descriptors, distance)),
+        RETRIEVAL: (RETRIEVAL, lambda: curves.retrieval_curves(descriptors, tasks, distance)),
     }
     if not curves_only:
         makers |= {
-            "false_matches": (
-                matching.TASK,
-                lambda: worst_cases.false_matches(descriptors, distance),
-            ),
+            "false_matches": (MATCHING, lambda: worst_cases.false_matches(descriptors, distance)),
             "retrieval_rows": (
-                retrieval.TASK,
+                RETRIEVAL,
                 lambda: worst_cases.retrieval_rows(descriptors, tasks, rows, distance),
             ),
             "map": ("", lambda: descriptor_map.lay_out(descriptors)),

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from components.descriptor_evaluator.protocol import distances, matching, retrieval
+from components.core.names import RETRIEVAL
+from components.descriptor_evaluator.protocol import distances, matching
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.descriptor_evaluator.protocol.scores import UnitScore
+from components.descriptor_evaluator.protocol.scores import SAFE_METRIC, UnitScore
 from components.descriptor_evaluator.protocol.tasks import Tasks
 from components.descriptor_evaluator.report_data.curves import query_distances, reference_rows
 from trainer.core.variants import NOISES, TARGETS, VARIANTS, variant_index
@@ -116,13 +117,12 @@ def _worst_rows(rows: Sequence[UnitScore], noise: str) -> list[UnitScore]:
     candidates = [
         row
         for row in rows
-        if (row.task, row.noise) == (retrieval.TASK, noise)
-        and np.isfinite(row.metrics["ap_tie_safe"])
+        if (row.task, row.noise) == (RETRIEVAL, noise) and np.isfinite(row.metrics[SAFE_METRIC])
     ]
     chosen: list[UnitScore] = []
     counts: dict[str, int] = {}
     # More than are shown, as one image sequence may hold many of the worst.
-    for row in heapq.nsmallest(1000, candidates, key=lambda row: row.metrics["ap_tie_safe"]):
+    for row in heapq.nsmallest(1000, candidates, key=lambda row: row.metrics[SAFE_METRIC]):
         if counts.get(row.sequence, 0) < _PER_SEQUENCE:
             counts[row.sequence] = counts.get(row.sequence, 0) + 1
             chosen.append(row)
@@ -159,7 +159,7 @@ def _retrieved(
         "noise": row.noise,
         "sequence": row.sequence,
         "index": int(row.unit),
-        "ap": _number(row.metrics["ap_tie_safe"]),
+        "ap": _number(row.metrics[SAFE_METRIC]),
         "ranks": [rank_of.get(len(distance) + target) for target in range(TARGETS)],
         "first": first,
     }

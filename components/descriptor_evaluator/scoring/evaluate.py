@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from components.core import files
-from components.core.names import TASK_NAMES
+from components.core.names import INTER, INTRA, MATCHING, TASK_NAMES
 from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.protocol import tasks as task_sources
@@ -66,7 +66,7 @@ def score_release(
     """
     counts = release.counts_of_release(data)
     names = release.choose_sequences(list(counts), options.split, options.splits_file, data)
-    drawn = options.tasks_folder is None and set(options.which) != {"matching"}
+    drawn = options.tasks_folder is None and set(options.which) != {MATCHING}
     infos = release.describe_sequences(data, names, with_contrast=drawn)
     tasks = _tasks(infos, options)
     results = []
@@ -174,7 +174,7 @@ def _subject(describer: Describer) -> dict[str, Any]:
 
 
 def _tasks(infos: Sequence[SequenceInfo], options: ReleaseOptions) -> Tasks:
-    if set(options.which) == {"matching"}:
+    if set(options.which) == {MATCHING}:
         return task_sources.matching_only(infos)
     folder = options.tasks_folder
     if folder is None:
@@ -223,7 +223,7 @@ def _describe(
 def _task_facts(tasks: Tasks) -> dict[str, Any]:
     sizes = {
         key: len(table)
-        for key in ("positives", "intra", "inter", "queries", "distractors")
+        for key in ("positives", INTRA, INTER, "queries", "distractors")
         if (table := getattr(tasks, key)) is not None
     }
     return {

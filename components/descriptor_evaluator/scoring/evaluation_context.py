@@ -11,8 +11,9 @@ from components.descriptor_evaluator.scoring import provenance
 from components.descriptor_evaluator.scoring.scores_cache import ScoresCache, entry_key
 from components.descriptor_evaluator.settings import EvaluationSettings
 from trainer.core.errors import UserError
+from trainer.core.variants import EVAL, SplitName
 from trainer.data import manifest
-from trainer.data.manifest import Manifest, SequenceEntry, SplitName
+from trainer.data.manifest import Manifest, SequenceEntry
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def open_context(
         UserError: When there is no manifest or no held-out image sequence.
     """
     content = manifest.read(examples)
-    if not content.splits.get("eval"):
+    if not content.splits.get(EVAL):
         raise UserError(
             f"{examples}: there is no image sequence in the split eval; give the data a split "
             f"that holds some out"

@@ -46,9 +46,8 @@ from components.descriptor_evaluator.scoring.evaluation_context import (
 from components.descriptor_evaluator.scoring.scores_cache import Scored
 from components.descriptor_evaluator.statistics import degeneracy
 from trainer.core.errors import UserError
+from trainer.core.variants import EVAL
 from trainer.data.manifest import SequenceEntry
-
-SMOOTHED = "rootsift-smoothed"
 
 # What is shown of a model that is judged is more than what is shown of one beside it; entries
 # of the same model in both roles must not stand for each other.
@@ -69,7 +68,7 @@ def make_tasks(context: EvaluationContext) -> Tasks:
     Raises:
         UserError: When official task files do not belong to the data.
     """
-    entries, settings = context.entries("eval"), context.settings
+    entries, settings = context.entries(EVAL), context.settings
     if settings.official_tasks:
         return task_drawing.load_official(
             settings.official_tasks,
@@ -108,7 +107,7 @@ def score_all(
     results = {name: _kept(context, key) for name, (_, key) in wanted.items()}
     missing = [describer for name, (describer, _) in wanted.items() if results[name] is None]
     if missing:
-        entries, folder = context.entries("eval"), posixpath.join(context.folder, "descriptors")
+        entries, folder = context.entries(EVAL), posixpath.join(context.folder, "descriptors")
         _run(context, entries, DescribeSequence(context.examples, missing, folder, len(entries)))
     for describer in missing:
         scored = _score(context, tasks, describer, curves_only=describer.name in baselines)
@@ -120,7 +119,7 @@ def score_all(
 def about(context: EvaluationContext, candidate: Candidate, scored: Scored) -> dict[str, Any]:
     """Returns what a candidate's result is about, as `result_files` keeps it; JSON."""
     return {
-        "data_checksum": data_checksum(context.entries("eval")),
+        "data_checksum": data_checksum(context.entries(EVAL)),
         "scored": {"model": candidate.path, "checksum": candidate.checksum},
         "distance": context.settings.distance,
         "degeneracy": scored.facts["degeneracy"],
@@ -153,7 +152,7 @@ def _key(
 ) -> str:
     settings = context.settings
     wanted = parameters | {"tasks": sorted(settings.tasks), "distance": settings.distance}
-    return context.key(descriptor, wanted, context.entries("eval"), tasks.checksum)
+    return context.key(descriptor, wanted, context.entries(EVAL), tasks.checksum)
 
 
 def _kept(context: EvaluationContext, key: str) -> Scored | None:
@@ -188,7 +187,7 @@ def _baseline(context: EvaluationContext, name: str) -> tuple[Describer, str]:
             checksum = export.model_checksum(reference.model)
             return Describer(name, model=reference.model, judged=False), checksum
         folder = str(reference.descriptors)
-        names = [entry.name for entry in context.entries("eval")]
+        names = [entry.name for entry in context.entries(EVAL)]
         checksum = csv_tree.tree_checksum(folder, names)
     except UserError as error:
         raise reference_error(name, error) from error
@@ -197,7 +196,7 @@ def _baseline(context: EvaluationContext, name: str) -> tuple[Describer, str]:
 
 def _reference_contrast(context: EvaluationContext) -> dict[str, np.ndarray]:
     """Returns the contrast of the reference patches, float32 [N] by image sequence."""
-    entries = context.entries("eval")
+    entries = context.entries(EVAL)
     key = context.key("contrast", {}, entries)
     known = context.cache.get(key)
     if known is None:
@@ -240,7 +239,7 @@ def _score(
     name = describer.name
     settings, reference = context.settings, name in context.settings.references
     folder = posixpath.join(context.folder, "descriptors")
-    descriptors = open_described(folder, name, context.entries("eval"))
+    descriptors = open_described(folder, name, context.entries(EVAL))
     if reference:
         check_dimensions(name, descriptors)
     with _failing_as_model(name, reference):

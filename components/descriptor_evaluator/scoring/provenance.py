@@ -15,8 +15,10 @@ _CODE = (
     "components.pusher.push_log",
     "trainer.model.byte_codes",
     "trainer.model.export",
+    "trainer.model.names",
     "trainer.data.records",
     "trainer.data.manifest",
+    "trainer.core.average_precision",
     "trainer.core.variants",
 )
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "tensorflow")

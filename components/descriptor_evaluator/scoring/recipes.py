@@ -14,6 +14,7 @@ from components.descriptor_evaluator.protocol import matching
 from components.descriptor_evaluator.scoring.evaluation_context import EvaluationContext
 from components.descriptor_evaluator.scoring.scores_cache import Scored
 from trainer.core import progress
+from trainer.core.variants import VAL
 
 FACT = "recipe"  # key among the facts that are kept with scores
 
@@ -31,7 +32,7 @@ def sift_recipe(context: EvaluationContext, name: str) -> SiftRecipe:
         context: Examples, cache and settings; without validation sequences, `SMOOTHED` is taken.
         name: A tuned baseline.
     """
-    entries = context.entries("val")
+    entries = context.entries(VAL)
     if not entries:
         return SMOOTHED
     key = context.key(f"{name}/recipe", {}, entries)

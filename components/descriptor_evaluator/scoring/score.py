@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.core.names import TASK_NAMES
+from components.core.names import MATCHING, RETRIEVAL, TASK_NAMES, VERIFICATION
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
 from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.scores import UnitScore
@@ -25,9 +25,9 @@ from trainer.core import progress
 from trainer.core.variants import VARIANTS
 
 _GROUPS = {
-    verification.TASK: verification.groups,
-    matching.TASK: matching.groups,
-    retrieval.TASK: retrieval.groups,
+    VERIFICATION: verification.groups,
+    MATCHING: matching.groups,
+    RETRIEVAL: retrieval.groups,
 }
 
 
@@ -76,9 +76,9 @@ class Scorer:
             ValueError: When descriptors that it needs are missing or of another shape.
         """
         given = group.name, self._descriptors, self._tasks
-        if group.task == verification.TASK:
+        if group.task == VERIFICATION:
             scores = verification.score_group(*given, self._distance)
-        elif group.task == matching.TASK:
+        elif group.task == MATCHING:
             scores = matching.score_group(*given, self._distance)
         else:
             if self._pool is None:

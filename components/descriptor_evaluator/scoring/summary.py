@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from components.core.names import MATCHING, PAIR_SETS, RETRIEVAL, VERIFICATION
 from components.descriptor_evaluator.protocol.metrics import METRICS
 from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitScore
 from trainer.core.variants import KINDS, NOISES
-
-PAIR_SETS = ("inter", "intra")
 
 Value = float | None  # None where there is nothing to average, or NaN within
 
@@ -42,9 +41,9 @@ def summarise(rows: Iterable[UnitScore]) -> dict[str, Any]:
     for row in rows:
         by_task.setdefault(row.task, []).append(row)
     makers: dict[str, Callable[[list[UnitScore]], dict[str, Any]]] = {
-        "verification": _verification,
-        "matching": _matching,
-        "retrieval": _retrieval,
+        VERIFICATION: _verification,
+        MATCHING: _matching,
+        RETRIEVAL: _retrieval,
     }
     return {task: make(by_task[task]) for task, make in makers.items() if task in by_task}
 
@@ -63,7 +62,7 @@ def _verification(rows: Sequence[UnitScore]) -> dict[str, Any]:
         return {
             "balanced": by_set(f"auc{suffix}"),
             "imbalanced": imbalanced,
-            **{name: by_set(f"{name}{suffix}") for name in other_metrics("verification")},
+            **{name: by_set(f"{name}{suffix}") for name in other_metrics(VERIFICATION)},
             "mean": _mean(values),
         }
 
@@ -74,7 +73,7 @@ def _matching(rows: Sequence[UnitScore]) -> dict[str, Any]:
     def part(suffix: str) -> dict[str, Any]:
         return _by_noise(rows, f"ap{suffix}") | {
             "success_rate": _by_noise(rows, f"success_rate{suffix}"),
-            **{name: _by_noise(rows, f"{name}{suffix}") for name in other_metrics("matching")},
+            **{name: _by_noise(rows, f"{name}{suffix}") for name in other_metrics(MATCHING)},
             "by_kind": _by_kind(rows, f"ap{suffix}"),
         }
 
@@ -83,7 +82,7 @@ def _matching(rows: Sequence[UnitScore]) -> dict[str, Any]:
 
 def _retrieval(rows: Sequence[UnitScore]) -> dict[str, Any]:
     by_pool = _by_pool(rows, "")
-    others = other_metrics("retrieval")
+    others = other_metrics(RETRIEVAL)
     safe = _by_noise(rows, f"ap{TIE_SAFE}") | {
         "by_pool": _by_pool(rows, TIE_SAFE),
         "by_kind": _by_kind(rows, f"ap{TIE_SAFE}"),

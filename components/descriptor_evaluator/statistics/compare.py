@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from components.descriptor_evaluator.protocol.scores import Slice, UnitScore
+from components.core.names import MATCHING, TASK_NAMES
+from components.descriptor_evaluator.protocol.scores import SAFE_METRIC, Slice, UnitScore
 from components.descriptor_evaluator.statistics.intervals import (
     BOOTSTRAP_SCENES,
     CONFIDENCE,
@@ -26,10 +27,9 @@ from components.descriptor_evaluator.statistics.intervals import (
 )
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.errors import UserError
-from trainer.core.variants import NOISES
+from trainer.core.variants import ILLUMINATION, NOISES, VIEWPOINT
 
-METRIC = "ap_tie_safe"
-_KINDS = ("", "i", "v")
+_KINDS = ("", ILLUMINATION, VIEWPOINT)
 
 Finding = Literal["better", "worse", "no difference shown", "too few scenes", "not finite"]
 
@@ -98,7 +98,7 @@ class Comparison:
         """Returns it for programs; None in the place of NaN."""
         return {
             "summary": self.summary,
-            "metric": METRIC,
+            "metric": SAFE_METRIC,
             "problems": {
                 "first": list(self.problems[0]),
                 "second": list(self.problems[1]),
@@ -179,14 +179,10 @@ def _table(rows: Sequence[UnitScore], name: str) -> ScoreTable:
 
 def _slices(table: ScoreTable) -> list[Slice]:
     """Returns the slices that have rows: all levels, each level, and by kind."""
-    tasks = [
-        name
-        for name in ("verification", "matching", "retrieval")
-        if len(table.values(Slice(name), METRIC))
-    ]
+    tasks = [name for name in TASK_NAMES if len(table.values(Slice(name), SAFE_METRIC))]
     slices = []
     for task in tasks:
-        kinds = [kind for kind in _KINDS if len(table.values(Slice(task, "", kind), METRIC))]
+        kinds = [kind for kind in _KINDS if len(table.values(Slice(task, "", kind), SAFE_METRIC))]
         if len(kinds) < len(_KINDS):  # one kind alone is all there is
             kinds = [""]
         slices += [Slice(task, noise, kind) for kind in kinds for noise in ("", *NOISES)]
@@ -197,7 +193,7 @@ def _difference(
     left: ScoreTable, right: ScoreTable, part: Slice
 ) -> tuple[float, float, float, int]:
     """Returns (low, high, two-sided p, scenes) of a slice's difference."""
-    ours, theirs = left.totals(part, METRIC), right.totals(part, METRIC)
+    ours, theirs = left.totals(part, SAFE_METRIC), right.totals(part, SAFE_METRIC)
     if len(ours.scenes) < 2 or ours.scenes != theirs.scenes:
         return math.nan, math.nan, math.nan, len(ours.scenes)
     paired = paired_difference(ours, theirs)
@@ -220,7 +216,7 @@ def _found(
     adjusted = dict(zip(tested, holm([differences[place][2] for place in tested]), strict=True))
     slices = []
     for place, (part, (low, high, _, scenes)) in enumerate(zip(parts, differences, strict=True)):
-        ours, theirs = left.mean(part, METRIC), right.mean(part, METRIC)
+        ours, theirs = left.mean(part, SAFE_METRIC), right.mean(part, SAFE_METRIC)
         p = float(adjusted.get(place, math.nan))
         finding: Finding = "too few scenes" if place not in adjusted else "no difference shown"
         if p < 1 - CONFIDENCE:
@@ -237,9 +233,9 @@ def _sequences(left: ScoreTable, right: ScoreTable) -> tuple[ChangedSequence, ..
     by_sequence: dict[str, list[list[float]]] = {}
     for side, table in enumerate((left, right)):
         for row in table.rows:
-            if row.task == "matching":
+            if row.task == MATCHING:
                 sides = by_sequence.setdefault(row.sequence, [[], []])
-                sides[side].append(row.metrics.get(METRIC, math.nan))
+                sides[side].append(row.metrics.get(SAFE_METRIC, math.nan))
     changes = [
         ChangedSequence(name, float(np.mean(ours)), float(np.mean(theirs)))
         for name, (ours, theirs) in by_sequence.items()

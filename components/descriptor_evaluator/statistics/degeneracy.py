@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from components.descriptor_evaluator.protocol import distances, matching
+from components.descriptor_evaluator.protocol.scores import SAFE_METRIC
 from trainer.model import byte_codes
 
 _SAMPLE = 20_000
@@ -85,7 +86,7 @@ def measure(descriptors: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, A
         if _unit_length(sample):
             ways["matching_ap_uint8"] = {name: _to_bytes(values) for name, values in part.items()}
         for key, chosen in ways.items():
-            report[key] = matching.mean_average_precision(chosen, "ap_tie_safe")["mean"]
+            report[key] = matching.mean_average_precision(chosen, SAFE_METRIC)["mean"]
     return report
 
 

@@ -21,7 +21,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.core import executor, google_cloud
 from components.core.exec_properties import read_settings
-from components.core.names import SAVED_MODEL_FILE
+from components.core.names import CODE_FINGERPRINT_KEY
 from components.descriptor_trainer import executor as local
 from components.descriptor_trainer.vertex import check, job, job_service
 from components.descriptor_trainer.vertex.address import Address
@@ -35,6 +35,7 @@ from trainer.core.progress import Progress, duration, send
 from trainer.data import manifest
 from trainer.engine import lease
 from trainer.model import export
+from trainer.model.names import IDENTITY_FILE, SAVED_MODEL_FILE, SERVING_DIR
 from trainer.reporting import failure_file, result, timeline
 
 VERTEX_KEY = "vertex_json"
@@ -119,7 +120,7 @@ def _places(execution: executor.Execution, config: TrainerConfig, image: str) ->
         export.model_checksum(graph),
         export.model_checksum(warm_start) if warm_start else "",
         config.model_dump_json(),
-        execution.properties[local.CODE_FINGERPRINT_KEY],
+        execution.properties[CODE_FINGERPRINT_KEY],
         image,
     ]
     key = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
@@ -209,8 +210,8 @@ _VERBS = {
 
 def _bring_home(places: Places, serving: str, model_run: str) -> None:
     """Copies what a job has left to where the local executor leaves it."""
-    made = posixpath.join(places.output, export.SERVING_DIR)
-    parts = (SAVED_MODEL_FILE, export.IDENTITY_FILE)
+    made = posixpath.join(places.output, SERVING_DIR)
+    parts = (SAVED_MODEL_FILE, IDENTITY_FILE)
     if not all(tf.io.gfile.exists(posixpath.join(made, part)) for part in parts):
         raise UserError(
             f"{made}: there is no model although the job ended well; expected the results of "

@@ -9,13 +9,14 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
+from components.core.names import INTER, INTRA, MATCHING, RETRIEVAL, VERIFICATION
 from components.descriptor_evaluator.report_data.curves import FALSE_RATE, RECALL
 from components.evaluation_report import figures
 from components.evaluation_report.figures import Look
 from components.evaluation_report.material import CANDIDATE, Material, in_order
 from trainer.core.variants import NOISE_NAMES, NOISES
 
-_SETS = {"inter": "pairs across sequences", "intra": "pairs within a sequence"}
+_SETS = {INTER: "pairs across sequences", INTRA: "pairs within a sequence"}
 _LOWEST_RATE = 1e-4
 
 Exhibits = Mapping[str, Mapping[str, Any]]
@@ -30,8 +31,8 @@ def section(material: Material) -> dict[str, Any]:
     exhibits = material.exhibits
     shown = figures.looks(in_order(list(exhibits)))
     strips = [
-        *_precision_strip(exhibits, shown, "matching", "Matching: precision and recall"),
-        *_precision_strip(exhibits, shown, "retrieval", _retrieval_title(exhibits)),
+        *_precision_strip(exhibits, shown, MATCHING, "Matching: precision and recall"),
+        *_precision_strip(exhibits, shown, RETRIEVAL, _retrieval_title(exhibits)),
     ]
     for name, words in _SETS.items():
         strips += _verification_strips(exhibits, shown, name, words)
@@ -59,9 +60,9 @@ def _verification_strips(
     def of(curve: str) -> dict[str, dict[str, Any]]:
         return {
             noise: {
-                name: content["verification"][pair_set][noise][curve]
+                name: content[VERIFICATION][pair_set][noise][curve]
                 for name, content in exhibits.items()
-                if pair_set in content.get("verification", {})
+                if pair_set in content.get(VERIFICATION, {})
             }
             for noise in NOISES
         }
@@ -76,7 +77,7 @@ def _verification_strips(
 
 def _histogram_strip(exhibits: Exhibits) -> list[dict[str, Any]]:
     """Shows the candidate's distances alone: those of others are in other units."""
-    sets = exhibits.get(CANDIDATE, {}).get("verification", {})
+    sets = exhibits.get(CANDIDATE, {}).get(VERIFICATION, {})
     if not sets:
         return []
     drawn = []
@@ -134,8 +135,8 @@ def _draw_histograms(axes: Axes, counts: Mapping[str, Mapping[str, list[float]]]
     """Draws positive pairs and the negative ones of each pair set."""
     first = next(iter(counts.values()))
     curves = [("positive", first, "positive", figures.GREEN, "-")]
-    dashes = {"inter": "-", "intra": "--"}
-    words = {"inter": "negative, across", "intra": "negative, within"}
+    dashes = {INTER: "-", INTRA: "--"}
+    words = {INTER: "negative, across", INTRA: "negative, within"}
     curves += [
         (words[name], counts[name], "negative", figures.RED, dashes[name]) for name in counts
     ]
@@ -157,8 +158,6 @@ def _draw_histograms(axes: Axes, counts: Mapping[str, Mapping[str, list[float]]]
 
 
 def _retrieval_title(exhibits: Exhibits) -> str:
-    pools = {
-        content["retrieval"]["pool"] for content in exhibits.values() if content.get("retrieval")
-    }
+    pools = {content[RETRIEVAL]["pool"] for content in exhibits.values() if content.get(RETRIEVAL)}
     pool = f", {max(pools):,} patches in the pool" if pools else ""
     return f"Retrieval: precision and recall{pool}"

@@ -13,22 +13,23 @@ from typing import Any
 import numpy as np
 
 from components.core import files
+from components.core.names import MATCHING, ROOTSIFT
 from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.evaluation_report import patch_album
 from components.evaluation_report.material import CANDIDATE, Material, NotShownError
 from components.example_gen.formats import photographs, reading, sequences
 from components.example_gen.formats.base import SequenceInput
 from components.example_gen.geometry import homography
+from components.example_gen.registry import PHOTOS, STRIPS
 from components.example_gen.settings import DataSettings
 from components.matching import descriptors, picture, points
 from components.matching.match import Result, match_points
 from components.matching.photograph import Photograph
 from components.matching.settings import MatchSettings
-from trainer.core.variants import VARIANTS
+from trainer.core.variants import EVAL, VARIANTS, VIEWPOINT
 
 _SETTINGS = MatchSettings(points=500, ratio=0.9, threshold=3.0, max_side=1600)
-_BESIDE = "rootsift"
-_TASK, _NOISE = "matching", "h"
+_TASK, _NOISE = MATCHING, "h"
 
 
 def section(material: Material) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def section(material: Material) -> dict[str, Any]:
         raise NotShownError("the images that the patches were cut from are not at hand")
     if not material.model:
         raise NotShownError("the model is not known")
-    names = {entry.name for entry in material.manifest.splits.get("eval", ())}
+    names = {entry.name for entry in material.manifest.splits.get(EVAL, ())}
     name, target = middle_pair([row for row in material.rows[CANDIDATE] if row.sequence in names])
     result = match(material.model, *read_pair(material.images, name, target, settings), settings)
     panels = []
@@ -68,7 +69,7 @@ def middle_pair(rows: Sequence[UnitScore]) -> tuple[str, int]:
         NotShownError: When no image pair was scored.
     """
     pairs = [row for row in rows if (row.task, row.noise) == (_TASK, _NOISE)]
-    chosen = [row for row in pairs if row.kind == "v"] or pairs
+    chosen = [row for row in pairs if row.kind == VIEWPOINT] or pairs
     if not chosen:
         raise NotShownError("no image pair was scored")
     ordered = sorted(chosen, key=lambda row: (row.metrics["ap"], row.sequence, row.unit))
@@ -95,7 +96,7 @@ def read_pair(
         UserError: When an image cannot be read.
     """
     item = _find(root, name, settings)
-    if settings.format == "photos":
+    if settings.format == PHOTOS:
         photograph = photographs.read_photograph(item)
         images, matrices = photographs.make_sequence(name, item.kind, photograph, settings)
         matrix = matrices[target - 1]
@@ -111,16 +112,16 @@ def read_pair(
 
 def _find(root: str, name: str, settings: DataSettings) -> SequenceInput:
     """Finds an image sequence; of a patch release, in the release of its image sequences."""
-    if settings.format == "photos":
+    if settings.format == PHOTOS:
         listed, _ = reading.list_sequences(settings.format, root, settings)
         by_name = {item.name: item for item in listed}
         if name in by_name:
             return by_name[name]
     else:
         folders = sequences.find(root).get(name, ())
-        if folders and not (settings.format == "strips" and _holds_patches(folders[0])):
+        if folders and not (settings.format == STRIPS and _holds_patches(folders[0])):
             return sequences.check(name, folders, name)[0]
-    if settings.format == "strips":
+    if settings.format == STRIPS:
         raise NotShownError(
             f"the data are patches, and the images of {name} that they were cut from are not "
             f"beside them (`hpatches report --images` takes the folder of the image sequences)"
@@ -137,11 +138,11 @@ def match(
 ) -> Result:
     """Matches a pair by the model and by RootSIFT, on the same points."""
     rules = settings.extraction
-    if settings.format == "photos":
+    if settings.format == PHOTOS:
         rules = photographs.detection_rules(rules)
     both = tuple(points.find(image, rules, _SETTINGS.points) for image in pair)
     results = tuple(
         match_points(descriptor, pair, (both[0], both[1]), _SETTINGS, truth)
-        for descriptor in (descriptors.load_model(model), descriptors.baseline(_BESIDE))
+        for descriptor in (descriptors.load_model(model), descriptors.baseline(ROOTSIFT))
     )
     return Result(pair, (len(both[0]), len(both[1])), results, _SETTINGS, rules)

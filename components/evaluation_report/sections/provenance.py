@@ -12,16 +12,19 @@ from components.descriptor_evaluator.descriptors.sift import SiftRecipe, in_word
 from components.evaluation_report.material import Material
 from components.example_gen import registry
 from components.example_gen.formats import reading
-from trainer.core.variants import KINDS
-from trainer.data.manifest import SPLITS, SequenceEntry
+from trainer.core.variants import EVAL, KIND_NAMES, KINDS, SPLITS, TRAIN, VAL
+from trainer.data.manifest import SequenceEntry
 
 _PACKAGES = (
     "hpatches-pipeline", "tfx", "tensorflow", "tf-keras", "tensorflow-transform",
     "tensorflow-data-validation", "tensorflow-model-analysis", "apache-beam", "ml-metadata",
     "numpy", "scipy", "scikit-learn", "opencv-python-headless", "matplotlib",
 )  # fmt: skip
-_PURPOSE = {"train": "trained on", "val": "stage decisions, checkpoint", "eval": "scored once"}
-_KIND_NAMES = {"i": "illumination", "v": "viewpoint", "u": "unspecified"}
+_PURPOSE = {
+    TRAIN: "trained on",
+    VAL: "stage decisions, checkpoint",
+    EVAL: "scored once",
+}
 
 
 def data_section(material: Material) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def _split(name: str, entries: Sequence[SequenceEntry]) -> dict[str, Any]:
         "purpose": _PURPOSE[name],
         "scenes": sorted({entry.scene for entry in entries}),
         "sequences": len(entries),
-        "kinds": ", ".join(f"{n} {_KIND_NAMES[kind]}" for kind, n in kinds.items() if n),
+        "kinds": ", ".join(f"{n} {KIND_NAMES[kind]}" for kind, n in kinds.items() if n),
         "points": sum(entry.count for entry in entries),
         "patches": 16 * sum(entry.count for entry in entries),
     }

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from components.core.names import MATCHING, RETRIEVAL
 from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.evaluation_report import figures
 from components.evaluation_report.material import CANDIDATE, PRODUCTION, Material, NotShownError
 
-_TASKS = ("matching", "retrieval")  # verification pairs cross image sequences
+_TASKS = (MATCHING, RETRIEVAL)  # verification pairs cross image sequences
 _METRIC = "ap"
 
 

@@ -20,13 +20,14 @@ from components.core import files
 from components.example_gen.formats import images, sequences
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput, generator
 from components.example_gen.geometry import homography
+from components.example_gen.registry import PHOTOS
 from components.example_gen.settings import (
     DataSettings,
     ExtractionSettings,
     PhotographSettings,
 )
 from trainer.core.errors import UserError
-from trainer.core.variants import TARGETS
+from trainer.core.variants import ILLUMINATION, TARGETS, VIEWPOINT
 
 _OVERSAMPLING = 2
 _SHAKE = 0.02
@@ -63,8 +64,8 @@ class Light:
 
 
 LIGHT = {
-    "v": Light((0.3, 1.0), (2.0, 6.0), 0.3, 0.15, 0.15, shading=0.3, jpeg=(50, 95)),
-    "i": Light((0.3, 1.5), (2.0, 8.0), 1.5, 0.4, 0.5, shading=1.0, jpeg=(20, 90)),
+    VIEWPOINT: Light((0.3, 1.0), (2.0, 6.0), 0.3, 0.15, 0.15, shading=0.3, jpeg=(50, 95)),
+    ILLUMINATION: Light((0.3, 1.5), (2.0, 8.0), 1.5, 0.4, 0.5, shading=1.0, jpeg=(20, 90)),
 }
 """Light and camera by the kind of the sequence."""
 
@@ -92,7 +93,7 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
             f"expected photographs with different names; rename one"
         )
     images.check_header(paths[0])
-    return [SequenceInput(f"{kind}_{name}", scene, kind, "photos", paths) for kind in "iv"]
+    return [SequenceInput(f"{kind}_{name}", scene, kind, PHOTOS, paths) for kind in "iv"]
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
@@ -166,7 +167,7 @@ def make_sequence(
     matrices = []
     for target in range(1, TARGETS + 1):
         degree = target / TARGETS
-        if kind == "v":
+        if kind == VIEWPOINT:
             matrix = draw_viewpoint(width, height, degree, rules, rng)
         else:
             matrix = draw_shake(width, rng)

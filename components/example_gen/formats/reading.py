@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from typing import NamedTuple
 
 from components.example_gen import registry
@@ -21,7 +21,7 @@ class Skipped(NamedTuple):
 
 def get(name: str) -> Format:
     """Returns the format of a name in `components.example_gen.registry.FORMATS`."""
-    return importlib.import_module(registry.FORMATS[name]).FORMAT
+    return pkgutil.resolve_name(registry.FORMATS[name])
 
 
 def list_sequences(

@@ -21,6 +21,7 @@ from components.example_gen.formats.base import (
 )
 from components.example_gen.geometry import detection, frames, homography
 from components.example_gen.geometry.patches import ImageSampler
+from components.example_gen.registry import SEQUENCES
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 from trainer.core.variants import NOISE_NAMES, NOISES, PATCH_SIZE, TARGETS, VARIANTS, kind_of
@@ -72,7 +73,7 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
         images.check_header(files.join(folder, by_number[number][0]))
     ordered = [by_number[number][0] for number in range(1, IMAGES + 1)] + matrices
     paths = tuple(files.join(folder, file) for file in ordered)
-    return [SequenceInput(name, scene, kind_of(name), "sequences", paths)]
+    return [SequenceInput(name, scene, kind_of(name), SEQUENCES, paths)]
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:

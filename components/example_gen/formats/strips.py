@@ -15,6 +15,7 @@ import numpy as np
 from components.core import files
 from components.example_gen.formats import images
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput, find_folders
+from components.example_gen.registry import STRIPS
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 from trainer.core.variants import PATCH_SIZE, VARIANTS, kind_of
@@ -58,7 +59,7 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
         count_patches(folder)
     tables = [POSITIONS] if POSITIONS in listed else []
     paths = tuple(files.join(folder, file) for file in wanted + tables)
-    return [SequenceInput(name, scene, kind_of(name), "strips", paths)]
+    return [SequenceInput(name, scene, kind_of(name), STRIPS, paths)]
 
 
 def count_patches(folder: str) -> int:

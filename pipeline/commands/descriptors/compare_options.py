@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.core import files
-from components.core.names import SAVED_MODEL_FILE, SERVING_FOLDER
 from pipeline.runs import records
 from trainer.core.errors import UserError
+from trainer.model.names import SAVED_MODEL_FILE, SERVING_DIR
 
 if TYPE_CHECKING:
     from components.descriptor_evaluator.descriptors.describer import Describer
@@ -57,7 +57,7 @@ def resolve(argument: str) -> Side:
     if not files.is_folder(folder):
         there = "a file" if files.exists(folder) else "nothing"
         raise UserError(f"{argument}: found {there}, {_EXPECTED}")
-    for model in (folder, posixpath.join(folder, SERVING_FOLDER)):
+    for model in (folder, posixpath.join(folder, SERVING_DIR)):
         if files.exists(posixpath.join(model, SAVED_MODEL_FILE)):
             return Side(argument, Describer(argument, model=model))
     if result_files.is_stored(folder):
@@ -93,7 +93,7 @@ def _of_run(argument: str, work: str, wanted: str) -> Side:
                 f"or name another run (`hpatches runs --work {work}` lists them)"
             )
         model = summary.output("DescriptorTrainer", "model")
-        path = posixpath.join(model, SERVING_FOLDER) if model else ""
+        path = posixpath.join(model, SERVING_DIR) if model else ""
         there = path and files.exists(posixpath.join(path, SAVED_MODEL_FILE))
         return Side(argument, Describer(argument, model=path) if there else None, evaluation)
     if wanted and wanted in {summary.run_id for summary in known}:

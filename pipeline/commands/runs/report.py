@@ -10,12 +10,12 @@ import click
 
 from components.core import files
 from components.core.files import check_writable
-from components.core.names import SERVING_FOLDER
 from pipeline.commands.options import work_option
 from pipeline.runs import records
 from pipeline.runs.records import RunSummary
 from pipeline.terminal.work_view import show_progress
 from trainer.core.errors import UserError
+from trainer.model.names import SERVING_DIR
 
 FOLDER = "reports"
 _EVALUATION = ("DescriptorEvaluator", "evaluation")
@@ -119,7 +119,7 @@ def drawn(summary: RunSummary, images: str) -> str:
     material = Material(
         evaluation=summary.output(*_EVALUATION),
         examples=summary.output("PatchExampleGen", "examples"),
-        model=posixpath.join(model, SERVING_FOLDER) if model else "",
+        model=posixpath.join(model, SERVING_DIR) if model else "",
         model_run=summary.output("DescriptorTrainer", "model_run"),
         images=images,
         name=f"{summary.config_name}, {summary.started.astimezone().strftime(records.SHOWN_TIME)}",

@@ -10,6 +10,7 @@ import click
 
 from components.core import files
 from components.example_gen.formats import demo_photographs
+from components.example_gen.registry import PHOTOS
 from pipeline import preflight
 from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
@@ -117,7 +118,7 @@ def _checked(config: PipelineConfig) -> str | None:
         files.check_folder("push.destination", config.push.destination)
     path = config.data.path
     if path is None:
-        if config.data.format != "photos":
+        if config.data.format != PHOTOS:
             raise UserError(
                 f"data.path: not set, and only the format photos comes with data of its own; "
                 f"found {config.data.format}, expected its folder with --data DIR"

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from benchmarks.harness.timing import ROOT
 from benchmarks.training import training_speed, training_speed_ours
-from trainer.core import cpu_kernels
+from trainer import cpu_kernels
 from trainer.core.config import ModelConfig
 from trainer.model import l2net
 

@@ -5,7 +5,8 @@ import pytest
 
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.descriptors.handcrafted import BASELINES, Baseline
-from components.descriptor_evaluator.protocol.metrics import METRICS, PairRanking
+from components.descriptor_evaluator.protocol.metrics import METRICS
+from components.descriptor_evaluator.protocol.verification import PairRanking
 from components.descriptor_evaluator.scoring.evaluate import evaluate_release
 from components.descriptor_evaluator.settings import EvaluationSettings
 from pipeline.terminal import consoles
@@ -38,9 +39,9 @@ def largest_distance(distance: np.ndarray, right: np.ndarray, ties: str) -> floa
 @pytest.fixture
 def extended(monkeypatch):
     monkeypatch.setitem(BASELINES, "row-means", Baseline(f"{__name__}:row_means"))
-    monkeypatch.setitem(METRICS["verification"], "fpr95", false_positives_at_95)
-    monkeypatch.setitem(METRICS["retrieval"], "first", first_is_right)
-    monkeypatch.setitem(METRICS["matching"], "reach", largest_distance)
+    monkeypatch.setitem(METRICS["verification"], "fpr95", f"{__name__}:false_positives_at_95")
+    monkeypatch.setitem(METRICS["retrieval"], "first", f"{__name__}:first_is_right")
+    monkeypatch.setitem(METRICS["matching"], "reach", f"{__name__}:largest_distance")
 
 
 @pytest.mark.usefixtures("extended")

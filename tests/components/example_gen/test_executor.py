@@ -12,6 +12,7 @@ from components.example_gen.settings import SplitSettings
 from tests.components.example_gen.conftest import NAMES, POINTS
 from tests.components.example_gen.executor_runs import run
 from trainer.core.errors import UserError
+from trainer.core.variants import SPLITS
 from trainer.data import manifest, records
 
 
@@ -57,7 +58,7 @@ def test_a_long_sequence_is_cut_into_numbered_shards(
 ):
     monkeypatch.setattr(shards, "RECORDS_PER_SHARD", 2)
     root = run(release, tmp_path / "out")
-    for split in manifest.SPLITS:
+    for split in SPLITS:
         for entry in manifest.read(str(root)).splits[split]:
             assert entry.shards == tuple(
                 f"Split-{split}/{entry.name}-0000{number}-of-00002" for number in (0, 1)

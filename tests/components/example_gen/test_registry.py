@@ -27,7 +27,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
 @pytest.fixture
 def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in a format that the package does not know, which is registered."""
-    monkeypatch.setitem(registry.FORMATS, "npz", npz_format.__name__)
+    monkeypatch.setitem(registry.FORMATS, "npz", f"{npz_format.__name__}:FORMAT")
     folder = tmp_path / "archives"
     folder.mkdir()
     for number, name in enumerate(("v_a", "i_b", "v_c", "i_d", "v_e", "i_f")):

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tests.support.synthetic import point_patches, write_examples
 from trainer.core.errors import UserError
 from trainer.core.progress import Progress, listen
+from trainer.core.variants import SplitName
 from trainer.data import image, manifest, packing, records
 
 _SPLITS = {
@@ -27,7 +28,7 @@ def examples(tmp_path) -> Path:
     return tmp_path / "examples"
 
 
-def _pack(examples: Path, split: manifest.SplitName = "train", graph: str | None = None):
+def _pack(examples: Path, split: SplitName = "train", graph: str | None = None):
     return packing.pack(str(examples), split, graph, str(examples.parent / "packed"))
 
 

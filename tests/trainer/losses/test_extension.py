@@ -31,10 +31,9 @@ def mine(descriptors, patches_per_point, candidates, offset, config):
 
 @pytest.fixture
 def registered(monkeypatch) -> LossConfig:
-    monkeypatch.setitem(
-        registry.LOSSES, "exponential", registry.LossEntry(__name__, needs_margin=False)
-    )
-    monkeypatch.setitem(registry.MINERS, "distant", registry.MinerEntry(__name__))
+    exponential = registry.LossEntry(f"{__name__}:cost", needs_margin=False)
+    monkeypatch.setitem(registry.LOSSES, "exponential", exponential)
+    monkeypatch.setitem(registry.MINERS, "distant", registry.MinerEntry(f"{__name__}:mine"))
     return LossConfig(name="exponential", mining="distant", margin=0)
 
 

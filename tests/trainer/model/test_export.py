@@ -16,6 +16,7 @@ from trainer.core.config import ModelConfig, TrainerConfig
 from trainer.core.errors import UserError
 from trainer.data import image, manifest, records
 from trainer.model import byte_codes, export, l2net
+from trainer.model.names import IDENTITY_FILE
 
 _CONFIG = TrainerConfig(model=ModelConfig(width=0.1, dimension=64))
 _ENTRY = manifest.SequenceEntry(
@@ -303,7 +304,7 @@ def test_an_ending_that_shows_in_no_variable_is_refused_too(saved):
 
 def test_a_broken_identity_is_refused_by_name(tmp_path):
     (tmp_path / "assets.extra").mkdir()
-    (tmp_path / export.IDENTITY_FILE).write_text("{")
+    (tmp_path / IDENTITY_FILE).write_text("{")
     with pytest.raises(UserError, match=r"descriptor\.json: not the identity"):
         export.read_identity(str(tmp_path))
 

@@ -17,6 +17,7 @@ from tests.support.synthetic import point_patches, write_examples
 from trainer.core.config import TrainerConfig
 from trainer.data import image
 from trainer.model import export, l2net
+from trainer.model.names import OUTPUT, SERVING_DIR, SERVING_SIGNATURE
 
 _ROOT = Path(__file__).parents[3]
 _PYTHON = _ROOT / ".venv-trainer-cpu" / "bin" / "python"
@@ -70,7 +71,7 @@ def trained(tmp_path_factory) -> Path:
     config.write_text(yaml.safe_dump(_CONFIG))
     arguments = ["--config", config, "--data", folder / "data", "--output", folder / "out"]
     assert "12 steps" in there("-m", "trainer", *arguments)
-    return folder / "out" / export.SERVING_DIR
+    return folder / "out" / SERVING_DIR
 
 
 def test_it_gives_the_same_descriptors_here(trained, tmp_path):
@@ -82,8 +83,8 @@ def test_it_gives_the_same_descriptors_here(trained, tmp_path):
     there("-c", _DESCRIBE, trained, *files, _VERSION)
     expected = np.load(files[1])
 
-    serve = tf.saved_model.load(str(trained)).signatures[export.SERVING_SIGNATURE]
-    here = serve(tf.constant(patches))[export.OUTPUT].numpy()
+    serve = tf.saved_model.load(str(trained)).signatures[SERVING_SIGNATURE]
+    here = serve(tf.constant(patches))[OUTPUT].numpy()
 
     assert here.shape == (64, 64)
     np.testing.assert_allclose(here, expected, atol=1e-5)
@@ -105,7 +106,7 @@ def test_training_here_can_start_from_its_weights(trained):
     how = image.Normalisation.model_validate(identity["preprocessing"]["normalisation"])
     patches = point_patches("v_c", "c", 0)
     export.load_weights(network, str(trained))
-    served = tf.saved_model.load(str(trained)).signatures[export.SERVING_SIGNATURE]
-    expected = served(tf.constant(patches))[export.OUTPUT].numpy()
+    served = tf.saved_model.load(str(trained)).signatures[SERVING_SIGNATURE]
+    expected = served(tf.constant(patches))[OUTPUT].numpy()
     _, given = network(image.normalise(image.resize_area(tf.constant(patches)), how))
     np.testing.assert_allclose(given.numpy(), expected, atol=1e-4)

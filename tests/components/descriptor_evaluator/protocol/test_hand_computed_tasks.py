@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.protocol import matching, retrieval, verification
-from components.descriptor_evaluator.protocol.average_precision import average_precision
 from components.descriptor_evaluator.protocol.tasks import Tasks
 from components.descriptor_evaluator.scoring.score import score
 from tests.components.descriptor_evaluator.protocol.lines import (
@@ -15,6 +14,7 @@ from tests.components.descriptor_evaluator.protocol.lines import (
     points,
     same_everywhere,
 )
+from trainer.core.average_precision import average_precision
 
 EXACT = {"abs": 1e-9, "rel": 0}
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.protocol import verification
-from components.descriptor_evaluator.protocol.average_precision import average_precision
 from components.descriptor_evaluator.protocol.jackknife import (
     influence_values,
     precision_without_each,
@@ -10,6 +9,7 @@ from components.descriptor_evaluator.protocol.jackknife import (
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, TaskSettings, draw
 from components.descriptor_evaluator.scoring.score import score
 from components.descriptor_evaluator.statistics.intervals import mean_interval, scene_totals
+from trainer.core.average_precision import average_precision
 
 
 def draw_distances(rng, scenes: int, pairs: int):

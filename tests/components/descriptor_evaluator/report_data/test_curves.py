@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator.protocol.average_precision import average_precision_of_ranks
 from components.descriptor_evaluator.report_data import curves
 from components.descriptor_evaluator.report_data.curves import FALSE_RATE, RECALL
 from tests.components.descriptor_evaluator.protocol.lines import (
@@ -13,6 +12,7 @@ from tests.components.descriptor_evaluator.protocol.lines import (
     same_everywhere,
     tasks,
 )
+from trainer.core.average_precision import average_precision_of_ranks
 
 
 def test_precision_is_a_straight_line_between_two_positives():

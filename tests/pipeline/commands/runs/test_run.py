@@ -14,6 +14,7 @@ from pipeline.runs import records, work_lock
 from tests.support.pictures import write_sequence
 from trainer.core import progress
 from trainer.core.errors import UserError
+from trainer.core.variants import SPLITS
 from trainer.data import manifest
 
 _TABLE = (
@@ -85,7 +86,7 @@ class FakeRunner:
     def _examples(self):
         artifact = self._artifact("examples")
         skipped = (manifest.SkippedSequence(name="v_bad", reason="e1.png is 64 pixels wide"),)
-        empty = dict.fromkeys(manifest.SPLITS, ())
+        empty = dict.fromkeys(SPLITS, ())
         manifest.write(manifest.Manifest(splits=empty, skipped=skipped), artifact.uri)
         return artifact
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from components.descriptor_evaluator.protocol.average_precision import (
+from trainer.core.average_precision import (
     average_precision,
     average_precision_of_ranks,
-    roc_area,
     roc_area_of_ranks,
 )
 
@@ -46,17 +45,19 @@ def test_average_precision_by_hand(values, labels, options, expected):
 
 
 @pytest.mark.parametrize(
-    ("values", "labels", "expected"),
+    ("before", "retrieved", "negatives", "ranked", "expected"),
     [
         # Positives at ranks 1 and 3 of four: 2 + 1 of 4 (positive, negative) pairs are in order.
-        ((4, 3, 2, 1), (1, 0, 1, 0), 3 / 4),
-        ((0,) * 6, (0, 0, 0, 1, 1, 1), 0.0),
-        # Never retrieved: the false positive rate ends at 1/2, the true positive rate is 1.
-        ((3, 2, np.nan), (1, 0, 0), 0.5),
+        ((0, 1), (True, True), 2, 2, 3 / 4),
+        ((3, 3, 3), (True, True, True), 3, 3, 0.0),
+        # Never retrieved: the false positive rate ends at 1/2, the true positive rate is 1 or 1/2.
+        ((0,), (True,), 2, 1, 0.5),
+        ((0, 0), (True, False), 2, 1, 0.25),
     ],
 )
-def test_roc_area_by_hand(values, labels, expected):
-    assert roc_area(scores(*values), np.array(labels)) == pytest.approx(expected, **EXACT)
+def test_roc_area_by_hand(before, retrieved, negatives, ranked, expected):
+    area = roc_area_of_ranks(np.array(before), np.array(retrieved), len(before), negatives, ranked)
+    assert area == pytest.approx(expected, **EXACT)
 
 
 def test_what_cannot_be_is_refused():
@@ -71,8 +72,6 @@ def test_nothing_retrieved_raises(values):
     labels = np.ones(len(values))
     with pytest.raises(ValueError, match="nothing is retrieved"):
         average_precision(scores(*values), labels)
-    with pytest.raises(ValueError, match="nothing is retrieved"):
-        roc_area(scores(*values), labels)
 
 
 def test_ranks_give_the_same_as_sorting():
@@ -83,9 +82,6 @@ def test_ranks_give_the_same_as_sorting():
         before = (values[5:, None] > values[None, :5]).sum(axis=0)
         precision = average_precision_of_ranks(before[None], np.ones((1, 5), bool), 5)[0]
         assert precision == pytest.approx(average_precision(values, labels), **EXACT)
-        up_to = (values[5:, None] >= values[None, :5]).sum(axis=0)
-        area = roc_area_of_ranks(up_to, np.ones(5, bool), 5, 7, 7)
-        assert area == pytest.approx(roc_area(values, labels, ties="against"), **EXACT)
 
 
 def test_ranks_of_positives_that_are_never_retrieved_are_ignored():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from trainer.core import cpu_kernels
+from trainer import cpu_kernels
 
 _LINES = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse2 avx {}\n\nprocessor\t: 1\n"
 # Stops at the first import of TensorFlow and tells what it would have cpuinfo.

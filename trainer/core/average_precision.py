@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 # Its name in numpy 2; scipy's costs half a second of imports.
-trapezoid = getattr(np, "trapezoid" if hasattr(np, "trapezoid") else "trapz")
+_trapezoid = getattr(np, "trapezoid" if hasattr(np, "trapezoid") else "trapz")
 _SMALL = 1e-10  # the reference's guard against 0 / 0; it also makes precision 1 at the start
 
 Ties = Literal["order", "against"]
@@ -57,32 +57,7 @@ def average_precision(
     hits = np.concatenate([[0], np.cumsum(ranked)])
     recall = hits / max(positives, _SMALL)
     precision = np.maximum(hits, _SMALL) / np.maximum(np.arange(len(hits)), _SMALL)
-    return float(trapezoid(precision, recall))
-
-
-def roc_area(scores: np.ndarray, labels: np.ndarray, ties: Ties = "order") -> float:
-    """Area under the ROC curve; ties are not averaged but ordered (see the module).
-
-    Args:
-        scores: [n] scores, higher is better; NaN and -inf are never retrieved.
-        labels: [n] true (or positive) for positives.
-        ties: As in `average_precision`.
-
-    Raises:
-        ValueError: When no row is retrieved or the lengths differ.
-
-    Example:
-        >>> roc_area(np.zeros(4), np.array([0, 0, 1, 1]))
-        0.0
-        >>> roc_area(np.zeros(4), np.array([1, 1, 0, 0]))
-        1.0
-    """
-    positive, ranked = _ranked(scores, labels, ties)
-    hits = np.concatenate([[0], np.cumsum(ranked)])
-    misses = np.arange(len(hits)) - hits
-    true_rate = hits / max(int(positive.sum()), _SMALL)
-    false_rate = misses / max(int((~positive).sum()), _SMALL)
-    return float(trapezoid(true_rate, false_rate))
+    return float(_trapezoid(precision, recall))
 
 
 def _ranked(scores: np.ndarray, labels: np.ndarray, ties: Ties) -> tuple[np.ndarray, np.ndarray]:
