@@ -88,6 +88,7 @@ def is_good(distance: float, growth: float, rank: float, loss: float) -> bool:
         rank: Effective rank, relative to the start.
         loss: Normalized loss in training.
     """
-    if not growth <= DIVERGED_DISTANCE or not rank >= HEALTHY_RANK:
+    if not math.isfinite(distance) or not rank >= HEALTHY_RANK:
         return False
-    return distance >= HEALTHY_DISTANCE or loss < LEARNING_LOSS
+    in_reach = distance >= HEALTHY_DISTANCE and growth <= DIVERGED_DISTANCE
+    return in_reach or loss < LEARNING_LOSS

@@ -1,7 +1,9 @@
 """The S x K sampler: S points across image sequences, K patches of each.
 
 A batch never holds two image sequences of one scene, because they show the same
-physical points under different names. An epoch uses every point once. Part of a
+physical points under different names. An epoch uses every point about once: points that fill up
+its last batches come twice, and where S is near the most that a batch can hold
+(`largest_batch`) some come more often and some not at all. Part of a
 batch may come from one image sequence: its points look more alike than those of different
 photographs, which makes harder negatives. What is drawn depends on (seed, epoch, batch)
 alone, so that a sampler's state is three numbers.

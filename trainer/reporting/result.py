@@ -80,10 +80,10 @@ def shortfall(score: float | None, pixels: float | None, normalized_loss: float)
         normalized_loss: Loss on the probe batch, 1 at the collapse point.
     """
     if score is not None and pixels is not None:
-        if score > pixels:
+        if score >= pixels:
             return ""
         return (
-            f"matching mAP on val is {100 * score:.1f}, not above the {100 * pixels:.1f} of "
+            f"matching mAP on val is {100 * score:.1f}, below the {100 * pixels:.1f} of "
             f"normalised pixels"
         )
     if normalized_loss < 1:

@@ -41,8 +41,9 @@ def test_signs_of_a_collapse(distance, rank, loss, easier, expected):
         (1.0, 1.0, 0.19, 0.1, False),
         (1.0, 1.0, math.nan, 0.1, False),
         (math.inf, math.inf, 1.0, 0.1, False),
-        (9.0, 3.0, 1.0, 0.1, True),  # a final batch norm starts far out of the loss's reach
-        (9.0, 3.01, 1.0, 0.1, False),
+        (9.0, 3.0, 1.0, 0.9, True),  # a final batch norm starts far out of the loss's reach
+        (9.0, 3.01, 1.0, 0.9, False),
+        (9.0, 30.0, 1.0, 0.89, True),  # data that are learned at once
     ],
 )
 def test_good_states(distance, growth, rank, loss, good):

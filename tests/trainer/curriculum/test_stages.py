@@ -294,8 +294,9 @@ def test_descriptors_that_fly_apart_are_rolled_back_and_never_called_good():
     state, decisions = observe(state, flying, _SETTINGS)
     assert _kinds(decisions) == ["rollback"]
     assert "diverges" in decisions[0].reason
-    far = observe(_state(_HARD), _seen(0.5, distance=3.1), _SETTINGS)[1]
-    assert _kinds(far) == []
+    assert observe(_state(_HARD), _seen(1.9, distance=3.1), _SETTINGS)[1] == ()
+    learning = observe(_state(_HARD), _seen(0.5, distance=3.1), _SETTINGS)[1]
+    assert _kinds(learning) == ["good"]
 
 
 def test_a_collapse_in_the_last_steps_of_the_plan_ends_the_run_with_the_good_state():
