@@ -44,7 +44,7 @@ def run(work: str) -> Table:
         raise UserError(f"{work}: no demo has run here; run `make demo` first")
     with tempfile.TemporaryDirectory(prefix="start-up-") as folder:
         compiled = str(Path(folder) / "pipeline.yaml")
-        found = {
+        starts = {
             "compile": _second((*_HPATCHES, *_compile(compiled))),
             "submit to Vertex AI: imports": _second(_python(_IMPORT.format("vertex"))),
             "submit to Kubeflow: imports": _second(_python(_IMPORT.format("kubeflow"))),
@@ -56,7 +56,7 @@ def run(work: str) -> Table:
     for column in ("what", "wall s", "CPU s"):
         table.add_column(column, justify="left" if column == "what" else "right")
     figures = []
-    for name, start in found.items():
+    for name, start in starts.items():
         table.add_row(name, f"{start.wall:.1f}", f"{start.cpu:.1f}")
         if name.startswith(("compile", "submit")):
             figures.append(Figure(name, start.cpu, "at most", 10, "CPU-s"))

@@ -37,7 +37,7 @@ _COLOURS = {"rootsift": "#b9b9b9", "rootsift-smoothed": "#8d8d8d", "model": "#24
 def main(work: str, output: str) -> None:
     """Draw matching mAP beside what the nearest neighbours look like."""
     result = demo_run(work)
-    found = verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
+    decision = verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
     examples = result.uri("PatchExampleGen", "examples")
     model = saved_model.load_model(
         str(Path(result.uri("DescriptorTrainer", "model"), "Format-Serving"))
@@ -47,7 +47,7 @@ def main(work: str, output: str) -> None:
 
     figure = plt.figure(figsize=(13, 3.7), layout="constrained")
     bars, gallery = figure.subfigures(1, 2, width_ratios=[1, 2.4])
-    _draw_bars(bars.subplots(), [row for row in found.table if row.task == "matching"])
+    _draw_bars(bars.subplots(), [row for row in decision.table if row.task == "matching"])
     described = {
         "RootSIFT": handcrafted.describe_sequence("rootsift", patches),
         "model": saved_model.describe_patches(model, patches),

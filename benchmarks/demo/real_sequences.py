@@ -94,8 +94,8 @@ def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
         name: {key: float(np.mean([s[name][key] for s in scores.values()])) for key in _COLUMNS}
         for name in names
     }
-    for sequence, found in (*scores.items(), ("mean", mean)):
-        cells = [" / ".join(f"{100 * found[name][key]:.1f}" for key in _COLUMNS) for name in names]
-        gain = found["model"]["mean"] - found[names[1]]["mean"]
+    for sequence, means in (*scores.items(), ("mean", mean)):
+        cells = [" / ".join(f"{100 * means[name][key]:.1f}" for key in _COLUMNS) for name in names]
+        gain = means["model"]["mean"] - means[names[1]]["mean"]
         table.add_row(sequence, *cells, f"{100 * gain:+.1f}", end_section=sequence != "mean")
     return table

@@ -47,10 +47,10 @@ def run(work: str) -> Table:
         begin = time.perf_counter()
         rows = score(descriptors, tasks, [task])
         fast = time.perf_counter() - begin
-        found = summary.summarise(rows)[task]["mean"]
-        if not abs(found - expected) <= MOST_APART:
+        ours = summary.summarise(rows)[task]["mean"]
+        if not abs(ours - expected) <= MOST_APART:
             raise MissedError(
-                f"{task}: ours is {found:.9f}, one at a time {expected:.9f}, expected equal values "
+                f"{task}: ours is {ours:.9f}, one at a time {expected:.9f}, expected equal values "
                 f"(at most {MOST_APART:g} apart); the scoring is wrong, run its tests"
             )
         table.add_row(
@@ -58,8 +58,8 @@ def run(work: str) -> Table:
             f"{slow:.2f}",
             f"{fast:.2f}",
             f"{slow / fast:.0f}",
-            f"{found:.4f}",
-            f"{abs(found - expected):.1e}",
+            f"{ours:.4f}",
+            f"{abs(ours - expected):.1e}",
         )
     return table
 

@@ -69,23 +69,23 @@ def run(work: str) -> Table:
             name = _name(number)
             np.save(f"{folder}/{name}.npy", evaluation.made_up(number, POINTS, DIMENSION))
         for sequences in GROWTH:
-            found = _measured(folder, sequences, "arrays")
+            by_task = _measured(folder, sequences, "arrays")
             slow = _one_at_a_time(folder, sequences) if sequences == SEQUENCES else {}
             for task in TASK_NAMES:
-                ratio = f"{slow[task] / found[task]['wall']:.0f} x" if slow else ""
+                ratio = f"{slow[task] / by_task[task]['wall']:.0f} x" if slow else ""
                 table.add_row(
                     str(sequences),
                     task,
-                    f"{found[task]['units']:,}",
-                    f"{found[task]['wall']:.1f}",
-                    f"{found[task]['cpu']:.1f}",
+                    f"{by_task[task]['units']:,}",
+                    f"{by_task[task]['wall']:.1f}",
+                    f"{by_task[task]['cpu']:.1f}",
                     ratio,
-                    f"{found[task]['peak']:,.0f}",
+                    f"{by_task[task]['peak']:,.0f}",
                 )
-            total = {key: sum(found[task][key] for task in TASK_NAMES) for key in ("wall", "cpu")}
+            total = {key: sum(by_task[task][key] for task in TASK_NAMES) for key in ("wall", "cpu")}
             every = f"{sum(slow.values()) / total['wall']:.0f} x" if slow else ""
             if slow:
-                figures = targets_of(found, slow)
+                figures = targets_of(by_task, slow)
             table.add_row("", "all", "", f"{total['wall']:.1f}", f"{total['cpu']:.1f}", every, "")
         beam = _measured(folder, SEQUENCES, "beam")["all"]
         cells = (f"{beam['wall']:.1f}", f"{beam['cpu']:.1f}", "", f"{beam['peak']:,.0f}")
@@ -94,16 +94,16 @@ def run(work: str) -> Table:
 
 
 def targets_of(
-    found: Mapping[str, Mapping[str, float]], slow: Mapping[str, float]
+    by_task: Mapping[str, Mapping[str, float]], slow: Mapping[str, float]
 ) -> list[targets.Figure]:
     """Returns the figures that have targets.
 
     Args:
-        found: By task `wall` seconds and the `peak` memory so far, in MB.
+        by_task: By task `wall` seconds and the `peak` memory so far, in MB.
         slow: Seconds of the slow way, by task.
     """
-    wall = sum(found[task]["wall"] for task in TASK_NAMES)
-    peak = max(found[task]["peak"] for task in TASK_NAMES) / 1024
+    wall = sum(by_task[task]["wall"] for task in TASK_NAMES)
+    peak = max(by_task[task]["peak"] for task in TASK_NAMES) / 1024
     ratio = sum(slow.values()) / wall
     return [
         targets.Figure("all three tasks", wall, "at most", MOST_SECONDS, "s"),
@@ -139,18 +139,18 @@ def _measured(folder: str, sequences: int, way: str) -> dict[str, dict[str, floa
 
 def _score(folder: str, sequences: int) -> dict[str, dict[str, float]]:
     tasks = _tasks(sequences)
-    found = {}
+    costs = {}
     for task in TASK_NAMES:
         descriptors = StoredDescriptors(folder, tasks.names)
         wall, cpu = time.perf_counter(), time.process_time()
         score(descriptors, tasks, [task])
-        found[task] = {
+        costs[task] = {
             "wall": time.perf_counter() - wall,
             "cpu": time.process_time() - cpu,
             "units": _units(tasks, task),
             "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
-    return found
+    return costs
 
 
 def _score_in_beam(folder: str, sequences: int) -> dict[str, dict[str, float]]:
@@ -166,12 +166,12 @@ def _score_in_beam(folder: str, sequences: int) -> dict[str, dict[str, float]]:
         make_pipeline=lambda: beam.Pipeline(runner=DIRECT_RUNNER),
         folder=folder,
     )
-    found = {
+    cost = {
         "wall": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-    return {"all": found}
+    return {"all": cost}
 
 
 def _units(tasks: Tasks, task: str) -> int:

@@ -116,7 +116,7 @@ def simulate(measured: Measured, case: Case, trials: int, resamples: int = RESAM
     refused, stated = np.zeros(trials, bool), np.zeros(trials)
     for trial in range(trials):
         totals = _draw(measured, case, rng)
-        found = [
+        differences = [
             paired_difference(
                 item,
                 SceneTotals(item.scenes, np.zeros_like(item.sums), item.counts),
@@ -125,7 +125,7 @@ def simulate(measured: Measured, case: Case, trials: int, resamples: int = RESAM
             )
             for item in totals
         ]
-        refused[trial] = not all(check.passed for check in decide(found, settings))
+        refused[trial] = not all(check.passed for check in decide(differences, settings))
         stated[trial] = false_rejection_rate(totals, deltas, case.mode, resamples)
     return Outcome(float(refused.mean()), float(stated.mean()))
 
@@ -143,13 +143,13 @@ def _draw(measured: Measured, case: Case, rng: np.random.Generator) -> list[Scen
 
 def cases() -> list[Case]:
     """Lists what the benchmark simulates."""
-    found = [
+    simulated = [
         Case(mode, size, difference)
         for mode in MODES
         for size in SIZES
         for difference in (0.0, -0.01, -0.02, None)
     ]
-    return found + [
+    return simulated + [
         Case(mode, 40, difference, _WIDE) for mode in MODES for difference in (0, -0.01)
     ]
 

@@ -40,12 +40,12 @@ def key_of(seed: int) -> str:
 
 def by_scene(rows: Sequence[UnitScore]) -> SceneScores:
     """Sums the tie-safe precision of unit scores per task, noise level, kind and scene."""
-    found: SceneScores = {}
+    totals: SceneScores = {}
     for row in rows:
-        total = found.setdefault(f"{row.task}/{row.noise}/{row.kind}/{row.scene}", [0.0, 0])
+        total = totals.setdefault(f"{row.task}/{row.noise}/{row.kind}/{row.scene}", [0.0, 0])
         total[0] += row.metrics[METRIC]
         total[1] += 1
-    return found
+    return totals
 
 
 def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:

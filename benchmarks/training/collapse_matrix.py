@@ -171,7 +171,7 @@ def _rows(ledger: Ledger) -> list[list[str]]:
 
 def _of_setting(ledger: Ledger, cell: Cell, seeds: Iterable[int]) -> list[Result]:
     keys = (Cell(*_axes(cell), seed).key for seed in seeds)
-    return [found for found in map(ledger.get, keys) if found]
+    return [result for result in map(ledger.get, keys) if result]
 
 
 def _axes(cell: Cell) -> tuple[str, str, str, float]:
@@ -205,21 +205,21 @@ def detection(run: Result) -> str:
 def sentences(ledger: Ledger) -> list[str]:
     """Returns what the table shows, in words."""
     pixels = ledger.get(PIXELS)
-    found = [found for cell in matrix(SEEDS) if (found := ledger.get(cell.key))]
-    if not found:
+    results = list(filter(None, (ledger.get(cell.key) for cell in matrix(SEEDS))))
+    if not results:
         return ["nothing measured yet"]
-    plain = sum(collapsed(run["plain"], pixels) for run in found)
-    ended = sum(collapsed(run["controller"], pixels) for run in found)
-    gave_up = sum(run["controller"]["ended"].startswith("gave up") for run in found)
+    plain = sum(collapsed(run["plain"], pixels) for run in results)
+    ended = sum(collapsed(run["controller"], pixels) for run in results)
+    gave_up = sum(run["controller"]["ended"].startswith("gave up") for run in results)
     told = [
         f"normalised pixels: {100 * pixels:.1f} mAP",
-        f"plain training ended collapsed in {plain} of {len(found)} runs, the controller in "
+        f"plain training ended collapsed in {plain} of {len(results)} runs, the controller in "
         f"{ended} (it gave up in {gave_up})",
     ]
-    tried = [run["controller"]["attempts"] for run in found]
+    tried = [run["controller"]["attempts"] for run in results]
     told += _delays([attempts[:1] for attempts in tried], "at the hard batch")
     told += _delays([attempts[1:] for attempts in tried], "in stages made easier by a rollback")
-    told += _rank_alarms(found, pixels)
+    told += _rank_alarms(results, pixels)
     return [*told, *_alarms_and_cost(ledger, pixels)]
 
 
@@ -236,10 +236,10 @@ def _delays(attempts: list[list[dict[str, Any]]], where: str) -> list[str]:
     ]
 
 
-def _rank_alarms(found: list[Result], pixels: float) -> list[str]:
+def _rank_alarms(results: list[Result], pixels: float) -> list[str]:
     """Returns how often the rank alone gave alarm, and what became of the plain twins."""
-    first = [run for run in found if _by_rank(run["controller"]["attempts"][:1])]
-    later = sum(_by_rank(run["controller"]["attempts"][1:]) for run in found)
+    first = [run for run in results if _by_rank(run["controller"]["attempts"][:1])]
+    later = sum(_by_rank(run["controller"]["attempts"][1:]) for run in results)
     if not first and not later:
         return []
     ended = sum(collapsed(run["plain"], pixels) for run in first)
@@ -339,9 +339,9 @@ def onset(observed: list[tuple[int, float]]) -> int | None:
         >>> onset([(10, 0.4), (20, 0.6), (30, 0.45), (40, 0.2)])
         30
     """
-    found = None
+    first = None
     for step, distance in reversed(observed):
         if distance >= HALF:
             break
-        found = step
-    return found
+        first = step
+    return first

@@ -126,13 +126,13 @@ def curve_table(ledger: Ledger, plan: str) -> Table:
     for column in ("patches", "CPU-minutes", "held-out photographs", "real sequences"):
         table.add_column(column, justify="right")
     for budget in CURVE:
-        found = ledger.get(Run(plan, budget, 1).key)
-        if found:
+        result = ledger.get(Run(plan, budget, 1).key)
+        if result:
             table.add_row(
-                f"{found['patches']:,}",
-                f"{found['cpu_seconds'] / 60:.1f}",
-                _cells(found["held_out"]),
-                _cells(found["real"]),
+                f"{result['patches']:,}",
+                f"{result['cpu_seconds'] / 60:.1f}",
+                _cells(result["held_out"]),
+                _cells(result["real"]),
             )
     return table
 
@@ -181,11 +181,11 @@ def run(work: str) -> Table:
     """Repeats the shortest run of the curve and sets it beside the one that is kept."""
     again = Run(DEFAULT, CURVE[0], 1)
     examples = training_data.demo_examples(work)
-    kept, found = Ledger(LEDGER).get(again.key), measure(again, examples, f"{examples}-packed")
-    table = Table(title=f"Matching mAP after {found['patches']:,} patches, {again.plan}, seed 1")
+    kept, now = Ledger(LEDGER).get(again.key), measure(again, examples, f"{examples}-packed")
+    table = Table(title=f"Matching mAP after {now['patches']:,} patches, {again.plan}, seed 1")
     for column in ("", "CPU-minutes", "held-out photographs", "real sequences"):
         table.add_column(column, justify="right")
-    for name, row in (("kept", kept), ("now", found)):
+    for name, row in (("kept", kept), ("now", now)):
         if row:
             minutes = f"{row['cpu_seconds'] / 60:.1f}"
             table.add_row(name, minutes, _cells(row["held_out"]), _cells(row["real"]))

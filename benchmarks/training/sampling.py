@@ -65,13 +65,13 @@ def sampler_rates(work: str, sizes: tuple[int, ...] = SIZES) -> dict[tuple[int, 
     with tempfile.TemporaryDirectory(prefix="sampling-", dir=folder) as temporary:
         file = Path(temporary) / "patches"
         _write(file, max(sizes) // PACKED_SHAPE[0])
-        found: dict[tuple[int, str], list[float]] = {}
+        rates_of: dict[tuple[int, str], list[float]] = {}
         for _ in range(_ROUNDS):
             for size in sizes:
                 packed = _mapped(file, size // PACKED_SHAPE[0])
                 for name, shape in SHAPES.items():
-                    found.setdefault((size, name), []).append(_drawn(packed, *shape))
-    return {key: float(np.median(rates)) for key, rates in found.items()}
+                    rates_of.setdefault((size, name), []).append(_drawn(packed, *shape))
+    return {key: float(np.median(rates)) for key, rates in rates_of.items()}
 
 
 def _drawn(

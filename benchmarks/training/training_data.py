@@ -92,8 +92,8 @@ def real_sequences(points: int = REAL_POINTS) -> Patches:
 def score(model_path: str, patches: Patches) -> dict[str, float]:
     """Returns matching mAP of a SavedModel (`e`, `h`, `t`, `mean`), the mean over sequences."""
     model = saved_model.load_model(model_path)
-    found = [
+    rows = [
         matching.mean_average_precision({name: saved_model.describe_patches(model, values)})
         for name, values in patches.items()
     ]
-    return {key: float(np.mean([row[key] for row in found])) for key in (*NOISES, "mean")}
+    return {key: float(np.mean([row[key] for row in rows])) for key in (*NOISES, "mean")}

@@ -107,18 +107,18 @@ class Measured:
 
 def run(work: str) -> Table:
     """Returns patches a second of both sides and their ratio, with what bounds ours."""
-    found: list[Measured] = []
+    measured: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
         with _sides(1) as sides:
             notes = [onednn_kernels(_log_of_a_step(folder)), _same_losses(sides, folder)]
             for width, batch in itertools.product(WIDTHS, BATCHES):
-                found.append(_measure(sides, 1, _job(folder, width, batch)))
+                measured.append(_measure(sides, 1, _job(folder, width, batch)))
             peak = _peak(sides.ours)
         with _sides(2) as sides:
             for width in WIDTHS:
-                found.append(_measure(sides, 2, _job(folder, width, BATCH_ON_TWO_THREADS)))
+                measured.append(_measure(sides, 2, _job(folder, width, BATCH_ON_TWO_THREADS)))
     loop = _loop(training_data.demo_examples(work))
-    return _table(found, peak, [*notes, *_shares(found), loop])
+    return _table(measured, peak, [*notes, *_shares(measured), loop])
 
 
 def training_operations(width: float) -> float:
@@ -196,12 +196,12 @@ def onednn_kernels(log: str) -> str:
     Args:
         log: What was printed with `ONEDNN_VERBOSE=1`.
     """
-    found = sorted(set(_CONVOLUTION.findall(log)))
-    if not found:
+    kernels = sorted(set(_CONVOLUTION.findall(log)))
+    if not kernels:
         return "Kernels: Eigen's; oneDNN's are off."
     version, isa = (pattern.search(log) for pattern in (_VERSION, _ISA))
     assert version and isa, "told before anything else"
-    return f"Kernels: oneDNN {version[1]} for {isa[1]}, convolutions by {', '.join(found)}."
+    return f"Kernels: oneDNN {version[1]} for {isa[1]}, convolutions by {', '.join(kernels)}."
 
 
 def _same_losses(sides: Sides, folder: str) -> str:
@@ -260,11 +260,11 @@ def _measure(sides: Sides, threads: int, job: Job) -> Measured:
 
 def _peak(ours: Worker) -> float:
     """Returns the operations per CPU-second of a matrix product, the best of three."""
-    found = [ours.take("product", 8) for _ in range(4)][1:]
-    return max(timing.value / timing.cpu for timing in found)
+    timings = [ours.take("product", 8) for _ in range(4)][1:]
+    return max(timing.value / timing.cpu for timing in timings)
 
 
-def _table(found: list[Measured], peak: float, notes: list[str]) -> Table:
+def _table(measured: list[Measured], peak: float, notes: list[str]) -> Table:
     table = Table(
         title="Training step, patches per CPU-second; ratio: median (least-largest)",
         caption="\n".join(notes),
@@ -275,7 +275,7 @@ def _table(found: list[Measured], peak: float, notes: list[str]) -> Table:
     for name in names:
         table.add_column(name, justify="right")
     table.add_column("what takes the time of ours")
-    for one in found:
+    for one in measured:
         per_second = [
             f"{one.patches / Spread.of(timing.cpu for timing in side).median:,.0f}" if side else "-"
             for side in (one.ours, one.torch)
@@ -305,10 +305,10 @@ def _bound(one: Measured, peak: float) -> str:
     return f"{kinds}; convolutions at {rate / peak:.0%} of a matrix product"
 
 
-def _shares(found: list[Measured]) -> list[str]:
+def _shares(measured: list[Measured]) -> list[str]:
     """Says what loss and mining take, and how far the step is from the network alone."""
     lines = []
-    for one in found:
+    for one in measured:
         if one.loss is None:
             continue
         alone = ratios([t.cpu for t in one.ours], [t.cpu for t in one.without_loss])

@@ -69,13 +69,13 @@ class Training:
 
     def losses(self, count: int) -> list[float]:
         """Takes steps one by one and returns their losses."""
-        found = []
+        values = []
         for number in range(count):
             batch = self._batches[number : number + 1]
             rates = np.full(1, RATE, np.float32)
             metrics = self._learner.train(batch, self._job.patches_per_point, rates, number)
-            found.append(metrics["loss"])
-        return found
+            values.append(metrics["loss"])
+        return values
 
     def without_loss(self, count: int) -> None:
         """Forward, backward and update alone: no augmentation, mining, loss or metrics."""
@@ -99,8 +99,8 @@ class Training:
     def _loss_and_gradient(self, descriptors: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(descriptors)
-            found = self._learner.loss.per_unit(descriptors, self._job.patches_per_point)
-            loss = tf.reduce_mean(found.loss)
+            units = self._learner.loss.per_unit(descriptors, self._job.patches_per_point)
+            loss = tf.reduce_mean(units.loss)
         return tape.gradient(loss, descriptors)
 
     def _compiled_without_loss(self) -> tf.types.experimental.PolymorphicFunction:
@@ -154,14 +154,14 @@ def shares(seconds: Mapping[str, float]) -> dict[str, float]:
 
 
 def _seconds_by_operation(space: xplane_pb2.XSpace) -> dict[str, float]:
-    found: collections.Counter[str] = collections.Counter()
+    seconds: collections.Counter[str] = collections.Counter()
     for plane in space.planes:
         names = {key: value.name for key, value in plane.event_metadata.items()}
         for event in (event for line in plane.lines for event in line.events):
             match = _OPERATION.fullmatch(names[event.metadata_id])
             if match:
-                found[match[1]] += event.duration_ps * 1e-12
-    return found
+                seconds[match[1]] += event.duration_ps * 1e-12
+    return seconds
 
 
 def _prepare(job: Job) -> Mapping[str, Part]:

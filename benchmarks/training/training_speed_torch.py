@@ -65,12 +65,12 @@ class Training:
 
     def steps(self, count: int) -> list[float]:
         """Takes steps and returns their losses."""
-        found = []
+        losses = []
         for _ in range(count):
             patches = self._batches[self._taken % len(self._batches)]
             self._taken += 1
-            found.append(self._step(patches))
-        return [float(loss) for loss in found]
+            losses.append(self._step(patches))
+        return [float(loss) for loss in losses]
 
     def _step(self, patches: torch.Tensor) -> torch.Tensor:
         if self._job.augment:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from google.api_core import exceptions, retry
 from google.auth import exceptions as auth_exceptions
 
-from components.core import user_errors
+from components.core import services
 
 _Client = TypeVar("_Client", bound=Any)
 _PASSING = (
@@ -20,7 +20,6 @@ _PASSING = (
     exceptions.TooManyRequests,
     exceptions.Aborted,
 )
-_PATIENCE = 900.0  # seconds
 _BETWEEN_LOOKS = 5.0  # of the thirty or so that Vertex AI leaves after SIGTERM
 CALL_SECONDS = 60.0
 """What a single call may take."""
@@ -36,11 +35,10 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, _PASSING)
 
 
-def patience(seconds: float = _PATIENCE, stopped: Callable[[], bool] | None = None) -> retry.Retry:
-    """Returns what repeats a call, at growing distances, until it succeeds or time is up.
-
-    Only for calls that may arrive twice: those that read, and those that stop something. For
-    them an exhausted quota is one of calls per minute, and passes.
+def patience(
+    seconds: float = services.PATIENCE_SECONDS, stopped: Callable[[], bool] | None = None
+) -> retry.Retry:
+    """See `services.patience`; for such calls an exhausted quota is one per minute, and passes.
 
     Args:
         seconds: Time for all attempts.
@@ -48,19 +46,16 @@ def patience(seconds: float = _PATIENCE, stopped: Callable[[], bool] | None = No
     """
     passes = retry.if_exception_type(*_PASSING)
     if stopped is None:
-        return retry.Retry(predicate=passes, initial=1.0, maximum=60.0, timeout=seconds)
-    return retry.Retry(
-        predicate=lambda error: passes(error) and not stopped(),
-        initial=1.0,
-        maximum=_BETWEEN_LOOKS,
-        timeout=seconds,
+        return services.patience(passes, seconds)
+    return services.patience(
+        lambda error: passes(error) and not stopped(), seconds, most_between=_BETWEEN_LOOKS
     )
 
 
 def translate_errors(doing: str, place: str) -> contextlib.AbstractContextManager[None]:
-    """See `user_errors.translated`."""
+    """See `services.translated`."""
     errors = (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError)
-    return user_errors.translated(doing, place, errors, _in_words)
+    return services.translated(doing, place, errors, _in_words)
 
 
 def connect(kind: type[_Client], location: str, place: str) -> _Client:
@@ -76,9 +71,8 @@ def connect(kind: type[_Client], location: str, place: str) -> _Client:
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, exceptions.RetryError) and error.cause is not None:
-        return (
-            f"no answer over {_PATIENCE / 60:.0f} minutes ({_said(error.cause)}); try again later"
-        )
+        minutes = services.PATIENCE_SECONDS / 60
+        return f"no answer over {minutes:.0f} minutes ({_said(error.cause)}); try again later"
     said = _said(error)
     if isinstance(error, auth_exceptions.GoogleAuthError | exceptions.Unauthenticated):
         return (
@@ -121,4 +115,4 @@ def _is_switched_off(error: exceptions.GoogleAPICallError) -> bool:
 
 
 def _said(error: BaseException) -> str:
-    return user_errors.one_line(getattr(error, "message", "") or error)
+    return services.one_line(getattr(error, "message", "") or error)

@@ -1,4 +1,4 @@
-"""Brings a `UserError` back out of a Beam pipeline, and makes one of what a service answers.
+"""Brings a `UserError` back out of a Beam pipeline.
 
 Beam's runners hand a worker's exception over as text inside a RuntimeError, whatever it
 was. The sentence that was meant for the user is still in there.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from trainer.core.errors import UserError
 
-_MOST_CHARACTERS = 500
 _IN_TRACEBACK = re.compile(r"^[\w.]*\.UserError: (.+?)(?: \[while running .*)?$", re.MULTILINE)
 
 
@@ -25,36 +24,6 @@ def find_user_error(error: BaseException) -> UserError | None:
         seen = seen.__cause__ or seen.__context__
     match = _IN_TRACEBACK.search(str(error))
     return UserError(match.group(1)) if match else None
-
-
-def one_line(text: object) -> str:
-    """Returns what something says on one line, not endlessly long."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "..."
-
-
-@contextlib.contextmanager
-def translated(
-    doing: str,
-    place: str,
-    errors: tuple[type[Exception], ...],
-    in_words: Callable[[Exception], str],
-) -> Iterator[None]:
-    """Turns what a service or the way to it answers into one sentence.
-
-    Args:
-        doing: Action in progress, e.g. `starting the training job`.
-        place: Where, e.g. `project p, us-central1`.
-        errors: What the service's client raises.
-        in_words: Says what one of them means and what to do.
-
-    Raises:
-        UserError: In place of an error of the client.
-    """
-    try:
-        yield
-    except errors as error:
-        raise UserError(f"{doing} ({place}): {in_words(error)}") from error
 
 
 @contextlib.contextmanager

@@ -24,17 +24,17 @@ RIGHT_WITHIN = (1.0, 3.0, 5.0)  # pixels
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one descriptor found.
+class PairMatches:
+    """What one descriptor matched on two photographs.
 
     Attributes:
-        descriptor: It.
+        descriptor: The descriptor.
         first: float64 [M, 2], matched places in the first photograph.
         second: float64 [M, 2], the places in the second that they were matched to.
         matches: Which points they are, and how near their descriptors.
         fit: The homography that most agree with; None when too few agree with any.
         errors: float64 [M], pixels off the true homography; None when it is not known.
-        corner_error: Pixels by which the found homography puts the first photograph's corners
+        corner_error: Pixels by which the fitted homography puts the first photograph's corners
             off; None without either.
     """
 
@@ -57,11 +57,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Result:
-    """Two photographs and what each descriptor found; places are in pixels as matched."""
+    """Two photographs and what each descriptor matched; places are in pixels as matched."""
 
     photographs: tuple[Photograph, Photograph]
     points: tuple[int, int]
-    found: tuple[Found, ...]
+    descriptors: tuple[PairMatches, ...]
     settings: MatchSettings
     extraction: ExtractionSettings
     notes: tuple[str, ...] = ()
@@ -117,7 +117,7 @@ def match_points(
     both: tuple[Points, Points],
     settings: MatchSettings,
     truth: np.ndarray | None = None,
-) -> Found:
+) -> PairMatches:
     """Describes and matches points of two photographs; `truth` is as for `match_described`."""
     described = descriptor.describe(both[0].patches), descriptor.describe(both[1].patches)
     return match_described(descriptor, pair, both, described, settings, truth)
@@ -130,7 +130,7 @@ def match_described(
     described: tuple[np.ndarray, np.ndarray],
     settings: MatchSettings,
     truth: np.ndarray | None = None,
-) -> Found:
+) -> PairMatches:
     """Matches points that have been described.
 
     Args:
@@ -150,7 +150,7 @@ def match_described(
     if truth is not None:
         errors = ransac.transfer_errors(truth, first, second, size)
         corner_error = None if fit is None else ransac.corner_error(fit.matrix, truth, size)
-    return Found(descriptor, first, second, matches, fit, errors, corner_error)
+    return PairMatches(descriptor, first, second, matches, fit, errors, corner_error)
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -169,12 +169,12 @@ def as_json(result: Result) -> dict[str, Any]:
         "settings": result.settings.model_dump(mode="json"),
         "extraction": result.extraction.model_dump(mode="json", exclude={"jitter"}),
         "notes": list(result.notes),
-        "descriptors": [_found_as_json(outcome, pair) for outcome in result.found],
+        "descriptors": [_matches_as_json(outcome, pair) for outcome in result.descriptors],
         "versions": versions(),
     }
 
 
-def _found_as_json(outcome: Found, pair: tuple[Photograph, Photograph]) -> dict[str, Any]:
+def _matches_as_json(outcome: PairMatches, pair: tuple[Photograph, Photograph]) -> dict[str, Any]:
     content: dict[str, Any] = {
         "name": outcome.descriptor.name,
         "descriptor_id": outcome.descriptor.identity,

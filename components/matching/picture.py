@@ -19,7 +19,7 @@ from matplotlib.patches import Polygon, Rectangle
 
 from components.example_gen.geometry import homography
 from components.matching import ransac
-from components.matching.match import Found, Result
+from components.matching.match import PairMatches, Result
 from components.matching.photograph import Photograph
 
 # Told apart by every kind of colour vision (Okabe and Ito, Color Universal Design, 2008).
@@ -50,10 +50,10 @@ def render(result: Result, kind: str) -> bytes:
     Returns:
         Content of the file; equal results give equal bytes.
     """
-    placed = _layout(result.photographs, len(result.found))
+    placed = _layout(result.photographs, len(result.descriptors))
     with matplotlib.rc_context({"svg.hashsalt": "matches"}):
-        figure, panels = _panels(_panel_size(placed), len(result.found))
-        for axes, outcome in zip(panels, result.found, strict=True):
+        figure, panels = _panels(_panel_size(placed), len(result.descriptors))
+        for axes, outcome in zip(panels, result.descriptors, strict=True):
             _draw_panel(axes, result, outcome, placed)
         handles = _legend(result)
         figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
@@ -62,7 +62,7 @@ def render(result: Result, kind: str) -> bytes:
     return content.getvalue()
 
 
-def title_of(result: Result, outcome: Found) -> str:
+def title_of(result: Result, outcome: PairMatches) -> str:
     """Returns two lines: the descriptor, and the counts."""
     inliers = "no homography" if outcome.fit is None else f"{outcome.inliers.sum()} inliers"
     counts = [f"{len(outcome)} matches", inliers]
@@ -144,7 +144,7 @@ def _panels(size: tuple[int, int], count: int) -> tuple[Figure, list[Axes]]:
 
 
 def _draw_panel(
-    axes: Axes, result: Result, outcome: Found, placed: tuple[_Placed, _Placed]
+    axes: Axes, result: Result, outcome: PairMatches, placed: tuple[_Placed, _Placed]
 ) -> None:
     for letter, item, shown in zip("AB", result.photographs, placed, strict=True):
         _draw_photograph(axes, shown, f"{letter}: {_name(item.path)}")
@@ -215,7 +215,7 @@ def _draw_frame(axes: Axes, matrix: np.ndarray, first: Photograph, shown: _Place
 
 def _legend(result: Result) -> list[Line2D]:
     """Says what the colours mean."""
-    if result.found[0].errors is None:
+    if result.descriptors[0].errors is None:
         dot = {"marker": "o", "markersize": 5, "color": "white", "markeredgecolor": "grey"}
         handles = [
             Line2D([], [], color=_BLUE, label="inlier"),
@@ -227,7 +227,7 @@ def _legend(result: Result) -> list[Line2D]:
             Line2D([], [], color=_GREEN, label=f"right (within {limit})"),
             Line2D([], [], color=_RED, linestyle="dashed", label="wrong"),
         ]
-    if any(found.fit is not None for found in result.found):
+    if any(outcome.fit is not None for outcome in result.descriptors):
         label = "frame of A by the homography found"
         handles.append(Line2D([], [], color=_YELLOW, label=label))
     return handles

@@ -18,6 +18,7 @@ import kfp_server_api
 from kfp.client import Client
 from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
 
+from components.core.services import start_once
 from pipeline.kfp import files
 from pipeline.submission import kubeflow_errors, kubeflow_pods
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
@@ -29,7 +30,6 @@ from trainer.core.errors import UserError
 UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"  # kfp's own
 _AGAIN = "press Retry there, which keeps the tasks that were finished, or submit it again"
 _CALL_SECONDS = 60.0
-_ATTEMPTS = 5
 _EQUALS = 1  # in the API's filter.proto
 _OUTCOMES: dict[str, Outcome] = {
     "SUCCEEDED": "succeeded",
@@ -120,31 +120,22 @@ def submit(
 def _create(
     client: Client, request: RunRequest, experiment_id: str, service_account: str | None
 ) -> V2beta1Run:
-    """Starts a run, once, however often the call has to be made."""
     with tempfile.TemporaryDirectory() as folder:
         # What was checked is what is sent, whatever format it was read from.
         package = f"{folder}/pipeline.yaml"
         files.write(request.spec, package)
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return client.run_pipeline(
-                    experiment_id=experiment_id,
-                    job_name=request.name,
-                    pipeline_package_path=package,
-                    params=request.values,
-                    pipeline_root=request.root,
-                    service_account=service_account,
-                )
-            except Exception as error:
-                if not kubeflow_errors.is_passing(error):
-                    raise
-                unanswered = error
-            _sleep(2.0**attempt)
-            # Nobody else has this name: the call may have arrived without an answer.
-            arrived = _find(client, request.name, experiment_id)
-            if arrived is not None:
-                return arrived
-    raise unanswered
+        start = functools.partial(
+            client.run_pipeline,
+            experiment_id=experiment_id,
+            job_name=request.name,
+            pipeline_package_path=package,
+            params=request.values,
+            pipeline_root=request.root,
+            service_account=service_account,
+        )
+        # Nobody else has this name.
+        arrived = functools.partial(_find, client, request.name, experiment_id)
+        return start_once(start, arrived, kubeflow_errors.is_passing, _sleep)
 
 
 def _find(client: Client, name: str, experiment_id: str) -> V2beta1Run | None:

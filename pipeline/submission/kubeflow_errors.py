@@ -11,12 +11,11 @@ from google.api_core.exceptions import RetryError
 from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError, SSLError
 
-from components.core import user_errors
+from components.core import services
 
 _PASSING = (408, 429, 502, 503, 504)
 _UNREACHED = 0  # what stands for the status when there was no answer
-_PATIENCE = 900.0  # seconds
-_PATIENCE_AT_FIRST = 20.0
+_PATIENCE_AT_FIRST = 20.0  # seconds
 _OBJECT = re.compile(r"<[^<>]* object at 0x[0-9a-f]+>: ")
 
 
@@ -27,12 +26,9 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, HTTPError) and not _is_about_trust(error)
 
 
-def patience(seconds: float = _PATIENCE) -> retry.Retry:
-    """Returns what repeats a call, at growing distances, until it succeeds or time is up.
-
-    Only for calls that may arrive twice.
-    """
-    return retry.Retry(predicate=is_passing, initial=1.0, maximum=60.0, timeout=seconds)
+def patience(seconds: float = services.PATIENCE_SECONDS) -> retry.Retry:
+    """See `services.patience`."""
+    return services.patience(is_passing, seconds)
 
 
 def patience_at_first() -> retry.Retry:
@@ -46,9 +42,9 @@ def patience_at_first() -> retry.Retry:
 
 
 def translate_errors(doing: str, host: str) -> contextlib.AbstractContextManager[None]:
-    """See `user_errors.translated`; the place is the address of Kubeflow Pipelines."""
+    """See `services.translated`; the place is the address of Kubeflow Pipelines."""
     errors = (RetryError, ApiException, HTTPError)
-    return user_errors.translated(doing, host, errors, _in_words)
+    return services.translated(doing, host, errors, _in_words)
 
 
 def _in_words(error: Exception) -> str:
@@ -102,7 +98,7 @@ def _said(error: Exception) -> str:
     text = str(getattr(error, "reason", None) or error)
     if isinstance(error, ApiException):
         text = _message(error.body) or f"{error.status} {error.reason}"
-    return user_errors.one_line(_OBJECT.sub("", text))
+    return services.one_line(_OBJECT.sub("", text))
 
 
 def _message(body: str | bytes | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from kfp_server_api import ApiClient, ApiException, V2beta1PipelineTaskDetail
 from urllib3.exceptions import HTTPError
 
-from components.core.user_errors import one_line
+from components.core.services import one_line
 from components.kubeflow.run_executor import MISTAKE
 
 _SECONDS = 20.0

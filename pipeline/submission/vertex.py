@@ -22,12 +22,13 @@ from google.rpc import code_pb2, status_pb2
 
 from components.core import google_cloud
 from components.core.google_cloud import CALL_SECONDS, translate_errors
+from components.core.services import start_once
 from components.descriptor_trainer.vertex.address import Address
 from pipeline.submission.following import WAITING, Outcome, RunState, Started, TaskState
 from pipeline.submission.request import RunRequest
 
 LABELS = {"application": "hpatches"}
-_ATTEMPTS = 5
+_LOOK_SECONDS = 15.0  # for whether a call that was not answered has arrived
 _NO_CAPACITY = (code_pb2.RESOURCE_EXHAUSTED, code_pb2.UNAVAILABLE)
 _OUTCOMES: dict[int, Outcome] = {
     PipelineState.PIPELINE_STATE_SUCCEEDED: "succeeded",
@@ -91,34 +92,24 @@ def submit(
 
 
 def _create(client: PipelineServiceClient, place: Address, job: PipelineJob, job_id: str) -> str:
-    """Starts a run, once, however often the call has to be made; returns its name."""
-    name = f"{place.parent}/pipelineJobs/{job_id}"
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return client.create_pipeline_job(
-                parent=place.parent, pipeline_job=job, pipeline_job_id=job_id, timeout=CALL_SECONDS
-            ).name
-        except exceptions.AlreadyExists:
-            # Nobody else has this name: an earlier call arrived although no answer came.
-            return name
-        except exceptions.GoogleAPICallError as error:
-            if not google_cloud.is_passing(error):
-                raise
-            unanswered = error
-        _sleep(2.0**attempt)
-    if _exists(client, name):
+    """Returns the name of the run that it starts."""
+    name = f"{place.parent}/pipelineJobs/{job_id}"  # nobody else has it
+
+    def start() -> str:
+        client.create_pipeline_job(
+            parent=place.parent, pipeline_job=job, pipeline_job_id=job_id, timeout=CALL_SECONDS
+        )
         return name
-    raise unanswered
 
+    def arrived() -> str | None:
+        try:
+            brief = google_cloud.patience(_LOOK_SECONDS)
+            client.get_pipeline_job(name=name, retry=brief, timeout=_LOOK_SECONDS)
+        except exceptions.GoogleAPIError:  # there is none, as far as is known
+            return None
+        return name
 
-def _exists(client: PipelineServiceClient, name: str) -> bool:
-    """Tells whether a call that was not answered has started the run; if unknown, it has not."""
-    brief = google_cloud.patience(CALL_SECONDS)
-    try:
-        client.get_pipeline_job(name=name, retry=brief, timeout=CALL_SECONDS)
-    except exceptions.GoogleAPIError:
-        return False
-    return True
+    return start_once(start, arrived, google_cloud.is_passing, _sleep)
 
 
 def _look(client: PipelineServiceClient, place: Address, name: str) -> RunState:

@@ -9,7 +9,7 @@ from rich.console import Console
 from pipeline.terminal.tables import make_table, print_remarks
 
 if TYPE_CHECKING:
-    from components.matching.match import Found, Result
+    from components.matching.match import PairMatches, Result
 
 
 def print_matches(console: Console, result: Result) -> None:
@@ -22,20 +22,20 @@ def print_matches(console: Console, result: Result) -> None:
     from components.matching.match import RIGHT_WITHIN  # imports OpenCV
 
     first, second = result.points
-    known = result.found[0].errors is not None
+    known = result.descriptors[0].errors is not None
     right = [f"right within {pixels:g} px" for pixels in RIGHT_WITHIN]
     table = make_table(
         f"{first} points in A, {second} in B",
         ("descriptor",),
         ("matches", "inliers", *((*right, "corners off") if known else ())),
     )
-    for matches in result.found:
+    for matches in result.descriptors:
         table.add_row(matches.descriptor.name, *_cells(matches, RIGHT_WITHIN))
     console.print(table)
     print_remarks(console, _remarks(result))
 
 
-def _cells(matches: Found, limits: tuple[float, ...]) -> list[str]:
+def _cells(matches: PairMatches, limits: tuple[float, ...]) -> list[str]:
     cells = [str(len(matches)), "none" if matches.fit is None else str(matches.inliers.sum())]
     if matches.errors is not None:
         cells += [str((matches.errors <= limit).sum()) for limit in limits]
@@ -56,7 +56,7 @@ def _remarks(result: Result) -> list[str]:
     remarks += [
         f"{matches.descriptor.name}: no homography has {LEAST_INLIERS} inliers or more among "
         f"{len(matches)} matches, and fewer agree by chance."
-        for matches in result.found
+        for matches in result.descriptors
         if matches.fit is None
     ]
     return remarks

@@ -11,9 +11,9 @@ from trainer.core.errors import UserError
 
 def test_a_start_takes_time_of_both_kinds():
     code = "import time; time.sleep(.2); sum(range(2_000_000))"
-    found = start_up.started((sys.executable, "-c", code))
-    assert found.wall > 0.2
-    assert found.cpu > 0
+    start = start_up.started((sys.executable, "-c", code))
+    assert start.wall > 0.2
+    assert start.cpu > 0
 
 
 def test_a_start_that_fails_is_no_figure():

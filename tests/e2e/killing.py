@@ -78,14 +78,14 @@ class Killer:
 
 def survivors(folder: Path) -> list[int]:
     """Returns the processes whose pods are below a folder."""
-    found = []
+    processes = []
     for process in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if process.name.isdecimal() and f"HOME={folder}" in (
                 (process / "environ").read_bytes().decode(errors="replace")
             ):
-                found.append(int(process.name))
-    return found
+                processes.append(int(process.name))
+    return processes
 
 
 def _lives(alive: Path) -> bool:

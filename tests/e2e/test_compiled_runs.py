@@ -45,8 +45,8 @@ def local_verdict(tmp_path_factory: pytest.TempPathFactory, photographs: Path) -
     subprocess.run(
         [sys.executable, "-m", "pipeline.cli", *words], check=True, stdout=subprocess.DEVNULL
     )
-    (found,) = work.glob("artifacts/DescriptorEvaluator/evaluation/*/verdict.json")
-    return verdict.read(str(found.parent))
+    (path,) = work.glob("artifacts/DescriptorEvaluator/evaluation/*/verdict.json")
+    return verdict.read(str(path.parent))
 
 
 @pytest.fixture(scope="module", params=_BOTH)
@@ -92,13 +92,13 @@ def test_every_task_runs_and_a_model_is_pushed(first: Result, place: Place):
 
 
 def test_its_metrics_are_those_of_the_local_run(first: Result, local_verdict: verdict.Verdict):
-    found = first.verdict()
-    assert found.blessed == local_verdict.blessed is True
-    assert found.production.status == "none"
-    assert [(r.task, r.noise, r.metric) for r in found.table] == [
+    decision = first.verdict()
+    assert decision.blessed == local_verdict.blessed is True
+    assert decision.production.status == "none"
+    assert [(r.task, r.noise, r.metric) for r in decision.table] == [
         (r.task, r.noise, r.metric) for r in local_verdict.table
     ]
-    for row, expected in zip(found.table, local_verdict.table, strict=True):
+    for row, expected in zip(decision.table, local_verdict.table, strict=True):
         assert row.candidate == pytest.approx(expected.candidate, abs=1e-6, nan_ok=True)
         assert row.baselines == pytest.approx(expected.baselines, abs=1e-6, nan_ok=True)
 
@@ -147,10 +147,10 @@ def test_the_next_run_is_compared_with_a_production_that_changed(
     again = place.run(specs["lenient"], only_from)
     assert {"ProductionModel", "DescriptorEvaluator", "Pusher"} <= again.executed()
     assert not {"PatchExampleGen", "Transform", "DescriptorTrainer"} & again.executed()
-    found = again.verdict()
-    assert (found.production.status, found.production.checksum) == ("compared", checksum)
-    assert "production" in {check.name for check in found.checks}
-    changes = [row.change for row in found.table if row.task == "matching"]
+    decision = again.verdict()
+    assert (decision.production.status, decision.production.checksum) == ("compared", checksum)
+    assert "production" in {check.name for check in decision.checks}
+    changes = [row.change for row in decision.table if row.task == "matching"]
     assert changes and all(change is not None and change.mean == 0 for change in changes)
     # The data fingerprint of ExampleGen's driver, or its executor, is that of the first run.
     keys = ("custom:span", "input_fingerprint")
@@ -164,12 +164,12 @@ def test_another_seed_is_trained_anew_and_compared(
 ):
     del first
     other = place.run(specs["other seed"])
-    found = other.verdict()
+    decision = other.verdict()
     assert "DescriptorTrainer" in other.executed()
     assert ("PatchExampleGen" in other.executed()) == (place.mode == "kfp")
-    assert found.production.status == "compared"
+    assert decision.production.status == "compared"
     pushed = other.artifact("Pusher", "pushed_model")["metadata"]["pushed"]
-    assert bool(pushed) == found.blessed
+    assert bool(pushed) == decision.blessed
 
 
 @pytest.mark.kubeflow

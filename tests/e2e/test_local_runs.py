@@ -70,11 +70,11 @@ def second(first: local.RunResult, work: Path, photographs: Path) -> local.RunRe
 
 def test_the_first_run_blesses_and_pushes(first: local.RunResult, work: Path):
     assert _executed(first) == ALL
-    found = _verdict(first)
-    assert found.blessed and found.production.status == "none"
-    assert found.table and all(0 <= row.candidate <= 1 for row in found.table)
+    decision = _verdict(first)
+    assert decision.blessed and decision.production.status == "none"
+    assert decision.table and all(0 <= row.candidate <= 1 for row in decision.table)
     served = served_model.find(str(work / "serving"))
-    assert served is not None and served.checksum == found.candidate_checksum
+    assert served is not None and served.checksum == decision.candidate_checksum
 
 
 def test_the_report_names_the_run_and_shows_how_it_was_configured(first: local.RunResult):
@@ -134,8 +134,8 @@ def test_train_val_and_eval_share_no_photograph(first: local.RunResult):
 
 def test_the_second_run_does_only_what_production_changes(second: local.RunResult, work: Path):
     assert _executed(second) == TOUCHED_BY_PRODUCTION
-    found = _verdict(second)
-    assert found.blessed and found.production.status == "identical"
+    decision = _verdict(second)
+    assert decision.blessed and decision.production.status == "identical"
     pushed = second.artifact("Pusher", "pushed_model").custom_properties["pushed"].int_value
     assert pushed == 0
     assert len(served_model.versions(str(work / "serving"))) == 1
@@ -169,12 +169,12 @@ def test_a_refused_model_is_not_pushed_and_the_reasons_say_by_how_much(
     del second
     before = served_model.versions(str(work / "serving"))
     refused = local.run(small_config(work, photographs, *STRICT))
-    found = _verdict(refused)
-    assert not found.blessed
-    (check,) = [check for check in found.checks if check.name == "floor"]
+    decision = _verdict(refused)
+    assert not decision.blessed
+    (check,) = [check for check in decision.checks if check.name == "floor"]
     assert check.slice.task == "matching" and check.threshold == 0.99
     assert check.margin == pytest.approx(check.value - 0.99) and check.margin < 0
-    assert check.sentence in found.reasons
+    assert check.sentence in decision.reasons
     assert "matching" in check.sentence and "99" in check.sentence
     assert served_model.versions(str(work / "serving")) == before
 
@@ -192,13 +192,13 @@ def test_another_seed_is_compared_with_production(
             "evaluation.gate.production.delta=0.2",
         )
     )
-    found = _verdict(other)
-    assert found.production.status == "compared"
-    names = {check.name for check in found.checks}
+    decision = _verdict(other)
+    assert decision.production.status == "compared"
+    names = {check.name for check in decision.checks}
     assert "production" in names
-    assert all(row.change is not None for row in found.table if row.task == "matching")
+    assert all(row.change is not None for row in decision.table if row.task == "matching")
     pushed = other.artifact("Pusher", "pushed_model").custom_properties["pushed"].int_value
-    assert bool(pushed) == found.blessed
+    assert bool(pushed) == decision.blessed
 
 
 def test_a_model_whose_destination_was_deleted_is_pushed_again(

@@ -97,10 +97,10 @@ def test_a_second_submission_finds_production_and_the_same_result(
     """It is not disturbed: kills have left no trace in what the first one made."""
     again = place.run(spec)
     assert set(again.states.values()) == {"finished"}
-    found = again.verdict()
-    assert found.production.status == "identical"
-    assert found.candidate_checksum == first.verdict().candidate_checksum
-    assert [row.candidate for row in found.table] == [r.candidate for r in first.verdict().table]
+    decision = again.verdict()
+    assert decision.production.status == "identical"
+    assert decision.candidate_checksum == first.verdict().candidate_checksum
+    assert [row.candidate for row in decision.table] == [r.candidate for r in first.verdict().table]
     metadata = again.artifact("Pusher", "pushed_model")["metadata"]
     assert metadata["pushed"] == 0.0 and "is this very model" in metadata["reason"]
     assert len(served_model.versions(place.serving)) == 1

@@ -71,22 +71,22 @@ def image(name: str, target: str, secrets: Sequence[str]) -> str:
         CheckError: With one line per problem.
     """
     inspected = buildah.inspect(name)
-    found = [*_description(inspected["Docker"]["config"]), *_leaks(inspected, secrets)]
+    problems = [*_description(inspected["Docker"]["config"]), *_leaks(inspected, secrets)]
     with buildah.working_container(name) as container:
-        found += contents.problems(container.root)
-        found += [
+        problems += contents.problems(container.root)
+        problems += [
             f"/{path} holds a secret of the build"
             for path in contents.holding(container.root, secrets)
         ]
-        found += leaks.in_texts(_our_files(container.root, target))
+        problems += leaks.in_texts(_our_files(container.root, target))
         packages = container.root / PACKAGES[target]
         if target == "trainer-tpu":
-            found += [f"{x} is in it" for x in _FOREIGN_TO_TPU if (packages / x).exists()]
+            problems += [f"{x} is in it" for x in _FOREIGN_TO_TPU if (packages / x).exists()]
         largest = contents.largest(packages, 5)
-        if not found:
+        if not problems:
             _runs_as_user(container, inspected["Docker"]["config"])
-    if found:
-        raise CheckError("\n".join(f"{target}: {problem}" for problem in found))
+    if problems:
+        raise CheckError("\n".join(f"{target}: {problem}" for problem in problems))
     parts = ", ".join(f"{package} {size / 1e6:.0f}" for package, size in largest)
     return f"{target}: {buildah.size(name) / 1e6:.0f} MB, not compressed (MB of it: {parts})"
 
@@ -164,15 +164,15 @@ def tpu_trainer_runs(name: str, pipeline: str, volume: Path, say: Say) -> None:
 
 def _description(config: Mapping[str, Any]) -> list[str]:
     """Returns what is wrong with what an image says about itself."""
-    found = []
+    problems = []
     if config.get("User") != str(USER):
-        found.append(f"runs as {config.get('User') or 'root'}, expected {USER}")
+        problems.append(f"runs as {config.get('User') or 'root'}, expected {USER}")
     labels = config.get("Labels") or {}
     missing = [key for key in LABELS if not labels.get(f"org.opencontainers.image.{key}")]
-    found += [f"has no label org.opencontainers.image.{key}" for key in missing]
+    problems += [f"has no label org.opencontainers.image.{key}" for key in missing]
     if not config.get("Healthcheck", {}).get("Test"):
-        found.append("has no health command")
-    return found
+        problems.append("has no health command")
+    return problems
 
 
 def _leaks(inspected: Mapping[str, Any], secrets: Sequence[str]) -> list[str]:

@@ -27,14 +27,14 @@ def in_texts(texts: Mapping[str, str]) -> list[str]:
     Args:
         texts: What is looked at, by its name for the message.
     """
-    found = []
+    problems = []
     for name, text in texts.items():
         hits = [(what, hit) for _, what, hit in baked_in.find(text)]
         hits += [(what, m[0]) for what, rule in _ADDRESSES.items() for m in rule.finditer(text)]
         for what, hit in hits:
             if not _EXAMPLE.match(hit):
-                found.append(f"{name}: {what} ({hit[:12]}...)")
-    return found
+                problems.append(f"{name}: {what} ({hit[:12]}...)")
+    return problems
 
 
 def context(root: Path) -> dict[str, str]:

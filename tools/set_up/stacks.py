@@ -90,21 +90,21 @@ def stack_for(glibc: tuple[int, int]) -> Stack:
     )
 
 
-def choose(glibc: tuple[int, int], found: list[Interpreter]) -> Choice | None:
+def choose(glibc: tuple[int, int], interpreters: list[Interpreter]) -> Choice | None:
     """Returns the best pair of those that a machine offers, or None when there is none.
 
     The newer stack comes first, then the system's own Python, then the preferred version.
 
     Args:
         glibc: Version of the machine's glibc.
-        found: Pythons of the machine, in the order in which a shell would find them.
+        interpreters: Pythons of the machine, in the order in which a shell would find them.
 
     Raises:
         SetUpError: When no stack runs with that glibc.
     """
     best = stack_for(glibc)
     for stack in (NEW, OLD):
-        fitting = [python for python in found if python.version in stack.pythons]
+        fitting = [python for python in interpreters if python.version in stack.pythons]
         if glibc >= stack.glibc and fitting:
             python = min(fitting, key=lambda each: _rank(each, stack))
             if stack is NEW:
@@ -122,23 +122,23 @@ def choose(glibc: tuple[int, int], found: list[Interpreter]) -> Choice | None:
     return None
 
 
-def choose_named(glibc: tuple[int, int], name: str, found: list[Interpreter]) -> Choice:
+def choose_named(glibc: tuple[int, int], name: str, interpreters: list[Interpreter]) -> Choice:
     """Returns the pair for the Python that the user names.
 
     Args:
         glibc: The machine's.
         name: As given in PYTHON.
-        found: The Pythons that answer to that name.
+        interpreters: The Pythons that answer to that name.
 
     Raises:
         SetUpError: When there is none or no stack runs with it here.
     """
-    if not found:
+    if not interpreters:
         problem = "is no Python that can be started"
-    elif choose(glibc, found[:1]) is None:
-        problem = f"is Python {dotted(found[0].version)}"
+    elif choose(glibc, interpreters[:1]) is None:
+        problem = f"is Python {dotted(interpreters[0].version)}"
     else:
-        python = found[0]
+        python = interpreters[0]
         stack = NEW if python.version in NEW.pythons else OLD
         return Choice(python, stack, f"PYTHON={name} names it")
     wanted: list[Stack] = [NEW, OLD] if stack_for(glibc) is NEW else [OLD]

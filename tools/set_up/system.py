@@ -32,13 +32,13 @@ def glibc() -> tuple[int, int]:
         library = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (AttributeError, ValueError, OSError):
         library = ""
-    found = re.match(r"glibc (\d+)\.(\d+)", library)
-    if kind != "Linux on x86_64" or not found:
+    version = re.match(r"glibc (\d+)\.(\d+)", library)
+    if kind != "Linux on x86_64" or not version:
         raise SetUpError(
-            f"found {kind} {'with' if found else 'without'} glibc, expected Linux on x86_64 with "
+            f"found {kind} {'with' if version else 'without'} glibc, expected Linux on x86_64 with "
             "glibc: TFX is published for no other; use such a machine or a container of Debian 13"
         )
-    return int(found.group(1)), int(found.group(2))
+    return int(version.group(1)), int(version.group(2))
 
 
 def release(path: Path = _RELEASE) -> dict[str, str]:

@@ -33,7 +33,7 @@ from components.descriptor_evaluator.descriptors.store import (
     open_described,
     read_array,
 )
-from components.descriptor_evaluator.protocol import tasks as task_drawing
+from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.task_tables import Tasks
 from components.descriptor_evaluator.report_data import exhibits
 from components.descriptor_evaluator.scoring import provenance, recipes
@@ -70,7 +70,7 @@ def make_tasks(context: EvaluationContext) -> Tasks:
     """
     entries, settings = context.entries(EVAL), context.settings
     if settings.official_tasks:
-        return task_drawing.load_official(
+        return task_sources.load_official(
             settings.official_tasks,
             settings.official_split or "a",
             {entry.name: entry.count for entry in entries},
@@ -79,12 +79,12 @@ def make_tasks(context: EvaluationContext) -> Tasks:
         )
     contrast = _reference_contrast(context)
     infos = [
-        task_drawing.SequenceInfo(
+        task_sources.SequenceInfo(
             entry.name, entry.scene, entry.kind, entry.count, contrast[entry.name]
         )
         for entry in entries
     ]
-    return task_drawing.draw(infos, settings.drawing)
+    return task_sources.draw(infos, settings.drawing)
 
 
 def score_all(

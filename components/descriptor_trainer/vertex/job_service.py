@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 
 from absl import logging
-from google.api_core import exceptions, retry
+from google.api_core import retry
 from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1 import CustomJob, JobServiceClient, JobState
 
 from components.core import google_cloud
 from components.core.google_cloud import CALL_SECONDS, translate_errors
+from components.core.services import start_once
 from components.descriptor_trainer.vertex.address import Address
 from components.descriptor_trainer.vertex.job import KEY_LABEL
 from trainer.core.errors import UserError
@@ -24,7 +25,6 @@ _ENDED = (
     JobState.JOB_STATE_CANCELLED,
     JobState.JOB_STATE_EXPIRED,
 )
-_STARTS = 5
 _GLANCE = 0.02  # seconds between two looks at whether a signal came: a pod has next to none
 # Of the thirty or so that Vertex AI leaves after SIGTERM; Kubeflow leaves next to none, and the
 # job ends for want of a lease.
@@ -60,27 +60,25 @@ def start_or_join(
 def _start_or_join(
     client: JobServiceClient, address: Address, job: CustomJob, request: StopRequest
 ) -> CustomJob:
+    def running() -> CustomJob | None:
+        job_there = _find_running(client, address, job.labels[KEY_LABEL], request)
+        if job_there is not None:
+            logging.info("Joining the job that runs already: %s", job_there.name)
+        elif request.signal is not None:
+            raise Interrupted("stopped before a training job was started", request.signal)
+        return job_there
+
+    def start() -> CustomJob:
+        started = client.create_custom_job(
+            parent=address.parent, custom_job=job, timeout=CALL_SECONDS
+        )
+        logging.info("Started %s: %s", started.name, address.page(started.name))
+        return started
+
     with translate_errors("starting the training job", address.in_words):
-        for attempt in range(1, _STARTS + 1):
-            running = _find_running(client, address, job.labels[KEY_LABEL], request)
-            if running is not None:
-                logging.info("Joining the job that runs already: %s", running.name)
-                return running
-            if request.signal is not None:
-                raise Interrupted("stopped before a training job was started", request.signal)
-            try:
-                started = client.create_custom_job(
-                    parent=address.parent, custom_job=job, timeout=CALL_SECONDS
-                )
-            except exceptions.GoogleAPICallError as error:
-                if attempt == _STARTS or not google_cloud.is_passing(error):
-                    raise
-                logging.warning("Vertex AI did not take the job (%s); trying again", error.message)
-                _pause(2.0**attempt, request)
-                continue
-            logging.info("Started %s: %s", started.name, address.page(started.name))
-            return started
-    raise AssertionError("the loop returns or raises")
+        return running() or start_once(
+            start, running, google_cloud.is_passing, lambda seconds: _pause(seconds, request)
+        )
 
 
 def _find_running(

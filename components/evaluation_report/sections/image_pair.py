@@ -48,8 +48,8 @@ def section(material: Material) -> dict[str, Any]:
     name, target = middle_pair([row for row in material.rows[CANDIDATE] if row.sequence in names])
     result = match(material.model, *read_pair(material.images, name, target, settings), settings)
     panels = []
-    for outcome in result.found:
-        alone = dataclasses.replace(result, found=(outcome,))
+    for outcome in result.descriptors:
+        alone = dataclasses.replace(result, descriptors=(outcome,))
         uri = patch_album.uri("image/jpeg", picture.render(alone, "jpg"))
         title = picture.title_of(alone, outcome).replace("\n", ": ")
         panels.append({"picture": uri, "title": title})

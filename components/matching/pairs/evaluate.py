@@ -22,7 +22,7 @@ from components.example_gen.geometry import homography
 from components.example_gen.settings import DataSettings, ExtractionSettings
 from components.matching import descriptors, photograph, points
 from components.matching.descriptors import Descriptor
-from components.matching.match import Found, match_described
+from components.matching.match import PairMatches, match_described
 from components.matching.pairs.scores import PairScore, matching_accuracy, summarise
 from components.matching.photograph import Photograph
 from components.matching.settings import MatchSettings
@@ -129,7 +129,7 @@ def _prepare(item: SequenceInput, rules: ExtractionSettings, settings: MatchSett
     return Sequence(item, images, detected, truths)
 
 
-def _score(matches: Found, item: SequenceInput, target: int) -> PairScore:
+def _score(matches: PairMatches, item: SequenceInput, target: int) -> PairScore:
     errors = np.zeros(0) if matches.errors is None else matches.errors
     corner_error = math.inf if matches.corner_error is None else matches.corner_error
     return PairScore(

@@ -32,16 +32,16 @@ def test_all_pairs_of_seeds_are_there_on_eleven_scenes(measured):
 
 @pytest.mark.parametrize("mode", ["point", "lower_bound"])
 def test_equally_good_models_are_refused_about_as_often_as_the_gate_states(measured, mode):
-    found = outcome(measured, mode, 40)
-    assert found.refused * TRIALS <= 18  # nominal 10, standard error 3.1
-    assert abs(found.refused - found.stated) < 3 * 0.016
-    assert 0.03 < found.stated < 0.07
+    rates = outcome(measured, mode, 40)
+    assert rates.refused * TRIALS <= 18  # nominal 10, standard error 3.1
+    assert abs(rates.refused - rates.stated) < 3 * 0.016
+    assert 0.03 < rates.stated < 0.07
 
 
 def test_the_stated_share_is_right_where_scatter_makes_it_large(measured):
-    found = outcome(measured, "lower_bound", 40, 0.0, 4.0)
-    assert found.stated > 0.5
-    assert abs(found.refused - found.stated) < 0.12
+    rates = outcome(measured, "lower_bound", 40, 0.0, 4.0)
+    assert rates.stated > 0.5
+    assert abs(rates.refused - rates.stated) < 0.12
 
 
 def test_a_loss_of_delta_passes_the_lower_bound_at_most_in_five_per_cent(measured):
@@ -71,9 +71,9 @@ def test_a_shift_is_the_true_difference():
     counts = np.array([[1.0, 3.0], [2.0, 2.0]])
     sums = np.array([[[0.1, 0.3], [0.4, 0.0]]])
     rng = np.random.default_rng(0)
-    (found, _) = gate._draw(Measured(sums, counts), Case("point", 1000, -0.02), rng)
-    assert found.mean == pytest.approx(-0.02)  # each scene has the pair's own mean, 0.1
-    assert found.counts.min() == 1.0 and found.counts.max() == 3.0
+    (totals, _) = gate._draw(Measured(sums, counts), Case("point", 1000, -0.02), rng)
+    assert totals.mean == pytest.approx(-0.02)  # each scene has the pair's own mean, 0.1
+    assert totals.counts.min() == 1.0 and totals.counts.max() == 3.0
 
 
 def test_missing_scores_are_told(tmp_path):

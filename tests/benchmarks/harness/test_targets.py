@@ -53,8 +53,8 @@ def test_scoring_at_its_bounds_reaches_all_its_targets():
     ],
 )
 def test_scoring_that_takes_more_misses(change, missed):
-    found = FOUND | {"matching": FOUND["matching"] | change}
-    figures = evaluation_scale.targets_of(found, SLOW)
+    by_task = FOUND | {"matching": FOUND["matching"] | change}
+    figures = evaluation_scale.targets_of(by_task, SLOW)
     assert [figure.name for figure in figures if not figure.reached] == missed
 
 

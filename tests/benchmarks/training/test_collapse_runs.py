@@ -59,17 +59,17 @@ def test_the_controller_decides_as_in_a_training_run(cell, acts, examples, tmp_p
     # These textures are learned at once; the first steps at a high rate bring the distances
     # down for a moment, which is to count as a collapse.
     monkeypatch.setattr(collapse, "COLLAPSED_DISTANCE", 0.5)
-    found = run_pair(cell, Data(examples))
+    both = run_pair(cell, Data(examples))
     result = loop.train(cell.config(), examples, None, folders_in(tmp_path))
     events = json.loads((tmp_path / "out" / "timeline.json").read_text())
     expected = [[item["step"], item["event"]] for item in events if item["event"] in _ACTIONS]
-    assert [event[:2] for event in found["controller"]["events"]] == expected
-    assert found["controller"]["patches"] == result.patches
+    assert [event[:2] for event in both["controller"]["events"]] == expected
+    assert both["controller"]["patches"] == result.patches
     rollbacks = [event for event in expected if event[1] == "rollback"]
     assert bool(rollbacks) == acts
-    assert [[item["steps"], "rollback"] for item in found["controller"]["attempts"]] == rollbacks
-    assert found["plain"]["patches"] == 40 * 96
-    assert (found["plain"]["trace"] == found["controller"]["trace"]) == (not acts)
+    assert [[item["steps"], "rollback"] for item in both["controller"]["attempts"]] == rollbacks
+    assert both["plain"]["patches"] == 40 * 96
+    assert (both["plain"]["trace"] == both["controller"]["trace"]) == (not acts)
 
 
 @pytest.mark.slow

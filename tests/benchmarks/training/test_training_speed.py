@@ -58,9 +58,9 @@ def test_a_step_without_loss_updates_and_the_profile_adds_up(tmp_path):
     training.without_loss(1)
     assert not np.array_equal(before, training._learner.model.trainable_variables[0])
     training.step(1)
-    found = training.profile(1)
-    assert sum(found.values()) == pytest.approx(1)
-    assert found["convolutions"] > 0.3
+    shares = training.profile(1)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["convolutions"] > 0.3
 
 
 @needs_torch

@@ -42,16 +42,16 @@ def _schema() -> schema_pb2.Schema:
 
 
 def _run(tmp_path: Path, anomalies: anomalies_pb2.Anomalies) -> Path:
-    found = standard_artifacts.ExampleAnomalies()
-    found.uri = str(tmp_path / "in")
-    found.split_names = artifact_utils.encode_split_names(["train"])
+    artifact = standard_artifacts.ExampleAnomalies()
+    artifact.uri = str(tmp_path / "in")
+    artifact.split_names = artifact_utils.encode_split_names(["train"])
     folder = tmp_path / "in" / "Split-train"
     folder.mkdir(parents=True)
     (folder / "SchemaDiff.pb").write_bytes(anomalies.SerializeToString())
     report = simple_artifacts.File()
     report.uri = str(tmp_path / "out")
     executor.Executor().Do(
-        {executor.ANOMALIES_KEY: [found]},
+        {executor.ANOMALIES_KEY: [artifact]},
         {executor.REPORT_KEY: [report]},
         {executor.REPORT_FOLDER_KEY: str(tmp_path / "reports")},
     )

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.descriptor_evaluator.gate import verdict
-from components.descriptor_evaluator.protocol import tasks as task_drawing
+from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.report_data import exhibits
 from components.descriptor_evaluator.scoring import result_files
 from components.descriptor_evaluator.scoring.score import score
@@ -86,10 +86,10 @@ def write_examples(root: Path) -> str:
 def write_evaluation(root: Path, blessed: bool = True) -> str:
     """Scores random descriptors and writes what DescriptorEvaluator writes."""
     infos = [
-        task_drawing.SequenceInfo(name, scene, name[0], POINTS, np.ones(POINTS, np.float32))
+        task_sources.SequenceInfo(name, scene, name[0], POINTS, np.ones(POINTS, np.float32))
         for name, scene in EVAL
     ]
-    tasks = task_drawing.draw(infos, task_drawing.TaskSettings())
+    tasks = task_sources.draw(infos, task_sources.TaskSettings())
     root.mkdir(parents=True)
     scored = {}
     for name, noise in DESCRIBED.items():

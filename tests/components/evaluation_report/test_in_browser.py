@@ -47,10 +47,10 @@ for (const width of {widths}) {{
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    if program is None:
         pytest.skip(f"no Chromium on PATH (looked for {', '.join(_NAMES)})")
-    return found
+    return program
 
 
 def _run(browser: str, profile: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -69,9 +69,9 @@ def test_the_page_fits_a_telephone_and_a_desktop(browser, report, tmp_path):
     probe = tmp_path / "probe.html"
     probe.write_text(_PROBE.format(text=text, widths=list(_WIDTHS)), encoding="utf-8")
     done = _run(browser, tmp_path / "profile", "--dump-dom", probe.as_uri())
-    found = json.loads(html.unescape(re.search(r'id="found">(.*?)</pre>', done.stdout)[1]))
+    by_width = json.loads(html.unescape(re.search(r'id="found">(.*?)</pre>', done.stdout)[1]))
     for width in _WIDTHS:
-        measured = found[str(width)]
+        measured = by_width[str(width)]
         assert measured["width"] <= width, measured
         assert measured["overflowing"] == []
         assert measured["broken"] == 0

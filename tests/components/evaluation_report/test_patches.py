@@ -42,11 +42,11 @@ def with_exhibits(run, **shown):
 
 def test_the_patches_asked_for_are_read(run):
     places = [Place("v_one", 5, "h2"), Place("v_one", 0, "ref"), Place("i_one", 7, "t5")]
-    found = patch_album.read(run.examples, run.manifest, places)
-    assert set(found) == set(places)
+    album = patch_album.read(run.examples, run.manifest, places)
+    assert set(album) == set(places)
     for place, variant in zip(places, (7, 0, 15), strict=True):
         expected = patches_of(place.sequence, POINTS)[place.index, variant]
-        assert np.array_equal(found[place], expected)
+        assert np.array_equal(album[place], expected)
 
 
 def test_patches_that_the_split_does_not_hold_are_left_out(run):
@@ -65,9 +65,9 @@ def test_a_picture_comes_back_from_the_page():
 
 
 def test_a_false_match_shows_what_was_taken_beside_what_was_right(run):
-    found = mistakes.section(with_exhibits(run, false_matches=[MATCH]))
-    (group,) = found["matches"]
-    assert group["noise"] == "hard" and found["rows"] == []
+    section = mistakes.section(with_exhibits(run, false_matches=[MATCH]))
+    (group,) = section["matches"]
+    assert group["noise"] == "hard" and section["rows"] == []
     (item,) = group["items"]
     patches = patches_of("v_one", POINTS)
     for role, place in {"reference": (3, 0), "wrong": (5, 7), "right": (3, 7)}.items():
@@ -76,8 +76,8 @@ def test_a_false_match_shows_what_was_taken_beside_what_was_right(run):
 
 
 def test_a_retrieval_row_shows_the_query_and_what_was_retrieved(run):
-    found = mistakes.section(with_exhibits(run, retrieval_rows=[ROW]))
-    (item,) = found["rows"][0]["items"]
+    section = mistakes.section(with_exhibits(run, retrieval_rows=[ROW]))
+    (item,) = section["rows"][0]["items"]
     assert np.array_equal(pixels_of(item["query"]), patches_of("v_two", POINTS)[4, 0])
     assert [entry["right"] for entry in item["first"]] == [False, True]
     assert np.array_equal(
@@ -89,8 +89,8 @@ def test_a_retrieval_row_shows_the_query_and_what_was_retrieved(run):
 
 def test_patches_that_are_gone_leave_empty_frames(run):
     gone = MATCH | {"sequence": "v_gone"}
-    found = mistakes.section(with_exhibits(run, false_matches=[gone]))
-    assert found["matches"][0]["items"][0]["wrong"] == ""
+    section = mistakes.section(with_exhibits(run, false_matches=[gone]))
+    assert section["matches"][0]["items"][0]["wrong"] == ""
 
 
 def test_a_model_without_mistakes_has_none_to_show(run):
@@ -117,5 +117,5 @@ def test_the_map_by_hand():
 
 
 def test_the_map_of_a_run_has_all_its_thumbnails(run):
-    found = map_picture.section(run)
-    assert found["count"] == 24 and found["picture"].count("<image") == 4 * 24
+    section = map_picture.section(run)
+    assert section["count"] == 24 and section["picture"].count("<image") == 4 * 24

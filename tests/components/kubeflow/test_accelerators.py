@@ -16,9 +16,11 @@ _ASKED = {accelerators.REQUESTED: "nvidia.com/gpu"}
 
 @pytest.fixture(params=[0, 1])
 def gpus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    found = [f"GPU:{number}" for number in range(request.param)]
+    devices = [f"GPU:{number}" for number in range(request.param)]
     monkeypatch.setattr(
-        tf.config, "list_physical_devices", lambda kind=None: found if kind == "GPU" else ["CPU:0"]
+        tf.config,
+        "list_physical_devices",
+        lambda kind=None: devices if kind == "GPU" else ["CPU:0"],
     )
     return request.param
 

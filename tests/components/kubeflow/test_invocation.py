@@ -28,8 +28,8 @@ def _parse(arguments: list[str]) -> standard_artifacts.Model:
     """Reads the input as TFX's entry point does."""
     text = arguments[arguments.index(INVOCATION) + 1]
     read = json_format.Parse(text, pipeline_spec_pb2.ExecutorInput())
-    found = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(read.inputs.artifacts)
-    return found["model"][0]
+    by_key = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(read.inputs.artifacts)
+    return by_key["model"][0]
 
 
 @pytest.mark.parametrize("left_out", [{"instanceSchema": ""}, {}, None])
@@ -80,6 +80,6 @@ def test_an_output_that_no_component_declares_never_reaches_tfx():
         kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(read.outputs.artifacts)
     changed = completed(arguments)
     read = json_format.Parse(changed[1], pipeline_spec_pb2.ExecutorInput())
-    found = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(read.outputs.artifacts)
-    assert list(found) == ["model"] and type(found["model"][0]) is standard_artifacts.Model
+    by_key = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(read.outputs.artifacts)
+    assert list(by_key) == ["model"] and type(by_key["model"][0]) is standard_artifacts.Model
     assert output_folders(changed) == ["gs://b/task/1/model"]

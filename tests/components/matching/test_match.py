@@ -29,7 +29,7 @@ def result(files):
 
 
 def test_a_known_homography_is_found_again(result):
-    (matched,) = result.found
+    (matched,) = result.descriptors
     right = matched.errors <= 3
     assert right.sum() > 60
     assert right.mean() > 0.8
@@ -41,15 +41,15 @@ def test_a_known_homography_is_found_again(result):
 
 
 def test_without_a_true_homography_nothing_is_called_right(files, result):
-    blind = match_files(*files[:2], baseline="rootsift").found[0]
+    blind = match_files(*files[:2], baseline="rootsift").descriptors[0]
     assert blind.errors is None
     assert blind.corner_error is None
-    np.testing.assert_array_equal(blind.fit.matrix, result.found[0].fit.matrix)
+    np.testing.assert_array_equal(blind.fit.matrix, result.descriptors[0].fit.matrix)
 
 
 def test_the_json_says_what_was_found(result):
     content = json.loads(json.dumps(as_json(result), allow_nan=False))
-    (one,), matched = content["descriptors"], result.found[0]
+    (one,), matched = content["descriptors"], result.descriptors[0]
     assert content["photographs"][0]["points"] == result.points[0]
     assert content["photographs"][1]["size"] == [340, 320]
     assert one["matches"] == len(one["pairs"]) == len(matched)
@@ -73,7 +73,7 @@ def test_large_photographs_are_matched_shrunk_and_told_in_their_own_pixels(tmp_p
         str(tmp_path / "a.png"), files[1], baseline="rootsift",
         true_homography=str(tmp_path / "H_1_2"), settings=MatchSettings(max_side=320),
     )  # fmt: skip
-    (matched,) = result.found
+    (matched,) = result.descriptors
     assert result.photographs[0].size == (320, 260)
     assert result.photographs[1].size == (320, 301)
     assert (matched.errors <= 3).sum() > 60

@@ -9,7 +9,7 @@ from PIL import Image
 from components.example_gen.settings import ExtractionSettings
 from components.matching import picture
 from components.matching.descriptors import Descriptor
-from components.matching.match import Found, Result
+from components.matching.match import PairMatches, Result
 from components.matching.mutual import Matches
 from components.matching.photograph import Photograph
 from components.matching.ransac import Fit
@@ -21,14 +21,14 @@ def photograph(width, height, path="folder/a.png"):
     return Photograph(path, image, (width, height))
 
 
-def found(name="rootsift", inliers=(True, False), errors=None):
+def pair_matches(name="rootsift", inliers=(True, False), errors=None):
     places = np.array([[20.0, 30], [70, 50]])
     zeros = np.zeros(2, np.int64)
     fit = None if inliers is None else Fit(np.eye(3), np.array(inliers))
     errors = None if errors is None else np.array(errors)
     descriptor = Descriptor(name, None, lambda patches: patches)
     matches = Matches(zeros, zeros, np.ones(2), np.ones(2))
-    return Found(descriptor, places, places + 1, matches, fit, errors, None)
+    return PairMatches(descriptor, places, places + 1, matches, fit, errors, None)
 
 
 def result(*items, pair=None):
@@ -51,34 +51,34 @@ def shows(content, colour):
     [("png", b"\x89PNG"), ("jpg", b"\xff\xd8"), ("svg", b"<?xml"), ("pdf", b"%PDF")],
 )
 def test_every_kind_is_drawn_and_twice_the_same(kind, start):
-    content = picture.render(result(found()), kind)
+    content = picture.render(result(pair_matches()), kind)
     assert content.startswith(start)
-    assert content == picture.render(result(found()), kind)
+    assert content == picture.render(result(pair_matches()), kind)
 
 
 def test_titles_count():
-    item = found(inliers=(True, True), errors=(2.0, 4.0))
+    item = pair_matches(inliers=(True, True), errors=(2.0, 4.0))
     assert (
         picture.title_of(result(item), item)
         == "rootsift\n2 matches, 2 inliers, 1 right within 3 px"
     )
-    item = found(inliers=None)
+    item = pair_matches(inliers=None)
     assert picture.title_of(result(item), item) == "rootsift\n2 matches, no homography"
 
 
 def test_inliers_are_drawn_only_where_there_are_any():
-    with_one = pixels(picture.render(result(found()), "png"))
-    without = pixels(picture.render(result(found(inliers=(False, False))), "png"))
+    with_one = pixels(picture.render(result(pair_matches()), "png"))
+    without = pixels(picture.render(result(pair_matches(inliers=(False, False))), "png"))
     blue = np.array([0x56, 0xB4, 0xE9])
     counts = [(np.abs(item.astype(int) - blue).max(1) < 60).sum() for item in (with_one, without)]
     assert counts[0] > 2 * counts[1] > 0  # the legend shows the colour, too
 
 
 def test_right_and_wrong_have_colours_of_their_own():
-    content = picture.render(result(found(errors=(0.5, 50.0))), "png")
+    content = picture.render(result(pair_matches(errors=(0.5, 50.0))), "png")
     assert shows(content, "#009E73")
     assert shows(content, "#D55E00")
-    assert not shows(picture.render(result(found()), "png"), "#D55E00")
+    assert not shows(picture.render(result(pair_matches()), "png"), "#D55E00")
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_photographs_of_different_sizes_are_brought_to_one_height():
 
 def test_names_with_formula_signs_and_a_homography_that_flips_are_drawn():
     pair = (photograph(100, 80, "cost$_1$^2.png"), photograph(100, 80, "x" * 300 + ".png"))
-    item = found()
+    item = pair_matches()
     flipped = np.array([[1.0, 0, 0], [0, 1, 0], [-1 / 60, 0, 1]])  # corners behind the camera
-    item = Found(
+    item = PairMatches(
         item.descriptor, item.first, item.second, item.matches, Fit(flipped, item.fit.inliers),
         None, None,
     )  # fmt: skip
@@ -114,5 +114,5 @@ def test_names_with_formula_signs_and_a_homography_that_flips_are_drawn():
 def test_no_matches_are_drawn_as_none():
     none = np.zeros((0, 2))
     empty = Matches(np.zeros(0, int), np.zeros(0, int), np.zeros(0), np.zeros(0))
-    item = Found(found().descriptor, none, none, empty, None, None, None)
+    item = PairMatches(pair_matches().descriptor, none, none, empty, None, None, None)
     assert picture.render(result(item), "png").startswith(b"\x89PNG")

@@ -50,10 +50,10 @@ def test_fewer_patches_than_asked_for_are_enough(examples, tmp_path_factory):
 
 
 def test_without_examples_the_patches_are_the_same_noise_each_time(tmp_path):
-    found = []
+    samples = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         sample.write(None, str(tmp_path / name), 2)
-        found.append(read(tmp_path / name)[0])
-    np.testing.assert_array_equal(*found)
-    assert found[0].std() > 50
+        samples.append(read(tmp_path / name)[0])
+    np.testing.assert_array_equal(*samples)
+    assert samples[0].std() > 50

@@ -40,7 +40,7 @@ class Work:
         )
         LocalDagRunner().run(dag)
         with metadata.Metadata(self.connection) as handle:
-            execution = max(handle.store.get_executions(), key=lambda found: found.id)
+            execution = max(handle.store.get_executions(), key=lambda item: item.id)
             (event,) = handle.store.get_events_by_execution_ids([execution.id])
             (artifact,) = handle.store.get_artifacts_by_id([event.artifact_id])
         return mlmd.Execution.State.Name(execution.last_known_state), artifact.uri

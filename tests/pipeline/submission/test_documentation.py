@@ -19,7 +19,7 @@ _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def _blocks(kind: str) -> list[str]:
-    return [text for found, text in _BLOCK.findall(_PAGE.read_text()) if found == kind]
+    return [text for language, text in _BLOCK.findall(_PAGE.read_text()) if language == kind]
 
 
 def _commands() -> list[list[str]]:

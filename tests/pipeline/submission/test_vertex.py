@@ -109,7 +109,7 @@ def test_a_service_that_stays_away_is_told(google, wanted):
     google.failures["create_pipeline_job"] = [_UNAVAILABLE] * 10
     with pytest.raises(UserError, match=r"does not answer .the service is restarting.; try again"):
         vertex.submit(wanted, _REGION)
-    assert google.methods() == ["create_pipeline_job"] * 5 + ["get_pipeline_job"]
+    assert google.methods() == ["create_pipeline_job", "get_pipeline_job"] * 5
 
 
 def test_a_run_that_the_last_unanswered_call_has_started_is_not_told_as_failed(google, wanted):

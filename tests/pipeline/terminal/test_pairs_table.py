@@ -16,14 +16,14 @@ VALUES = {
 
 
 def printed(notes):
-    found = {
+    scores = {
         "name": "model",
         "mean": VALUES,
         "sequences": {"v_a": VALUES},
         "by_kind": {"v": VALUES},
     }
     output = io.StringIO()
-    result = {"data": {"names": ["v_a"], "notes": notes}, "descriptors": [found]}
+    result = {"data": {"names": ["v_a"], "notes": notes}, "descriptors": [scores]}
     print_pairs(Console(file=output, width=100), result)
     return output.getvalue().splitlines()
 

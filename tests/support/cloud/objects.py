@@ -142,21 +142,21 @@ class Objects:
         if path.startswith("/download/"):
             path = path.removeprefix("/download")
             query = {**query, "alt": "media"}
-        if found := _REWRITE.fullmatch(path):
-            copied = self._object(unquote(found["bucket"]), unquote(found["name"])).content
+        if match := _REWRITE.fullmatch(path):
+            copied = self._object(unquote(match["bucket"]), unquote(match["name"])).content
             made = self._store(
-                unquote(found["to_bucket"]), unquote(found["to_name"]), copied, query
+                unquote(match["to_bucket"]), unquote(match["to_name"]), copied, query
             )
             size = str(len(copied))
             whole = {"objectSize": size, "totalBytesRewritten": size, "done": True}
             return _json({"kind": "storage#rewriteResponse", **whole, "resource": made})
-        if found := _COMPOSE.fullmatch(path):
+        if match := _COMPOSE.fullmatch(path):
             sources = [source["name"] for source in json.loads(body)["sourceObjects"]]
-            bucket = unquote(found["bucket"])
+            bucket = unquote(match["bucket"])
             joined = b"".join(self._object(bucket, name).content for name in sources)
-            return _json(self._store(bucket, unquote(found["name"]), joined, query))
-        if found := _OBJECT.fullmatch(path):
-            place = (unquote(found["bucket"]), unquote(found["name"]))
+            return _json(self._store(bucket, unquote(match["name"]), joined, query))
+        if match := _OBJECT.fullmatch(path):
+            place = (unquote(match["bucket"]), unquote(match["name"]))
             return self._one(method, *place, query, headers)
         if path.startswith("/storage/v1/b/") and len(parts) == 6 and parts[5] == "o":
             return self._list(unquote(parts[4]), query)
@@ -203,33 +203,33 @@ class Objects:
     def _one(
         self, method: str, bucket: str, name: str, query: dict[str, str], headers: dict[str, str]
     ) -> Answer:
-        found = self._object(bucket, name)
+        item = self._object(bucket, name)
         if method == "DELETE":
             del self._bucket(bucket)[name]
             return Answer(204)
         if method == "GET" and query.get("alt") == "media":
             return self._read(bucket, name, headers)
         if method in ("GET", "PATCH"):
-            return _json(_resource(bucket, name, found))
+            return _json(_resource(bucket, name, item))
         raise RefusedError(405, f"{method} is not known here")
 
     def _read(self, bucket: str, name: str, headers: dict[str, str]) -> Answer:
-        found = self._object(bucket, name)
+        item = self._object(bucket, name)
         told = {
             "Content-Type": "application/octet-stream",
-            "x-goog-generation": str(found.generation),
-            "x-goog-hash": f"crc32c={_crc32c(found.content)},md5={_md5(found.content)}",
+            "x-goog-generation": str(item.generation),
+            "x-goog-hash": f"crc32c={_crc32c(item.content)},md5={_md5(item.content)}",
         }
         asked = _PART.fullmatch(headers.get("range", ""))
         if asked is None:
-            return Answer(200, found.content, told)
-        size, start = len(found.content), int(asked[1])
+            return Answer(200, item.content, told)
+        size, start = len(item.content), int(asked[1])
         if start >= size:
             raise RefusedError(416, "The requested range cannot be satisfied.")
         stop = min(size, int(asked[2]) + 1 if asked[2] else size)
         told["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
         del told["x-goog-hash"]
-        return Answer(206, found.content[start:stop], told)
+        return Answer(206, item.content[start:stop], told)
 
     def _list(self, bucket: str, query: dict[str, str]) -> Answer:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
@@ -238,7 +238,7 @@ class Objects:
         items: list[dict[str, Any]] = []
         folders: list[str] = []
         last = more = ""
-        for name, found in sorted(self._bucket(bucket).items()):
+        for name, item in sorted(self._bucket(bucket).items()):
             if not name.startswith(prefix) or name < query.get("startOffset", ""):
                 continue
             head, cut, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
@@ -252,7 +252,7 @@ class Objects:
             if cut:
                 folders.append(shown)
             else:
-                items.append(_resource(bucket, name, found))
+                items.append(_resource(bucket, name, item))
         told: dict[str, Any] = {"kind": "storage#objects"}
         told |= {"items": items} if items else {}
         told |= {"prefixes": folders} if folders else {}
@@ -310,14 +310,14 @@ class Objects:
             method, target, _ = lines[0].split(" ")
             path = re.sub(r"^https://[^/]+", "", target).partition("?")[0]
             try:
-                found = self._authorised(method, path, {}, {}, b"")
+                answer = self._authorised(method, path, {}, {}, b"")
             except RefusedError as refused:
                 text = json.dumps({"error": {"code": refused.status, "message": refused.message}})
-                found = Answer(refused.status, text.encode())
+                answer = Answer(refused.status, text.encode())
             answers.append(
                 f"--batch\r\nContent-Type: application/http\r\n\r\n"
-                f"HTTP/1.1 {found.status} OK\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(found.body)}\r\n\r\n{found.body.decode()}\r\n"
+                f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(answer.body)}\r\n\r\n{answer.body.decode()}\r\n"
             )
         text = "".join(answers) + "--batch--\r\n"
         return Answer(200, text.encode(), {"Content-Type": "multipart/mixed; boundary=batch"})
@@ -340,22 +340,22 @@ def _md5(content: bytes) -> str:
     return base64.b64encode(hashlib.md5(content).digest()).decode()
 
 
-def _resource(bucket: str, name: str, found: _Object) -> dict[str, Any]:
+def _resource(bucket: str, name: str, item: _Object) -> dict[str, Any]:
     return {
         "kind": "storage#object",
-        "id": f"{bucket}/{name}/{found.generation}",
+        "id": f"{bucket}/{name}/{item.generation}",
         "name": name,
         "bucket": bucket,
-        "generation": str(found.generation),
+        "generation": str(item.generation),
         "metageneration": "1",
         "contentType": "application/octet-stream",
         "storageClass": "STANDARD",
-        "size": str(len(found.content)),
-        "md5Hash": _md5(found.content),
-        "crc32c": _crc32c(found.content),
-        "etag": str(found.generation),
-        "timeCreated": found.time,
-        "updated": found.time,
+        "size": str(len(item.content)),
+        "md5Hash": _md5(item.content),
+        "crc32c": _crc32c(item.content),
+        "etag": str(item.generation),
+        "timeCreated": item.time,
+        "updated": item.time,
     }
 
 

@@ -40,9 +40,9 @@ def test_a_build_takes_nothing_but_the_packages_and_their_locks():
     ],
 )
 def test_what_somebody_writes_into_a_file_is_found(planted):
-    found = leaks.in_texts({"pipeline/x.py": f"a = 1\n{planted}\n", "y": "b = 2"})
-    assert len(found) >= 1
-    assert all(line.startswith("pipeline/x.py: ") for line in found)
+    problems = leaks.in_texts({"pipeline/x.py": f"a = 1\n{planted}\n", "y": "b = 2"})
+    assert len(problems) >= 1
+    assert all(line.startswith("pipeline/x.py: ") for line in problems)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,6 @@ def test_variables_labels_and_history_of_an_image_are_looked_at():
         "config": {"Env": ["A=1", "B=gs://acme-models/x"], "Labels": {"l": "projects/acme-1"}},
         "history": [{"created_by": "RUN pip install --index-url https://p.acme.example/s x"}],
     }
-    found = leaks.in_texts(leaks.of_image(described))
-    places = {line.split(": ")[1] for line in found}
+    problems = leaks.in_texts(leaks.of_image(described))
+    places = {line.split(": ")[1] for line in problems}
     assert places == {"config.Env.1", "config.Labels.l", "history.0.created_by"}

@@ -18,8 +18,8 @@ def check(value, other=1):
 
 
 def test_every_comparison_operator_constant_and_junction_of_functions_is_changed_once():
-    found = list(mutants(SOURCE))
-    assert [item.change for item in found] == [
+    made = list(mutants(SOURCE))
+    assert [item.change for item in made] == [
         "x * 2 -> x / 2",
         "x * 2 -> x * 3",
         "value < LIMIT and other == 0 -> value < LIMIT or other == 0",
@@ -28,7 +28,7 @@ def test_every_comparison_operator_constant_and_junction_of_functions_is_changed
         "value - 1 -> value + 1",
         "value - 1 -> value - 2",
     ]
-    assert [item.line for item in found] == [7, 7, 8, 8, 8, 9, 9]
+    assert [item.line for item in made] == [7, 7, 8, 8, 8, 9, 9]
 
 
 def test_a_mutant_differs_from_the_module_in_its_change_alone():

@@ -57,17 +57,17 @@ def test_what_is_ignored_stays_ignored(handlers):
 
 
 def test_other_threads_change_no_handler(handlers):
-    found = []
+    seen = []
 
     def look() -> None:
         with stop_requests() as request:
-            found.append((request.signal, signal.getsignal(signal.SIGTERM)))
+            seen.append((request.signal, signal.getsignal(signal.SIGTERM)))
 
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=look)
     thread.start()
     thread.join()
-    assert found == [(None, before)]
+    assert seen == [(None, before)]
 
 
 def test_an_interruption_counts_as_ctrl_c_and_knows_its_status():

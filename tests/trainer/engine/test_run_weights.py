@@ -55,8 +55,8 @@ class _Weights:
         monkeypatch.setattr(export, "save", saving)
 
     def assert_restored(self) -> None:
-        for found, expected in zip(self.exported, self.before, strict=True):
-            np.testing.assert_array_equal(found, expected)
+        for actual, expected in zip(self.exported, self.before, strict=True):
+            np.testing.assert_array_equal(actual, expected)
 
 
 def _run(folder: Path, splits: dict, config: TrainerConfig) -> tuple[TrainingResult, list[dict]]:

@@ -8,16 +8,16 @@ from trainer.losses import hynet
 
 
 def test_the_hybrid_distance_by_hand():
-    found = hynet.hybrid(tf.constant([0.0, 1.0, 2.0]), tf.constant([0.0, 1.0, 4.0]), alpha=3)
-    np.testing.assert_allclose(found, [0, 2.5, 8])
+    distances = hynet.hybrid(tf.constant([0.0, 1.0, 2.0]), tf.constant([0.0, 1.0, 4.0]), alpha=3)
+    np.testing.assert_allclose(distances, [0, 2.5, 8])
 
 
 def test_the_hybrid_distance_is_the_papers_similarity_turned_round():
     angle, alpha = 1.1, 2.0
     distance = 2 * np.sin(angle / 2)
     similarity = alpha * np.cos(angle) - distance
-    found = hynet.hybrid(tf.constant(distance), tf.constant(distance**2), alpha)
-    assert float(found) == pytest.approx(alpha - similarity)
+    hybrid = hynet.hybrid(tf.constant(distance), tf.constant(distance**2), alpha)
+    assert float(hybrid) == pytest.approx(alpha - similarity)
 
 
 @pytest.mark.parametrize("distance", [0.0, 0.3, 2.0])

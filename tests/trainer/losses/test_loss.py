@@ -29,8 +29,8 @@ def _loss(final: str = "batch_norm_l2", **settings) -> Loss:
 
 
 def _total(loss: Loss, values: tf.Tensor, patches_per_point: int = 2, **more) -> tf.Tensor:
-    found = loss.per_unit(values, patches_per_point, **more)
-    return tf.reduce_sum(found.loss) / loss.units(values.shape[0])
+    units = loss.per_unit(values, patches_per_point, **more)
+    return tf.reduce_sum(units.loss) / loss.units(values.shape[0])
 
 
 def _unit_rows(count: int, seed: int = 0) -> tf.Tensor:
@@ -134,9 +134,9 @@ def test_a_collapsed_batch_pays_the_collapse_point_and_moves_nowhere(name, dista
     values = tf.Variable(tf.repeat(_unit_rows(1), 12, axis=0))
     with tf.GradientTape() as tape:
         rows = tf.identity(values)
-        found = loss.per_unit(rows, 2, before_l2=rows)
-        mean = tf.reduce_mean(found.loss)
-    assert float(tf.reduce_mean(found.triplet)) == pytest.approx(loss.collapse_point, abs=1e-6)
+        units = loss.per_unit(rows, 2, before_l2=rows)
+        mean = tf.reduce_mean(units.loss)
+    assert float(tf.reduce_mean(units.triplet)) == pytest.approx(loss.collapse_point, abs=1e-6)
     assert loss.normalized(float(loss.mean_triplet(values, 2))) == pytest.approx(1, abs=1e-6)
     gradient = tape.gradient(mean, values)
     np.testing.assert_allclose(gradient, tf.zeros_like(values), atol=1e-6)
@@ -167,12 +167,12 @@ def test_the_batch_hard_loss_by_hand():
     values = tf.constant([[0.0], [1.0], [3.0], [10.0]])
     loss = _loss(margin=1.5)
     assert loss.units(4) == 4
-    found = loss.per_unit(values, 2)
-    np.testing.assert_allclose(found.loss, [0, 0.5, 6.5, 0], atol=1e-6)
-    np.testing.assert_array_equal(found.loss, found.triplet)
-    np.testing.assert_allclose(found.positive, [1, 1, 7, 7])
-    np.testing.assert_allclose(found.negative, [3, 2, 2, 9])
-    np.testing.assert_array_equal(found.violated, [0, 1, 1, 0])
+    units = loss.per_unit(values, 2)
+    np.testing.assert_allclose(units.loss, [0, 0.5, 6.5, 0], atol=1e-6)
+    np.testing.assert_array_equal(units.loss, units.triplet)
+    np.testing.assert_allclose(units.positive, [1, 1, 7, 7])
+    np.testing.assert_allclose(units.negative, [3, 2, 2, 9])
+    np.testing.assert_array_equal(units.violated, [0, 1, 1, 0])
 
 
 @pytest.mark.parametrize("mining", _MININGS)
@@ -182,10 +182,10 @@ def test_sosnets_loss_by_hand(mining):
     # 1 + 0 - 1, 1 + 0 - 1, 1 + 2 - 3, 1 + 2 - 1.
     values = tf.constant([[0.0], [0.0], [3.0], [1.0]])
     loss = _loss(name="squared_hinge", mining=mining, second_order=0.5)
-    found = loss.per_unit(values, 2)
+    units = loss.per_unit(values, 2)
     triplet = [0, 4] if mining == "hardnet" else [0, 0, 0, 4]
-    np.testing.assert_allclose(found.triplet, triplet, atol=1e-4)
-    np.testing.assert_allclose(found.loss, np.add(triplet, 0.5 * 2), atol=1e-4)
+    np.testing.assert_allclose(units.triplet, triplet, atol=1e-4)
+    np.testing.assert_allclose(units.loss, np.add(triplet, 0.5 * 2), atol=1e-4)
 
 
 def test_hynets_loss_by_hand():
@@ -195,12 +195,12 @@ def test_hynets_loss_by_hand():
     directions = np.stack([np.cos(angles), np.sin(angles)], 1)
     lengths = np.array([[1.0], [3.0], [2.0], [2.5]])
     loss = _loss(mining="hardnet", distance="hybrid", hybrid_alpha=2, margin=4, norm_penalty=0.1)
-    found = loss.per_unit(
+    units = loss.per_unit(
         tf.constant(directions, tf.float32), 2, before_l2=tf.constant(directions * lengths)
     )
     triplet = 4 + (1 + 1) - (math.sqrt(3) + 3)
-    np.testing.assert_allclose(found.triplet, [triplet, triplet], rtol=1e-5)
-    np.testing.assert_allclose(found.loss, [triplet + 0.1 * 4, triplet + 0.1 * 0.25], rtol=1e-5)
+    np.testing.assert_allclose(units.triplet, [triplet, triplet], rtol=1e-5)
+    np.testing.assert_allclose(units.loss, [triplet + 0.1 * 4, triplet + 0.1 * 0.25], rtol=1e-5)
 
 
 def test_points_of_many_patches_are_probed_by_their_first_two():
@@ -223,14 +223,14 @@ def test_parts_against_all_candidates_sum_to_the_global_loss(mining, replicas):
     for start in range(0, 24, rows):
         with tf.GradientTape() as tape:
             everything = tf.identity(values)
-            found = loss.per_unit(
+            units = loss.per_unit(
                 everything[start : start + rows],
                 2,
                 before_l2=3 * values[start : start + rows],
                 candidates=everything,
                 offset=start,
             )
-            part = tf.reduce_sum(found.loss) / loss.units(24)
+            part = tf.reduce_sum(units.loss) / loss.units(24)
         total += part
         gradient += tf.convert_to_tensor(tape.gradient(part, values))
     assert float(total) == pytest.approx(float(whole), abs=1e-6)
@@ -241,11 +241,11 @@ def test_parts_against_all_candidates_sum_to_the_global_loss(mining, replicas):
 def test_half_precision_descriptors_are_compared_in_float32(mining):
     loss = _loss(mining=mining, second_order=1, norm_penalty=1)
     half = tf.cast(_unit_rows(16), tf.bfloat16)
-    found = loss.per_unit(half, 2, before_l2=half)
-    assert {part.dtype for part in found} == {tf.float32}
+    units = loss.per_unit(half, 2, before_l2=half)
+    assert {part.dtype for part in units} == {tf.float32}
     exact = tf.cast(half, tf.float32)
     expected = loss.per_unit(exact, 2, before_l2=exact)
-    np.testing.assert_array_equal(found.loss, expected.loss)
+    np.testing.assert_array_equal(units.loss, expected.loss)
 
 
 @pytest.mark.parametrize("mining", _MININGS)

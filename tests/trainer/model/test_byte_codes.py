@@ -41,5 +41,5 @@ def test_distances_between_codes_are_those_between_descriptors():
     values = unit_vectors(200, 128)
     codes = byte_codes.encode_array(values).astype(np.int32)
     true = np.linalg.norm(values[:100] - values[100:], axis=1)
-    found = np.linalg.norm(codes[:100] - codes[100:], axis=1) * byte_codes.step(128)
-    np.testing.assert_allclose(found, true, rtol=0.01)
+    distances = np.linalg.norm(codes[:100] - codes[100:], axis=1) * byte_codes.step(128)
+    np.testing.assert_allclose(distances, true, rtol=0.01)

@@ -216,8 +216,8 @@ def test_a_clean_process_without_project_code_loads_it(saved, tmp_path):
     clean = {key: value for key, value in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    found = np.load(tmp_path / "descriptors.npy")
-    np.testing.assert_allclose(found, _direct(_network(), _patches()), atol=1e-5)
+    served = np.load(tmp_path / "descriptors.npy")
+    np.testing.assert_allclose(served, _direct(_network(), _patches()), atol=1e-5)
 
 
 def test_no_optimizer_travels_with_it(saved):

@@ -13,8 +13,8 @@ def differences(deviation, scenes=40, seed=0, mean=0.0):
     return scene_totals([f"s{number:02d}" for number in range(scenes)], values)
 
 
-def share(found, mode="point", delta=0.01):
-    return false_rejection_rate(found, [delta] * len(found), mode, resamples=2000)
+def share(totals, mode="point", delta=0.01):
+    return false_rejection_rate(totals, [delta] * len(totals), mode, resamples=2000)
 
 
 def test_with_little_scatter_only_the_level_of_the_test_is_left():
@@ -41,8 +41,8 @@ def test_the_lower_bound_refuses_most_of_what_it_cannot_tell():
 
 
 def test_the_measured_difference_itself_does_not_matter():
-    found = [share([differences(0.02, mean=mean)]) for mean in (-0.1, 0.0, 0.1)]
-    assert found[0] == found[1] == found[2]
+    shares = [share([differences(0.02, mean=mean)]) for mean in (-0.1, 0.0, 0.1)]
+    assert shares[0] == shares[1] == shares[2]
 
 
 def test_too_few_scenes_are_not_judged_or_always_refused():
@@ -65,9 +65,9 @@ def test_resamples_without_the_scene_that_differs_are_not_refused_for_rounding(s
     counts = [3 + 7 * number % 11 for number in range(scenes)]
     names = [f"s{number:02d}" for number, count in enumerate(counts) for _ in range(count)]
     values = [0.101 if name == names[-1] else 0.1 for name in names]
-    found = scene_totals(names, values)
-    assert share([found]) <= 0.06
-    assert share([found], "lower_bound") < 0.2
+    totals = scene_totals(names, values)
+    assert share([totals]) <= 0.06
+    assert share([totals], "lower_bound") < 0.2
 
 
 def test_models_that_differ_by_the_same_everywhere_are_never_refused():

@@ -28,17 +28,17 @@ def some_verdict(*checks):
 
 
 def test_one_failed_check_refuses_and_gives_the_reason():
-    found = some_verdict(PASSED, FAILED)
-    assert not found.blessed
-    assert found.reasons == ("Not fine.",)
-    assert found.summary == "Not blessed: 1 of 2 checks failed."
+    decision = some_verdict(PASSED, FAILED)
+    assert not decision.blessed
+    assert decision.reasons == ("Not fine.",)
+    assert decision.summary == "Not blessed: 1 of 2 checks failed."
     assert some_verdict(PASSED).blessed
 
 
 def test_no_checks_bless_nothing():
-    found = Verdict(())
-    assert not found.blessed
-    assert found.reasons == ("Nothing was checked, so nothing can be blessed.",)
+    decision = Verdict(())
+    assert not decision.blessed
+    assert decision.reasons == ("Nothing was checked, so nothing can be blessed.",)
 
 
 def test_the_json_has_the_documented_keys_and_no_nan():
@@ -61,19 +61,19 @@ def test_the_json_has_the_documented_keys_and_no_nan():
 
 
 def test_a_verdict_comes_back_from_its_file(tmp_path):
-    found = some_verdict(PASSED, FAILED)
-    verdict.write(found, str(tmp_path))
+    written = some_verdict(PASSED, FAILED)
+    verdict.write(written, str(tmp_path))
     again = verdict.read(str(tmp_path))
-    assert again.to_json() == found.to_json()
+    assert again.to_json() == written.to_json()
     assert math.isnan(again.table[0].low)
-    assert again.checks == found.checks
+    assert again.checks == written.checks
     assert [path.name for path in tmp_path.iterdir()] == ["verdict.json"]
 
 
 def test_the_stated_share_of_refusals_comes_back_and_may_be_missing(tmp_path):
-    found = Verdict((PASSED,), production=Production("compared", "p", 0.125))
-    assert Verdict.from_json(found.to_json()).production == found.production
-    content = json.loads(found.to_json())
+    written = Verdict((PASSED,), production=Production("compared", "p", 0.125))
+    assert Verdict.from_json(written.to_json()).production == written.production
+    content = json.loads(written.to_json())
     del content["production"]["refused_if_equal"]  # as an earlier version wrote it
     assert math.isnan(Verdict.from_json(json.dumps(content)).production.refused_if_equal)
 
@@ -108,9 +108,9 @@ def test_a_missing_or_damaged_file_is_told_in_one_sentence(tmp_path):
 
 
 def test_a_refusal_carries_its_sentence():
-    found = refusal("It crashed.", "c")
-    assert not found.blessed
-    assert found.reasons == ("It crashed.",)
-    assert Verdict.from_json(found.to_json()).reasons == ("It crashed.",)
-    assert Verdict.from_json(found.to_json()).production.status == "unknown"
+    decision = refusal("It crashed.", "c")
+    assert not decision.blessed
+    assert decision.reasons == ("It crashed.",)
+    assert Verdict.from_json(decision.to_json()).reasons == ("It crashed.",)
+    assert Verdict.from_json(decision.to_json()).production.status == "unknown"
     assert refusal("It crashed.", production=Production("none")).production.status == "none"

@@ -73,8 +73,8 @@ def matching(descriptors, metric="l2"):
                 scores.append(-matrix[row][nearest])
                 labels.append(int(nearest == row))
                 ties = sum(value == matrix[row][nearest] for value in matrix[row])
-                found = math.isfinite(matrix[row][nearest])
-                sure.append(int(nearest == row and ties == 1 and found))
+                retrieved = math.isfinite(matrix[row][nearest])
+                sure.append(int(nearest == row and ties == 1 and retrieved))
             try:
                 precision = average_precision(scores, labels, count)
                 safe = average_precision(scores, sure, count, pessimistic=True)

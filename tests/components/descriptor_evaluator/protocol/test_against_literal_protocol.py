@@ -97,8 +97,8 @@ def check_matching(values, distance="l2"):
     for descriptors in values.values():
         expected = literal.matching(descriptors, distance)
         for noise, target, metrics in matching.match_sequence(descriptors, distance):
-            found = [metrics[name] for name in MATCHING]
-            np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
+            actual = [metrics[name] for name in MATCHING]
+            np.testing.assert_allclose(actual, expected[noise, target], atol=1e-9, rtol=0)
 
 
 def with_pools(tasks, official):
@@ -131,18 +131,18 @@ def test_retrieval_equals_the_literal_protocol(flavour, seed, dimension, officia
 def check_retrieval(values, tasks, distance="l2"):
     sizes = tasks.pool_sizes
     queries, expected = literal_retrieval(values, tasks, distance)
-    found = score(values, tasks, ["retrieval"], distance)
-    rows = {(row.sequence, row.unit, row.noise): row for row in found}
+    scored = score(values, tasks, ["retrieval"], distance)
+    rows = {(row.sequence, row.unit, row.noise): row for row in scored}
     assert len(rows) == 3 * len(queries)
     for number, (name, index) in enumerate(queries):
         for noise in "eht":
             metrics = rows[name, str(index), noise].metrics
             wanted = [expected[number, noise, size] for size in sizes]
-            found = [(metrics[f"ap@{size}"], metrics[f"ap@{size}_tie_safe"]) for size in sizes]
-            np.testing.assert_allclose(found, wanted, atol=1e-9, rtol=0)
+            scored = [(metrics[f"ap@{size}"], metrics[f"ap@{size}_tie_safe"]) for size in sizes]
+            np.testing.assert_allclose(scored, wanted, atol=1e-9, rtol=0)
             means = np.mean(np.array(wanted), axis=0)
-            found = [metrics["ap"], metrics["ap_tie_safe"]]
-            np.testing.assert_allclose(found, means, atol=1e-9, rtol=0)
+            scored = [metrics["ap"], metrics["ap_tie_safe"]]
+            np.testing.assert_allclose(scored, means, atol=1e-9, rtol=0)
 
 
 @inputs
@@ -161,17 +161,17 @@ def check_verification(values, tasks, distance="l2"):
             pairs.sequence2, pairs.image2, pairs.index2, strict=True,
         )  # fmt: skip
         tables[key] = [(NAMES[a], b, c, NAMES[d], e, f) for a, b, c, d, e, f in columns]
-    found = score(values, tasks, ["verification"], distance)
-    rows = {(row.unit, row.noise): row.metrics for row in found}
+    scored = score(values, tasks, ["verification"], distance)
+    rows = {(row.unit, row.noise): row.metrics for row in scored}
     assert len(rows) == 6
     for unit in ("inter", "intra"):
         expected = literal.verification(values, tables["positives"], tables[unit], distance)
         for noise in "eht":
             metrics = rows[unit, noise]
-            found = [metrics["auc"], metrics["ap"]]
-            np.testing.assert_allclose(found, expected[noise], atol=1e-9, rtol=0)
+            scored = [metrics["auc"], metrics["ap"]]
+            np.testing.assert_allclose(scored, expected[noise], atol=1e-9, rtol=0)
             safe = [metrics["auc_tie_safe"], metrics["ap_tie_safe"]]
-            np.testing.assert_array_equal(found, safe)
+            np.testing.assert_array_equal(scored, safe)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -191,13 +191,13 @@ def test_l1_equals_the_literal_protocol_in_every_task(flavour, seed, dimension, 
 def test_all_averages_equal_the_literal_protocol(flavour, seed, dimension, official):
     values = collection(flavour, seed, dimension)
     tasks = with_pools(tasks_of(values, seed), official)
-    found = summary.summarise(score(values, tasks))
+    summarised = summary.summarise(score(values, tasks))
     pairs = [
         (name, noise, scores)
         for name in NAMES
         for (noise, _), scores in literal.matching(values[name]).items()
     ]
-    for part, place in ((found["matching"], 0), (found["matching"]["tie_safe"], 2)):
+    for part, place in ((summarised["matching"], 0), (summarised["matching"]["tie_safe"], 2)):
         flat, apart = literal.both_averages([(name, noise, s[place]) for name, noise, s in pairs])
         assert_same(part, flat)
         assert_same(part["by_kind"], apart)
@@ -206,7 +206,7 @@ def test_all_averages_equal_the_literal_protocol(flavour, seed, dimension, offic
     if tasks.queries is None:
         return
     queries, scores = literal_retrieval(values, tasks)
-    result = found["retrieval"]
+    result = summarised["retrieval"]
     safe = result["tie_safe"]
     assert_same(result, {"mean": literal.mean(pair[0] for pair in scores.values())})
     for place, means, by_pool, by_kind in (
@@ -225,15 +225,15 @@ def test_all_averages_equal_the_literal_protocol(flavour, seed, dimension, offic
             assert_same(by_size, {noise: literal.by_noise(part)[noise] for noise in "eht"})
 
 
-def assert_same(found, expected):
+def assert_same(actual, expected):
     """Compares numbers, None and (nested) dictionaries of them; `found` may hold more."""
     if isinstance(expected, dict):
         for key, value in expected.items():
-            assert_same(found[key], value)
+            assert_same(actual[key], value)
     elif expected is None:
-        assert found is None
+        assert actual is None
     else:
-        assert found == pytest.approx(expected, abs=1e-9, rel=0)
+        assert actual == pytest.approx(expected, abs=1e-9, rel=0)
 
 
 @pytest.mark.parametrize("flavour", ["clustered", "near_collapse", "good", "duplicates"])
@@ -272,8 +272,8 @@ def test_few_near_ties_among_many_clear_matches(seed):
     values = twins(seed)
     expected = literal.matching(values)
     for noise, target, metrics in matching.match_sequence(values):
-        found = [metrics[name] for name in MATCHING]
-        np.testing.assert_allclose(found, expected[noise, target], atol=1e-9, rtol=0)
+        actual = [metrics[name] for name in MATCHING]
+        np.testing.assert_allclose(actual, expected[noise, target], atol=1e-9, rtol=0)
 
 
 def test_distractors_that_are_all_but_as_near_as_every_positive():
@@ -311,10 +311,10 @@ def test_few_near_ties_among_many_distractors(seed):
     expected = literal.retrieval(values | spread, queries, names, sizes, groups)
     asked = values["q"][:, [index for _, index in queries]].swapaxes(0, 1)
     positives = asked[:, 1:].reshape(len(queries), 3, 5, 16)
-    found = retrieval.score_queries(asked[:, 0], positives, pool, sizes)
+    scored = retrieval.score_queries(asked[:, 0], positives, pool, sizes)
     for number in range(len(queries)):
         for level, noise in enumerate("eht"):
             for place, size in enumerate(sizes):
-                pair = [found[name][number, level, place] for name in ("ap", "ap_tie_safe")]
+                pair = [scored[name][number, level, place] for name in ("ap", "ap_tie_safe")]
                 wanted = expected[number, noise, size]
                 np.testing.assert_allclose(pair, wanted, atol=1e-9, rtol=0)

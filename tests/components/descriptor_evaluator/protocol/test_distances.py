@@ -28,9 +28,9 @@ def test_verification_distances_are_rounded_as_scipy_does(metric):
         expected = [linalg.norm(a - b) for a, b in zip(first, second, strict=True)]
     else:
         expected = [distance.cityblock(a, b) for a, b in zip(first, second, strict=True)]
-    found = distances.verification_pairs(first, second, metric)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found.astype(np.float64), expected)
+    actual = distances.verification_pairs(first, second, metric)
+    assert actual.dtype == np.float32
+    np.testing.assert_array_equal(actual.astype(np.float64), expected)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-7, 1.0, 1e6])

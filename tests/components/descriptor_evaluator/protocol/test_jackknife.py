@@ -40,21 +40,21 @@ def test_leaving_a_scene_out_is_giving_its_pairs_no_weight():
     negative, positive, of_negative, of_positive = draw_distances(rng, 5, 200)
     negative, positive = np.round(negative, 1), np.round(positive, 1)  # many ties
     negative[7], positive[3] = np.nan, np.inf
-    found = precision_without_each(negative, positive, of_negative, of_positive, 5)
+    without = precision_without_each(negative, positive, of_negative, of_positive, 5)
     for scene in range(5):
         weights = np.ones(5, int)
         weights[scene] = 0
         # NaN and infinity are never retrieved, but count as positives.
         expected = weighted_precision(negative, positive, of_negative, of_positive, weights)
-        assert found[scene] == pytest.approx(expected, abs=1e-9)
+        assert without[scene] == pytest.approx(expected, abs=1e-9)
 
 
 def test_without_negatives_or_positives_there_is_no_precision():
     negative, positive = np.array([1.0, 2.0]), np.array([0.5])
     of_negative, of_positive = np.array([[0, 0], [1, 1]]), np.array([[2], [2]])
-    found = precision_without_each(negative, positive, of_negative, of_positive, 4)
-    assert np.isnan(found[:3]).all()
-    assert found[3] == 1.0
+    without = precision_without_each(negative, positive, of_negative, of_positive, 4)
+    assert np.isnan(without[:3]).all()
+    assert without[3] == 1.0
     nothing = precision_without_each(np.array([np.nan]), positive, of_positive, of_positive, 1)
     assert np.isnan(nothing).all()
 

@@ -15,12 +15,12 @@ def clusters(per_sequence: int = 6) -> dict[str, np.ndarray]:
 
 
 def test_views_of_a_point_lie_together():
-    found = descriptor_map.lay_out(clusters())
-    assert found["method"] == "t-SNE"
-    assert [(point["sequence"], point["index"]) for point in found["points"]] == [
+    layout = descriptor_map.lay_out(clusters())
+    assert layout["method"] == "t-SNE"
+    assert [(point["sequence"], point["index"]) for point in layout["points"]] == [
         (name, index) for name in ("v_a", "v_b") for index in range(6)
     ]
-    places = np.array([[point["x"], point["y"]] for point in found["points"]])  # [12, 2, 4]
+    places = np.array([[point["x"], point["y"]] for point in layout["points"]])  # [12, 2, 4]
     assert places.min() == 0 and places.max() == 1
     centres = places.mean(axis=2, keepdims=True)
     within = np.linalg.norm(places - centres, axis=1).mean()
@@ -42,9 +42,9 @@ def test_the_layout_depends_on_the_seed_alone():
 def test_what_cannot_be_laid_out_is_left_out():
     values = clusters()
     values["v_a"][:, 2] = np.nan
-    found = descriptor_map.lay_out(values)["points"]
-    assert ("v_a", 2) not in [(point["sequence"], point["index"]) for point in found]
-    assert len(found) == 11
+    points = descriptor_map.lay_out(values)["points"]
+    assert ("v_a", 2) not in [(point["sequence"], point["index"]) for point in points]
+    assert len(points) == 11
     equal = {"v_a": np.ones((16, 9, 4), np.float32)}
     assert descriptor_map.lay_out(equal)["points"] == []
     few = {"v_a": clusters()["v_a"][:, :2]}

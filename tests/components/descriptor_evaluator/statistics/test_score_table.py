@@ -13,34 +13,34 @@ def row(noise="e", kind="v", sequence="v_a", scene="a", unit="1", value=0.5):
 
 
 def test_a_slice_takes_only_its_rows():
-    found = ScoreTable(
+    table = ScoreTable(
         [row(value=0.1), row(noise="t", value=0.3), row(noise="t", kind="i", value=0.8)]
     )
-    assert found.mean(Slice("matching"), "ap") == pytest.approx(0.4)
-    assert found.mean(Slice("matching", "t"), "ap") == pytest.approx(0.55)
-    assert found.mean(Slice("matching", "t", "i"), "ap") == 0.8
-    assert math.isnan(found.mean(Slice("retrieval"), "ap"))
-    assert math.isnan(found.mean(Slice("matching"), "auc"))
+    assert table.mean(Slice("matching"), "ap") == pytest.approx(0.4)
+    assert table.mean(Slice("matching", "t"), "ap") == pytest.approx(0.55)
+    assert table.mean(Slice("matching", "t", "i"), "ap") == 0.8
+    assert math.isnan(table.mean(Slice("retrieval"), "ap"))
+    assert math.isnan(table.mean(Slice("matching"), "auc"))
 
 
 def test_totals_join_the_sequences_of_a_scene():
-    found = ScoreTable(
+    table = ScoreTable(
         [row(value=0.1), row(sequence="i_a", kind="i", value=0.3), row(scene="b", unit="2")]
     )
-    totals = found.totals(Slice("matching"), "ap")
+    totals = table.totals(Slice("matching"), "ap")
     assert totals.scenes == ("a", "b")
     assert totals.sums.tolist() == pytest.approx([0.4, 0.5])
 
 
 def test_verification_gives_every_scene_its_influence():
     rows = verification_rows(lambda task, noise, kind, scene: 0.1 * (scene + 1), scenes=3)
-    found = ScoreTable(rows)
+    table = ScoreTable(rows)
     for metric in ("ap", "ap_tie_safe"):
-        totals = found.totals(Slice("verification", "h"), metric)
+        totals = table.totals(Slice("verification", "h"), metric)
         assert totals.scenes == ("photo00", "photo01", "photo02")
         assert totals.sums.tolist() == pytest.approx([0.1, 0.2, 0.3])
         assert totals.counts.tolist() == [1, 1, 1]
-    assert found.totals(Slice("verification"), "ap").mean == pytest.approx(0.2)
+    assert table.totals(Slice("verification"), "ap").mean == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_verification_gives_every_scene_its_influence():
 )
 def test_rows_whose_influences_are_not_known_have_no_totals(without):
     rows = [dataclasses.replace(row, without=without) for row in verification_rows(level(0.5))]
-    found = ScoreTable(rows)
-    assert found.totals(Slice("verification"), "ap").scenes == ()
-    assert found.mean(Slice("verification"), "ap") == pytest.approx(0.5, abs=0.2)
+    table = ScoreTable(rows)
+    assert table.totals(Slice("verification"), "ap").scenes == ()
+    assert table.mean(Slice("verification"), "ap") == pytest.approx(0.5, abs=0.2)
 
 
 def test_influences_on_another_metric_are_not_known():
-    found = ScoreTable(verification_rows(level(0.5)))
-    assert found.totals(Slice("verification"), "auc").scenes == ()
+    table = ScoreTable(verification_rows(level(0.5)))
+    assert table.totals(Slice("verification"), "auc").scenes == ()
 
 
 def test_the_order_of_rows_does_not_matter_but_their_set_does():

@@ -20,8 +20,8 @@ def strips(**shown):
 
 def test_every_noise_level_has_a_figure_with_a_line_per_descriptor():
     precision = dict.fromkeys(NOISES, FLAT)
-    found = strips(candidate={"matching": precision}, rootsift={"matching": precision})
-    (drawn,) = found.values()
+    by_title = strips(candidate={"matching": precision}, rootsift={"matching": precision})
+    (drawn,) = by_title.values()
     assert len(drawn) == 3
     for text, noise in zip(drawn, ("easy", "hard", "tough"), strict=True):
         assert f'aria-label="Matching: precision and recall, {noise}"' in text
@@ -30,25 +30,26 @@ def test_every_noise_level_has_a_figure_with_a_line_per_descriptor():
 
 def test_verification_has_roc_precision_and_histograms():
     noise = {"true_rate": RATES, "precision": FLAT} | HISTOGRAM
-    found = strips(candidate={"verification": {"inter": dict.fromkeys(NOISES, noise)}})
-    assert list(found) == [
+    by_title = strips(candidate={"verification": {"inter": dict.fromkeys(NOISES, noise)}})
+    distances = "Distances of positive and negative pairs (this model)"
+    assert list(by_title) == [
         "Verification ROC, pairs across sequences",
         "Verification: precision and recall, pairs across sequences",
-        "Distances of positive and negative pairs (this model)",
+        distances,
     ]
-    assert "negative, across" in found["Distances of positive and negative pairs (this model)"][0]
+    assert "negative, across" in by_title[distances][0]
 
 
 def test_only_what_was_chosen_is_drawn():
     assert strips(candidate={"problems": {}}) == {}
     empty = {"true_rate": RATES, "precision": FLAT, "edges": [], "positive": [], "negative": []}
-    found = strips(candidate={"verification": {"intra": dict.fromkeys(NOISES, empty)}})
-    assert "Distances of positive and negative pairs (this model)" not in found
+    by_title = strips(candidate={"verification": {"intra": dict.fromkeys(NOISES, empty)}})
+    assert "Distances of positive and negative pairs (this model)" not in by_title
 
 
 def test_the_pools_size_is_in_the_title():
-    found = strips(candidate={"retrieval": {"pool": 15000, **dict.fromkeys(NOISES, FLAT)}})
-    assert list(found) == ["Retrieval: precision and recall, 15,000 patches in the pool"]
+    by_title = strips(candidate={"retrieval": {"pool": 15000, **dict.fromkeys(NOISES, FLAT)}})
+    assert list(by_title) == ["Retrieval: precision and recall, 15,000 patches in the pool"]
 
 
 def test_an_evaluation_without_exhibits_says_so(tmp_path):
@@ -68,8 +69,8 @@ def test_a_figure_takes_the_pages_colour_and_width():
 
 
 def test_descriptors_look_alike_everywhere():
-    found = figures.looks(["candidate", "production", "rootsift", "rootsift-smoothed"])
-    assert len({(look.colour, look.dash) for look in found.values()}) == 4
-    assert found["candidate"].label == "this model" and found["rootsift"].dash_array == "6 3"
+    looks = figures.looks(["candidate", "production", "rootsift", "rootsift-smoothed"])
+    assert len({(look.colour, look.dash) for look in looks.values()}) == 4
+    assert looks["candidate"].label == "this model" and looks["rootsift"].dash_array == "6 3"
     many = figures.looks([f"reference {number}" for number in range(9)])
     assert len(many) == 9

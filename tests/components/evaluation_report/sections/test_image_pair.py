@@ -32,8 +32,8 @@ def test_a_pair_of_an_image_sequence_is_read_with_its_homography(tmp_path):
     settings = DataSettings(format="sequences")
     pair, matrix = image_pair.read_pair(str(tmp_path), "v_a", 3, settings)
     (item,), _ = reading.list_sequences("sequences", str(tmp_path), settings)
-    for found, place in zip(pair, (0, 3), strict=True):
-        assert np.array_equal(found.image, images.read_grey(item.files[place]))
+    for photograph, place in zip(pair, (0, 3), strict=True):
+        assert np.array_equal(photograph.image, images.read_grey(item.files[place]))
     np.testing.assert_allclose(matrix, np.loadtxt(tmp_path / "v_a" / "H_1_4"))
     assert pair[1].path == "v_a, image 4"
     with pytest.raises(NotShownError, match="images of v_b are not at hand"):
@@ -73,10 +73,10 @@ def test_both_descriptors_are_drawn(tmp_path, monkeypatch):
     settings = DataSettings(format="sequences").model_dump(mode="json")
     material.__dict__["manifest"] = Manifest(splits={"eval": (entry,)}, settings=settings)
     material.__dict__["rows"] = {"candidate": (row("v_a", "1", 0.5), row("v_gone", "1", 0.4))}
-    found = image_pair.section(material)
-    assert (found["sequence"], found["target"]) == ("v_a", 1)
-    assert [panel["title"].split(":")[0] for panel in found["panels"]] == ["pixels", "rootsift"]
-    assert all(panel["picture"].startswith("data:image/jpeg") for panel in found["panels"])
+    section = image_pair.section(material)
+    assert (section["sequence"], section["target"]) == ("v_a", 1)
+    assert [panel["title"].split(":")[0] for panel in section["panels"]] == ["pixels", "rootsift"]
+    assert all(panel["picture"].startswith("data:image/jpeg") for panel in section["panels"])
 
 
 @pytest.mark.parametrize(

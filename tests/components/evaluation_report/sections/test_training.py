@@ -56,9 +56,9 @@ def test_curves_are_read_and_the_last_word_on_a_step_stands(tmp_path):
             shown.scalars(step, train={"loss": step + number / 2, "other": 1.0})
         shown.flush()
         shown.writer.close()
-    found = training_logs.read_curves(str(tmp_path), ("train/loss", "train/absent"))
-    steps, values = found["train/loss"]
-    assert set(found) == {"train/loss"}
+    by_tag = training_logs.read_curves(str(tmp_path), ("train/loss", "train/absent"))
+    steps, values = by_tag["train/loss"]
+    assert set(by_tag) == {"train/loss"}
     assert steps.tolist() == [1, 2, 3, 4] and values.tolist() == [1.0, 2.0, 3.5, 4.5]
 
 

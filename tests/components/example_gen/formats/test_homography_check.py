@@ -73,9 +73,9 @@ def test_agreement_is_the_median_correlation_of_each_target():
     patches = rng.integers(0, 256, (3, len(VARIANTS), 65, 65), dtype=np.uint8)
     patches[:, 1] = patches[:, 0]
     patches[:2, 2] = 255 - patches[:2, 0]
-    found = homography_check.agreement(patches)
-    np.testing.assert_allclose(found[:2], [1, -1], atol=1e-5)
-    assert (np.abs(found[2:]) < 0.1).all()
+    correlations = homography_check.agreement(patches)
+    np.testing.assert_allclose(correlations[:2], [1, -1], atol=1e-5)
+    assert (np.abs(correlations[2:]) < 0.1).all()
 
 
 def test_real_sequences_agree_by_far(shared):

@@ -15,9 +15,9 @@ def test_a_descriptor_that_sees_through_noise_has_few_false_positives(tmp_path):
     result = evaluate_brown(str(tmp_path), baseline="rootsift")
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert result["data"]["matches"] == result["data"]["others"] == 150
-    (found,) = result["descriptors"]
-    assert found["name"] == "rootsift"
-    assert found["fpr95"] < 0.05
+    (scored,) = result["descriptors"]
+    assert scored["name"] == "rootsift"
+    assert scored["fpr95"] < 0.05
     noisy = tmp_path / "noisy"
     photo_tours.write(noisy, noise=3000.0)
     assert evaluate_brown(str(noisy), baseline="rootsift")["descriptors"][0]["fpr95"] > 0.3
@@ -33,12 +33,12 @@ def test_each_patch_is_described_once_and_pairs_get_its_distance(tmp_path):
         seen.append(len(values))
         return values.reshape(len(values), -1)[:, :5].astype(np.float32)
 
-    found = pair_distances(Descriptor("corner", None, describe), tour, pairs)
+    distances = pair_distances(Descriptor("corner", None, describe), tour, pairs)
     used = np.unique([pairs.first, pairs.second])
     assert sum(seen) == len(used) <= 300
     rows = patches[:, 0, :5].astype(float)
     wanted = np.linalg.norm(rows[pairs.first] - rows[pairs.second], axis=1)
-    np.testing.assert_allclose(found, wanted)
+    np.testing.assert_allclose(distances, wanted)
 
 
 def test_descriptors_that_are_not_finite_are_infinitely_far_apart(tmp_path):

@@ -23,10 +23,10 @@ def tour(folder, patches):
 
 def test_patches_are_cut_row_by_row_from_the_sheets(tour, patches):
     wanted = np.array([0, 1, 15, 16, 255, 256, 299])  # across rows and into the second sheet
-    found = np.zeros((len(wanted), 64, 64), np.uint8)
+    read = np.zeros((len(wanted), 64, 64), np.uint8)
     for places, values in photo_tour.read_patches(tour, wanted):
-        found[places] = values
-    np.testing.assert_array_equal(found, patches[wanted])
+        read[places] = values
+    np.testing.assert_array_equal(read, patches[wanted])
 
 
 def test_points_and_pairs_are_read(tour):

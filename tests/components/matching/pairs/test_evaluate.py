@@ -31,16 +31,16 @@ def result(data):
 
 
 def test_copies_match_and_other_pictures_do_not(result):
-    (found,) = result["descriptors"]
-    moved, other = found["sequences"]["i_moved"], found["sequences"]["v_other"]
+    (scored,) = result["descriptors"]
+    moved, other = scored["sequences"]["i_moved"], scored["sequences"]["v_other"]
     assert moved["accuracy"]["3"] > 0.9 and moved["corner_auc"]["3"] > 0.9
     assert moved["homographies"] == 1.0 and moved["matches"] > 20
     assert other["accuracy"]["5"] < 0.1 and other["corner_auc"]["10"] == 0.0
     assert other["homographies"] == 0.0
-    assert found["by_kind"]["i"] == moved and found["by_kind"]["v"] == other
-    assert found["mean"]["pairs"] == 10
+    assert scored["by_kind"]["i"] == moved and scored["by_kind"]["v"] == other
+    assert scored["mean"]["pairs"] == 10
     mean = (moved["accuracy"]["1"] + other["accuracy"]["1"]) / 2
-    assert found["mean"]["accuracy"]["1"] == pytest.approx(mean)
+    assert scored["mean"]["accuracy"]["1"] == pytest.approx(mean)
 
 
 def test_every_pair_is_told_and_json_can_hold_it(result):
@@ -59,14 +59,14 @@ def test_the_same_data_give_the_same_numbers(data, result):
 
 
 def test_points_are_found_once_per_image_and_progress_is_told(data, monkeypatch):
-    found, original = [], points.find
+    searched, original = [], points.find
     monkeypatch.setattr(
-        points, "find", lambda image, *rest: found.append(image.path) or original(image, *rest)
+        points, "find", lambda image, *rest: searched.append(image.path) or original(image, *rest)
     )
     told = []
     with listen(told.append):
         evaluate_pairs(data, baseline="pixels")
-    assert len(found) == len(set(found)) == 12
+    assert len(searched) == len(set(searched)) == 12
     assert [(event.done, event.total) for event in told] == [(0, 2), (1, 2), (2, 2)]
 
 

@@ -36,12 +36,12 @@ def test_the_summary_takes_the_mean_over_pairs():
         PairScore("v_a", "v", 2, 100, (0.5, 0.8, 0.9), 1.0),
         PairScore("v_a", "v", 3, 10, (0.1, 0.2, 0.5), math.inf),
     ]
-    found = summarise(scores)
-    assert found["pairs"] == 2
-    assert found["matches"] == 55.0
-    assert found["accuracy"] == pytest.approx({"1": 0.3, "3": 0.5, "5": 0.7})
-    assert found["right"] == pytest.approx({"1": 25.5, "3": 41.0, "5": 47.5})
+    summary = summarise(scores)
+    assert summary["pairs"] == 2
+    assert summary["matches"] == 55.0
+    assert summary["accuracy"] == pytest.approx({"1": 0.3, "3": 0.5, "5": 0.7})
+    assert summary["right"] == pytest.approx({"1": 25.5, "3": 41.0, "5": 47.5})
     # (0, 0) to (1, 1/2), then level.
-    assert found["corner_auc"]["3"] == pytest.approx((0.25 + 0.5 * 2) / 3)
-    assert found["corner_auc"]["10"] == pytest.approx((0.25 + 0.5 * 9) / 10)
-    assert found["homographies"] == 0.5
+    assert summary["corner_auc"]["3"] == pytest.approx((0.25 + 0.5 * 2) / 3)
+    assert summary["corner_auc"]["10"] == pytest.approx((0.25 + 0.5 * 9) / 10)
+    assert summary["homographies"] == 0.5
