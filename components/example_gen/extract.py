@@ -31,8 +31,8 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
 
     Returns:
         The content of `extraction.json`: `settings`, `sequences` (name, scene, kind, count,
-        statistics), `skipped` (name, reason), `patches` (their number) and `statistics`
-        (means over all points).
+        statistics), `skipped` (name, reason), `remarks` (sentences on the data), `patches`
+        (their number) and `statistics` (means over all points).
 
     Raises:
         UserError: When the data cannot be used or the output folder cannot be written.
@@ -44,13 +44,13 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
         )
     settings = settings.model_copy(update={"format": format})
     with files.new_folder(output_dir) as folder:
-        inputs, left_out = reading.list_sequences(format, input_dir, settings)
+        inputs, left_out, remarks = reading.survey(format, input_dir, settings)
         written, skipped = _write_sequences(inputs, folder, settings)
         skipped = [*left_out, *skipped]
         if not written:
             reasons = "; ".join(item.reason for item in skipped)
             raise UserError(f"{input_dir}: every image sequence is bad and skipped ({reasons})")
-        summary = _summarise(settings, written, skipped)
+        summary = _summarise(settings, written, skipped, remarks)
         table = scene_table.format_table({entry["name"]: entry["scene"] for entry in written})
         files.write_bytes(files.join(folder, scene_table.FILE_NAME), table.encode())
         files.write_bytes(files.join(folder, SUMMARY), json.dumps(summary, indent=1).encode())
@@ -89,7 +89,10 @@ def _describe(patch_set: PatchSet) -> dict[str, Any]:
 
 
 def _summarise(
-    settings: DataSettings, written: list[dict[str, Any]], skipped: list[reading.Skipped]
+    settings: DataSettings,
+    written: list[dict[str, Any]],
+    skipped: list[reading.Skipped],
+    remarks: list[str],
 ) -> dict[str, Any]:
     points = sum(entry["count"] for entry in written)
     shares = [key for key in written[0]["statistics"] if key.startswith(("overlap", "nearer"))]
@@ -103,6 +106,7 @@ def _summarise(
         "settings": settings.model_dump(mode="json", exclude={"format", "split"}),
         "sequences": written,
         "skipped": [item._asdict() for item in sorted(skipped)],
+        "remarks": remarks,
         "points": points,
         "patches": points * len(VARIANTS),
         "statistics": {key: round(value, 4) for key, value in means.items()},

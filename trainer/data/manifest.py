@@ -52,6 +52,7 @@ class Manifest(Settings):
     Attributes:
         splits: Image sequences of each split, sorted by name.
         skipped: Image sequences that were left out, with the reason.
+        remarks: Sentences on what a user may not expect of the data.
         settings: The data settings the examples were made with (for the report and for
             the exported model's identity).
     """
@@ -59,6 +60,7 @@ class Manifest(Settings):
     version: Literal[1] = 1
     splits: dict[SplitName, tuple[SequenceEntry, ...]]
     skipped: tuple[SkippedSequence, ...] = ()
+    remarks: tuple[str, ...] = ()
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 from typing import NamedTuple
 
 from components.example_gen import registry
-from components.example_gen.formats import scene_table
+from components.example_gen.formats import copies, scene_table
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
@@ -17,6 +18,20 @@ class Skipped(NamedTuple):
 
     name: str
     reason: str
+
+
+class Survey(NamedTuple):
+    """What a data folder holds.
+
+    Attributes:
+        inputs: Image sequences sorted by name; those of copies of one picture have one scene.
+        skipped: What is skipped (only with `skip_bad_sequences`).
+        remarks: Sentences on what a user may not expect of the folder.
+    """
+
+    inputs: list[SequenceInput]
+    skipped: list[Skipped]
+    remarks: list[str]
 
 
 def get(name: str) -> Format:
@@ -68,6 +83,26 @@ def list_sequences(
         reasons = "; ".join(item.reason for item in skipped)
         raise UserError(f"{root}: every image sequence is bad and skipped ({reasons})")
     return sorted(inputs, key=lambda item: item.name), skipped
+
+
+def survey(format: str, root: str, settings: DataSettings, tested: Collection[str] = ()) -> Survey:
+    """Lists image sequences as `list_sequences` does, and looks at the pictures themselves.
+
+    Args:
+        format: As for `list_sequences`.
+        root: As for `list_sequences`.
+        settings: As for `list_sequences`.
+        tested: Test sequences of a published split, see `copies.join`.
+
+    Raises:
+        UserError: As `list_sequences`, and when a picture cannot be decoded.
+    """
+    inputs, skipped = list_sequences(format, root, settings)
+    remarks: list[str] = []
+    thumbnail = get(format).thumbnail
+    if thumbnail is not None:
+        inputs, remarks = copies.join(inputs, root, thumbnail, tested)
+    return Survey(inputs, skipped, remarks)
 
 
 def load_sequence(item: SequenceInput, settings: DataSettings) -> PatchSet:

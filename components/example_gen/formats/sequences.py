@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.core import files
-from components.example_gen.formats import homography_check, images
+from components.example_gen.formats import copies, homography_check, images
 from components.example_gen.formats.base import (
     Format,
     PatchSet,
@@ -215,4 +215,5 @@ FORMAT = Format(
     check=check,
     load=load,
     read=read_images,
+    thumbnail=copies.thumbnail,
 )
