@@ -46,6 +46,7 @@ BASELINES = {
     "sift": Baseline(f"{_HERE}.sift:sift"),
     "sift-smoothed": Baseline(f"{_HERE}.sift:sift", tuned=True),
     "pixels": Baseline(f"{_HERE}.pixels:pixels"),
+    "orb": Baseline(f"{_HERE}.orb:orb"),
 }
 
 
