@@ -113,6 +113,7 @@ def _manifest(
         if "skipped" in note:
             left_out.append(note["skipped"])
         else:
+            remarks.extend(note.pop("remarks"))
             by_split[note.pop("split")].append(manifest.SequenceEntry(**note))
     for name, entries in by_split.items():
         if not entries:

@@ -45,12 +45,12 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
     settings = settings.model_copy(update={"format": format})
     with files.new_folder(output_dir) as folder:
         inputs, left_out, remarks = reading.survey(format, input_dir, settings)
-        written, skipped = _write_sequences(inputs, folder, settings)
+        written, skipped, found = _write_sequences(inputs, folder, settings)
         skipped = [*left_out, *skipped]
         if not written:
             reasons = "; ".join(item.reason for item in skipped)
             raise UserError(f"{input_dir}: every image sequence is bad and skipped ({reasons})")
-        summary = _summarise(settings, written, skipped, remarks)
+        summary = _summarise(settings, written, skipped, remarks + found)
         table = scene_table.format_table({entry["name"]: entry["scene"] for entry in written})
         files.write_bytes(files.join(folder, scene_table.FILE_NAME), table.encode())
         files.write_bytes(files.join(folder, SUMMARY), json.dumps(summary, indent=1).encode())
@@ -59,10 +59,11 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
 
 def _write_sequences(
     inputs: list[reading.SequenceInput], folder: str, settings: DataSettings
-) -> tuple[list[dict[str, Any]], list[reading.Skipped]]:
-    """Writes the strips of every image sequence; returns what was written and skipped."""
+) -> tuple[list[dict[str, Any]], list[reading.Skipped], list[str]]:
+    """Writes the strips of every image sequence; returns what was written, skipped, remarked."""
     written: list[dict[str, Any]] = []
     skipped: list[reading.Skipped] = []
+    remarks: list[str] = []
     for number, item in enumerate(inputs):
         report("cutting patches", number, len(inputs), item.name)
         try:
@@ -74,8 +75,9 @@ def _write_sequences(
             continue
         strips.write_release(patch_set, folder)
         written.append(_describe(patch_set))
+        remarks.extend(patch_set.remarks)
     report("cutting patches", len(inputs), len(inputs))
-    return written, skipped
+    return written, skipped, remarks
 
 
 def _describe(patch_set: PatchSet) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class SequenceEntry(Settings):
         count: Number of points, 0 or more.
         shards: File names relative to the manifest's folder, in index order.
         checksum: sha256 over the serialized records, in order.
+        without_content: Number of points that were left out since one of their patches is
+            nearly one grey.
     """
 
     name: str
@@ -37,6 +39,7 @@ class SequenceEntry(Settings):
     count: int = Field(ge=0)
     shards: tuple[str, ...]
     checksum: str
+    without_content: int = Field(default=0, ge=0)
 
 
 class SkippedSequence(Settings):

@@ -48,6 +48,7 @@ class PatchSet:
         positions: float32 [N, 3]: x, y and sigma in the reference image in pixels; zeros
             when unknown.
         statistics: Counts and measurements of the extraction; empty for patches that were read.
+        remarks: Sentences on what a user may not expect of the images.
     """
 
     name: str
@@ -56,6 +57,7 @@ class PatchSet:
     patches: np.ndarray
     positions: np.ndarray
     statistics: Mapping[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.patches)
