@@ -97,6 +97,7 @@ class Format:
             formats whose patches are cut.
         thumbnail: Returns what copies of one picture share, float32 [D] of length 1, see
             `formats.copies`; None for formats in which copies are not looked for.
+        left_out: Says what of a folder is not read though a user may think so.
     """
 
     title: str
@@ -108,6 +109,7 @@ class Format:
     read: Callable[[SequenceInput], object]
     count: Callable[[SequenceInput], int] | None = None
     thumbnail: Thumbnail | None = None
+    left_out: Callable[[str], list[str]] = lambda root: []
 
 
 def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:

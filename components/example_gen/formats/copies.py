@@ -67,12 +67,11 @@ def join(
         UserError: When a file cannot be read.
     """
     by_path = {item.files[0]: item for item in inputs}
-    numbers, paths = count(1), list(by_path)
+    numbers, paths = count(), list(by_path)
 
     def read(path: str) -> np.ndarray:
-        vector = thumbnail(by_path[path])
         report("looking for copies", next(numbers), len(paths), posixpath.basename(path))
-        return vector
+        return thumbnail(by_path[path])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders run outside of Python's lock
         vectors = np.stack(list(pool.map(read, paths)))

@@ -65,7 +65,8 @@ def list_sequences(
     layout = get(format)
     candidates = layout.find(root)
     if not candidates:
-        raise UserError(f"{root}: found nothing to read, expected {layout.expected}")
+        found = "; ".join(["found nothing to read", *layout.left_out(root)])
+        raise UserError(f"{root}: {found}; expected {layout.expected}")
     table = scene_table.read(root)
     inputs: list[SequenceInput] = []
     skipped: list[Skipped] = []
@@ -98,10 +99,11 @@ def survey(format: str, root: str, settings: DataSettings, tested: Collection[st
         UserError: As `list_sequences`, and when a picture cannot be decoded.
     """
     inputs, skipped = list_sequences(format, root, settings)
-    remarks: list[str] = []
-    thumbnail = get(format).thumbnail
-    if thumbnail is not None:
-        inputs, remarks = copies.join(inputs, root, thumbnail, tested)
+    layout = get(format)
+    remarks = layout.left_out(root)
+    if layout.thumbnail is not None:
+        inputs, found = copies.join(inputs, root, layout.thumbnail, tested)
+        remarks += found
     return Survey(inputs, skipped, remarks)
 
 
