@@ -18,6 +18,10 @@ from typing import Any, NamedTuple
 
 from trainer.core.errors import UserError
 
+# What archives and file managers leave; hidden files (.DS_Store, ._name) are passed over anyway.
+_LITTER = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found",
+    "Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini", "Icon\r")  # fmt: skip
+
 
 class FileStatus(NamedTuple):
     """A file's full path, size in bytes and time of the last change (seconds since 1970)."""
@@ -67,7 +71,7 @@ def names(folder: str) -> list[str]:
 
 
 def list_folder(path: str) -> list[str]:
-    """Returns the sorted names in a folder, without hidden ones.
+    """Returns the sorted names in a folder, without hidden ones and those of file managers.
 
     Raises:
         UserError: When there is no such folder or it cannot be read.
@@ -75,7 +79,7 @@ def list_folder(path: str) -> list[str]:
     if not is_folder(path):
         there = "a file" if exists(path) else "nothing"
         raise UserError(f"{path}: found {there}, expected a folder; check the path")
-    return [name for name in names(path) if name and not name.startswith(".")]
+    return [name for name in names(path) if name and name[0] != "." and name not in _LITTER]
 
 
 def files_under(folder: str) -> Iterator[FileStatus]:

@@ -178,6 +178,7 @@ class Executor(executor.BeamExecutor):
                 *tasks.notes,
                 *recipes.sentences(chosen),
                 *filter(None, leaks[1:]),
+                *(note for item in scored.values() for note in item.facts.get("notes", ())),
                 *remarks,
             ),
         )

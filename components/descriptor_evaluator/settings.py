@@ -21,7 +21,6 @@ from components.core.names import (
     TaskName,
 )
 from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
-from components.descriptor_evaluator.protocol.distances import Distance
 from components.descriptor_evaluator.protocol.metrics import METRICS
 from components.descriptor_evaluator.protocol.scores import TIE_SAFE
 from components.descriptor_evaluator.protocol.tasks import POOL_SIZES, TaskSettings
@@ -268,7 +267,7 @@ class EvaluationSettings(Settings):
     """
 
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = TASK_NAMES
-    distance: Distance = "l2"
+    distance: Literal["l2", "l1"] = "l2"
     drawing: TaskSettings = TaskSettings()
     official_tasks: str | None = None
     official_split: str | None = None

@@ -44,11 +44,13 @@ class Executor(executor.BeamExecutor):
         settings = read_settings(DataSettings, custom[SETTINGS_KEY], "data")
         root = _data_root(execution.properties)
 
-        inputs, skipped = reading.list_sequences(settings.format, root, settings)
+        lists = json.loads(custom[SPLIT_LISTS_KEY]) or splits.load_split_lists(settings.split)
+        tested = lists["test"] if lists and settings.split.rule == "official" else ()
+        inputs, skipped, remarks = reading.survey(settings.format, root, settings, tested)
         assigned = splits.assign_splits(
             inputs,
             settings,
-            lists=json.loads(custom[SPLIT_LISTS_KEY]),
+            lists=lists,
             skipped=[item.name for item in skipped],
         )
         work = sorted(
@@ -64,7 +66,7 @@ class Executor(executor.BeamExecutor):
                 | "CutAndWrite" >> beam.ParDo(write)
             )
         written = _collect(examples.uri)
-        content = _manifest(written, skipped, settings)
+        content = _manifest(written, skipped, remarks, settings)
         manifest.write(content, examples.uri)
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples.set_string_custom_property("checksum", content.checksum)
@@ -102,6 +104,7 @@ def _collect(root: str) -> list[dict[str, Any]]:
 def _manifest(
     written: list[dict[str, Any]],
     skipped: list[reading.Skipped],
+    remarks: list[str],
     settings: DataSettings,
 ) -> manifest.Manifest:
     by_split: dict[str, list[manifest.SequenceEntry]] = {name: [] for name in SPLITS}
@@ -110,6 +113,7 @@ def _manifest(
         if "skipped" in note:
             left_out.append(note["skipped"])
         else:
+            remarks.extend(note.pop("remarks"))
             by_split[note.pop("split")].append(manifest.SequenceEntry(**note))
     for name, entries in by_split.items():
         if not entries:
@@ -123,5 +127,6 @@ def _manifest(
         skipped=tuple(
             manifest.SkippedSequence(**item) for item in sorted(left_out, key=lambda x: x["name"])
         ),
+        remarks=tuple(remarks),
         settings=settings.model_dump(mode="json"),
     )

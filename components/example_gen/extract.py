@@ -31,8 +31,8 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
 
     Returns:
         The content of `extraction.json`: `settings`, `sequences` (name, scene, kind, count,
-        statistics), `skipped` (name, reason), `patches` (their number) and `statistics`
-        (means over all points).
+        statistics), `skipped` (name, reason), `remarks` (sentences on the data), `patches`
+        (their number) and `statistics` (means over all points).
 
     Raises:
         UserError: When the data cannot be used or the output folder cannot be written.
@@ -44,13 +44,13 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
         )
     settings = settings.model_copy(update={"format": format})
     with files.new_folder(output_dir) as folder:
-        inputs, left_out = reading.list_sequences(format, input_dir, settings)
-        written, skipped = _write_sequences(inputs, folder, settings)
+        inputs, left_out, remarks = reading.survey(format, input_dir, settings)
+        written, skipped, found = _write_sequences(inputs, folder, settings)
         skipped = [*left_out, *skipped]
         if not written:
             reasons = "; ".join(item.reason for item in skipped)
             raise UserError(f"{input_dir}: every image sequence is bad and skipped ({reasons})")
-        summary = _summarise(settings, written, skipped)
+        summary = _summarise(settings, written, skipped, remarks + found)
         table = scene_table.format_table({entry["name"]: entry["scene"] for entry in written})
         files.write_bytes(files.join(folder, scene_table.FILE_NAME), table.encode())
         files.write_bytes(files.join(folder, SUMMARY), json.dumps(summary, indent=1).encode())
@@ -59,10 +59,11 @@ def extract(format: str, input_dir: str, output_dir: str, settings: DataSettings
 
 def _write_sequences(
     inputs: list[reading.SequenceInput], folder: str, settings: DataSettings
-) -> tuple[list[dict[str, Any]], list[reading.Skipped]]:
-    """Writes the strips of every image sequence; returns what was written and skipped."""
+) -> tuple[list[dict[str, Any]], list[reading.Skipped], list[str]]:
+    """Writes the strips of every image sequence; returns what was written, skipped, remarked."""
     written: list[dict[str, Any]] = []
     skipped: list[reading.Skipped] = []
+    remarks: list[str] = []
     for number, item in enumerate(inputs):
         report("cutting patches", number, len(inputs), item.name)
         try:
@@ -74,8 +75,9 @@ def _write_sequences(
             continue
         strips.write_release(patch_set, folder)
         written.append(_describe(patch_set))
+        remarks.extend(patch_set.remarks)
     report("cutting patches", len(inputs), len(inputs))
-    return written, skipped
+    return written, skipped, remarks
 
 
 def _describe(patch_set: PatchSet) -> dict[str, Any]:
@@ -89,7 +91,10 @@ def _describe(patch_set: PatchSet) -> dict[str, Any]:
 
 
 def _summarise(
-    settings: DataSettings, written: list[dict[str, Any]], skipped: list[reading.Skipped]
+    settings: DataSettings,
+    written: list[dict[str, Any]],
+    skipped: list[reading.Skipped],
+    remarks: list[str],
 ) -> dict[str, Any]:
     points = sum(entry["count"] for entry in written)
     shares = [key for key in written[0]["statistics"] if key.startswith(("overlap", "nearer"))]
@@ -103,6 +108,7 @@ def _summarise(
         "settings": settings.model_dump(mode="json", exclude={"format", "split"}),
         "sequences": written,
         "skipped": [item._asdict() for item in sorted(skipped)],
+        "remarks": remarks,
         "points": points,
         "patches": points * len(VARIANTS),
         "statistics": {key: round(value, 4) for key, value in means.items()},

@@ -68,7 +68,7 @@ class WriteShards(beam.DoFn):
 
 
 def _write(patch_set: PatchSet, split: str, root: str) -> dict[str, Any]:
-    """Writes the shards of an image sequence and returns its entry of the manifest."""
+    """Writes the shards of an image sequence; returns its manifest entry, split and remarks."""
     from trainer.data import records
 
     count = len(patch_set)
@@ -88,6 +88,8 @@ def _write(patch_set: PatchSet, split: str, root: str) -> dict[str, Any]:
         "count": count,
         "shards": names,
         "checksum": digest.hexdigest(),
+        "without_content": int(patch_set.statistics.get("without_content", 0)),
+        "remarks": patch_set.remarks,
     }
 
 

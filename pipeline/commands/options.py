@@ -15,7 +15,7 @@ from pipeline.config.files import packaged_names
 from pipeline.config.tree import DEFAULT_WORK_DIR, PipelineConfig, load_config
 
 Option = Callable[[Any], Any]  # a decorator
-DISTANCES = ("l2", "l1")  # as `distances.Distance` of the evaluator
+DISTANCES = ("l2", "l1", "hamming")  # as `distances.Distance` of the evaluator
 DEFAULT_CONFIG = "demo"
 _OF_OTHER_FORMATS = STRIPS  # a plan for the data, and nothing that only strips have
 

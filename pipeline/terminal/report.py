@@ -28,6 +28,7 @@ class Report:
         verdict: Verdict of the gate.
         skipped: Name and reason of each image sequence that was left out.
         training: Sentences on a training that did not go as planned.
+        remarks: Sentences on what a user may not expect of the data.
         pushed: Whether the model stands at the push destination because of this verdict.
         not_pushed_reason: Why the Pusher left the destination as it was, else "".
         production_path: The model that is served now; "" when there is none.
@@ -37,6 +38,7 @@ class Report:
     verdict: Verdict
     skipped: Sequence[tuple[str, str]] = ()
     training: Sequence[str] = ()
+    remarks: Sequence[str] = ()
     pushed: bool = False
     not_pushed_reason: str = ""
     production_path: str = ""
@@ -59,6 +61,8 @@ def print_report(console: Console, report: Report) -> None:
         _say(console, f"Left out: {name}: {reason}", "yellow")
     for sentence in report.training:
         _say(console, f"Training: {sentence}", "yellow")
+    for remark in report.remarks:
+        _say(console, f"Data: {remark}", "yellow")
     _say(console, verdict.summary, "bold green" if verdict.blessed else "bold red")
     for reason in verdict.reasons:
         _say(console, f"  - {reason}", "red")

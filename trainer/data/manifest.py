@@ -28,6 +28,8 @@ class SequenceEntry(Settings):
         count: Number of points, 0 or more.
         shards: File names relative to the manifest's folder, in index order.
         checksum: sha256 over the serialized records, in order.
+        without_content: Number of points that were left out since one of their patches is
+            nearly one grey.
     """
 
     name: str
@@ -36,6 +38,7 @@ class SequenceEntry(Settings):
     count: int = Field(ge=0)
     shards: tuple[str, ...]
     checksum: str
+    without_content: int = Field(default=0, ge=0)
 
 
 class SkippedSequence(Settings):
@@ -51,6 +54,7 @@ class Manifest(Settings):
     Attributes:
         splits: Image sequences of each split, sorted by name.
         skipped: Image sequences that were left out, with the reason.
+        remarks: Sentences on what a user may not expect of the data.
         settings: The data settings the examples were made with (for the report and for
             the exported model's identity).
     """
@@ -58,6 +62,7 @@ class Manifest(Settings):
     version: Literal[1] = 1
     splits: dict[SplitName, tuple[SequenceEntry, ...]]
     skipped: tuple[SkippedSequence, ...] = ()
+    remarks: tuple[str, ...] = ()
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -46,6 +46,7 @@ BASELINES = {
     "sift": Baseline(f"{_HERE}.sift:sift"),
     "sift-smoothed": Baseline(f"{_HERE}.sift:sift", tuned=True),
     "pixels": Baseline("trainer.data.pixels:pixels"),
+    "orb": Baseline(f"{_HERE}.orb:orb"),
 }
 
 

@@ -8,7 +8,8 @@ bit wherever it matters. Matrix products of float32 only *propose* an order: `Co
 how wrong its products can be, and orders closer than that are computed again.
 
 With L1 the reference takes `cdist`'s and SciPy's `cityblock` in their places. No product
-proposes its order: all of it is computed exactly.
+proposes its order: all of it is computed exactly. The Hamming distance is that of L1 between
+zeros and ones, whose products are exact.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-Distance = Literal["l2", "l1"]
+Distance = Literal["l2", "l1", "hamming"]
 _SCIPY = {"l2": "euclidean", "l1": "cityblock"}
 _UNIT = 2.0**-24  # relative rounding error of float32
 _EXTRA = 16  # roundings beside those of the dot product: centring, norms, thresholds
@@ -26,7 +27,13 @@ _BLOCK = 1 << 15
 
 
 def exact_matrix(first: np.ndarray, second: np.ndarray, distance: Distance = "l2") -> np.ndarray:
-    """Returns the reference's distances between all rows, float64 [n, m]."""
+    """Returns the reference's distances between all rows, float64 [n, m].
+
+    Of Hamming, float32; the rows then hold zeros and ones alone.
+    """
+    if distance == "hamming":
+        lengths = first.sum(axis=1)[:, None] + second.sum(axis=1)
+        return lengths - 2 * (first @ second.T)
     from scipy.spatial.distance import cdist  # half a second that not every caller needs
 
     return cdist(first, second, _SCIPY[distance])
@@ -38,17 +45,17 @@ def exact_pairs(first: np.ndarray, second: np.ndarray, distance: Distance = "l2"
     Args:
         first: [n, D] descriptors.
         second: [n, D] descriptors, or something that broadcasts against `first`.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
     """
     difference = np.subtract(first, second, dtype=np.float64)
-    if distance == "l1":
+    if distance != "l2":
         np.abs(difference, out=difference)
     else:
         difference *= difference
     # Adding along the outer axis is sequential, as in cdist; along the inner axis NumPy
     # would add pairwise and round differently.
     total = np.add.reduce(np.ascontiguousarray(difference.T), axis=0)
-    return total if distance == "l1" else np.sqrt(total)
+    return np.sqrt(total) if distance == "l2" else total
 
 
 def verification_pairs(
@@ -59,15 +66,15 @@ def verification_pairs(
     Args:
         first: float32 [n, D].
         second: float32 [n, D].
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Returns:
-        float32 [n]: float32 differences; L2: summed in float64, rounded to float32; L1:
+        float32 [n]: float32 differences; L2: summed in float64, rounded to float32; others:
         summed in float32, pairwise, as NumPy sums a vector.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity pass through
         narrow = np.subtract(first, second, dtype=np.float32)
-        if distance == "l1":
+        if distance != "l2":
             return np.abs(narrow).sum(axis=1)
         difference = narrow.astype(np.float64)
         return np.sqrt(np.einsum("ij,ij->i", difference, difference)).astype(np.float32)

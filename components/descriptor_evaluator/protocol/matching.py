@@ -44,7 +44,7 @@ def match_sequence(
 
     Args:
         descriptors: float32 [16, N, D], variants in the order of `trainer.core.variants`.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Yields:
         (noise, target, metrics) with `ap` and `success_rate`, each also as tie-safe; the
@@ -78,13 +78,13 @@ def nearest_neighbours(
     Args:
         reference: [n, D] descriptors.
         target: [m, D] descriptors, m >= 1.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Returns:
         What `argmin` over SciPy's distance matrix gives, ties and NaN included.
     """
     finite = distances.finite_rows(reference).all() and distances.finite_rows(target).all()
-    if distance == "l1" or not finite:
+    if distance != "l2" or not finite:
         return _nearest_exactly(reference, target, distance)
     code = distances.Code.around(np.concatenate([reference, target]))
     return _nearest(reference, target, code.encode(reference), code.encode(target))
@@ -136,7 +136,7 @@ def score_group(
         group: The image sequence.
         descriptors: float32 [16, N, D] of (at least) this image sequence.
         tasks: Image sequences with their scenes and kinds.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Returns:
         One score per noise level and target image.

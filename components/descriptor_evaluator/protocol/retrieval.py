@@ -6,7 +6,7 @@ official task, its scene in drawn ones). The pool is *cut to its first k entries
 ranked, for each pool size k.
 
 Instead of sorting pools, the distractors that are nearer than each positive are counted:
-one blocked matrix product (L2) or distance matrix (L1) serves all noise levels and pool sizes.
+one blocked matrix product (L2) or distance matrix (others) serves all noise levels and pool sizes.
 
 Source: HPatches, section 5 (patch retrieval), scored as in the Python evaluator.
 """
@@ -45,7 +45,7 @@ def score_queries(
         positives: float32 [Q, 3, 5, D], by noise level and target.
         distractors: float32 [M, D] in file order.
         pool_sizes: Ascending pool sizes, each at least 5; one beyond 5 + M takes all.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Returns:
         float64 [Q, 3, K] per noise level and pool size, by the name of the metric: as the
@@ -162,6 +162,7 @@ def _count_exactly(
     counts = np.zeros((2, len(cuts), *limits.shape), np.int64)
     with np.errstate(invalid="ignore", over="ignore"):
         matrix = distances.exact_matrix(pool.distractors, queries, pool.distance)
+    limits = limits.astype(matrix.dtype)
     done = 0
     for number, cut in enumerate(cuts):
         part = matrix[done:cut]  # NaN is neither nearer nor as near
@@ -299,7 +300,7 @@ def score_group(
         descriptors: float32 [16, N, D] of (at least) the group's image sequences.
         tasks: Queries and distractors.
         pool: As `pool_of` returned it.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Returns:
         One score per query and noise level.

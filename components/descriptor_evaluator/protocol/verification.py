@@ -63,7 +63,7 @@ def pair_distances(
         names: Image sequences that the pairs' numbers stand for.
         pairs: n pairs of patches; image 0 is the reference at every noise level.
         noise: `e`, `h` or `t`.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
     """
     result = np.empty(len(pairs), np.float32)
     both = pairs.sequence1.astype(np.int64) * len(names) + pairs.sequence2
@@ -162,7 +162,7 @@ def score_group(
         group: The noise level.
         descriptors: float32 [16, N, D] of all image sequences.
         tasks: Pairs; a set that is None gives no score.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Returns:
         One score per pair set.

@@ -153,7 +153,7 @@ def query_distances(
         descriptors: float32 [16, N, D] per image sequence.
         tasks: Queries and distractors.
         places: int [Q], places in the table of queries; at least one.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Returns:
         float64 [Q, 15] (by noise level and target) and float64 [Q, M] in the order of the

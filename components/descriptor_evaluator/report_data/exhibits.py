@@ -51,7 +51,7 @@ def choose(
         rows: Scores of its units; exhibits of tasks without rows are not made.
         curves_only: Leave out what needs patches to be shown: for handcrafted descriptors and
             references, which stand beside the model as curves alone.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
 
     Returns:
         JSON: `verification`, `matching`, `retrieval` (`curves`), `false_matches`,

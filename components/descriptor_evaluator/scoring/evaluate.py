@@ -11,7 +11,12 @@ import numpy as np
 
 from components.core import files
 from components.core.names import INTER, INTRA, MATCHING, TASK_NAMES
-from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model
+from components.descriptor_evaluator.descriptors import (
+    binary,
+    csv_tree,
+    handcrafted,
+    saved_model,
+)
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.distances import Distance
@@ -37,7 +42,7 @@ class ReleaseOptions:
         tasks_folder: Published task files of `split` (it need not be given when the folder
             holds those of one split); by default tasks are drawn.
         which: Tasks to score.
-        distance: Distance metric, l1 or l2.
+        distance: Distance metric.
     """
 
     split: str | None = None
@@ -59,7 +64,8 @@ def score_release(
         options: Part of the release that is scored, and how.
 
     Returns:
-        The scores of each describer (with the fact `degeneracy`), and what was compared.
+        The scores of each describer (with the facts `degeneracy` and `notes`), and what was
+        compared.
 
     Raises:
         UserError: When anything that was given cannot be used.
@@ -72,8 +78,15 @@ def score_release(
     results = []
     for describer in describers:
         descriptors = _describe(data, infos, describer)
+        notes, stored = recipe_notes(describer), describer.descriptors
+        if options.distance == "hamming":
+            name = stored or describer.model or describer.baseline
+            descriptors = binary.to_bits(descriptors, name, packed=bool(stored))
+        elif stored:
+            notes += binary.packed_notes(descriptors, stored)
         scores = score(descriptors, tasks, options.which, options.distance)
-        results.append(Scored(tuple(scores), {"degeneracy": degeneracy.measure(descriptors)}))
+        facts = {"degeneracy": degeneracy.measure(descriptors), "notes": notes}
+        results.append(Scored(tuple(scores), facts))
     return results, tasks
 
 
@@ -101,7 +114,7 @@ def evaluate_release(
     if rows_folder is not None:
         files.check_new_folder(rows_folder)
     (scored,), tasks = score_release(data, [describer], options)
-    report, notes = scored.facts["degeneracy"], recipe_notes([describer])
+    report, notes = scored.facts["degeneracy"], scored.facts["notes"]
     means = summary.summarise(scored.rows)
     about = {
         "release": data,
@@ -132,16 +145,15 @@ def evaluate_release(
     }
 
 
-def recipe_notes(describers: Sequence[Describer]) -> list[str]:
-    """Says of tuned baselines, whose recipe a run chooses on data, which one was taken."""
-    names = [item.baseline for item in describers if item.baseline]
-    tuned = [name for name in names if handcrafted.get(name).tuned]
-    if not tuned:
+def recipe_notes(describer: Describer) -> list[str]:
+    """Says of a tuned baseline, whose recipe a run chooses on data, which one was taken."""
+    name = describer.baseline
+    if not name or not handcrafted.get(name).tuned:
         return []
     from components.descriptor_evaluator.descriptors import sift  # imports OpenCV
 
     how = sift.in_words(sift.SMOOTHED)
-    return [f"{name}: {how}; `hpatches run` chooses them on validation sequences" for name in tuned]
+    return [f"{name}: {how}; `hpatches run` chooses them on validation sequences"]
 
 
 def data_checksum(data: str, names: Sequence[str]) -> str:

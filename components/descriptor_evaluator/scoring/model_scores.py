@@ -18,7 +18,7 @@ import apache_beam as beam
 import numpy as np
 
 from components.core.user_errors import find_user_error
-from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model
+from components.descriptor_evaluator.descriptors import binary, csv_tree, handcrafted, saved_model
 from components.descriptor_evaluator.descriptors.describer import (
     Describer,
     ModelError,
@@ -253,6 +253,8 @@ def _score(
             folder=descriptors.folder,
         )
     facts: dict[str, Any] = {"degeneracy": report}
+    if describer.descriptors:
+        facts["notes"] = binary.packed_notes(descriptors, name)
     if describer.recipe:
         facts[recipes.FACT] = dict(describer.recipe)
     if settings.exhibits:

@@ -28,7 +28,7 @@ _PURPOSE = {
 
 
 def data_section(material: Material) -> dict[str, Any]:
-    """Returns `splits`, `skipped`, `format` (in words) and `checksum` of the data.
+    """Returns `splits`, `skipped`, `remarks`, `format` (in words) and `checksum` of the data.
 
     Raises:
         NotShownError: When the examples are not known.
@@ -41,6 +41,7 @@ def data_section(material: Material) -> dict[str, Any]:
     return {
         "splits": [_split(split, splits[split]) for split in SPLITS if splits.get(split)],
         "skipped": [{"name": item.name, "reason": item.reason} for item in manifest.skipped],
+        "remarks": manifest.remarks,
         "format": reading.get(data_format).title
         if data_format in registry.FORMATS
         else "not known",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class SequenceInput:
         scene: Scene; image sequences of one scene show the same points.
         kind: `i`, `v` or `u` (unspecified).
         format: Data format it was found in, e.g. `photos`.
-        files: Files to read, in the order the reader expects.
+        files: Files to read, in the order the reader expects; the first shows the scene.
     """
 
     name: str
@@ -48,6 +48,7 @@ class PatchSet:
         positions: float32 [N, 3]: x, y and sigma in the reference image in pixels; zeros
             when unknown.
         statistics: Counts and measurements of the extraction; empty for patches that were read.
+        remarks: Sentences on what a user may not expect of the images.
     """
 
     name: str
@@ -56,6 +57,7 @@ class PatchSet:
     patches: np.ndarray
     positions: np.ndarray
     statistics: Mapping[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.patches)
@@ -75,6 +77,9 @@ class PatchSet:
             )
 
 
+Thumbnail: TypeAlias = Callable[[SequenceInput], np.ndarray]
+
+
 @dataclass(frozen=True)
 class Format:
     """One layout of a data folder; `components.example_gen.registry` lists them.
@@ -90,6 +95,9 @@ class Format:
         read: Reads all files that `load` reads, but cuts nothing; finds damaged ones.
         count: Counts the patches of an image sequence without reading them whole; None for
             formats whose patches are cut.
+        thumbnail: Returns what copies of one picture share, float32 [D] of length 1, see
+            `formats.copies`; None for formats in which copies are not looked for.
+        left_out: Says what of a folder is not read though a user may think so.
     """
 
     title: str
@@ -100,6 +108,8 @@ class Format:
     load: Callable[[SequenceInput, DataSettings], PatchSet]
     read: Callable[[SequenceInput], object]
     count: Callable[[SequenceInput], int] | None = None
+    thumbnail: Thumbnail | None = None
+    left_out: Callable[[str], list[str]] = lambda root: []
 
 
 def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:

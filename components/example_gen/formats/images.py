@@ -45,10 +45,26 @@ def read_grey(path: str) -> np.ndarray:
     Raises:
         UserError: When the file is no image, is truncated or has not 8 bits per channel.
     """
+    return _read(path)
+
+
+def read_small(path: str, least_side: int) -> np.ndarray:
+    """Reads an image as `read_grey` does, smaller where that is much faster.
+
+    Args:
+        path: As for `read_grey`.
+        least_side: JPEG is decoded at 1/2 to 1/8 of its size, not below this in pixels.
+    """
+    return _read(path, least_side)
+
+
+def _read(path: str, least_side: int | None = None) -> np.ndarray:
     data = files.read_bytes(path)
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             _check_bits(path, data, image)
+            if least_side is not None:
+                image.draft("L", (least_side, least_side))
             image.load()  # refuses truncated files
             upright = ImageOps.exif_transpose(image)
             if upright.mode == "LA":

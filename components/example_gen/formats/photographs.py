@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from components.core import files
-from components.example_gen.formats import images, sequences
+from components.example_gen.formats import copies, images, left_out, sequences
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput, generator
 from components.example_gen.geometry import homography
 from components.example_gen.registry import PHOTOS
@@ -287,4 +287,6 @@ FORMAT = Format(
     check=check,
     load=load,
     read=read_photograph,
+    thumbnail=copies.thumbnail,
+    left_out=left_out.remarks,
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Collection
 from typing import NamedTuple
 
 from components.example_gen import registry
-from components.example_gen.formats import scene_table
+from components.example_gen.formats import copies, scene_table
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
@@ -17,6 +18,20 @@ class Skipped(NamedTuple):
 
     name: str
     reason: str
+
+
+class Survey(NamedTuple):
+    """What a data folder holds.
+
+    Attributes:
+        inputs: Image sequences sorted by name; those of copies of one picture have one scene.
+        skipped: What is skipped (only with `skip_bad_sequences`).
+        remarks: Sentences on what a user may not expect of the folder.
+    """
+
+    inputs: list[SequenceInput]
+    skipped: list[Skipped]
+    remarks: list[str]
 
 
 def get(name: str) -> Format:
@@ -50,7 +65,8 @@ def list_sequences(
     layout = get(format)
     candidates = layout.find(root)
     if not candidates:
-        raise UserError(f"{root}: found nothing to read, expected {layout.expected}")
+        found = "; ".join(["found nothing to read", *layout.left_out(root)])
+        raise UserError(f"{root}: {found}; expected {layout.expected}")
     table = scene_table.read(root)
     inputs: list[SequenceInput] = []
     skipped: list[Skipped] = []
@@ -68,6 +84,27 @@ def list_sequences(
         reasons = "; ".join(item.reason for item in skipped)
         raise UserError(f"{root}: every image sequence is bad and skipped ({reasons})")
     return sorted(inputs, key=lambda item: item.name), skipped
+
+
+def survey(format: str, root: str, settings: DataSettings, tested: Collection[str] = ()) -> Survey:
+    """Lists image sequences as `list_sequences` does, and looks at the pictures themselves.
+
+    Args:
+        format: As for `list_sequences`.
+        root: As for `list_sequences`.
+        settings: As for `list_sequences`.
+        tested: Test sequences of a published split, see `copies.join`.
+
+    Raises:
+        UserError: As `list_sequences`, and when a picture cannot be decoded.
+    """
+    inputs, skipped = list_sequences(format, root, settings)
+    layout = get(format)
+    remarks = layout.left_out(root)
+    if layout.thumbnail is not None:
+        inputs, found = copies.join(inputs, root, layout.thumbnail, tested)
+        remarks += found
+    return Survey(inputs, skipped, remarks)
 
 
 def load_sequence(item: SequenceInput, settings: DataSettings) -> PatchSet:

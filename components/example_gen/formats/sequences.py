@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.core import files
-from components.example_gen.formats import homography_check, images
+from components.example_gen.formats import content, copies, homography_check, images
 from components.example_gen.formats.base import (
     Format,
     PatchSet,
@@ -122,11 +122,12 @@ def cut(
 
     Returns:
         The patches in order of (y, x) of their points, with statistics: `detections`,
-        `distinct` (after clustering), `cut`, `overlap_easy|hard|tough` (median) and
-        `nearer_to_another` (share of disturbed frames).
+        `distinct` (after clustering), `cut`, `without_content` (points left out, see
+        `formats.content`), `overlap_easy|hard|tough` (median) and `nearer_to_another` (share
+        of disturbed frames).
 
     Raises:
-        UserError: When no point stays inside all images.
+        UserError: When no point stays inside all images, or none has content in all of them.
     """
     reference = pictures[0]
     height, width = reference.shape
@@ -155,9 +156,13 @@ def cut(
         sampler = ImageSampler(pictures[k + 1])
         for n in range(len(NOISES)):
             patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
-    statistics = {**counts, "cut": len(kept)}
+    chosen, remarks = content.choose(item.name, patches)
+    if flat:  # nobody can replace images that were made here
+        remarks = ()
+    kept, patches = kept[chosen], patches[chosen]
+    statistics = {**counts, "cut": len(kept), "without_content": int((~chosen).sum())}
     statistics |= _jitter_statistics(positions[kept], disturbed[kept], jitters[kept])
-    return PatchSet(item.name, item.scene, item.kind, patches, positions[kept], statistics)
+    return PatchSet(item.name, item.scene, item.kind, patches, positions[kept], statistics, remarks)
 
 
 def _regions(
@@ -216,4 +221,5 @@ FORMAT = Format(
     check=check,
     load=load,
     read=read_images,
+    thumbnail=copies.thumbnail,
 )

@@ -13,7 +13,7 @@ import posixpath
 import numpy as np
 
 from components.core import files
-from components.example_gen.formats import images
+from components.example_gen.formats import copies, images
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput, find_folders
 from components.example_gen.registry import STRIPS
 from components.example_gen.settings import DataSettings
@@ -156,4 +156,5 @@ FORMAT = Format(
     load=load,
     read=load,
     count=lambda item: count_patches(posixpath.dirname(item.files[0])),
+    thumbnail=copies.thumbnail,
 )

@@ -147,5 +147,5 @@ def _on_data(
             degeneracy.problems(left.facts["degeneracy"]),
             degeneracy.problems(right.facts["degeneracy"]),
         ),
-        notes=(*tasks.notes, *evaluate.recipe_notes(describers)),
+        notes=(*tasks.notes, *left.facts["notes"], *right.facts["notes"]),
     )

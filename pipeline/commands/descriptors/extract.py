@@ -55,6 +55,8 @@ def extract(
         summary = cut(settings.format, input_dir, output, settings)
     for item in summary["skipped"]:
         click.secho(f"Left out: {item['name']}: {item['reason']}", fg="yellow", err=True)
+    for remark in summary["remarks"]:
+        click.secho(f"Data: {remark}", fg="yellow", err=True)
     click.echo(
         f"Wrote {len(summary['sequences'])} image sequences with {summary['points']} points "
         f"({summary['patches']} patches) to {output}"

@@ -95,6 +95,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         verdict=judged,
         skipped=[(item.name, item.reason) for item in examples.skipped],
         training=training_result.not_as_planned(trained),
+        remarks=examples.remarks,
         pushed=pushed_now,
         not_pushed_reason="an earlier run did" if pushed else pushed_model["reason"].string_value,
         production_path=pushed_model["production_path"].string_value,

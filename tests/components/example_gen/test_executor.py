@@ -49,6 +49,16 @@ def test_splits_never_share_a_scene(release: Path, tmp_path: Path):
     assert all(len(splits) == 1 for splits in split_of.values())
 
 
+def test_copies_stay_on_one_side_of_the_split(release: Path, tmp_path: Path):
+    for name in NAMES:
+        shutil.copytree(release / name, release / f"{name}_copy")
+    listing = manifest.read(str(run(release, tmp_path / "out")))
+    sides = {entry.name: split for split, entries in listing.splits.items() for entry in entries}
+    assert len(sides) == 2 * len(NAMES)
+    assert all(sides[name] == sides[f"{name}_copy"] for name in NAMES)
+    assert "copies of one picture count as one scene" in listing.remarks[0]
+
+
 def test_the_same_data_and_seed_give_the_same_bytes(release: Path, tmp_path: Path):
     assert _contents(run(release, tmp_path / "one")) == _contents(run(release, tmp_path / "two"))
 

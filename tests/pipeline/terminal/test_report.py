@@ -108,7 +108,9 @@ def test_skipped_sequences_and_notes_are_listed():
     report = Report(
         Verdict((_PASSED,), notes=("3 scenes are too few",)),
         skipped=[("v_x", "e1.png is 64 wide")],
+        remarks=["2 files are no photographs"],
     )
     text = shown(report)
     assert "Left out: v_x: e1.png is 64 wide" in text
+    assert "Data: 2 files are no photographs" in text
     assert "3 scenes are too few" in text

@@ -56,7 +56,7 @@ def roc_area(scores, labels):
     return area
 
 
-SCIPY = {"l2": "euclidean", "l1": "cityblock"}
+SCIPY = {"l2": "euclidean", "l1": "cityblock", "hamming": "cityblock"}
 
 
 def matching(descriptors, metric="l2"):

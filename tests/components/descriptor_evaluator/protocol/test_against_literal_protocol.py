@@ -174,6 +174,20 @@ def check_verification(values, tasks, distance="l2"):
             np.testing.assert_array_equal(scored, safe)
 
 
+@given(seed=_INPUTS["seed"], dimension=_INPUTS["dimension"], official=st.booleans())
+@settings(max_examples=5, deadline=None)
+def test_hamming_equals_the_literal_protocol_in_every_task(seed, dimension, official):
+    values = {
+        name: (values > 0).astype(np.float32)
+        for name, values in collection("good", seed, dimension).items()
+    }
+    tasks = tasks_of(values, seed)
+    check_matching(values, "hamming")
+    check_verification(values, tasks, "hamming")
+    if tasks.queries is not None:
+        check_retrieval(values, with_pools(tasks, official), "hamming")
+
+
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @given(seed=_INPUTS["seed"], dimension=_INPUTS["dimension"], official=st.booleans())
 @settings(max_examples=5, deadline=None)

@@ -19,6 +19,17 @@ def test_pairs_equal_the_matrix_bit_for_bit(dimension, metric, scipys):
     np.testing.assert_array_equal(distances.exact_pairs(first, second, metric), np.diag(matrix))
 
 
+@pytest.mark.parametrize("dimension", [1, 64, 256, 512])
+def test_hamming_counts_the_bits_that_differ(dimension):
+    rng = np.random.default_rng(dimension)
+    first, second = rng.integers(0, 2, (2, 50, dimension)).astype(np.float32)
+    matrix = np.round(distance.cdist(first, second, "hamming") * dimension)
+    np.testing.assert_array_equal(distances.exact_matrix(first, second, "hamming"), matrix)
+    of_pairs = (distances.exact_pairs, distances.verification_pairs)
+    for pairs in of_pairs:
+        np.testing.assert_array_equal(pairs(first, second, "hamming"), np.diag(matrix))
+
+
 @pytest.mark.parametrize("metric", ["l2", "l1"])
 def test_verification_distances_are_rounded_as_scipy_does(metric):
     rng = np.random.default_rng(0)

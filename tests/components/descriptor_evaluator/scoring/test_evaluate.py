@@ -242,3 +242,31 @@ def test_the_checksum_follows_the_pixels_and_the_sequences_that_are_scored(relea
     assert data_checksum(str(copy), NAMES) != data_checksum(release, NAMES)
     (copy / "v_one" / "t5.png").unlink()  # of stored descriptors only ref.png is needed
     assert len(data_checksum(str(copy), NAMES)) == 64
+
+
+def test_packed_bits_score_as_their_bits_by_hamming(release, tmp_path):
+    """And not by L2, where they get a remark."""
+    rng = np.random.default_rng(0)
+    for name, count in COUNTS.items():
+        bits = np.repeat(rng.integers(0, 2, (1, count, 256)), 16, axis=0)
+        bits ^= rng.random(bits.shape) < 0.3
+        csv_tree.write_sequence(str(tmp_path / "bits"), name, bits.astype(np.float32))
+        packed = np.packbits(bits.astype(np.uint8), axis=-1).astype(np.float32)
+        csv_tree.write_sequence(str(tmp_path / "packed"), name, packed)
+
+    def result(folder, distance):
+        return evaluate_release(
+            release, descriptors=str(tmp_path / folder), which=["matching"], distance=distance
+        )
+
+    right = result("bits", "l2")
+    assert result("bits", "hamming")["matching"] == right["matching"]
+    assert result("packed", "hamming")["matching"] == right["matching"]
+    assert result("packed", "l2")["matching"]["mean"] < right["matching"]["mean"] - 0.1
+    remarks = [
+        note for note in result("packed", "l2")["data"]["notes"] if "--distance hamming" in note
+    ]
+    assert len(remarks) == 1
+    assert not any("hamming" in note for note in result("packed", "hamming")["data"]["notes"])
+    with pytest.raises(UserError, match="hamming: rootsift describes"):
+        evaluate_release(release, baseline="rootsift", which=["matching"], distance="hamming")

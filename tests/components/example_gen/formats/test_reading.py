@@ -65,7 +65,7 @@ def test_a_bad_table_of_scenes_is_refused(tmp_path, text, sentence):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_folder_without_sequences_is_refused(tmp_path, name):
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(UserError, match=r"found nothing to read, expected .*(folder|photographs)"):
+    with pytest.raises(UserError, match=r"found nothing to read; expected .*(folder|photographs)"):
         reading.list_sequences(name, str(tmp_path), STRICT)
 
 
