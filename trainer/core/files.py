@@ -69,7 +69,7 @@ def walk(folder: str) -> Iterator[str]:
         return
     seen: set[tuple[int, int]] = set()
     for parent, below, names in os.walk(folder, followlinks=True):
-        status = os.stat(parent)
+        status = Path(parent).stat()
         if (status.st_dev, status.st_ino) in seen:
             below.clear()
             continue
