@@ -26,6 +26,7 @@ from pipeline.commands.runs.submit import submit
 from pipeline.terminal import noise
 from pipeline.terminal.consoles import tell_problem
 from pipeline.terminal.user_errors import find_user_error
+from trainer.core import interruption
 from trainer.core.interruption import Interrupted
 
 EXIT_USER_ERROR = 2
@@ -37,7 +38,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with interruption.unwrapped(swallowed=False):  # some commands take it for an answer
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit):
             raise
         except (KeyboardInterrupt, click.Abort) as stop:

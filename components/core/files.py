@@ -11,6 +11,7 @@ import json
 import os
 import posixpath
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,12 @@ from trainer.core.errors import UserError
 # What archives and file managers leave; hidden files (.DS_Store, ._name) are passed over anyway.
 _LITTER = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found",
     "Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini", "Icon\r")  # fmt: skip
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class FileStatus(NamedTuple):
@@ -97,12 +104,27 @@ def files_under(folder: str) -> Iterator[FileStatus]:
                 yield FileStatus(path, local.st_size, local.st_mtime)
 
 
+def check_file(path: str) -> None:
+    """Refuses what would never end or answer when it is read: pipes, sockets, devices.
+
+    Raises:
+        UserError: When something that is neither file nor folder lies at a local path.
+    """
+    if is_remote(path) or not Path(path).exists():
+        return
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = _KINDS.get(stat.S_IFMT(mode), "no file")
+        raise UserError(f"{path}: is {kind}, expected a file; move it away")
+
+
 def read_bytes(path: str, length: int = -1) -> bytes:
     """Reads a file, or its first `length` bytes (fewer if it holds no more).
 
     Raises:
-        UserError: When it is missing or cannot be read.
+        UserError: When it is missing, is no file or cannot be read.
     """
+    check_file(path)
     with refusals(path, "cannot be read"), _open(path, "rb") as file:
         return file.read(length)
 

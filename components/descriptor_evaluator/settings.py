@@ -263,6 +263,7 @@ class EvaluationSettings(Settings):
         references: Descriptors by the names that `gate.baseline` may use.
         exhibits: Whether to choose, while descriptors are at hand, what the report shows of
             them (curves, worst matches, a map); it changes no score.
+        trust_models: Whether SavedModels are loaded that could do more than compute.
         gate: When the model is blessed.
     """
 
@@ -273,6 +274,7 @@ class EvaluationSettings(Settings):
     official_split: str | None = None
     references: dict[BaselineName, Reference] = Field(default_factory=dict)
     exhibits: bool = True
+    trust_models: bool = False
     gate: GateSettings = GateSettings()
 
     @model_validator(mode="after")

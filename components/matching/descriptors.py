@@ -31,13 +31,13 @@ class Descriptor:
     describe: Callable[[np.ndarray], np.ndarray]
 
 
-def load_model(path: str) -> Descriptor:
-    """Loads an exported model as a descriptor.
+def load_model(path: str, trusted: bool = False) -> Descriptor:
+    """Loads an exported model as a descriptor; `trusted` is as for `saved_model.load_model`.
 
     Raises:
         UserError: When it cannot be used.
     """
-    model = saved_model.load_model(path)
+    model = saved_model.load_model(path, trusted)
 
     def describe_all(patches: np.ndarray) -> np.ndarray:
         return saved_model.describe_patches(model, patches[:, None])[0]

@@ -75,12 +75,13 @@ def match_files(
     baseline: str | None = None,
     true_homography: str | None = None,
     settings: MatchSettings = MatchSettings(),  # noqa: B008 - frozen
+    trusted: bool = False,
 ) -> Result:
     """Matches two photographs.
 
     Points are found once, as for the model's training data, so that model and baseline
     describe the same patches. The file of the true homography holds the 3 x 3 matrix from the
-    first file's pixels to the second's.
+    first file's pixels to the second's. `trusted` is as for `saved_model.load_model`.
 
     Raises:
         UserError: When a file cannot be used, or neither model nor baseline is given.
@@ -99,7 +100,7 @@ def match_files(
     chosen = []
     if model is not None:
         report("loading the model", 0, 1, model)
-        chosen.append(descriptors.load_model(model))
+        chosen.append(descriptors.load_model(model, trusted))
         report("loading the model", 1, 1)
     if baseline is not None:
         chosen.append(descriptors.baseline(baseline))

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from tfx.utils import path_utils
 
 from components.core import executor, files
 from components.serving_validator import sample
+from trainer.core.files import walk
+from trainer.data import stale_dirs
 
 FILE_NAME = "validation.json"
 TOLERANCE = 1e-5
@@ -23,6 +24,9 @@ _PATCH_SEQUENCES = 4
 _PROJECT_PACKAGES = ("pipeline", "components", "trainer")
 _SCRIPT = Path(__file__).with_name("check_saved_model.py")
 _STDERR_LINES = 5
+_TEMPORARY = "serving-validator-"
+_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+_KEPT_BEGINNINGS = ("TF_", "ONEDNN_", "OMP_")  # they change how TensorFlow rounds
 
 
 class Executor(executor.Executor):
@@ -63,10 +67,10 @@ def validate(saved_model: str, examples_uri: str | None, timeout_seconds: float)
         (milliseconds per patch) and `identity`. A crash or a timeout of the process is a
         reason like any other.
     """
-    with tempfile.TemporaryDirectory(prefix="serving-validator-") as folder:
+    with stale_dirs.temporary(_TEMPORARY) as folder:
         sample.write(examples_uri, folder, _PATCH_SEQUENCES)
         request = {
-            "model": files.normalise(saved_model),
+            "model": _local(saved_model, folder),
             "patches": str(Path(folder, sample.PATCHES_FILE)),
             "records": str(Path(folder, sample.RECORDS_FILE)),
             "blocked": _PROJECT_PACKAGES,
@@ -84,18 +88,47 @@ def validate(saved_model: str, examples_uri: str | None, timeout_seconds: float)
     return {"blessed": not reasons, "reasons": reasons, **result}
 
 
+def _local(saved_model: str, folder: str) -> str:
+    """Returns the model's folder; of a remote one that of a copy, for which no key is needed."""
+    if not files.is_remote(saved_model):
+        return files.normalise(saved_model)
+    root = saved_model.rstrip("/")
+    for path in walk(root):
+        files.write_bytes(f"{folder}/model{path[len(root) :]}", files.read_bytes(path))
+    return f"{folder}/model"
+
+
+def _environment(folder: str) -> dict[str, str]:
+    """Returns the variables that TensorFlow may need, without anybody's keys and tokens."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
+    }
+    # No accelerator: the parent process may hold all of its memory, and its rounding differs
+    # between batches.
+    return {
+        **kept,
+        "HOME": folder,
+        "TMPDIR": folder,
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+
+
 def _run(folder: str, timeout_seconds: float) -> str:
     """Runs the script in `folder`; returns why it gave no result, or ""."""
-    # -I: neither PYTHONPATH nor the current folder reach sys.path. No accelerator: the
-    # parent process may hold all of its memory, and its rounding differs between batches.
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    # -I: neither PYTHONPATH nor the current folder reach sys.path.
     command = [sys.executable, "-I", str(_SCRIPT.resolve()), "request.json", "result.json"]
+    # The process ends when its standard input does, as when this one is killed.
+    read, write = os.pipe()
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=environment,
+            env=_environment(folder),
             timeout=timeout_seconds,
+            stdin=read,
             capture_output=True,
             check=False,
             text=True,
@@ -103,6 +136,9 @@ def _run(folder: str, timeout_seconds: float) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"loading and trying the model took more than {timeout_seconds:g} seconds"
+    finally:
+        os.close(read)
+        os.close(write)
     if done.returncode != 0 or not Path(folder, "result.json").exists():
         last = " | ".join(done.stderr.strip().splitlines()[-_STDERR_LINES:])
         return f"the process that tried the model ended with code {done.returncode}: {last}"

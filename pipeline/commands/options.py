@@ -53,6 +53,13 @@ def baseline_option(help: str) -> Option:
     return click.option("--baseline", type=click.Choice(list(BASELINES)), help=help)
 
 
+TRUST_OPTION = click.option(
+    "--trust-model",
+    "trusted",
+    is_flag=True,
+    help="Load a SavedModel whatever it does. It is a program: without this option one that could "
+    "do more than compute, such as write files, is refused.",
+)
 TASKS_OPTION = click.option(
     "--tasks",
     "tasks_folder",

@@ -19,6 +19,8 @@ from trainer.core.errors import UserError
 
 SCHEMA_VERSION = "2.1.0"
 _PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+# Of tasks and outputs; they become names of folders and files.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # Host or folder names, perhaps a port, then a tag or digest; see the OCI distribution spec.
 _IMAGE = re.compile(
     r"[a-zA-Z0-9]+([._-]+[a-zA-Z0-9]+)*(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
@@ -107,6 +109,9 @@ def _tasks(spec: Mapping[str, Any]) -> Iterator[str]:
         yield "root.dag.tasks: the pipeline has no task"
     parameters = spec.get("root", {}).get("inputDefinitions", {}).get("parameters", {})
     for name, task in tasks.items():
+        if not _NAME.fullmatch(name):
+            yield f"root.dag.tasks: found the task {name!r}, expected a name of {_NAME.pattern}"
+            continue
         for problem in _task(task, tasks, parameters):
             yield f"{name}: {problem}"
     if all(after in tasks for task in tasks.values() for after in task.after):
@@ -123,6 +128,10 @@ def _task(task: Task, tasks: Mapping[str, Task], parameters: Mapping[str, Any]) 
     if not task.component:
         yield "its component does not exist"
         return
+    for kind in ("artifacts", "parameters"):
+        for key in task.declared("output", kind):
+            if not _NAME.fullmatch(key):
+                yield f"found the output {key!r}, expected a name of {_NAME.pattern}"
     yield from _executor(task)
     yield from _given_and_declared(task)
     for key, source in task.given("artifacts").items():

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.core import files
 from trainer.core.errors import UserError
 
-FOLDERS = ("data_path", "push_destination", "tasks_path")
+READ_FOLDERS = ("data_path", "tasks_path")
+FOLDERS = (*READ_FOLDERS, "push_destination")
 """Parameters of this project's pipelines that are folders."""
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -101,6 +103,25 @@ def with_absolute_folders(values: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for key, value in values.items()
     }
+
+
+def check_folders(values: Mapping[str, Any]) -> None:
+    """Refuses local folders that are not there or cannot be written, before the first task.
+
+    Args:
+        values: As `with_absolute_folders` returns them.
+
+    Raises:
+        UserError: With the parameter that names one.
+    """
+    for key in FOLDERS:
+        path = values.get(key)
+        if not path or files.is_remote(path):
+            continue
+        if key not in READ_FOLDERS:
+            files.check_folder(f"parameter {key}", path)
+        elif not files.is_folder(path):
+            raise UserError(f"parameter {key}: found no folder {path!r}; check the path")
 
 
 def _definition(spec: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
-import posixpath
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +27,8 @@ from pipeline.config.tree import PipelineConfig
 from pipeline.events import Event
 from pipeline.graph import Places, create_pipeline
 from pipeline.runners import beam_options
+from trainer.core import interruption
+from trainer.core.files import walk
 
 Kind = Literal["cached", "finished"]
 Outputs = dict[str, dict[str, list[metadata_store_pb2.Artifact]]]
@@ -82,7 +84,7 @@ class LocalRunner(tfx_runner.IrBasedRunner):
             started = time.monotonic()
             self._on_event(Event("started", *place))
             try:
-                with user_errors():
+                with interruption.unwrapped(), user_errors():
                     states[name], outputs[name] = _launch(pipeline, node.pipeline_node)
             except BaseException as error:
                 kind = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -201,10 +203,9 @@ def fingerprint_of_content(root: str) -> str:
 
 def _hash_of_tree(root: str, describe: Callable[[str], str]) -> str:
     digest = hashlib.sha256()
-    for folder, _, names in sorted(tf.io.gfile.walk(root)):
-        for name in sorted(names):
-            path = posixpath.join(folder, name)
-            digest.update(f"{path[len(root) :]}|{describe(path)}\n".encode())
+    for path in sorted(walk(root)):
+        name = os.fsencode(path[len(root) :])  # some file systems hold names that are no UTF-8
+        digest.update(name + f"|{describe(path)}\n".encode())
     return digest.hexdigest()
 
 

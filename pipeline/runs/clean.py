@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from components.core import files
-from pipeline.runs import records
+from pipeline.runs import metadata_db, records
+from pipeline.runs.metadata_db import ARTIFACTS, METADATA
 from trainer.core.errors import UserError
 
-ARTIFACTS = "artifacts"
-METADATA = "metadata.db"
 _SYSTEM = ".system"  # where TFX keeps its own notes on each execution
 _RUN_CONTEXT = "pipeline_run"
 
@@ -205,6 +205,12 @@ def _open_store(work_dir: str):
     path = posixpath.join(work_dir, METADATA)
     if files.is_remote(path) or not files.exists(path):
         return None
+    damage = metadata_db.problem(Path(path))
+    if damage:
+        raise UserError(
+            f"{path}: {damage}; run the pipeline in this folder, which begins a new one beside it, "
+            "and clean then"
+        )
     # Late import: the command line must start without it.
     from ml_metadata.metadata_store import metadata_store
     from ml_metadata.proto import metadata_store_pb2

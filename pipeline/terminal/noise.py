@@ -26,7 +26,7 @@ _FLOOD = (
     "after connection broken by",  # urllib3, per attempt; who called it tells when it gives up
     "Execution %d failed.",  # TFX; what failed and why is told when the command ends
 )
-_USER_ERROR = re.compile(r"\bUserError: ")  # in a traceback of Beam's workers
+_TOLD = re.compile(r"\bUserError: |\bKeyboardInterrupt\b")  # in a traceback of Beam's workers
 _GOOGLE_WARNS = "google.api_core._python_version_support"
 
 
@@ -36,7 +36,7 @@ def quieten(verbose: bool = False) -> None:
     Silenced are TensorFlow's C++ messages (some of its start-up chatter is logged as errors;
     what matters is raised in Python, too), the FutureWarning that every Google
     library prints on Python 3.10 (in Beam's worker processes, too), the lines of `_FLOOD`,
-    and the log of a `UserError`, which the command tells when it ends.
+    and the log of a `UserError` and of Ctrl-C, which the command tells when it ends.
     """
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -55,8 +55,9 @@ def _is_worth_telling(record: logging.LogRecord) -> bool:
     if any(text in message or text == record.msg for text in _FLOOD):
         return False
     error = record.exc_info[1] if record.exc_info else None
-    told = user_errors.find_user_error(error) if error else _USER_ERROR.search(message)
-    return told is None
+    if isinstance(error, Exception):
+        return user_errors.find_user_error(error) is None and not _TOLD.search(str(error))
+    return error is None and not _TOLD.search(message)
 
 
 class _ToStderr(logging.Handler):

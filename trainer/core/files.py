@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 import shutil
 from collections.abc import Iterator
@@ -54,6 +55,27 @@ def write_text(path: str, text: str) -> None:
         with tf.io.gfile.GFile(path + ".tmp", "w") as file:
             file.write(text)
         tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def walk(folder: str) -> Iterator[str]:
+    """Yields every file below a folder, in no order; links are followed, each folder once.
+
+    Two links to a folder's own folder would otherwise be 2^40 folders. What is no file (a pipe,
+    a link to nothing) is passed over.
+    """
+    if "://" in folder:
+        for parent, _, names in tf.io.gfile.walk(folder):
+            yield from (posixpath.join(parent, name) for name in names)
+        return
+    seen: set[tuple[int, int]] = set()
+    for parent, below, names in os.walk(folder, followlinks=True):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        below.sort()  # which of two links to a folder is followed must not depend on the disk
+        yield from (path for name in names if Path(path := f"{parent}/{name}").is_file())
 
 
 def remove_folder(path: str) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+from trainer.core import interruption
+
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
@@ -23,7 +25,8 @@ def importing() -> Iterator[None]:
     enabled = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with interruption.unwrapped():
+            yield
     finally:
         gc.freeze()
         if enabled:

@@ -73,3 +73,38 @@ def stop_requests() -> Iterator[StopRequest]:
     finally:
         for number in heard:
             signal.signal(number, earlier[number])
+
+
+@contextlib.contextmanager
+def unwrapped(swallowed: bool = True) -> Iterator[None]:
+    """Raises `KeyboardInterrupt` for Ctrl-C, whatever a library has made of it.
+
+    Beam's workers hand it over as a RuntimeError, an import that it breaks as an ImportError,
+    and some imports go on without a word. Outside the main thread Python hears no signals, and
+    nothing changes.
+
+    Args:
+        swallowed: Raise it at the end, too, when nothing else did.
+    """
+    earlier = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(earlier):
+        yield
+        return
+    heard = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        heard = True
+        earlier(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    except Exception as error:
+        if heard:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+    if heard and swallowed:
+        raise KeyboardInterrupt

@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.core.errors import UserError
+from trainer.core.files import walk
 from trainer.core.progress import report
 from trainer.core.variants import VARIANTS, SplitName
 from trainer.data import manifest, records, resizing, stale_dirs
@@ -175,7 +176,7 @@ def _key(listing: manifest.Manifest, split: SplitName, graph: str | None) -> str
     for entry in listing.splits.get(split, ()):
         digest.update(f"{entry.name}/{entry.scene}/{entry.count}/{entry.checksum}\n".encode())
     folder = resizing.graph_folder(graph) if graph else ""
-    files = _files_under(folder) if graph else []
+    files = sorted(walk(folder)) if graph else []
     if graph and not files:
         raise UserError(
             f"{folder}: there is no Transform graph; expected the output of the pipeline's "
@@ -186,14 +187,6 @@ def _key(listing: manifest.Manifest, split: SplitName, graph: str | None) -> str
         with tf.io.gfile.GFile(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
-
-
-def _files_under(folder: str) -> list[str]:
-    return sorted(
-        posixpath.join(parent, name)
-        for parent, _, names in tf.io.gfile.walk(folder)
-        for name in names
-    )
 
 
 def _write(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -29,6 +32,14 @@ def remove_stale(folder: Path, prefix: str) -> None:
         match = name.fullmatch(path.name)
         if match and not _lives(int(match[1])):
             shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporary(prefix: str) -> Iterator[str]:
+    """Yields a temporary folder, after deleting those that killed processes left of its kind."""
+    remove_stale(Path(tempfile.gettempdir()), prefix)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{process()}.") as folder:
+        yield folder
 
 
 def _lives(pid: int) -> bool:

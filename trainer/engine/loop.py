@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import posixpath
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -215,9 +213,7 @@ def _folder(kept: str | None) -> Iterator[str]:
     if kept is not None:
         yield kept
         return
-    # Of processes that were killed, which could not delete theirs.
-    stale_dirs.remove_stale(Path(tempfile.gettempdir()), _TEMPORARY)
-    with tempfile.TemporaryDirectory(prefix=f"{_TEMPORARY}{stale_dirs.process()}.") as temporary:
+    with stale_dirs.temporary(_TEMPORARY) as temporary:
         yield temporary
 
 

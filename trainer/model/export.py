@@ -23,7 +23,7 @@ from tensorflow.python.tools.optimize_for_inference_lib import optimize_for_infe
 
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
-from trainer.core.files import remove_folder, replace_folder, writing
+from trainer.core.files import remove_folder, replace_folder, walk, writing
 from trainer.core.variants import TRAIN, VAL, VARIANTS
 from trainer.data import image, records, resizing
 from trainer.data.manifest import Manifest
@@ -188,12 +188,7 @@ def model_checksum(path: str) -> str:
     """Returns the sha256 over names and bytes of all files of a SavedModel."""
     digest = hashlib.sha256()
     root = path.rstrip("/")
-    files = [
-        posixpath.join(folder, name)
-        for folder, _, names in tf.io.gfile.walk(root)
-        for name in names
-    ]
-    for file in sorted(files):
+    for file in sorted(walk(root)):
         with tf.io.gfile.GFile(file, "rb") as opened:
             content = opened.read()
         name = file[len(root) :].lstrip("/")

@@ -32,6 +32,7 @@ class Describer:
         recipe: Values of a tuned baseline's `SiftRecipe`; empty for the default.
         judged: Whether it is a model that the gate judges; a failure of its own is then a
             finding, not the user's mistake.
+        trusted: Whether a model is loaded whatever it does; see `safe_ops`.
 
     Raises:
         UserError: When not exactly one is given, or there is no such baseline.
@@ -43,6 +44,7 @@ class Describer:
     baseline: str = ""
     recipe: tuple[tuple[str, float], ...] = ()
     judged: bool = True
+    trusted: bool = False
 
     def __post_init__(self) -> None:
         given = [value for value in (self.model, self.descriptors, self.baseline) if value]
@@ -59,7 +61,7 @@ class Describer:
         if self.model:
             from components.descriptor_evaluator.descriptors import saved_model
 
-            model = saved_model.load_model(self.model)
+            model = saved_model.load_model(self.model, self.trusted)
             return lambda _, patches: saved_model.describe_patches(model, patches)
         if self.descriptors:
             from components.descriptor_evaluator.descriptors import csv_tree

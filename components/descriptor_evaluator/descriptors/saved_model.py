@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from components.core import files
-from components.descriptor_evaluator.descriptors import csv_tree
+from components.descriptor_evaluator.descriptors import csv_tree, safe_ops
 from components.example_gen.formats import reading
 from components.example_gen.registry import STRIPS
 from components.example_gen.settings import DataSettings
@@ -51,15 +51,17 @@ class DescriptorModel:
     loaded: Any
 
 
-def load_model(path: str) -> DescriptorModel:
+def load_model(path: str, trusted: bool = False) -> DescriptorModel:
     """Loads a SavedModel with our serving signature.
 
     Args:
         path: Folder of the SavedModel, local or `gs://`.
+        trusted: Load it whatever it does; see `safe_ops`.
 
     Raises:
-        UserError: When there is none, it is damaged, or its signature is not uint8
-            `patches` [N, 65, 65] (or any size) -> float32 `descriptors` [N, D].
+        UserError: When there is none, it is damaged, it could do more than compute, or its
+            signature is not uint8 `patches` [N, 65, 65] (or any size) -> float32 `descriptors`
+            [N, D].
         OSError: When the machine fails (a full disk); likewise `MemoryError` and
             TensorFlow's `ResourceExhaustedError` and `UnavailableError`.
     """
@@ -67,8 +69,10 @@ def load_model(path: str) -> DescriptorModel:
     import tensorflow as tf
 
     try:
+        if not trusted:
+            safe_ops.check(path)
         loaded = tf.saved_model.load(path)
-    except (MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError):
+    except (UserError, MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError):
         raise
     except Exception as error:  # damaged protos, missing variables, unknown operations
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
@@ -138,7 +142,9 @@ def describe_patches(
     return np.ascontiguousarray(result.reshape(count, variants, -1).swapaxes(0, 1))
 
 
-def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
+def describe_release(
+    model_path: str, data: str, output: str, trusted: bool = False
+) -> dict[str, Any]:
     """Writes the descriptors of a patch release as the HPatches benchmark's CSV tree.
 
     The model's identity goes beside the image sequences.
@@ -155,7 +161,7 @@ def describe_release(model_path: str, data: str, output: str) -> dict[str, Any]:
     patches = dimension = 0
     with files.new_folder(target) as folder:
         inputs, _ = reading.list_sequences(STRIPS, data, settings)
-        model = load_model(model_path)
+        model = load_model(model_path, trusted)
         for number, item in enumerate(inputs):
             described = describe_patches(model, reading.load_sequence(item, settings).patches)
             csv_tree.write_sequence(folder, item.name, described)

@@ -100,7 +100,10 @@ def score_all(
     wanted: dict[str, tuple[Describer, str]] = {}
     for model in models:
         key = _key(context, tasks, model.checksum, _JUDGED)
-        wanted[model.name] = Describer(model.name, model=model.path), key
+        wanted[model.name] = (
+            Describer(model.name, model=model.path, trusted=context.settings.trust_models),
+            key,
+        )
     for name in baselines:
         describer, content = _baseline(context, name)
         wanted[name] = describer, _key(context, tasks, content, dict(describer.recipe) | _BESIDE)
@@ -185,7 +188,9 @@ def _baseline(context: EvaluationContext, name: str) -> tuple[Describer, str]:
         if reference.model:
             saved_model.check_folder(reference.model)
             checksum = export.model_checksum(reference.model)
-            return Describer(name, model=reference.model, judged=False), checksum
+            return Describer(
+                name, model=reference.model, judged=False, trusted=context.settings.trust_models
+            ), checksum
         folder = str(reference.descriptors)
         names = [entry.name for entry in context.entries(EVAL)]
         checksum = csv_tree.tree_checksum(folder, names)

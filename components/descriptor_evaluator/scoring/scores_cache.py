@@ -17,7 +17,7 @@ from typing import Any
 from components.core import files
 from components.descriptor_evaluator.protocol.scores import UnitScore
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class ScoresCache:
         if self.folder is None or not files.exists(self._path(key)):
             return None
         try:
-            head, _, body = files.read_bytes(self._path(key)).decode().partition("\n")
-            header = json.loads(head)
-            facts = header["facts"]
-            if header["checksum"] != _checksum(body) or header["key"] != key:
+            checksum, _, content = files.read_bytes(self._path(key)).decode().partition("\n")
+            if checksum != _checksum(content):
                 return None
-            return Scored(rows_from_lines(body), facts) if isinstance(facts, dict) else None
+            head, _, body = content.partition("\n")
+            header = json.loads(head)
+            return Scored(rows_from_lines(body), header["facts"]) if header["key"] == key else None
         except (ValueError, KeyError, TypeError):  # ValueError: no UTF-8, no JSON
             return None
 
@@ -89,9 +89,9 @@ class ScoresCache:
         """Stores an entry, whole or not at all."""
         if self.folder is None:
             return
-        body = rows_to_lines(scored.rows)
-        header = {"key": key, "checksum": _checksum(body), "facts": scored.facts}
-        files.write_text(self._path(key), json.dumps(header, sort_keys=True) + "\n" + body)
+        header = json.dumps({"key": key, "facts": scored.facts}, sort_keys=True)
+        content = f"{header}\n{rows_to_lines(scored.rows)}"
+        files.write_text(self._path(key), f"{_checksum(content)}\n{content}")
 
     def _path(self, key: str) -> str:
         assert self.folder is not None

@@ -88,6 +88,7 @@ def check_header(path: str) -> None:
     """
     if files.is_remote(path):
         return
+    files.check_file(path)
     try:
         with Image.open(path, formats=_FORMATS) as image:
             kind = image.format

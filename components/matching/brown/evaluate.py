@@ -25,8 +25,11 @@ def evaluate_brown(
     pairs_file: str | None = None,
     model: str | None = None,
     baseline: str | None = None,
+    trusted: bool = False,
 ) -> dict[str, Any]:
     """Scores a descriptor by its false positives at 95 % recall.
+
+    `trusted` is as for `saved_model.load_model`.
 
     Returns:
         `descriptors` (name, `descriptor_id`, `fpr95`), `data` and `versions`; all of it JSON.
@@ -41,7 +44,7 @@ def evaluate_brown(
     pairs = photo_tour.read_pairs(tour, path)
     chosen: list[Descriptor] = []
     if model is not None:
-        chosen.append(descriptors.load_model(model))
+        chosen.append(descriptors.load_model(model, trusted))
     if baseline is not None:
         chosen.append(descriptors.baseline(baseline))
     scores = [

@@ -56,11 +56,12 @@ def evaluate_pairs(
     model: str | None = None,
     baseline: str | None = None,
     settings: MatchSettings = SETTINGS,
+    trusted: bool = False,
 ) -> dict[str, Any]:
     """Matches every reference with its five targets.
 
     Points are found once per image, as for the model's training data, so that model and
-    baseline describe the same patches.
+    baseline describe the same patches. `trusted` is as for `saved_model.load_model`.
 
     Returns:
         `descriptors`: for each what `summarise` gives, over all pairs (`mean`), `by_kind` and
@@ -78,7 +79,7 @@ def evaluate_pairs(
         names = [item.name for item in inputs]
         scenes = [item.scene for item in inputs]
         saved_model.refuse_if_trained_on(saved_model.read_identity(model), names, scenes)
-        chosen.append(descriptors.load_model(model))
+        chosen.append(descriptors.load_model(model, trusted))
     if baseline is not None:
         chosen.append(descriptors.baseline(baseline))
     scores: dict[str, list[PairScore]] = {descriptor.name: [] for descriptor in chosen}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from components.core.files import check_writable, write_json
-from pipeline.commands.options import DISTANCES, TASKS_OPTION, json_option
+from pipeline.commands.options import DISTANCES, TASKS_OPTION, TRUST_OPTION, json_option
 from pipeline.terminal import consoles
 from pipeline.terminal.comparison_table import print_comparison
 from pipeline.terminal.work_view import show_progress
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     type=click.Choice(DISTANCES),
     help="Distance metric for --data [default: l2].",
 )
+@TRUST_OPTION
 @json_option()
 def compare(
     first: str,
@@ -39,6 +40,7 @@ def compare(
     tasks_folder: str | None,
     distance: Distance | None,
     json_file: str | None,
+    trusted: bool,
 ) -> None:
     """Compare two descriptors on the same units, with intervals paired over scenes.
 
@@ -57,7 +59,7 @@ def compare(
 
     from pipeline.commands.descriptors import compare_options  # imports OpenCV and SciPy
 
-    sides = compare_options.resolve(first), compare_options.resolve(second)
+    sides = compare_options.resolve(first, trusted), compare_options.resolve(second, trusted)
     with show_progress():
         if data is None:
             comparison = _of_results(sides)

@@ -39,8 +39,8 @@ class Side:
     result: str = ""
 
 
-def resolve(argument: str) -> Side:
-    """Finds out what an argument is.
+def resolve(argument: str, trusted: bool = False) -> Side:
+    """Finds out what an argument is; a model is loaded as `trusted` says.
 
     Raises:
         UserError: When it is nothing that can be compared.
@@ -53,13 +53,13 @@ def resolve(argument: str) -> Side:
         return Side(argument, Describer(argument, baseline=argument))
     folder, run = _split(argument)
     if run or files.is_folder(posixpath.join(folder, records.FOLDER)):
-        return _of_run(argument, folder, run)
+        return _of_run(argument, folder, run, trusted)
     if not files.is_folder(folder):
         there = "a file" if files.exists(folder) else "nothing"
         raise UserError(f"{argument}: found {there}, {_EXPECTED}")
     for model in (folder, posixpath.join(folder, SERVING_DIR)):
         if files.exists(posixpath.join(model, SAVED_MODEL_FILE)):
-            return Side(argument, Describer(argument, model=model))
+            return Side(argument, Describer(argument, model=model, trusted=trusted))
     if result_files.is_stored(folder):
         return Side(argument, None, folder)
     if any(
@@ -77,7 +77,7 @@ def _split(argument: str) -> tuple[str, str]:
     return work.rstrip("/"), run
 
 
-def _of_run(argument: str, work: str, wanted: str) -> Side:
+def _of_run(argument: str, work: str, wanted: str, trusted: bool) -> Side:
     """Returns the evaluation and the model of a run."""
     from components.descriptor_evaluator.descriptors.describer import Describer
     from components.descriptor_evaluator.scoring import result_files
@@ -95,7 +95,8 @@ def _of_run(argument: str, work: str, wanted: str) -> Side:
         model = summary.output("DescriptorTrainer", "model")
         path = posixpath.join(model, SERVING_DIR) if model else ""
         there = path and files.exists(posixpath.join(path, SAVED_MODEL_FILE))
-        return Side(argument, Describer(argument, model=path) if there else None, evaluation)
+        model_of_run = Describer(argument, model=path, trusted=trusted) if there else None
+        return Side(argument, model_of_run, evaluation)
     if wanted and wanted in {summary.run_id for summary in known}:
         raise UserError(f"{argument}: run {wanted} was not evaluated; name another run")
     which = f"no run {wanted}" if wanted else "no run that was evaluated"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pipeline.commands.options import TRUST_OPTION
 from pipeline.terminal.work_view import show_progress
 
 
@@ -11,14 +12,15 @@ from pipeline.terminal.work_view import show_progress
 @click.option("--model", metavar="SAVEDMODEL", required=True, help="Folder of an exported model.")
 @click.option("--data", metavar="DIR", required=True, help="HPatches patch release.")
 @click.option("--output", metavar="DIR", required=True, help="New folder for the descriptors.")
-def describe(model: str, data: str, output: str) -> None:
+@TRUST_OPTION
+def describe(model: str, data: str, output: str, trusted: bool) -> None:
     """Write descriptors as the HPatches benchmark's CSV tree, one row per patch."""
     from components.descriptor_evaluator.descriptors.saved_model import (
         describe_release,  # imports OpenCV
     )
 
     with show_progress():
-        done = describe_release(model, data, output)
+        done = describe_release(model, data, output, trusted)
     click.echo(
         f"Wrote {done['patches']} descriptors of {done['dimension']} numbers "
         f"({done['sequences']} image sequences) to {done['output']}"

@@ -9,7 +9,13 @@ import click
 from components.core.files import check_writable, write_json
 from components.core.names import TASK_NAMES
 from pipeline.commands.descriptors import other_data
-from pipeline.commands.options import DISTANCES, TASKS_OPTION, baseline_option, json_option
+from pipeline.commands.options import (
+    DISTANCES,
+    TASKS_OPTION,
+    TRUST_OPTION,
+    baseline_option,
+    json_option,
+)
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
 from pipeline.terminal.work_view import show_progress
@@ -53,6 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "--pairs", "pairs_file", metavar="FILE", help="Pairs of a PhotoTour set [default: its only]."
 )
+@TRUST_OPTION
 @json_option()
 @click.option(
     "--rows", "rows_folder", metavar="DIR", help="Also store every unit's score, for `compare`."
@@ -65,6 +72,7 @@ def evaluate(
     which: tuple[str, ...],
     distance: Distance,
     json_file: str | None,
+    trusted: bool,
     **options: str | None,
 ) -> None:
     """Score descriptors on patch verification, image matching and patch retrieval.
@@ -94,6 +102,7 @@ def evaluate(
             baseline=baseline,
             pairs_file=pairs_file,
             json_file=json_file,
+            trusted=trusted,
         )
         return
     if sum(value is not None for value in (model, descriptors, baseline)) != 1:
@@ -104,7 +113,9 @@ def evaluate(
     from components.descriptor_evaluator.descriptors.describer import Describer
     from components.descriptor_evaluator.scoring.evaluate import ReleaseOptions, evaluate_release
 
-    describer = Describer(baseline or "scored", model or "", descriptors or "", baseline or "")
+    describer = Describer(
+        baseline or "scored", model or "", descriptors or "", baseline or "", trusted=trusted
+    )
     tasks = [task for task in TASK_NAMES if not which or task in which]
     chosen = ReleaseOptions(**options, which=tasks, distance=distance)
     with show_progress():

@@ -9,7 +9,7 @@ import click
 
 from components.core import files
 from components.core.files import check_writable, write_json
-from pipeline.commands.options import baseline_option, json_option
+from pipeline.commands.options import TRUST_OPTION, baseline_option, json_option
 from pipeline.terminal import consoles
 from pipeline.terminal.matches_table import print_matches
 from pipeline.terminal.work_view import show_progress
@@ -80,6 +80,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
     help="Larger photographs are matched at so many pixels on the longer side; all lengths in "
     "pixels are then in those.",
 )
+@TRUST_OPTION
 @json_option("matches and counts")
 def match(
     first: str,
@@ -89,6 +90,7 @@ def match(
     output: str,
     homography: str | None,
     json_file: str | None,
+    trusted: bool,
     **rules: float,
 ) -> None:
     """Match photographs A and B, and draw which points belong together.
@@ -118,6 +120,7 @@ def match(
             baseline=baseline,
             true_homography=homography,
             settings=MatchSettings.model_validate(rules),
+            trusted=trusted,
         )
         content = picture.render(result, kind)
     files.write_bytes(output, content)

@@ -24,6 +24,7 @@ def evaluate(
     baseline: str | None,
     pairs_file: str | None,
     json_file: str | None,
+    trusted: bool,
 ) -> None:
     """Scores a model, a handcrafted descriptor or both, prints a table and writes the JSON."""
     from components.matching.brown.evaluate import evaluate_brown  # they import OpenCV and SciPy
@@ -31,9 +32,11 @@ def evaluate(
 
     with show_progress():
         if task == "brown":
-            result = evaluate_brown(data, pairs_file=pairs_file, model=model, baseline=baseline)
+            result = evaluate_brown(
+                data, pairs_file=pairs_file, model=model, baseline=baseline, trusted=trusted
+            )
         else:
-            result = evaluate_pairs(data, model=model, baseline=baseline)
+            result = evaluate_pairs(data, model=model, baseline=baseline, trusted=trusted)
     if json_file is not None:
         write_json(json_file, {"task": task, **result})
     if task == "brown":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
 from components.core import files
 from components.example_gen.formats import demo_photographs
@@ -16,7 +17,7 @@ from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
 from pipeline.config.tree import PipelineConfig
 from pipeline.events import Event
-from pipeline.runs import work_lock
+from pipeline.runs import metadata_db, work_lock
 from pipeline.runs.recorder import RunRecorder
 from pipeline.terminal import consoles
 from pipeline.terminal.report import Report, print_report
@@ -52,6 +53,9 @@ def run(choice: Choice, require_blessing: bool) -> None:
         config = _with_absolute_paths(config, folder, data_folder)
         if data_folder is None:
             preflight.check_data(config, str(config.data.path))
+        begun_again = metadata_db.prepare(folder)
+        if begun_again:
+            console.print(Text(begun_again), soft_wrap=True)
         recorder = RunRecorder(config, choice.name)
         try:
             with RunView(console) as view, progress.listen(view.on_progress):

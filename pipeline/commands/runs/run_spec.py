@@ -66,6 +66,9 @@ def run_spec(
     inputs that Kubeflow Pipelines or Vertex AI would give it. Use it to find out what is wrong
     with a compiled file, or with an image's code, before it costs a cluster's time. A run that
     was stopped or failed goes on with the task at hand.
+
+    The commands in FILE are run as they are, as this user and, in the mode vertex, with all
+    environment variables: run only files whose origin you trust.
     """
     from pipeline.kfp import caching, files, parameters
     from pipeline.kfp.check import check_spec
@@ -75,6 +78,7 @@ def run_spec(
     check_spec(spec)
     values = parameters.check_parameters(spec, parameters.parse(spec, texts))
     values = parameters.with_absolute_folders(values)
+    parameters.check_folders(values)
     chosen = next((known for known in execution.MODES if known == mode), execution.mode_of(spec))
     if chosen == "kfp":
         spec, values = caching.for_run(spec, values)

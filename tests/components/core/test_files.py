@@ -1,5 +1,6 @@
 """Folders that appear whole or not at all."""
 
+import os
 import uuid
 from pathlib import Path
 
@@ -78,3 +79,13 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         assert files.read_bytes(str(path), most) == read
     assert files.read_bytes(str(path)) == b"old"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "link.png").symlink_to("a.png")
+    for name in ("a.png", "link.png"):
+        with pytest.raises(UserError, match=f"{name}: is a named pipe, expected a file"):
+            files.read_bytes(str(tmp_path / name))
+    with pytest.raises(UserError, match="is a device"):
+        files.read_bytes("/dev/zero")

@@ -1,5 +1,9 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
+import tempfile
 
 import pytest
 from tfx.components.infra_validator import executor as stock_validator
@@ -9,6 +13,7 @@ from tfx.types import channel_utils, standard_artifacts
 from components.serving_validator import executor
 from components.serving_validator.component import ServingValidator
 from tests.components.serving_validator import tiny_model
+from trainer.data import stale_dirs
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +23,14 @@ def model(tmp_path_factory):
     artifact.uri = str(tmp_path_factory.mktemp("model"))
     tiny_model.save(f"{artifact.uri}/Format-Serving")
     return artifact
+
+
+# Runs the script with a `main` that goes on for ever.
+_WAITING = """
+import sys, threading, time
+source = open(sys.argv[1]).read()
+exec(source.replace("    main(sys.argv[1], sys.argv[2])", "    time.sleep(600)"))
+"""
 
 
 def run(model, tmp_path, timeout_seconds=300):
@@ -63,6 +76,45 @@ def test_the_process_sees_no_project_and_lies_in_a_folder_of_its_own(model, tmp_
     assert "" not in seen["path"]
     assert seen["cwd"] not in seen["path"]
     assert seen["blocked"] == ["pipeline", "components", "trainer"]
+
+
+def test_the_process_is_told_nobodys_keys(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "key.json")
+    monkeypatch.setenv("SOME_TOKEN", "secret")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    replace_script(
+        monkeypatch,
+        tmp_path,
+        "import json, os, sys\n"
+        "result = {'checks': [], 'warnings': [], 'latency': {}, 'identity': dict(os.environ)}\n"
+        "json.dump(result, open(sys.argv[2], 'w'))\n",
+    )
+    seen = run(model, tmp_path)[1]["identity"]
+    assert seen["TF_ENABLE_ONEDNN_OPTS"] == "0" and seen["PATH"]
+    assert not {"SOME_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS"} & seen.keys()
+    assert seen["HOME"] != os.environ.get("HOME")
+
+
+def test_the_process_ends_when_the_one_that_started_it_is_killed(tmp_path):
+    read, write = os.pipe()
+    child = subprocess.Popen(
+        [sys.executable, "-c", _WAITING, executor._SCRIPT], stdin=read, cwd=tmp_path
+    )
+    os.close(read)
+    os.close(write)  # as the kernel does for a process that is killed
+    assert child.wait(timeout=60) == 1
+
+
+def test_what_killed_processes_left_is_deleted(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    machine = stale_dirs.process().rpartition("-")[0]
+    left = tmp_path / f"serving-validator-{machine}-{dead.pid}.abc"
+    left.mkdir()
+    replace_script(monkeypatch, tmp_path, "pass")
+    run(model, tmp_path)
+    assert not list(tmp_path.glob("serving-validator-*"))
 
 
 @pytest.mark.parametrize(

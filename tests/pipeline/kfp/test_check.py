@@ -34,6 +34,15 @@ def _executors(spec):
     return spec["deploymentSpec"]["executors"]
 
 
+def _tasks(spec):
+    return spec["root"]["dag"]["tasks"]
+
+
+def _outputs(spec, name):
+    component = spec["components"][task(spec, name)["componentRef"]["name"]]
+    return component.setdefault("outputDefinitions", {}).setdefault("parameters", {})
+
+
 BROKEN = {
     "an unknown field": (
         lambda spec: spec.update(colour="red"),
@@ -158,6 +167,14 @@ BROKEN = {
             spec["components"]["check"].update(dag={"tasks": {}}),
         ),
         "^check: its component is a DAG of its own, which is not supported$",
+    ),
+    "a task whose name leads out of the work folder": (
+        lambda spec: _tasks(spec).update({"../../x": _tasks(spec)["push"]}),
+        r"^root\.dag\.tasks: found the task '\.\./\.\./x', expected a name of ",
+    ),
+    "an output whose name leads out of the work folder": (
+        lambda spec: _outputs(spec, "push").update({"../x": {"parameterType": "STRING"}}),
+        r"^push: found the output '\.\./x', expected a name of ",
     ),
     "a resolver": (
         lambda spec: _executors(spec).update(check_executor={"resolver": {}}),

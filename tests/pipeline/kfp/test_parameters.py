@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.kfp.parameters import check_parameters, parse, with_absolute_folders
+from pipeline.kfp.parameters import check_folders, check_parameters, parse, with_absolute_folders
 from trainer.core.errors import UserError
 
 _SPEC = {
@@ -62,3 +62,18 @@ def test_folders_become_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = {"data_path": "photos", "push_destination": "gs://b/x", "tasks_path": "", "name": "a"}
     assert with_absolute_folders(given) == {**given, "data_path": str(tmp_path / "photos")}
+
+
+def test_folders_that_a_run_could_not_use_are_refused_before_it(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "file").touch()
+    good = {"data_path": str(tmp_path / "data"), "tasks_path": "", "name": "nowhere"}
+    check_folders({**good, "push_destination": str(tmp_path / "new" / "serving")})
+    check_folders({"data_path": "gs://bucket/data", "push_destination": "gs://bucket/out"})
+    for key, path in (
+        ("data_path", tmp_path / "nowhere"),
+        ("tasks_path", tmp_path / "file"),
+        ("push_destination", tmp_path / "file" / "serving"),
+    ):
+        with pytest.raises(UserError, match=f"^parameter {key}: "):
+            check_folders({**good, key: str(path)})

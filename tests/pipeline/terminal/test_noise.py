@@ -68,6 +68,9 @@ def test_what_a_command_tells_at_its_end_is_not_logged_before():
     assert not _is_told("a.png is empty", error=mistake)
     assert not _is_told("Worker: %s", "Traceback\\ntrainer.core.errors.UserError: a.png is empty")
     assert not _is_told("Execution %d failed.", 3)
+    stopped = RuntimeError("KeyboardInterrupt [while running 'Cut']")
+    assert not _is_told("Error processing instruction", error=stopped)
+    assert not _is_told("Error processing instruction", error=KeyboardInterrupt())
 
 
 def test_bugs_are_logged():

@@ -1,5 +1,7 @@
 """Files written whole or not at all."""
 
+import os
+
 import pytest
 import tensorflow as tf
 
@@ -8,6 +10,7 @@ from trainer.core.files import (
     make_writable_folder,
     remove_folder,
     replace_folder,
+    walk,
     write_text,
     writing,
 )
@@ -64,3 +67,17 @@ def test_of_a_link_to_a_folder_the_link_alone_is_removed(tmp_path):
     assert (tmp_path / "folder" / "within").is_dir()
     remove_folder(str(tmp_path / "folder"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_real_folder_is_walked_once_and_only_files_are_found(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one").touch()
+    (tmp_path / "two").touch()
+    for name in ("again", "and_again"):
+        (tmp_path / name).symlink_to(tmp_path)
+        (tmp_path / "a" / name).symlink_to("..")
+    (tmp_path / "to_nothing").symlink_to("nowhere")
+    (tmp_path / "linked").symlink_to("two")
+    os.mkfifo(tmp_path / "pipe")
+    found = sorted(path.removeprefix(f"{tmp_path}/") for path in walk(str(tmp_path)))
+    assert found == ["a/one", "linked", "two"]

@@ -1,12 +1,13 @@
 """Signals that ask a run to end."""
 
+import contextlib
 import os
 import signal
 import threading
 
 import pytest
 
-from trainer.core.interruption import Interrupted, stop_requests
+from trainer.core.interruption import Interrupted, stop_requests, unwrapped
 
 
 @pytest.fixture
@@ -76,3 +77,34 @@ def test_an_interruption_counts_as_ctrl_c_and_knows_its_status():
     assert str(stop) == "stopped at step 3"
     assert stop.exit_status == 143
     assert Interrupted("", signal.SIGINT).exit_status == 130
+
+
+def test_ctrl_c_is_itself_whatever_a_library_makes_of_it():
+    with pytest.raises(KeyboardInterrupt), unwrapped():
+        try:
+            _send(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("KeyboardInterrupt [while running 'Cut']") from None
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_that_a_library_swallows_is_raised_at_the_end_or_taken_for_an_answer():
+    with pytest.raises(KeyboardInterrupt), unwrapped(), contextlib.suppress(KeyboardInterrupt):
+        _send(signal.SIGINT)
+    with unwrapped(swallowed=False), contextlib.suppress(KeyboardInterrupt):
+        _send(signal.SIGINT)
+
+
+def test_an_error_without_ctrl_c_stays_as_it_is():
+    with pytest.raises(RuntimeError, match="a bug"), unwrapped():
+        raise RuntimeError("a bug")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with unwrapped():
+            _send(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -16,7 +16,12 @@ from tests.components.descriptor_evaluator.gate.score_samples import level, matc
 
 SCORED = Scored(tuple(matching_rows(level(1 / 3), scenes=2)), {"sigma": 2.5})
 KEY = entry_key("abc", {}, "data", "tasks", "code")
-EMPTY = hashlib.sha256(b"").hexdigest()  # of no rows
+
+
+def whole_file(header):
+    """An entry without rows whose checksum is right."""
+    content = json.dumps(header).encode() + b"\n"
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
 def test_rows_come_back_bit_for_bit_nan_included():
@@ -63,8 +68,10 @@ def test_a_damaged_entry_is_no_entry(tmp_path):
     whole = path.read_text()
     path.write_text(whole[: len(whole) // 2])
     assert cache.get(KEY) is None
-    path.write_text(whole.replace("photo00", "photo07", 1))
-    assert cache.get(KEY) is None
+    for there, instead in (("photo00", "photo07"), ('"sigma": 2.5', '"sigma": 9.5')):
+        assert there in whole  # of the rows, of the header
+        path.write_text(whole.replace(there, instead, 1))
+        assert cache.get(KEY) is None
     path.write_text("")
     assert cache.get(KEY) is None
     path.write_text(whole)
@@ -79,9 +86,9 @@ def test_a_damaged_entry_is_no_entry(tmp_path):
         b"null\n",
         b"[1, 2]\n",
         b'"text"\n',
-        json.dumps({"key": KEY, "checksum": "0", "facts": {}}).encode() + b"\n\xff",
-        json.dumps({"key": KEY, "checksum": EMPTY}).encode() + b"\n",
-        json.dumps({"key": KEY, "checksum": EMPTY, "facts": [1]}).encode() + b"\n",
+        whole_file({"key": KEY, "facts": {}}) + b"\xff",
+        whole_file({"key": KEY}),
+        whole_file([1]),
     ],
 )
 def test_an_entry_of_something_else_is_no_entry_and_is_written_over(tmp_path, content):

@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -179,3 +181,10 @@ def test_another_format_under_the_name_of_a_jpeg_reaches_no_decoder(tmp_path, ki
     for read in (images.read_grey, images.check_header):
         with pytest.raises(UserError, match=r"a\.jpg: cannot be decoded \(no image format is rec"):
             read(str(path))
+
+
+def test_a_pipe_among_photographs_is_refused_by_its_header_and_whole(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    for read in (images.read_grey, images.check_header, images.read_strip, images.strip_length):
+        with pytest.raises(UserError, match=r"a\.jpg: is a named pipe"):
+            read(str(tmp_path / "a.jpg"))
