@@ -4,34 +4,11 @@ import dataclasses
 
 import pytest
 
+from tests.support.training import training_result
 from trainer.core.errors import UserError
 from trainer.reporting import result
-from trainer.reporting.result import TrainingResult
 
-_RESULT = TrainingResult(
-    run="0123456789abcdef",
-    model_path="out/Format-Serving",
-    ended="the last stage has had its steps",
-    gave_up=False,
-    steps=10,
-    patches=640,
-    best_step=8,
-    validation={"e": 0.9, "mean": 0.8},
-    rollbacks=1,
-    traces=2,
-    wall_seconds=3.5,
-    cpu_seconds=2.5,
-    patches_per_second=256.0,
-    input_wait=0.01,
-    stages=["S 8 K 2"],
-    planned=[
-        {"stage": "S 8 K 2", "patches": 640, "trained": 640},
-        {"stage": "S 64 K 8", "patches": 5120, "trained": 0},
-    ],
-    pixels=0.3,
-    normalized_loss=0.5,
-    shortfall="",
-)
+_RESULT = training_result()
 
 
 def test_it_comes_back_from_its_file(tmp_path):

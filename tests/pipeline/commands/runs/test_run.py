@@ -12,10 +12,12 @@ from components.descriptor_evaluator.gate import verdict
 from pipeline.cli import cli
 from pipeline.runs import records, work_lock
 from tests.support.pictures import write_sequence
+from tests.support.training import training_result
 from trainer.core import progress
 from trainer.core.errors import UserError
 from trainer.core.variants import SPLITS
 from trainer.data import manifest
+from trainer.reporting import result as training_results
 
 _TABLE = (
     verdict.TableRow("matching", "mean", "ap", 0.75, 0.7, 0.8, 5, {"rootsift": 0.6}),
@@ -74,6 +76,7 @@ class FakeRunner:
             },
             outputs={
                 "PatchExampleGen": {"examples": [self._examples()]},
+                "DescriptorTrainer": {"model_run": [self._model_run()]},
                 "DescriptorEvaluator": {"evaluation": [self._evaluation()]},
                 "Pusher": {"pushed_model": [self._pushed()]},
             },
@@ -88,6 +91,11 @@ class FakeRunner:
         skipped = (manifest.SkippedSequence(name="v_bad", reason="e1.png is 64 pixels wide"),)
         empty = dict.fromkeys(SPLITS, ())
         manifest.write(manifest.Manifest(splits=empty, skipped=skipped), artifact.uri)
+        return artifact
+
+    def _model_run(self):
+        artifact = self._artifact("model_run")
+        training_results.write(training_result(), artifact.uri)
         return artifact
 
     def _evaluation(self):
@@ -135,6 +143,7 @@ def test_a_blessed_run_shows_progress_table_verdict_and_the_models_place(install
         "75.0",
         "rootsift",
         "Left out: v_bad: e1.png is 64 pixels wide",
+        "Training: not trained: S 64 K 8;",
         "Blessed",
         "Pushed: /serving/7",
     ):
