@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import posixpath
+import shlex
 import shutil
 import signal
 import sys
@@ -50,6 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
         with importing():
             from trainer.engine.loop import Folders, train
 
+        folders = Folders(
+            options.output,
+            options.log_dir or posixpath.join(options.output, "logs"),
+            checkpoints=options.checkpoint_dir,
+            packed=options.pack_dir,
+        )
         with (
             _LiveLine() as line,
             progress.listen(line),
@@ -59,12 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
                 config,
                 options.data,
                 options.transform_graph,
-                Folders(
-                    options.output,
-                    options.log_dir or posixpath.join(options.output, "logs"),
-                    checkpoints=options.checkpoint_dir,
-                    packed=options.pack_dir,
-                ),
+                folders,
                 options.warm_start,
                 existing=options.existing,
             )
@@ -82,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         failure_file.write(options.failure_file, 1, f"{type(error).__name__}: {error}")
         raise
+    print(f"curves: tensorboard --logdir {shlex.quote(folders.logs)}")
     return _told(result, judged_later=options.failure_file is not None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class Report:
         not_pushed_reason: Why the Pusher left the destination as it was, else "".
         production_path: The model that is served now; "" when there is none.
         page: The report as an HTML file; "" when there is none.
+        curves: Folder for TensorBoard with the trainings of the work folder; "" when there is none.
     """
 
     verdict: Verdict
@@ -43,6 +45,7 @@ class Report:
     not_pushed_reason: str = ""
     production_path: str = ""
     page: str = ""
+    curves: str = ""
 
 
 def print_report(console: Console, report: Report) -> None:
@@ -70,6 +73,8 @@ def print_report(console: Console, report: Report) -> None:
         _say(console, f"  {note}", "dim")
     if report.page:
         _say(console, f"Report: {report.page}", "")
+    if report.curves:
+        _say(console, f"Curves: tensorboard --logdir {shlex.quote(report.curves)}", "")
     if report.pushed:
         _say(console, f"Pushed: {report.production_path}", "green")
         return

@@ -129,6 +129,7 @@ def train(
         # Deletes earlier work: not before all that was given has been found good.
         output_folder.claim(output_dir, checkpoint_dir, identity, existing)
         logs = TensorBoardWriter(folders.logs)
+        logs.settings(config, identity.hash)
         run = Run(
             learner,
             (train_set, val_set),

@@ -6,10 +6,13 @@ import logging
 import posixpath
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
 
+from trainer.core.config import TrainerConfig
 from trainer.core.files import writing
 from trainer.reporting import pictures, projector, triplets
 from trainer.reporting.validation import ValidationSet
@@ -49,6 +52,21 @@ class TensorBoardWriter:
                     tf.io.gfile.copy(posixpath.join(folder, name), copy)
         except (OSError, tf.errors.OpError) as error:
             _log.warning("%s: its curves are left out (%s)", folder, error)
+
+    def settings(self, config: TrainerConfig, run: str) -> None:
+        """Shows the settings of the run under HPARAMS.
+
+        Args:
+            config: All settings; `loss.margin` is the name of one that lies in `loss`.
+            run: Hash of the run, which names it there.
+
+        Raises:
+            UserError: When it cannot be written.
+        """
+        values = _flat(config.model_dump(mode="json", exclude={"stages"}))
+        values["stages"] = "; ".join(stage.in_words for stage in config.plan)
+        with writing(self.folder), self.writer.as_default():
+            hparams.hparams(values, trial_id=run)
 
     def scalars(self, step: int, **groups: Mapping[str, float]) -> None:
         """Draws one point on each curve.
@@ -133,3 +151,16 @@ class TensorBoardWriter:
         """
         with writing(self.folder):
             self.writer.flush()
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns the leaves of nested settings by dotted name; those that are not set are left out."""
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            leaves |= _flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            leaves[f"{prefix}{name}"] = (
+                value if isinstance(value, bool | int | float) else str(value)
+            )
+    return leaves

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,8 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
     pushed = bool(pushed_model["pushed"].int_value)
     pushed_now = pushed and result.states["Pusher"] == "finished"
     examples = manifest.read(result.uri("PatchExampleGen", "examples"))
-    trained = training_result.read(result.uri("DescriptorTrainer", "model_run"))
+    model_run = result.uri("DescriptorTrainer", "model_run")
+    trained = training_result.read(model_run)
     judged = verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
     recorder.write_success(
         result,
@@ -104,6 +106,8 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         not_pushed_reason="an earlier run did" if pushed else pushed_model["reason"].string_value,
         production_path=pushed_model["production_path"].string_value,
         page=_page(result),
+        # The folder above: one run of TensorBoard for each training, to compare them.
+        curves=posixpath.dirname(model_run.rstrip("/")),
     )
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing import plugin_event_accumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
 
 from tests.support.synthetic import packed
+from tests.support.training import small_config
 from trainer.core.config import ValidationConfig
 from trainer.core.errors import UserError
 from trainer.reporting.tensorboard import TensorBoardWriter
@@ -42,6 +44,20 @@ def test_curves_hold_their_values(tmp_path):
     assert set(read.PluginTagToContent("scalars")) == {"train/loss", "train/stage", "probe/spread"}
     points = [(e.step, tf.make_ndarray(e.tensor_proto).item()) for e in read.Tensors("train/loss")]
     assert points == [(10, 1.5), (20, 0.5)]
+
+
+def test_the_settings_of_a_run_stand_under_hparams(tmp_path):
+    writer = TensorBoardWriter(str(tmp_path))
+    writer.settings(small_config(clip_norm=None), "0123abcd")
+    writer.flush()
+    metadata = _read(tmp_path).SummaryMetadata("_hparams_/session_start_info")
+    content = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
+    shown = content.session_start_info
+    assert shown.group_name == "0123abcd"
+    assert shown.hparams["model.width"].number_value == 0.1
+    assert shown.hparams["loss.name"].string_value == "hinge"
+    assert shown.hparams["stages"].string_value == "S8 K2 rate 0.01 steps 12"
+    assert "clip_norm" not in shown.hparams
 
 
 def test_the_curves_of_an_earlier_process_are_taken_over(tmp_path):
