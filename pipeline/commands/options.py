@@ -48,9 +48,15 @@ def json_option(what: str = "the numbers") -> Option:
     return click.option("--json", "json_file", metavar="FILE", help=f"Also write {what} as JSON.")
 
 
-def baseline_option(help: str) -> Option:
+TABLE_OPTION = click.option(
+    "--table", "table_file", metavar="FILE", help="Also write the table as .csv, .md or .tex."
+)
+
+
+def baseline_option(help: str, multiple: bool = False) -> Option:
     """Returns `--baseline`."""
-    return click.option("--baseline", type=click.Choice(list(BASELINES)), help=help)
+    choice = click.Choice(list(BASELINES))
+    return click.option("--baseline", type=choice, help=help, multiple=multiple)
 
 
 TRUST_OPTION = click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import shlex
@@ -15,10 +16,10 @@ from rich.text import Text
 
 from components.descriptor_evaluator.gate.messages import METRIC_NAMES, percent, scenes
 from components.descriptor_evaluator.gate.verdict import TableRow, Verdict
+from pipeline.terminal.tables import print_fitting
 from trainer.core.variants import NOISE_NAMES
 
 _NOTHING = "-"
-_UNLIMITED = 10_000  # columns
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,8 @@ def print_report(console: Console, report: Report) -> None:
     """Prints the table of results, the verdict with its reasons and the model's place."""
     verdict = report.verdict
     if verdict.table:
-        table = results_table(verdict.table)
-        unlimited = console.options.update(width=_UNLIMITED)
-        if console.measure(table, options=unlimited).maximum > console.width:
-            table = results_table(verdict.table, brief=True)
-        console.print(table)
+        brief = functools.partial(results_table, verdict.table, brief=True)
+        print_fitting(console, results_table(verdict.table), brief)
         for sentence in over_baselines(verdict.table):
             _say(console, sentence, "")
         console.print()

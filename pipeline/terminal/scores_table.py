@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from components.core.names import MATCHING, RETRIEVAL, VERIFICATION
-from pipeline.terminal.tables import KINDS, make_table, percent, print_remarks
+from pipeline.terminal.tables import KINDS, make_table, percent, print_fitting, print_remarks
 from trainer.core.variants import NOISE_NAMES, NOISES
 
 _TIE_SAFE = "ties counted against"
 _Row = tuple[str, Mapping[str, float | None], float | None]
 
 
-def print_scores(console: Console, result: Mapping[str, Any]) -> None:
+def print_scores(console: Console, results: Sequence[Mapping[str, Any]]) -> Table:
     """Prints the tasks' numbers in per cent, and remarks on the data.
 
     Args:
         console: Console to print on.
-        result: As `evaluate_release` returns it.
+        results: As `evaluate_release` returns them.
+
+    Returns:
+        The table: of one descriptor with all measures, of several with the mAP of each.
     """
+    several = len(results) > 1
+    table = _beside(results) if several else _all_measures(results[0])
+    if several:
+        print_fitting(console, table, functools.partial(_beside, results, brief=True))
+    else:
+        console.print(table)
+    for result in results:
+        name = f"{_name(result)}: " if several else ""
+        health = f"{name}{_health(result['data']['degeneracy'])}"
+        console.print(Text(health), soft_wrap=True)
+    notes = [note for result in results for note in result["data"].get("notes", ())]
+    print_remarks(console, dict.fromkeys(notes))
+    return table
+
+
+def _all_measures(result: Mapping[str, Any]) -> Table:
     table = make_table(_title(result["data"]), ("task", "measure"), (*NOISE_NAMES.values(), "mean"))
     for task, rows in _ROWS.items():
         if result.get(task) is None:
@@ -29,10 +51,54 @@ def print_scores(console: Console, result: Mapping[str, Any]) -> None:
         for number, (measure, by_noise, mean) in enumerate(rows(result[task])):
             cells = (*(percent(by_noise.get(noise)) for noise in NOISES), percent(mean))
             table.add_row(task if number == 0 else "", measure, *cells)
+        of_noise = _intervals(result, task)
+        if any(of_noise.values()):
+            cells = (*(of_noise.get(noise, "") for noise in NOISES), of_noise.get("", ""))
+            table.add_row("", f"mAP, 95 % over {_scenes(result, task)} scenes", *cells)
         table.add_section()
-    console.print(table)
-    console.print(_health(result["data"]["degeneracy"]), soft_wrap=True)
-    print_remarks(console, result["data"].get("notes", ()))
+    return table
+
+
+def _beside(results: Sequence[Mapping[str, Any]], brief: bool = False) -> Table:
+    """Returns the mAP of each task, and unless `brief` of matching's noise levels."""
+    tasks = [task for task in _ROWS if results[0].get(task) is not None]
+    levels = list(NOISES) if MATCHING in tasks and not brief else []
+    headings = (*tasks, *(f"{MATCHING}\n{NOISE_NAMES[noise]}" for noise in levels))
+    title = f"{_title(results[0]['data'])}; mAP with 95 % intervals over scenes"
+    table = make_table(title, ("descriptor",), headings)
+    for result in results:
+        parts = [(task, "") for task in tasks] + [(MATCHING, noise) for noise in levels]
+        means = {(item["task"], item["noise"]): item["mean"] for item in _whole(result)}
+        cells = [
+            f"{percent(means.get(part))}\n{_intervals(result, part[0]).get(part[1], '')}".strip()
+            for part in parts
+        ]
+        table.add_row(Text(_name(result)), *cells)
+    return table
+
+
+def _whole(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Returns the intervals over both kinds of image sequences."""
+    return [item for item in result["intervals"] if not item["kind"]]
+
+
+def _intervals(result: Mapping[str, Any], task: str) -> dict[str, str]:
+    """Returns the interval of a task's mAP by noise level; "" is all of them."""
+    return {
+        item["noise"]: f"{percent(item['low'])}..{percent(item['high'])}"
+        for item in _whole(result)
+        if item["task"] == task and item["low"] is not None
+    }
+
+
+def _scenes(result: Mapping[str, Any], task: str) -> int:
+    return max(item["scenes"] for item in _whole(result) if item["task"] == task)
+
+
+def _name(result: Mapping[str, Any]) -> str:
+    """Returns what was scored, as the user gave it."""
+    scored = result["data"]["scored"]
+    return scored["model"] or scored["descriptors"] or scored["baseline"]
 
 
 def _title(data: Mapping[str, Any]) -> str:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import csv
+import io
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components.core.files import check_writable, write_text
+from trainer.core.errors import UserError
+
+_FORMATS = {".csv": "", ".md": "github", ".tex": "latex_booktabs"}  # tabulate's names
+
+_UNLIMITED = 10_000  # columns
 KINDS = {"": "", "i": "illumination", "v": "viewpoint", "u": "unspecified"}
 
 
-def make_table(title: str | None, texts: Sequence[str], numbers: Sequence[str]) -> Table:
+def make_table(title: str | Text | None, texts: Sequence[str], numbers: Sequence[str]) -> Table:
     """Returns an empty table; its columns are `texts`, then `numbers`, which are aligned right."""
     table = Table(title=title, title_justify="left")
     for heading in texts:
-        table.add_column(heading, overflow="fold")
+        table.add_column(Text(heading), overflow="fold")
     for heading in numbers:
-        table.add_column(heading, justify="right")
+        table.add_column(Text(heading), justify="right", overflow="fold")
     return table
+
+
+def print_fitting(console: Console, table: Table, brief: Callable[[], Table]) -> None:
+    """Prints a table, or its brief form where the terminal is too narrow for it."""
+    unlimited = console.options.update(width=_UNLIMITED)
+    fits = console.measure(table, options=unlimited).maximum <= console.width
+    console.print(table if fits else brief())
 
 
 def percent(value: float | None, sign: str = "") -> str:
@@ -39,3 +55,40 @@ def print_remarks(console: Console, sentences: Iterable[str], style: str = "yell
     """Prints sentences below a table, each on its own line."""
     for sentence in sentences:
         console.print(Text(sentence, style=style), soft_wrap=True)
+
+
+def check_table_file(path: str | None) -> None:
+    """Refuses a file that no table can be written to.
+
+    Raises:
+        UserError: When its ending says no format, or it cannot be written.
+    """
+    if path is None:
+        return
+    if posixpath.splitext(path)[1] not in _FORMATS:
+        raise UserError(f"--table: found {path}, expected a name that ends in .csv, .md or .tex")
+    check_writable("--table", path)
+
+
+def save_table(path: str, table: Table) -> None:
+    """Writes a table as CSV, Markdown or LaTeX (booktabs), as the file's ending says."""
+    headings = [_plain(column.header) for column in table.columns]
+    cells = [[_plain(cell) for cell in column.cells] for column in table.columns]
+    rows = list(zip(*cells, strict=True))
+    style = _FORMATS[posixpath.splitext(path)[1]]
+    if not style:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([headings, *rows])
+        write_text(path, text.getvalue())
+        return
+    from tabulate import tabulate
+
+    sides = ["right" if column.justify == "right" else "left" for column in table.columns]
+    shown = tabulate(rows, headings, style, colalign=sides, disable_numparse=True)
+    write_text(path, shown + "\n")
+
+
+def _plain(cell: object) -> str:
+    """Returns a cell's text on one line, without its style."""
+    text = cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain
+    return " ".join(text.split())

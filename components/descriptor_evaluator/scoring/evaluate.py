@@ -26,6 +26,8 @@ from components.descriptor_evaluator.scoring import provenance, release, result_
 from components.descriptor_evaluator.scoring.score import score
 from components.descriptor_evaluator.scoring.scores_cache import Scored
 from components.descriptor_evaluator.statistics import degeneracy
+from components.descriptor_evaluator.statistics.mean_intervals import mean_intervals
+from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core import progress
 from trainer.core.errors import UserError
 from trainer.core.variants import VARIANTS
@@ -92,20 +94,21 @@ def score_release(
 
 def evaluate_release(
     data: str,
-    describer: Describer,
+    describers: Sequence[Describer],
     options: ReleaseOptions | None = None,
     *,
     rows_folder: str | None = None,
-) -> dict[str, Any]:
-    """Scores a model, stored descriptors or a baseline on a patch release.
+) -> list[dict[str, Any]]:
+    """Scores models, stored descriptors or baselines on the same tasks of a patch release.
 
-    The new folder `rows_folder`, if given, gets the scores of all units (`result_files`).
+    The new folder `rows_folder`, if given, gets the scores of all units of a single describer
+    (`result_files`).
 
     Returns:
-        `summary.summarise`'s result, `data` (what was scored and by which recipe, if a run
-        would choose one, how the tasks came about, the degeneracy measures, notes) and
-        `versions`; all of it JSON. An asked task that the data does not allow is None, and a
-        note says why.
+        Of each describer `summary.summarise`'s result, `intervals` of its mAP
+        (`mean_intervals`), `data` (what was scored and by which recipe, if a run would choose
+        one, how the tasks came about, the degeneracy measures, notes) and `versions`; all of it
+        JSON. An asked task that the data does not allow is None, and a note says why.
 
     Raises:
         UserError: When anything that was given cannot be used.
@@ -113,26 +116,38 @@ def evaluate_release(
     options = options or ReleaseOptions()
     if rows_folder is not None:
         files.check_new_folder(rows_folder)
-    (scored,), tasks = score_release(data, [describer], options)
+    results, tasks = score_release(data, describers, options)
+    if rows_folder is not None:
+        (scored,), (describer,) = results, describers
+        about = {
+            "release": data,
+            "scored": _subject(describer),
+            "distance": options.distance,
+            "degeneracy": scored.facts["degeneracy"],
+            "notes": scored.facts["notes"],
+            "data_checksum": data_checksum(data, tasks.names),
+            **provenance.stamp(),
+        }
+        result_files.write_new(rows_folder, scored, tasks, about)
+    return [
+        _result(data, describer, scored, tasks, options)
+        for describer, scored in zip(describers, results, strict=True)
+    ]
+
+
+def _result(
+    data: str, describer: Describer, scored: Scored, tasks: Tasks, options: ReleaseOptions
+) -> dict[str, Any]:
+    """Returns what `evaluate_release` returns of one describer."""
     report, notes = scored.facts["degeneracy"], scored.facts["notes"]
     means = summary.summarise(scored.rows)
-    about = {
-        "release": data,
-        "scored": _subject(describer),
-        "distance": options.distance,
-        "degeneracy": report,
-        "notes": notes,
-        **provenance.stamp(),
-    }
-    if rows_folder is not None:
-        about["data_checksum"] = data_checksum(data, tasks.names)
-        result_files.write_new(rows_folder, scored, tasks, about)
     return {
         **{task: means.get(task) for task in TASK_NAMES if task in options.which},
+        "intervals": mean_intervals(ScoreTable(scored.rows)),
         "data": {
             "release": data,
             "split": options.split,
-            "scored": about["scored"],
+            "scored": _subject(describer),
             "distance": options.distance,
             "sequences": list(tasks.names),
             "scenes": len(set(tasks.scenes)),
@@ -141,7 +156,7 @@ def evaluate_release(
             "degeneracy": report | {"thresholds": asdict(degeneracy.LIMITS)},
             "notes": [*tasks.notes, *notes, *degeneracy.problems(report)],
         },
-        "versions": about["versions"],
+        "versions": provenance.versions(),
     }
 
 

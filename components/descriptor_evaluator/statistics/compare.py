@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from components.core.names import MATCHING, TASK_NAMES
+from components.core.names import MATCHING
 from components.descriptor_evaluator.protocol.scores import SAFE_METRIC, Slice, UnitScore
 from components.descriptor_evaluator.statistics.intervals import (
     BOOTSTRAP_SCENES,
@@ -25,11 +25,9 @@ from components.descriptor_evaluator.statistics.intervals import (
     holm,
     paired_difference,
 )
+from components.descriptor_evaluator.statistics.mean_intervals import number, slices_of
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core.errors import UserError
-from trainer.core.variants import ILLUMINATION, NOISES, VIEWPOINT
-
-_KINDS = ("", ILLUMINATION, VIEWPOINT)
 
 Finding = Literal["better", "worse", "no difference shown", "too few scenes", "not finite"]
 
@@ -109,7 +107,7 @@ class Comparison:
                     "task": item.slice.task,
                     "noise": item.slice.noise,
                     "kind": item.slice.kind,
-                    **{key: _number(getattr(item, key)) for key in _NUMBERS},
+                    **{key: number(getattr(item, key)) for key in _NUMBERS},
                     "scenes": item.scenes,
                     "finding": item.finding,
                 }
@@ -118,8 +116,8 @@ class Comparison:
             "sequences": [
                 {
                     "sequence": item.sequence,
-                    "first": _number(item.first),
-                    "second": _number(item.second),
+                    "first": number(item.first),
+                    "second": number(item.second),
                 }
                 for item in self.sequences
             ],
@@ -155,7 +153,7 @@ def compare(
             "the two results are of different units (other data, tasks or settings), expected "
             "the same; score both on the same data with --data"
         )
-    parts = _slices(left)
+    parts = slices_of(left)
     differences = [_difference(left, right, part) for part in parts]
     slices = _found(parts, left, right, differences)
     return Comparison(
@@ -175,18 +173,6 @@ def _table(rows: Sequence[UnitScore], name: str) -> ScoreTable:
             f"{name}: {error}, expected every unit once; evaluate again with tasks that ask "
             f"nothing twice"
         ) from error
-
-
-def _slices(table: ScoreTable) -> list[Slice]:
-    """Returns the slices that have rows: all levels, each level, and by kind."""
-    tasks = [name for name in TASK_NAMES if len(table.values(Slice(name), SAFE_METRIC))]
-    slices = []
-    for task in tasks:
-        kinds = [kind for kind in _KINDS if len(table.values(Slice(task, "", kind), SAFE_METRIC))]
-        if len(kinds) < len(_KINDS):  # one kind alone is all there is
-            kinds = [""]
-        slices += [Slice(task, noise, kind) for kind in kinds for noise in ("", *NOISES)]
-    return slices
 
 
 def _difference(
@@ -266,7 +252,3 @@ def _summary(slices: Sequence[ComparedSlice], names: tuple[str, str]) -> str:
             f"{item.slice.task} mAP {100 * abs(item.difference):.1f} {side}{interval}{told}"
         )
     return f"{names[0]} against {names[1]}: {'; '.join(said) or 'nothing in common'}."
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

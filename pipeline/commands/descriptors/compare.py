@@ -1,15 +1,23 @@
-"""`hpatches compare`: two descriptors, paired."""
+"""`hpatches compare`: descriptors against the first one, paired."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from components.core.files import check_writable, write_json
-from pipeline.commands.options import DISTANCES, TASKS_OPTION, TRUST_OPTION, json_option
+from pipeline.commands.options import (
+    DISTANCES,
+    TABLE_OPTION,
+    TASKS_OPTION,
+    TRUST_OPTION,
+    json_option,
+)
 from pipeline.terminal import consoles
-from pipeline.terminal.comparison_table import print_comparison
+from pipeline.terminal.comparison_table import print_comparison, short_names
+from pipeline.terminal.tables import check_table_file, save_table
 from pipeline.terminal.work_view import show_progress
 from trainer.core.errors import UserError
 
@@ -20,9 +28,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("first", metavar="RUN_OR_MODEL")
-@click.argument("second", metavar="RUN_OR_MODEL")
-@click.option("--data", metavar="DIR", help="Score both on this HPatches patch release.")
+@click.argument("names", metavar="RUN_OR_MODEL...", nargs=-1, required=True)
+@click.option("--data", metavar="DIR", help="Score all on this HPatches patch release.")
 @click.option("--split", metavar="NAME", help="Only the test sequences of a split, e.g. a.")
 @TASKS_OPTION
 @click.option(
@@ -32,21 +39,22 @@ if TYPE_CHECKING:
 )
 @TRUST_OPTION
 @json_option()
+@TABLE_OPTION
 def compare(
-    first: str,
-    second: str,
+    names: tuple[str, ...],
     data: str | None,
     split: str | None,
     tasks_folder: str | None,
     distance: Distance | None,
     json_file: str | None,
+    table_file: str | None,
     trusted: bool,
 ) -> None:
-    """Compare two descriptors on the same units, with intervals paired over scenes.
+    """Compare descriptors with the first one on the same units, paired over scenes.
 
     RUN_OR_MODEL is a work folder (its newest run; WORK@RUN for another one), a result of
     `hpatches evaluate --rows`, a SavedModel, a folder of descriptors (CSV), or the name of a
-    handcrafted descriptor. Without --data both must be results on the same data. Precisions
+    handcrafted descriptor. Without --data all must be results on the same data. Precisions
     count ties against a descriptor, so that a collapsed one gains nothing. The smoothed
     handcrafted ones take the recipe that a run takes without validation data: blur 3 px, size
     1/6 of the patch, no border.
@@ -55,19 +63,32 @@ def compare(
         raise click.UsageError(
             "--split, --tasks and --distance say how --data is scored; give --data too."
         )
+    if len(names) < 2:
+        raise click.UsageError("Give two descriptors or more, to compare with the first one.")
+    if table_file is not None and len(names) > 2:
+        raise click.UsageError("--table goes with two descriptors; `evaluate` has one for more.")
     check_writable("--json", json_file)
+    check_table_file(table_file)
 
     from pipeline.commands.descriptors import compare_options  # imports OpenCV and SciPy
 
-    sides = compare_options.resolve(first, trusted), compare_options.resolve(second, trusted)
+    sides = [compare_options.resolve(name, trusted) for name in names]
     with show_progress():
         if data is None:
-            comparison = _of_results(sides)
+            comparisons = [_of_results((sides[0], other)) for other in sides[1:]]
         else:
-            comparison = _on_data(sides, data, split, tasks_folder, distance or "l2")
+            comparisons = _on_data(sides, data, split, tasks_folder, distance or "l2")
     if json_file is not None:
-        write_json(json_file, {"first": first, "second": second, **comparison.as_json()})
-    print_comparison(consoles.output(), comparison, (first, second))
+        told = [
+            {"first": names[0], "second": second, **comparison.as_json()}
+            for second, comparison in zip(names[1:], comparisons, strict=True)
+        ]
+        write_json(json_file, told[0] if len(told) == 1 else {"comparisons": told})
+    first, *others = short_names(names)
+    for second, comparison in zip(others, comparisons, strict=True):
+        table = print_comparison(consoles.output(), comparison, (first, second))
+    if table_file is not None:
+        save_table(table_file, table)
 
 
 def _of_results(sides: tuple[Side, Side]) -> Comparison:
@@ -120,13 +141,13 @@ def _of_results(sides: tuple[Side, Side]) -> Comparison:
 
 
 def _on_data(
-    sides: tuple[Side, Side],
+    sides: Sequence[Side],
     data: str,
     split: str | None,
     tasks_folder: str | None,
     distance: Distance,
-) -> Comparison:
-    """Scores both on a patch release and compares them."""
+) -> list[Comparison]:
+    """Scores all on a patch release and compares the first one with each other."""
     from components.descriptor_evaluator.scoring import evaluate
     from components.descriptor_evaluator.statistics import degeneracy
     from components.descriptor_evaluator.statistics.compare import compare as compare_scores
@@ -140,14 +161,17 @@ def _on_data(
             )
         describers.append(side.describer)
     options = evaluate.ReleaseOptions(split=split, tasks_folder=tasks_folder, distance=distance)
-    (left, right), tasks = evaluate.score_release(data, describers, options)
-    return compare_scores(
-        left.rows,
-        right.rows,
-        (sides[0].name, sides[1].name),
-        problems=(
-            degeneracy.problems(left.facts["degeneracy"]),
-            degeneracy.problems(right.facts["degeneracy"]),
-        ),
-        notes=(*tasks.notes, *left.facts["notes"], *right.facts["notes"]),
-    )
+    (left, *others), tasks = evaluate.score_release(data, describers, options)
+    return [
+        compare_scores(
+            left.rows,
+            right.rows,
+            (sides[0].name, side.name),
+            problems=(
+                degeneracy.problems(left.facts["degeneracy"]),
+                degeneracy.problems(right.facts["degeneracy"]),
+            ),
+            notes=(*tasks.notes, *left.facts["notes"], *right.facts["notes"]),
+        )
+        for side, right in zip(sides[1:], others, strict=True)
+    ]

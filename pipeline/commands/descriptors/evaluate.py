@@ -11,6 +11,7 @@ from components.core.names import TASK_NAMES
 from pipeline.commands.descriptors import other_data
 from pipeline.commands.options import (
     DISTANCES,
+    TABLE_OPTION,
     TASKS_OPTION,
     TRUST_OPTION,
     baseline_option,
@@ -18,6 +19,7 @@ from pipeline.commands.options import (
 )
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
+from pipeline.terminal.tables import check_table_file, save_table
 from pipeline.terminal.work_view import show_progress
 
 if TYPE_CHECKING:
@@ -25,10 +27,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--model", metavar="SAVEDMODEL", help="Score an exported model.")
-@click.option("--descriptors", metavar="CSVDIR", help="Score descriptors from CSV files.")
+@click.option(
+    "--model", "models", metavar="SAVEDMODEL", multiple=True, help="Score an exported model."
+)
+@click.option(
+    "--descriptors", "trees", metavar="CSVDIR", multiple=True, help="Score descriptors (CSV)."
+)
 @baseline_option(
-    "Score a handcrafted descriptor (the smoothed ones: blur 3 px, size 1/6, no border)."
+    "Score a handcrafted descriptor (the smoothed ones: blur 3 px, size 1/6, no border).",
+    multiple=True,
 )
 @click.option(
     "--data",
@@ -61,65 +68,76 @@ if TYPE_CHECKING:
 )
 @TRUST_OPTION
 @json_option()
+@TABLE_OPTION
 @click.option(
     "--rows", "rows_folder", metavar="DIR", help="Also store every unit's score, for `compare`."
 )
 def evaluate(
     data: str,
-    model: str | None,
-    descriptors: str | None,
-    baseline: str | None,
+    models: tuple[str, ...],
+    trees: tuple[str, ...],
+    baseline: tuple[str, ...],
     which: tuple[str, ...],
     distance: Distance,
-    json_file: str | None,
     trusted: bool,
     **options: str | None,
 ) -> None:
     """Score descriptors on patch verification, image matching and patch retrieval.
 
-    Exactly one of --model, --descriptors and --baseline says what is scored. `--task pairs`
-    detects points anew in every image and matches them, `--task brown` scores pairs of a
-    PhotoTour set; both take --model, --baseline or both.
+    --model, --descriptors and --baseline say what is scored; each can be repeated, and several
+    descriptors are shown in one table. `--task pairs` detects points anew in every image and
+    matches them, `--task brown` scores pairs of a PhotoTour set; both take one --model, one
+    --baseline or both.
     """
+    json_file, table_file = options.pop("json_file"), options.pop("table_file")
     pairs_file, rows_folder = options.pop("pairs_file"), options.pop("rows_folder")
     releases = {
-        "--descriptors": descriptors,
+        "--descriptors": trees,
         "--split": options["split"],
         "--splits": options["splits_file"],
         "--tasks": options["tasks_folder"],
         "--rows": rows_folder,
+        "--table": table_file,
         f"--distance {distance}": distance != "l2",
     }
     other = other_data.check_options(which, releases, pairs_file)
     if other is not None:
-        if model is None and baseline is None:
-            raise click.UsageError("Give --model, --baseline or both.")
+        if not 1 <= len(models) + len(baseline) <= 2 or max(len(models), len(baseline)) > 1:
+            raise click.UsageError("Give one --model, one --baseline or both.")
         check_writable("--json", json_file)
         other_data.evaluate(
             other,
             data=data,
-            model=model,
-            baseline=baseline,
+            model=next(iter(models), None),
+            baseline=next(iter(baseline), None),
             pairs_file=pairs_file,
             json_file=json_file,
             trusted=trusted,
         )
         return
-    if sum(value is not None for value in (model, descriptors, baseline)) != 1:
-        raise click.UsageError("Give exactly one of --model, --descriptors and --baseline.")
+    count = len(models) + len(trees) + len(baseline)
+    if not count:
+        raise click.UsageError("Give --model, --descriptors or --baseline.")
+    if rows_folder is not None and count > 1:
+        raise click.UsageError("--rows goes with one descriptor; evaluate each on its own.")
     check_writable("--json", json_file)
+    check_table_file(table_file)
 
     # Imports SciPy.
     from components.descriptor_evaluator.descriptors.describer import Describer
     from components.descriptor_evaluator.scoring.evaluate import ReleaseOptions, evaluate_release
 
-    describer = Describer(
-        baseline or "scored", model or "", descriptors or "", baseline or "", trusted=trusted
-    )
+    describers = [
+        *(Describer("scored", model=model, trusted=trusted) for model in models),
+        *(Describer("scored", descriptors=tree) for tree in trees),
+        *(Describer(name, baseline=name) for name in baseline),
+    ]
     tasks = [task for task in TASK_NAMES if not which or task in which]
     chosen = ReleaseOptions(**options, which=tasks, distance=distance)
     with show_progress():
-        result = evaluate_release(data, describer, chosen, rows_folder=rows_folder)
+        results = evaluate_release(data, describers, chosen, rows_folder=rows_folder)
     if json_file is not None:
-        write_json(json_file, result)
-    print_scores(consoles.output(), result)
+        write_json(json_file, results[0] if count == 1 else {"descriptors": results})
+    table = print_scores(consoles.output(), results)
+    if table_file is not None:
+        save_table(table_file, table)

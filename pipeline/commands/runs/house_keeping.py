@@ -11,12 +11,13 @@ from rich.table import Table
 
 from components.production_model import served_model
 from components.pusher import push_log
-from pipeline.commands.options import work_option
+from pipeline.commands.options import TABLE_OPTION, work_option
 from pipeline.runs import clean as cleaning
 from pipeline.runs import rollback as rolling_back
 from pipeline.runs import work_lock
 from pipeline.runs.records import SHOWN_TIME, RunSummary, existing, list_runs
 from pipeline.terminal import consoles
+from pipeline.terminal.tables import check_table_file, save_table
 from trainer.core.errors import UserError
 
 _work_option = work_option("Work folder of the runs.")
@@ -24,8 +25,10 @@ _work_option = work_option("Work folder of the runs.")
 
 @click.command()
 @_work_option
-def runs(work: str) -> None:
+@TABLE_OPTION
+def runs(work: str, table_file: str | None) -> None:
     """List what ran, the verdicts and the pushed models, newest first."""
+    check_table_file(table_file)
     known = list_runs(existing(work))
     if not known:
         click.echo(f"Nothing has run in {work} yet.")
@@ -49,6 +52,8 @@ def runs(work: str) -> None:
             _model(run, served[run.push_destination], origins.get(run.push_destination)),
         )
     consoles.output().print(table)
+    if table_file is not None:
+        save_table(table_file, table)
 
 
 @click.command()

@@ -47,7 +47,7 @@ def extended(monkeypatch):
 @pytest.mark.usefixtures("extended")
 def test_a_baseline_and_metrics_are_scored_and_printed(tmp_path, capsys):
     data = make_release(tmp_path / "release")
-    result = evaluate_release(data, Describer("row-means", baseline="row-means"))
+    (result,) = evaluate_release(data, [Describer("row-means", baseline="row-means")])
     assert result["data"]["scored"]["baseline"] == "row-means"
     assert result["data"]["degeneracy"]["dimension"] == 65
     assert 0.3 < result["matching"]["mean"] <= 1.0
@@ -55,7 +55,7 @@ def test_a_baseline_and_metrics_are_scored_and_printed(tmp_path, capsys):
     assert 0.3 < result["retrieval"]["first"]["mean"] <= 1.0
     assert result["retrieval"]["tie_safe"]["first"]["mean"] <= result["retrieval"]["first"]["mean"]
     assert result["matching"]["reach"]["mean"] > 0.0
-    print_scores(consoles.output(), result)
+    print_scores(consoles.output(), [result])
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("fpr95 inter", "first", "reach"))
 

@@ -181,8 +181,11 @@ def test_a_release_becomes_the_benchmarks_tree(model, tmp_path):
     np.testing.assert_array_equal(tree["v_three"], direct)
     identity = saved_model.read_identity_of_descriptors(str(tmp_path / "out"))
     assert identity["descriptor_id"] == "rows"
-    stored = evaluate_release(root, Describer("stored", descriptors=str(tmp_path / "out")))
-    scored = evaluate_release(root, Describer("model", model=model))
+    describers = [
+        Describer("stored", descriptors=str(tmp_path / "out")),
+        Describer("model", model=model),
+    ]
+    stored, scored = evaluate_release(root, describers)
     for task in ("verification", "matching", "retrieval"):
         assert stored[task] == scored[task]
 
@@ -228,4 +231,4 @@ def test_evaluation_refuses_a_model_that_was_trained_on_the_test_scenes(tmp_path
     root = make_release(tmp_path / "release")
     model = save(tmp_path / "model", identity={"sequences": {"train": ["i_two"]}, "scenes": {}})
     with pytest.raises(UserError, match="trained on i_two"):
-        evaluate_release(root, Describer("model", model=model))
+        evaluate_release(root, [Describer("model", model=model)])

@@ -23,7 +23,8 @@ NAMES = tuple(COUNTS)
 def evaluate_release(data, model="", descriptors="", baseline="", rows_folder=None, **options):
     describer = Describer("scored", model, descriptors, baseline)
     options = evaluate.ReleaseOptions(**options)
-    return evaluate.evaluate_release(data, describer, options, rows_folder=rows_folder)
+    (result,) = evaluate.evaluate_release(data, [describer], options, rows_folder=rows_folder)
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,14 @@ def test_the_split_is_found_when_there_are_task_files_of_one_only(
 
 def test_a_baseline_on_drawn_tasks(release):
     result = evaluate_release(release, baseline="rootsift")
-    assert list(result) == ["verification", "matching", "retrieval", "data", "versions"]
+    assert list(result) == [
+        "verification",
+        "matching",
+        "retrieval",
+        "intervals",
+        "data",
+        "versions",
+    ]
     assert result["matching"]["mean"] > 0.9
     json.dumps(result, allow_nan=False)
     assert result == evaluate_release(release, baseline="rootsift")
@@ -137,7 +145,7 @@ def test_a_tree_of_the_baselines_descriptors_scores_the_same(release, tmp_path):
 
 def test_only_the_asked_tasks_are_scored(release, tree):
     result = evaluate_release(release, descriptors=tree, which=["matching"])
-    assert list(result) == ["matching", "data", "versions"]
+    assert list(result) == ["matching", "intervals", "data", "versions"]
 
 
 def test_descriptors_need_names_and_counts_alone(tree, tmp_path):

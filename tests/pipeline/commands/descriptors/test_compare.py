@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.descriptors import csv_tree
+from pipeline.terminal.comparison_table import short_names
 from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release
 from tests.pipeline.commands.bad_data import hpatches
 
@@ -33,13 +34,30 @@ def test_two_descriptors_are_scored_and_compared(release, tmp_path):
     target = tmp_path / "comparison.json"
     done = hpatches("compare", "pixels", "rootsift", "--data", release, "--json", target)
     assert done.exit_code == 0, done.output
-    for part in ("first: pixels, second: rootsift", "verification", "tough", "v_three", "too few"):
+    for part in (
+        "pixels against rootsift: mAP in per cent",
+        "verification",
+        "tough",
+        "v_three",
+        "too few",
+    ):
         assert part in done.stdout
     content = json.loads(target.read_text())
     assert (content["first"], content["second"]) == ("pixels", "rootsift")
     assert len(content["sequences"]) == 3
     for part in content["slices"]:
         assert part["difference"] == pytest.approx(part["first"] - part["second"])
+
+
+def test_several_are_compared_with_the_first_one(release, tmp_path):
+    target = tmp_path / "comparison.json"
+    done = hpatches("compare", "pixels", "rootsift", "sift", "--data", release, "--json", target)
+    assert done.exit_code == 0, done.output
+    for other in ("rootsift", "sift"):
+        assert f"pixels against {other}: mAP in per cent" in done.stdout
+    comparisons = json.loads(target.read_text())["comparisons"]
+    assert [item["second"] for item in comparisons] == ["rootsift", "sift"]
+    assert hpatches("compare", "pixels", "--data", release).exit_code == 2
 
 
 def test_result_filess_give_the_same_numbers_without_the_data(release, results, tmp_path):
@@ -154,7 +172,7 @@ def test_a_collapsed_side_is_told(release, results, tmp_path):
     ):
         done = hpatches("compare", *arguments, "--json", target)
         assert done.exit_code == 0, done.output
-        assert f"{arguments[0]} is degenerate: only" in done.stdout
+        assert f"{short_names([str(arguments[0])])[0]} is degenerate: only" in done.stdout
         assert "ties counted against" in done.stdout
         content = json.loads(target.read_text())
         assert any("collapsed" in problem for problem in content["problems"]["first"])

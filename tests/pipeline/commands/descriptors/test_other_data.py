@@ -45,7 +45,7 @@ def test_brown_prints_fpr95_and_writes_the_json(tmp_path):
         (("--task", "pairs", "--baseline", "sift", "--pairs", "f"), "goes with --task brown"),
         (("--baseline", "sift", "--pairs", "f"), "goes with --task brown"),
         (("--task", "brown", "--distance", "l1"), "--distance l1 does not go with"),
-        (("--task", "brown"), "Give --model, --baseline or both"),
+        (("--task", "brown"), "Give one --model, one --baseline or both"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(arguments, sentence):

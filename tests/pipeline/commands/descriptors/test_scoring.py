@@ -1,5 +1,6 @@
 """`hpatches extract`, `describe` and `evaluate` on a small patch release."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_evaluate_prints_a_table_and_writes_the_json(release, tmp_path):
     ):
         assert part in result.stdout
     scores = json.loads(target.read_text())
-    assert set(scores) == {"verification", "matching", "retrieval", "data", "versions"}
+    assert set(scores) == {"verification", "matching", "retrieval", "intervals", "data", "versions"}
     assert scores["matching"]["mean"] > 0.9
     for task in ("verification", "matching", "retrieval"):
         assert 0.0 < scores[task]["tie_safe"]["mean"] <= scores[task]["mean"]
@@ -45,6 +46,40 @@ def test_evaluate_prints_a_table_and_writes_the_json(release, tmp_path):
     assert scores["data"]["degeneracy"]["thresholds"]["min_distinct"] == 0.5
     assert scores["data"]["degeneracy"]["distinct_share"] == 1.0
     assert list(tmp_path.iterdir()) == [target]
+    whole = next(item for item in scores["intervals"] if item["task"] == "matching")
+    assert whole["mean"] == pytest.approx(scores["matching"]["mean"])
+    assert whole["low"] <= whole["mean"] <= whole["high"]
+    assert f"{100 * whole['low']:.1f}..{100 * whole['high']:.1f}" in result.stdout
+
+
+def test_several_descriptors_are_shown_in_one_table_that_is_saved(release, tmp_path):
+    arguments = ["--data", release, "--baseline", "pixels", "--baseline", "sift"]
+    table, scores = tmp_path / "scores.csv", tmp_path / "scores.json"
+    result = hpatches("evaluate", *arguments, "--table", table, "--json", scores)
+    assert result.exit_code == 0, result.output
+    with table.open() as file:
+        headings, *rows = csv.reader(file)
+    assert headings[:4] == ["descriptor", "verification", "matching", "retrieval"]
+    assert headings[4] == "matching easy"
+    assert [row[0] for row in rows] == ["pixels", "sift"]
+    first = json.loads(scores.read_text())["descriptors"][0]
+    assert rows[0][2].startswith(f"{100 * first['matching']['mean']:.1f} ")
+    assert "pixels: Descriptors: 64 numbers" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--table", "scores.xls"], "--table: found scores.xls, expected a name that ends in"),
+        (["--rows", "rows", "--baseline", "sift"], "--rows goes with one descriptor"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_first(release, tmp_path, monkeypatch, options, sentence):
+    monkeypatch.chdir(tmp_path)
+    result = hpatches("evaluate", "--data", release, "--baseline", "pixels", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_evaluate_scores_only_the_tasks_asked_for(release, tmp_path):
@@ -53,7 +88,7 @@ def test_evaluate_scores_only_the_tasks_asked_for(release, tmp_path):
     result = hpatches("evaluate", "--baseline", "pixels", "--data", release, *arguments)
     assert result.exit_code == 0, result.output
     assert "retrieval" not in result.stdout
-    assert set(json.loads(target.read_text())) == {"matching", "data", "versions"}
+    assert set(json.loads(target.read_text())) == {"matching", "intervals", "data", "versions"}
 
 
 def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):
