@@ -124,6 +124,20 @@ def existing(work_dir: str) -> str:
     return work_dir
 
 
+def seconds_by_component(work: str) -> dict[str, float]:
+    """Returns how long each component took when it last ran in a work folder, if that is known."""
+    took: dict[str, float] = {}
+    try:
+        runs = list_runs(work)
+    except UserError:  # a damaged record, which a run does without
+        return {}
+    for run in runs:
+        for item in run.components:
+            if item.state == "executed":
+                took.setdefault(item.name, item.seconds)
+    return took
+
+
 def list_runs(work_dir: str) -> list[RunSummary]:
     """Returns the runs of a work folder, newest first; none when nothing ran there.
 

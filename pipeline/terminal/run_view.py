@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -14,12 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.events import Event
-from trainer.core.progress import Progress
+from trainer.core.progress import Progress, duration
 
 _SECONDS_BETWEEN_LINES = 10.0
 _BAR_WIDTH = 24
-_NARROW_BAR_WIDTH = 10
-_WIDE_ENOUGH = 110  # columns from which there is room for the wide bar
+_WIDE_ENOUGH = 110  # columns from which there is room for a bar
 _MARKS = {"finished": ("✓", "green"), "cached": ("✓", "dim"), "failed": ("✗", "red")}
 
 
@@ -42,9 +42,18 @@ class RunView:
             local.run(config, on_event=view.on_event)
     """
 
-    def __init__(self, console: Console):
-        """Prepares the view; nothing is drawn before the context is entered."""
+    def __init__(self, console: Console, earlier: Mapping[str, float] | None = None):
+        """Prepares the view; nothing is drawn before the context is entered.
+
+        Args:
+            console: Console to draw on.
+            earlier: Seconds that each component took when it last ran, from which the rest of
+                the run is estimated.
+        """
         self._console = console
+        self._earlier = earlier or {}
+        self._begun = time.monotonic()
+        self._place = (0, 0)
         self._rows: dict[str, _Row] = {}
         self._before: _Row | None = None
         self._lock = threading.RLock()  # Beam's threads report progress, too
@@ -79,6 +88,7 @@ class RunView:
         """Takes note that a component started, finished, failed or was found in the cache."""
         with self._lock:
             self._before = None
+            self._place = event.number, event.total
             row = self._rows.setdefault(event.component, _Row(event.component))
             row.state = event.kind
             if event.kind != "started":
@@ -111,7 +121,7 @@ class RunView:
             markup=False,
         )
 
-    def _render(self) -> Table:
+    def _render(self) -> Group:
         """One line per component whatever the width: only the last column gives way.
 
         What a component left standing follows below it.
@@ -121,13 +131,28 @@ class RunView:
             table.add_column(no_wrap=True)
         # Its texts do not wrap, but the column may: otherwise rich narrows all columns alike.
         table.add_column(overflow="ellipsis")
-        bar_width = _BAR_WIDTH if self._console.width >= _WIDE_ENOUGH else _NARROW_BAR_WIDTH
+        bar_width = _BAR_WIDTH if self._console.width >= _WIDE_ENOUGH else 0
         with self._lock:
             for row in (*self._rows.values(), *([self._before] if self._before else [])):
                 table.add_row(*_cells(row, bar_width))
                 for text in row.left_standing:
                     table.add_row("", "", "", "", Text(text, "dim", no_wrap=True))
-        return table
+            return Group(table, Text(self._whole_run(), "dim"))
+
+    def _whole_run(self) -> str:
+        """Says how far the run is, and how long the rest took when it last ran."""
+        number, total = self._place
+        if not total:
+            return ""
+        said = f"component {number} of {total}, {duration(time.monotonic() - self._begun)} so far"
+        known = [row.component for row in self._rows.values()]
+        left = sum(seconds for name, seconds in self._earlier.items() if name not in known)
+        running = [row for row in self._rows.values() if row.state == "started"]
+        if running:
+            row, spent = running[-1], time.monotonic() - running[-1].started
+            told = row.progress and (row.progress.seconds_left_in_all or row.progress.seconds_left)
+            left += told or max(0.0, self._earlier.get(row.component, 0.0) - spent)
+        return f"{said}, about {duration(left)} left" if self._earlier and running else said
 
 
 def _cells(row: _Row, bar_width: int) -> tuple[RenderableType, ...]:
@@ -143,12 +168,18 @@ def _cells(row: _Row, bar_width: int) -> tuple[RenderableType, ...]:
 
 
 def _progress_cells(progress: Progress | None, bar_width: int) -> tuple[RenderableType, ...]:
-    """Returns bar and text; the count stands before what a narrow terminal may cut off."""
+    """Returns bar and text, what matters first: a narrow terminal cuts the rest off.
+
+    Where there is no room for a bar, the count stands for it.
+    """
     if progress is None:
         return "", ""
-    said = (progress.count, progress.remaining, progress.label, progress.detail)
+    remaining = progress.remaining if bar_width else progress.remaining.partition(" (")[0]
+    said = [progress.count, remaining, progress.label, progress.detail]
+    if not bar_width:
+        said = [progress.count, remaining, progress.detail, progress.label]
     text = Text(" ".join(filter(None, said)), no_wrap=True)
-    if not progress.total:
+    if not progress.total or not bar_width:
         return "", text
     return ProgressBar(progress.total, progress.done, width=bar_width), text
 

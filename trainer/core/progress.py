@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 _log = logging.getLogger("hpatches.progress")
 _SECONDS_BETWEEN_LOG_LINES = 10.0
+_SECONDS_MEASURED = 2.0  # before the pace of work is judged
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Progress:
 Listener = Callable[[Progress], None]
 _listeners: list[Listener] = []
 _last_logged = [0.0]
+_paces: dict[str, tuple[float, int]] = {}  # by label: when it was first told of, and how far it was
 
 
 def duration(seconds: float) -> str:
@@ -77,8 +79,24 @@ def duration(seconds: float) -> str:
 
 
 def report(label: str, done: int, total: int | None = None, detail: str = "") -> None:
-    """Tells the listeners; without any, logs a line every few seconds."""
-    send(Progress(label, done, total, detail))
+    """Tells the listeners; without any, logs a line every few seconds.
+
+    What is left is estimated from the pace since the first report of the same label.
+    """
+    send(Progress(label, done, total, detail, _seconds_left(label, done, total)))
+
+
+def _seconds_left(label: str, done: int, total: int | None) -> float | None:
+    now = time.monotonic()
+    began, first = _paces.setdefault(label, (now, done))
+    if done < first or (done == first and done == 0):  # the same work begins again
+        _paces[label] = began, first = now, done
+    if total is None or done >= total:
+        _paces.pop(label)
+        return None
+    if done == first or now - began < _SECONDS_MEASURED:
+        return None
+    return (now - began) / (done - first) * (total - done)
 
 
 def send(event: Progress) -> None:

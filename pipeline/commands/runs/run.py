@@ -18,7 +18,7 @@ from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
 from pipeline.config.tree import PipelineConfig
 from pipeline.events import Event
-from pipeline.runs import metadata_db, work_lock
+from pipeline.runs import metadata_db, records, work_lock
 from pipeline.runs.recorder import RunRecorder
 from pipeline.terminal import consoles
 from pipeline.terminal.report import Report, print_report
@@ -58,8 +58,9 @@ def run(choice: Choice, require_blessing: bool) -> None:
         if begun_again:
             console.print(Text(begun_again), soft_wrap=True)
         recorder = RunRecorder(config, choice.name)
+        earlier = records.seconds_by_component(config.work_dir)
         try:
-            with RunView(console) as view, progress.listen(view.on_progress):
+            with RunView(console, earlier) as view, progress.listen(view.on_progress):
                 report = _run(config, view, recorder)
         except BaseException as error:  # Ctrl-C, too: the record says how the run ended
             mistake = find_user_error(error) if isinstance(error, Exception) else None

@@ -32,6 +32,19 @@ def test_the_newest_run_comes_first_whatever_its_name(tmp_path, remote):
     assert [run.run_id for run in records.list_runs(work_dir)] == ["run-10", "run-2", "run-1"]
 
 
+def test_components_take_as_long_as_when_they_last_ran(tmp_path):
+    def ran(state, seconds):
+        return (records.ComponentRecord(name="Trainer", state=state, seconds=seconds),)
+
+    work = str(tmp_path)
+    for number, (state, seconds) in enumerate((("executed", 9), ("executed", 7), ("cached", 1))):
+        recorded = summary(number, components=ran(state, seconds))
+        records.record_run(work, recorded)
+    assert records.seconds_by_component(work) == {"Trainer": 7}
+    (tmp_path / "runs" / "run-0.json").write_text("{")
+    assert records.seconds_by_component(work) == {}
+
+
 def test_recording_again_replaces_and_leaves_no_temporary_file(tmp_path):
     records.record_run(str(tmp_path), summary(1))
     path = records.record_run(str(tmp_path), summary(1, cleaned=True))

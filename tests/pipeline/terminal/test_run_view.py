@@ -81,8 +81,8 @@ def wait_for(text: str, stream: io.StringIO) -> None:
 
 
 def last_picture(stream: io.StringIO) -> str:
-    """The last line drawn; after it only the cursor is shown again."""
-    return stream.getvalue().splitlines()[-2]
+    """The last component's line; after it only the run's and the cursor are drawn."""
+    return stream.getvalue().splitlines()[-3]
 
 
 @pytest.mark.parametrize("kind", ["finished", "cached", "failed"])
@@ -111,7 +111,7 @@ def test_on_a_terminal_finished_stages_stay_below_their_component():
         view.on_event(Event("finished", "Trainer", seconds=30))
         view.on_event(Event("started", "Evaluator", number=2))
         view.on_event(Event("finished", "Evaluator", number=2, seconds=1))
-    lines = [line.strip() for line in stream.getvalue().splitlines()[-5:-1]]
+    lines = [line.strip() for line in stream.getvalue().splitlines()[-6:-2]]
     assert "Trainer" in lines[0]
     assert lines[1] == "stage 1: 9/9 took 0:12"
     assert lines[2] == "stage 2: 9/9 took 0:12"
@@ -122,9 +122,21 @@ def test_on_a_terminal_what_is_left_stands_before_what_may_be_cut_off():
     console, stream = terminal(80)
     with RunView(console) as view:
         view.on_event(Event("started", "DescriptorTrainer"))
-        view.on_progress(Progress("stage 2 of 2 (S 128, K 4)", 20, 1200, "loss 1.1", 80))
+        told = "loss 1.100, val mAP 0.436, 3,100 patches/s"
+        view.on_progress(Progress("stage 2 of 2 (S 128, K 4)", 20, 1200, told, 80, 723))
         wait_for("20/1200", stream)
-    assert "20/1200 1:20 left stage 2" in stream.getvalue()
+    assert "20/1200 1:20 left loss 1.100, val mAP 0.436" in stream.getvalue()
+
+
+def test_on_a_terminal_the_run_as_a_whole_has_an_estimate_from_the_last_one():
+    console, stream = terminal()
+    earlier = {"Cutter": 30.0, "Trainer": 100.0, "Evaluator": 60.0}
+    with RunView(console, earlier) as view:
+        view.on_event(Event("started", "Trainer", 2, 3))
+        view.on_progress(Progress("stage 1", 3, 9, "loss 0.9", 20, 80))
+        wait_for("left", stream)
+    # 80 s of the trainer, and what the others took that have not begun.
+    assert "component 2 of 3, 0:00 so far, about 2:50 left" in stream.getvalue()
 
 
 def test_on_a_terminal_an_interrupted_component_stops_spinning():
@@ -149,5 +161,5 @@ def test_long_progress_never_takes_room_from_names_and_times(width):
     assert "ImportSchemaGen   cached" in drawn
     line = next(x.rstrip() for x in drawn.splitlines() if "20/1200" in x)
     assert "DescriptorTrainer" in line
-    assert "20/1200 training stage 2 of 2" in line
+    assert f"20/1200 {'training stage 2' if width > 100 else 'loss 1.1'}" in line
     assert line.endswith("…")

@@ -51,6 +51,18 @@ def test_what_is_left_is_told_once_for_the_last_stage(here, in_all, text):
     assert event.remaining == text
 
 
+def test_what_is_left_is_estimated_from_the_pace(monkeypatch):
+    heard: list[progress.Progress] = []
+    moments = iter([0.0, 1.0, 4.0, 6.0, 10.0, 11.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(moments))
+    with progress.listen(heard.append):
+        for done in (0, 10, 20, 30, 50):
+            progress.report("cutting", done, 50)
+        progress.report("cutting", 5, 50)  # begins again: nothing is known of its pace
+    # Not before two seconds: 20 in 4 s, 30 in 6 s, and then it is done.
+    assert [event.seconds_left for event in heard] == [None, None, 6.0, 4.0, None, None]
+
+
 def test_the_count_names_the_total_where_it_is_known():
     assert progress.Progress("x", 3, 4).count == "3/4"
     assert progress.Progress("x", 3).count == "3"
