@@ -11,7 +11,7 @@ import numpy as np
 
 from components.core import files
 from components.core.names import INTER, INTRA, MATCHING, TASK_NAMES
-from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model
+from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model, sift
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.distances import Distance
@@ -138,7 +138,6 @@ def recipe_notes(describers: Sequence[Describer]) -> list[str]:
     tuned = [name for name in names if handcrafted.get(name).tuned]
     if not tuned:
         return []
-    from components.descriptor_evaluator.descriptors import sift  # imports OpenCV
 
     how = sift.in_words(sift.SMOOTHED)
     return [f"{name}: {how}; `hpatches run` chooses them on validation sequences" for name in tuned]
@@ -167,8 +166,6 @@ def _subject(describer: Describer) -> dict[str, Any]:
         key: getattr(describer, key) or None for key in ("model", "descriptors", "baseline")
     }
     if describer.baseline and handcrafted.get(describer.baseline).tuned:
-        from components.descriptor_evaluator.descriptors import sift  # imports OpenCV
-
         subject["recipe"] = asdict(sift.SMOOTHED)
     return subject
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.core import files
+from components.descriptor_evaluator.descriptors import handcrafted
+from components.descriptor_evaluator.descriptors.describer import Describer
+from components.descriptor_evaluator.scoring import result_files
 from pipeline.runs import records
 from trainer.core.errors import UserError
 from trainer.model.names import SAVED_MODEL_FILE, SERVING_DIR
@@ -45,10 +48,6 @@ def resolve(argument: str) -> Side:
     Raises:
         UserError: When it is nothing that can be compared.
     """
-    from components.descriptor_evaluator.descriptors import handcrafted
-    from components.descriptor_evaluator.descriptors.describer import Describer
-    from components.descriptor_evaluator.scoring import result_files
-
     if argument in handcrafted.BASELINES:
         return Side(argument, Describer(argument, baseline=argument))
     folder, run = _split(argument)
@@ -79,9 +78,6 @@ def _split(argument: str) -> tuple[str, str]:
 
 def _of_run(argument: str, work: str, wanted: str) -> Side:
     """Returns the evaluation and the model of a run."""
-    from components.descriptor_evaluator.descriptors.describer import Describer
-    from components.descriptor_evaluator.scoring import result_files
-
     known = records.list_runs(work)
     for summary in known:
         evaluation = summary.output("DescriptorEvaluator", "evaluation")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from components.descriptor_evaluator.descriptors.saved_model import describe_release
 from pipeline.terminal.work_view import show_progress
 
 
@@ -13,10 +14,6 @@ from pipeline.terminal.work_view import show_progress
 @click.option("--output", metavar="DIR", required=True, help="New folder for the descriptors.")
 def describe(model: str, data: str, output: str) -> None:
     """Write descriptors as the HPatches benchmark's CSV tree, one row per patch."""
-    from components.descriptor_evaluator.descriptors.saved_model import (
-        describe_release,  # imports OpenCV
-    )
-
     with show_progress():
         done = describe_release(model, data, output)
     click.echo(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from components.core import files
+from components.descriptor_evaluator.gate import verdict
 from components.example_gen.formats import demo_photographs
 from components.example_gen.registry import PHOTOS
 from pipeline import preflight
@@ -69,7 +70,6 @@ def run(choice: Choice, require_blessing: bool) -> None:
 def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report:
     view.say("loading TensorFlow")
     with importing():  # seconds: only once all else is checked
-        from components.descriptor_evaluator.gate import verdict
         from pipeline.runners import local
         from trainer.data import manifest
 
