@@ -14,7 +14,7 @@ from components.descriptor_evaluator.scoring import evaluate
 from components.descriptor_evaluator.scoring.evaluate import data_checksum
 from components.descriptor_evaluator.scoring.provenance import code_fingerprint, versions
 from tests.components.descriptor_evaluator.protocol import literal_protocol as literal
-from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release, patches_of
+from tests.support.releases import COUNTS, make_release, patches_of
 from trainer.core.errors import UserError
 
 NAMES = tuple(COUNTS)
@@ -24,11 +24,6 @@ def evaluate_release(data, model="", descriptors="", baseline="", rows_folder=No
     describer = Describer("scored", model, descriptors, baseline)
     options = evaluate.ReleaseOptions(**options)
     return evaluate.evaluate_release(data, describer, options, rows_folder=rows_folder)
-
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory):
-    return make_release(tmp_path_factory.mktemp("data") / "release")
 
 
 def some_descriptors():
