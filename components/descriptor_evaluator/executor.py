@@ -28,6 +28,9 @@ from components.core.exec_properties import read_settings
 from components.core.names import (
     CANDIDATE,
     CODE_FINGERPRINT_KEY,
+    EVALUATION_KEY,
+    EXAMPLES_KEY,
+    MODEL_KEY,
     PRODUCTION,
     ROOTSIFT,
     ROOTSIFT_SMOOTHED,
@@ -58,10 +61,7 @@ from trainer.core.errors import UserError
 from trainer.model import export
 from trainer.model.names import SAVED_MODEL_FILE
 
-EXAMPLES_KEY = "examples"
-MODEL_KEY = "model"
 BASELINE_MODEL_KEY = "baseline_model"
-EVALUATION_KEY = "evaluation"
 BLESSING_KEY = "blessing"
 SETTINGS_KEY = "settings"
 OFFICIAL_TASKS_KEY = "official_tasks"

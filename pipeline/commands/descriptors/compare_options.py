@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.core import files
+from components.core.names import EVALUATION_KEY, EVALUATOR, MODEL_KEY, TRAINER
 from components.descriptor_evaluator.descriptors import handcrafted
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.scoring import result_files
@@ -80,7 +81,7 @@ def _of_run(argument: str, work: str, wanted: str) -> Side:
     """Returns the evaluation and the model of a run."""
     known = records.list_runs(work)
     for summary in known:
-        evaluation = summary.output("DescriptorEvaluator", "evaluation")
+        evaluation = summary.output(EVALUATOR, EVALUATION_KEY)
         if (wanted and summary.run_id != wanted) or not evaluation:
             continue
         if summary.cleaned or not result_files.is_stored(evaluation):
@@ -88,7 +89,7 @@ def _of_run(argument: str, work: str, wanted: str) -> Side:
                 f"{argument}: the evaluation of run {summary.run_id} has been deleted; run again, "
                 f"or name another run (`hpatches runs --work {work}` lists them)"
             )
-        model = summary.output("DescriptorTrainer", "model")
+        model = summary.output(TRAINER, MODEL_KEY)
         path = posixpath.join(model, SERVING_DIR) if model else ""
         there = path and files.exists(posixpath.join(path, SAVED_MODEL_FILE))
         return Side(argument, Describer(argument, model=path) if there else None, evaluation)
