@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.core.names import RETRIEVAL
+from components.descriptor_evaluator.descriptors import csv_tree
+from components.descriptor_evaluator.protocol import tasks
 from components.descriptor_evaluator.settings import MIN_SCENES
+from components.example_gen import splits
+from components.example_gen.formats import reading
 from pipeline import gate_slices
 from pipeline.config.tree import PipelineConfig
 from trainer.core.config import TrainerConfig
@@ -38,8 +42,6 @@ def check_data(config: PipelineConfig, folder: str) -> None:
         UserError: When the data cannot be used, or not with this configuration.
     """
     # Imported here: they load OpenCV and SciPy, for which no `--help` should wait.
-    from components.example_gen import splits
-    from components.example_gen.formats import reading
 
     settings = config.data.settings()
     lists = splits.load_split_lists(settings.split)
@@ -92,8 +94,6 @@ def _check_descriptors(config: PipelineConfig, counts: Mapping[str, int]) -> Non
     Raises:
         UserError: When one is missing, damaged, or of another size than the data.
     """
-    from components.descriptor_evaluator.descriptors import csv_tree
-
     for name, reference in config.evaluation.references.items():
         if reference.descriptors is None or "://" in reference.descriptors:
             continue
@@ -161,8 +161,6 @@ def _check_lower_bound(config: PipelineConfig, scenes: int) -> None:
 
 def _check_tasks(config: PipelineConfig, counts: Mapping[str, int]) -> None:
     """Reads published task files once before the training that they are to judge."""
-    from components.descriptor_evaluator.protocol import tasks
-
     evaluation = config.evaluation_settings
     if evaluation.official_tasks is not None:
         tasks.load_official(

@@ -16,9 +16,15 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import ValidationError
 
+from trainer.core import progress, yaml_limits
+from trainer.core.config import TrainerConfig
+from trainer.core.errors import UserError
 from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 from trainer.core.progress import Progress
+from trainer.core.validation_messages import first_problem
+from trainer.engine import lease
+from trainer.reporting import failure_file
 
 if TYPE_CHECKING:
     from trainer.reporting.result import TrainingResult
@@ -39,14 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     # one when it looks for a TPU.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
-    from trainer.core.errors import UserError
-    from trainer.engine import lease
-    from trainer.reporting import failure_file
-
     failure_file.remove(options.failure_file)
     try:
         config = _config(options.config, options.tpu)
-        from trainer.core import progress
 
         with importing():
             from trainer.engine.loop import Folders, train
@@ -156,11 +157,6 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.core import yaml_limits
-    from trainer.core.config import TrainerConfig
-    from trainer.core.errors import UserError
-    from trainer.core.validation_messages import first_problem
-
     try:
         text = "" if path is None else _read(path)
         yaml_limits.check(text)

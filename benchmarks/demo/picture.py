@@ -17,18 +17,27 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from benchmarks.demo.real_sequences import demo_run
+from components.core.names import (
+    EVALUATION_KEY,
+    EVALUATOR,
+    EXAMPLE_GEN,
+    EXAMPLES_KEY,
+    MODEL_KEY,
+    TRAINER,
+)
 from components.descriptor_evaluator.descriptors import handcrafted, saved_model
 from components.descriptor_evaluator.descriptors.store import read_patches
 from components.descriptor_evaluator.gate import verdict
 from components.descriptor_evaluator.protocol import matching
 from trainer.core.variants import NOISE_NAMES, variant_index
 from trainer.data import manifest
+from trainer.model.names import SERVING_DIR
 
 _SEQUENCE = "v_coffee"
 _NOISE, _TARGET = "h", 3
 _COLUMNS = 9
 _GREEN, _RED = "#2a9d43", "#d1382c"
-_COLOURS = {"rootsift": "#b9b9b9", "rootsift-smoothed": "#8d8d8d", "model": "#2463a6"}
+_COLOURS = {"rootsift": "#b9b9b9", "rootsift-smoothed": "#8d8d8d", MODEL_KEY: "#2463a6"}
 
 
 @click.command()
@@ -37,11 +46,9 @@ _COLOURS = {"rootsift": "#b9b9b9", "rootsift-smoothed": "#8d8d8d", "model": "#24
 def main(work: str, output: str) -> None:
     """Draw matching mAP beside what the nearest neighbours look like."""
     result = demo_run(work)
-    decision = verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
-    examples = result.uri("PatchExampleGen", "examples")
-    model = saved_model.load_model(
-        str(Path(result.uri("DescriptorTrainer", "model"), "Format-Serving"))
-    )
+    decision = verdict.read(result.uri(EVALUATOR, EVALUATION_KEY))
+    examples = result.uri(EXAMPLE_GEN, EXAMPLES_KEY)
+    model = saved_model.load_model(str(Path(result.uri(TRAINER, MODEL_KEY), SERVING_DIR)))
     (entry,) = [e for e in manifest.read(examples).splits["eval"] if e.name == _SEQUENCE]
     patches = read_patches(examples, entry)
 
@@ -50,7 +57,7 @@ def main(work: str, output: str) -> None:
     _draw_bars(bars.subplots(), [row for row in decision.table if row.task == "matching"])
     described = {
         "RootSIFT": handcrafted.describe_sequence("rootsift", patches),
-        "model": saved_model.describe_patches(model, patches),
+        MODEL_KEY: saved_model.describe_patches(model, patches),
     }
     _draw_gallery(gallery, patches, described)
     Path(output).parent.mkdir(parents=True, exist_ok=True)
@@ -59,10 +66,10 @@ def main(work: str, output: str) -> None:
 
 
 def _draw_bars(axes: plt.Axes, rows: list[verdict.TableRow]) -> None:
-    names = ("rootsift", "rootsift-smoothed", "model")
+    names = ("rootsift", "rootsift-smoothed", MODEL_KEY)
     places = np.arange(len(rows))
     for number, name in enumerate(names):
-        values = [100 * (r.candidate if name == "model" else r.baselines[name]) for r in rows]
+        values = [100 * (r.candidate if name == MODEL_KEY else r.baselines[name]) for r in rows]
         drawn = axes.bar(
             places + 0.27 * (number - 1), values, 0.25, color=_COLOURS[name], label=name
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from components.core.names import EXAMPLE_GEN, EXAMPLES_KEY, MODEL_KEY, TRAINER
 from components.descriptor_evaluator.descriptors import handcrafted, saved_model
 from components.descriptor_evaluator.descriptors.sift import SiftRecipe
 from components.descriptor_evaluator.descriptors.store import read_patches
@@ -26,6 +27,7 @@ from pipeline.runs import work_lock
 from trainer.core.errors import UserError
 from trainer.core.variants import NOISES
 from trainer.data import manifest
+from trainer.model.names import SERVING_DIR
 
 POINTS = 500
 _COLUMNS = (*NOISES, "mean")
@@ -37,10 +39,8 @@ def run(work: str) -> Table:
     if not root.is_dir():
         raise UserError(f"{root}: no real image sequences (set HPATCHES_SHARED to where they are)")
     result = demo_run(work)
-    model = saved_model.load_model(
-        str(Path(result.uri("DescriptorTrainer", "model")) / "Format-Serving")
-    )
-    recipe = _recipe(result.uri("PatchExampleGen", "examples"))
+    model = saved_model.load_model(str(Path(result.uri(TRAINER, MODEL_KEY)) / SERVING_DIR))
+    recipe = _recipe(result.uri(EXAMPLE_GEN, EXAMPLES_KEY))
     settings = DataSettings(format="sequences", max_points=POINTS)
     inputs, _ = reading.list_sequences("sequences", str(root), settings)
     scores: dict[str, dict[str, dict[str, float]]] = {}
@@ -49,7 +49,7 @@ def run(work: str) -> Table:
         described = {
             "rootsift": handcrafted.describe_sequence("rootsift", patches),
             _named(recipe): handcrafted.describe_sequence("rootsift-smoothed", patches, recipe),
-            "model": saved_model.describe_patches(model, patches),
+            MODEL_KEY: saved_model.describe_patches(model, patches),
         }
         scores[f"{item.name} ({len(patches)})"] = {
             name: matching.mean_average_precision({item.name: values})
@@ -96,6 +96,6 @@ def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
     }
     for sequence, means in (*scores.items(), ("mean", mean)):
         cells = [" / ".join(f"{100 * means[name][key]:.1f}" for key in _COLUMNS) for name in names]
-        gain = means["model"]["mean"] - means[names[1]]["mean"]
+        gain = means[MODEL_KEY]["mean"] - means[names[1]]["mean"]
         table.add_row(sequence, *cells, f"{100 * gain:+.1f}", end_section=sequence != "mean")
     return table

@@ -8,7 +8,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.core.component import OPTIONAL_TEXT, TEXT, BeamComponent, channel
-from components.core.names import CODE_FINGERPRINT_KEY
+from components.core.names import CODE_FINGERPRINT_KEY, EVALUATION_KEY, EXAMPLES_KEY, MODEL_KEY
 from components.descriptor_evaluator import executor
 
 
@@ -24,12 +24,12 @@ class DescriptorEvaluatorSpec(component_spec.ComponentSpec):
         executor.CACHE_FOLDER_KEY: OPTIONAL_TEXT,
     }
     INPUTS: ClassVar = {
-        executor.EXAMPLES_KEY: channel(standard_artifacts.Examples),
-        executor.MODEL_KEY: channel(standard_artifacts.Model),
+        EXAMPLES_KEY: channel(standard_artifacts.Examples),
+        MODEL_KEY: channel(standard_artifacts.Model),
         executor.BASELINE_MODEL_KEY: channel(standard_artifacts.Model, optional=True),
     }
     OUTPUTS: ClassVar = {
-        executor.EVALUATION_KEY: channel(standard_artifacts.ModelEvaluation),
+        EVALUATION_KEY: channel(standard_artifacts.ModelEvaluation),
         executor.BLESSING_KEY: channel(standard_artifacts.ModelBlessing),
     }
 

@@ -28,6 +28,9 @@ from components.core.exec_properties import read_settings
 from components.core.names import (
     CANDIDATE,
     CODE_FINGERPRINT_KEY,
+    EVALUATION_KEY,
+    EXAMPLES_KEY,
+    MODEL_KEY,
     PRODUCTION,
     ROOTSIFT,
     ROOTSIFT_SMOOTHED,
@@ -52,14 +55,13 @@ from components.descriptor_evaluator.scoring.evaluation_context import (
 from components.descriptor_evaluator.scoring.scores_cache import ScoresCache
 from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
+from components.pusher import push_log
 from trainer.core import progress
 from trainer.core.errors import UserError
+from trainer.model import export
 from trainer.model.names import SAVED_MODEL_FILE
 
-EXAMPLES_KEY = "examples"
-MODEL_KEY = "model"
 BASELINE_MODEL_KEY = "baseline_model"
-EVALUATION_KEY = "evaluation"
 BLESSING_KEY = "blessing"
 SETTINGS_KEY = "settings"
 OFFICIAL_TASKS_KEY = "official_tasks"
@@ -227,8 +229,6 @@ def _settings(exec_properties: dict[str, Any]) -> EvaluationSettings:
 
 def _models(artifact: types.Artifact, production: list[types.Artifact]) -> list[Candidate]:
     """Returns the candidate and, if there is one, the model in production."""
-    from trainer.model import export  # loads tf_keras
-
     path = path_utils.serving_model_path(artifact.uri)
     if not _holds_model(path):
         raise ModelError(f"The candidate has no SavedModel at {path}.")
@@ -280,8 +280,6 @@ def _earlier(
     destination (at most `_EARLIER_SCORED`) are scored like any model; a remark tells how many
     could not be had.
     """
-    from components.pusher import push_log
-
     if not destination or _production_state(models).status != "compared":
         return {}, []
     if not context.settings.gate.production.best_pushed:
@@ -313,8 +311,6 @@ def _earlier(
 
 def _lies_there(model: Candidate) -> bool:
     """Whether the very model that was pushed still lies where it was put."""
-    from trainer.model import export  # loads tf_keras
-
     return _holds_model(model.path) and export.model_checksum(model.path) == model.checksum
 
 

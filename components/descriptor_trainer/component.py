@@ -8,7 +8,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.core.component import OPTIONAL_TEXT, TEXT, Component, channel
-from components.core.names import CODE_FINGERPRINT_KEY
+from components.core.names import CODE_FINGERPRINT_KEY, EXAMPLES_KEY, MODEL_KEY, MODEL_RUN_KEY
 from components.descriptor_trainer import executor
 
 
@@ -25,13 +25,13 @@ class DescriptorTrainerSpec(component_spec.ComponentSpec):
         "staging": OPTIONAL_TEXT,
     }
     INPUTS: ClassVar = {
-        executor.EXAMPLES_KEY: channel(standard_artifacts.Examples),
+        EXAMPLES_KEY: channel(standard_artifacts.Examples),
         executor.TRANSFORM_GRAPH_KEY: channel(standard_artifacts.TransformGraph),
         executor.BASE_MODEL_KEY: channel(standard_artifacts.Model, optional=True),
     }
     OUTPUTS: ClassVar = {
-        executor.MODEL_KEY: channel(standard_artifacts.Model),
-        executor.MODEL_RUN_KEY: channel(standard_artifacts.ModelRun),
+        MODEL_KEY: channel(standard_artifacts.Model),
+        MODEL_RUN_KEY: channel(standard_artifacts.ModelRun),
     }
 
 

@@ -13,15 +13,13 @@ from tfx.utils import io_utils, path_utils
 
 from components.core import executor, files
 from components.core.exec_properties import read_settings
+from components.core.names import EXAMPLES_KEY, MODEL_KEY, MODEL_RUN_KEY
 from trainer.core.config import TrainerConfig
 from trainer.engine import loop
 from trainer.model import export
 
-EXAMPLES_KEY = "examples"
 TRANSFORM_GRAPH_KEY = "transform_graph"
 BASE_MODEL_KEY = "base_model"
-MODEL_KEY = "model"
-MODEL_RUN_KEY = "model_run"
 TRAINING_KEY = "training"
 CHECKPOINTS = "checkpoints"
 

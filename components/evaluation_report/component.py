@@ -12,7 +12,13 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.core.component import OPTIONAL_TEXT, TEXT, Component, channel
-from components.core.names import CODE_FINGERPRINT_KEY
+from components.core.names import (
+    CODE_FINGERPRINT_KEY,
+    EVALUATION_KEY,
+    EXAMPLES_KEY,
+    MODEL_KEY,
+    MODEL_RUN_KEY,
+)
 from components.evaluation_report import executor
 
 
@@ -26,10 +32,10 @@ class EvaluationReportSpec(component_spec.ComponentSpec):
         executor.DESTINATION_KEY: OPTIONAL_TEXT,
     }
     INPUTS: ClassVar = {
-        executor.EVALUATION_KEY: channel(standard_artifacts.ModelEvaluation),
-        executor.EXAMPLES_KEY: channel(standard_artifacts.Examples),
-        executor.MODEL_KEY: channel(standard_artifacts.Model),
-        executor.MODEL_RUN_KEY: channel(standard_artifacts.ModelRun),
+        EVALUATION_KEY: channel(standard_artifacts.ModelEvaluation),
+        EXAMPLES_KEY: channel(standard_artifacts.Examples),
+        MODEL_KEY: channel(standard_artifacts.Model),
+        MODEL_RUN_KEY: channel(standard_artifacts.ModelRun),
     }
     OUTPUTS: ClassVar = {executor.REPORT_KEY: channel(simple_artifacts.File)}
 

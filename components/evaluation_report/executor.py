@@ -13,14 +13,11 @@ from typing import Any
 from tfx.utils import path_utils
 
 from components.core import executor
+from components.core.names import EVALUATION_KEY, EXAMPLES_KEY, MODEL_KEY, MODEL_RUN_KEY
 from components.evaluation_report import page
 from components.evaluation_report.material import Material
 from trainer.core.errors import UserError
 
-EVALUATION_KEY = "evaluation"
-EXAMPLES_KEY = "examples"
-MODEL_KEY = "model"
-MODEL_RUN_KEY = "model_run"
 REPORT_KEY = "report"
 IMAGES_KEY = "images"
 CONFIGURATION_KEY = "configuration"

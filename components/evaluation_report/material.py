@@ -15,6 +15,7 @@ from components.descriptor_evaluator.gate.verdict import Verdict
 from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.report_data import exhibits
 from components.descriptor_evaluator.scoring import result_files
+from trainer.data import manifest
 from trainer.data.manifest import Manifest
 from trainer.model.names import IDENTITY_FILE
 
@@ -89,8 +90,6 @@ class Material:
         Raises:
             NotShownError: When the examples are not known.
         """
-        from trainer.data import manifest  # imports TensorFlow
-
         if not self.examples:
             raise NotShownError("the examples of the run are not known")
         return manifest.read(self.examples)

@@ -9,13 +9,16 @@ from itertools import islice
 from typing import Any
 
 import apache_beam as beam
+import tensorflow as tf
 
 from components.core import files
 from components.example_gen.formats import reading
 from components.example_gen.formats.base import PatchSet
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
+from trainer.core.files import writing
 from trainer.core.progress import report
+from trainer.data import records
 
 # TensorFlow is imported inside the functions: a Beam worker process that has not reached
 # them yet then starts in one second instead of ten.
@@ -69,8 +72,6 @@ class WriteShards(beam.DoFn):
 
 def _write(patch_set: PatchSet, split: str, root: str) -> dict[str, Any]:
     """Writes the shards of an image sequence; returns its manifest entry, split and remarks."""
-    from trainer.data import records
-
     count = len(patch_set)
     shards = -(-count // RECORDS_PER_SHARD)
     names = [
@@ -95,10 +96,6 @@ def _write(patch_set: PatchSet, split: str, root: str) -> dict[str, Any]:
 
 def _write_shard(path: str, serialized: Iterator[bytes], digest: Any) -> None:
     """Writes the next `RECORDS_PER_SHARD` records under a temporary name, then renames."""
-    import tensorflow as tf
-
-    from trainer.core.files import writing
-
     temporary = posixpath.join(posixpath.dirname(path), f"_tmp-{posixpath.basename(path)}")
     try:
         with writing(path):

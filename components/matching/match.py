@@ -16,11 +16,9 @@ from components.matching.descriptors import Descriptor
 from components.matching.mutual import Matches
 from components.matching.photograph import Photograph
 from components.matching.points import Points
-from components.matching.settings import MatchSettings
+from components.matching.settings import RIGHT_WITHIN, MatchSettings
 from trainer.core.errors import UserError
 from trainer.core.progress import report
-
-RIGHT_WITHIN = (1.0, 3.0, 5.0)  # pixels
 
 
 @dataclass(frozen=True)

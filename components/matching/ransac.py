@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 
 from components.example_gen.geometry import homography
+from components.matching.settings import LEAST_INLIERS
 
-# Four matches fix a homography and agree with it whatever they are; chance adds a few.
-LEAST_INLIERS = 8
 _LEAST_MATCHES = 4
 _ITERATIONS = 10_000
 _CONFIDENCE = 0.9999

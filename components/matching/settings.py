@@ -6,6 +6,10 @@ from pydantic import Field
 
 from trainer.core.settings import Settings
 
+RIGHT_WITHIN = (1.0, 3.0, 5.0)  # pixels
+# Four matches fix a homography and agree with it whatever they are; chance adds a few.
+LEAST_INLIERS = 8
+
 
 class MatchSettings(Settings):
     """How two photographs are matched.

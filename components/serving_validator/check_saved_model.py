@@ -18,6 +18,8 @@ import threading
 import time
 import traceback
 
+import numpy as np
+
 SIGNATURES = {
     "serving_default": ("patches", "uint8", "descriptors"),
     "serialized_records": ("records", "string", "descriptors"),
@@ -126,7 +128,6 @@ def read_identity(model_path, report):
 
 def run_checks(model, identity, request, report):
     """Tries the signatures on patches of several sizes, in several batches."""
-    import numpy as np
     import tensorflow as tf
 
     sequences = np.load(request["patches"])
@@ -158,8 +159,6 @@ def run_checks(model, identity, request, report):
 
 def check_size(name, describe, batch, identity, tolerance, report):
     """Shape, dtype, finiteness, repeatability, independence of the batch, norm."""
-    import numpy as np
-
     output = describe(batch)
     dimension = identity.get("dimension") or (output.shape[-1] if output.ndim else None)
     shape_is_right = output.dtype == np.float32 and output.shape == (len(batch), dimension)
@@ -183,8 +182,6 @@ def check_size(name, describe, batch, identity, tolerance, report):
 
 def check_flat(describe, report):
     """Patches without any contrast must not end in NaN."""
-    import numpy as np
-
     flat = np.stack([np.full((65, 65), value, np.uint8) for value in (0, 128, 255)])
     is_finite = np.isfinite(describe(flat)).all()
     report.check("flat patches", is_finite, "a patch of one grey value gives NaN or inf")
@@ -192,8 +189,6 @@ def check_flat(describe, report):
 
 def check_empty(describe, report):
     """No patches, no descriptors: good to have, but no reason to refuse."""
-    import numpy as np
-
     try:
         output = describe(np.zeros((0, 65, 65), np.uint8))
         if output.shape[0] != 0:
@@ -205,7 +200,6 @@ def check_empty(describe, report):
 
 def check_bytes(as_bytes, describe, patches, identity, report):
     """The signature for bytes, if there is one, must give the descriptors to half a step."""
-    import numpy as np
     import tensorflow as tf
 
     batch = patches[: max(BATCHES)]
@@ -223,7 +217,6 @@ def check_bytes(as_bytes, describe, patches, identity, report):
 
 def check_records(records, describe, sequences, request, report):
     """The signature for serialized records must say the same as the one for patches."""
-    import numpy as np
     import tensorflow as tf
 
     serialized = list(tf.data.TFRecordDataset(request["records"]).as_numpy_iterator())
@@ -242,8 +235,6 @@ def check_records(records, describe, sequences, request, report):
 
 def measure(describe, patches, report):
     """Times the served signature, per patch, after a warm-up; median of a few calls."""
-    import numpy as np
-
     many = np.resize(patches, (LATENCY_BATCH, *patches.shape[1:]))
     for key, batch in (("batch", many), ("single", patches[:1])):
         describe(batch)
@@ -273,8 +264,6 @@ def claims_unit_length(identity):
 
 
 def _compare(name, actual, expected, limit, report):
-    import numpy as np
-
     if actual.shape != expected.shape:
         report.check(name, False, f"shape {list(actual.shape)}, expected {list(expected.shape)}")
         return

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from trainer.core.variants import EVAL, PATCH_SIZE, UNSPECIFIED, VARIANTS
+from trainer.data import manifest, records
 
 PATCHES_FILE = "patches.npy"
 RECORDS_FILE = "records.tfrecord"
@@ -22,10 +24,6 @@ def write(examples_uri: str | None, folder: str, count: int) -> None:
         folder: Local folder.
         count: Number of points, at most.
     """
-    import tensorflow as tf  # late, as everywhere in modules that a command may import
-
-    from trainer.data import records
-
     sequences = _read(examples_uri, count) if examples_uri else []
     if not sequences:
         sequences = _noise(count)
@@ -36,8 +34,6 @@ def write(examples_uri: str | None, folder: str, count: int) -> None:
 
 
 def _read(examples_uri: str, count: int) -> list:
-    from trainer.data import manifest, records
-
     sequences: list[records.PointPatches] = []
     for path in manifest.read(examples_uri).shard_paths(examples_uri, EVAL):
         for sequence in records.read_shard(path):
@@ -48,8 +44,6 @@ def _read(examples_uri: str, count: int) -> list:
 
 
 def _noise(count: int) -> list:
-    from trainer.data import records
-
     shape = (count, len(VARIANTS), PATCH_SIZE, PATCH_SIZE)
     pixels = np.random.default_rng([_SEED]).integers(0, 256, shape, np.uint8)
     return [

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from components.core.names import TRAINER
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.core.settings import Settings
 
@@ -61,13 +62,13 @@ class PlatformSettings(Settings):
         """Hours that an attempt may take, by component, where it is not `TIMEOUT_HOURS`."""
         waits = {}
         if self.training is not None:  # in the queue, too
-            waits["DescriptorTrainer"] = self.training.timeout_hours + TIMEOUT_HOURS
+            waits[TRAINER] = self.training.timeout_hours + TIMEOUT_HOURS
         given = {name: request.timeout_hours for name, request in self.resources.items()}
         return waits | {name: hours for name, hours in given.items() if hours is not None}
 
     @model_validator(mode="after")
     def _one_place_to_train(self) -> PlatformSettings:
-        asked = self.resources.get("DescriptorTrainer")
+        asked = self.resources.get(TRAINER)
         if self.training is not None and asked is not None and asked.accelerator is not None:
             raise ValueError(
                 "resources.DescriptorTrainer asks for an accelerator, but training runs as a job "

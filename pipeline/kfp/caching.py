@@ -13,8 +13,10 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from components.core.names import EXAMPLE_GEN
+
 FINGERPRINT = "data_fingerprint"
-_CACHED = "PatchExampleGen"
+_CACHED = EXAMPLE_GEN
 
 
 def for_run(

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from google.protobuf import json_format
+
 from pipeline.kfp import conditions, form, placeholders
 from pipeline.kfp.conditions import ConditionError
 from pipeline.kfp.parameters import WORDS, fits
@@ -66,7 +68,6 @@ def check_spec(spec: Mapping[str, Any]) -> None:
 
 def _form(spec: Mapping[str, Any]) -> Iterator[str]:
     """Compares the tree with KFP's own definition: unknown fields, wrong types."""
-    from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2  # a second
 
     parts = (

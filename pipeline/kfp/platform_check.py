@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from components.core.names import TRAINER
 from components.descriptor_trainer.vertex import check as vertex_check
 from components.kubeflow import object_stores
 from pipeline.config.platform import ResourceRequest
@@ -15,7 +16,6 @@ from trainer.core.errors import UserError
 RUN_PARAMETERS = ("project", "location", "staging")
 """Parameters of a run that Beam's options may name, e.g. `--project={project}`."""
 
-_TRAINER = "DescriptorTrainer"
 _TPU = re.compile(r"TPU_.*|(cloud-tpus\.)?google\.com/(tpu|v\d+|preemptible-v\d+)")
 _ACCELERATOR = {
     "vertex": (re.compile(r"(NVIDIA|TPU)_[A-Z0-9_]+"), "a name of Vertex AI's, e.g. NVIDIA_L4"),
@@ -89,7 +89,7 @@ def _check_accelerator(where: str, request: ResourceRequest, target: str) -> Non
 
 def _check_replicas(config: PipelineConfig) -> None:
     """Refuses batches that the accelerators of the trainer's own container cannot share."""
-    request = config.platform.resources.get(_TRAINER)
+    request = config.platform.resources.get(TRAINER)
     training = config.training
     if request is None or request.accelerator is None or training.strategy == "one_device":
         return
@@ -99,7 +99,7 @@ def _check_replicas(config: PipelineConfig) -> None:
             raise UserError(
                 f"training.stages.{number}.points_per_batch: found "
                 f"{stage.points_per_batch}, which the {replicas} accelerators of "
-                f"platform.resources.{_TRAINER} cannot share evenly; expected a multiple of "
+                f"platform.resources.{TRAINER} cannot share evenly; expected a multiple of "
                 f"{replicas}"
             )
 

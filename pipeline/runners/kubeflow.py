@@ -12,6 +12,7 @@ from tfx.orchestration import data_types
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from components.core import beam_runner
+from components.core.names import EVALUATOR, PRODUCTION_MODEL
 from pipeline.config.platform import TIMEOUT_HOURS
 from pipeline.config.tree import PipelineConfig
 from pipeline.graph import Places, VertexPlaces, create_pipeline
@@ -35,7 +36,7 @@ DEFAULTS = {"data_fingerprint": ""}
 # Production changes without any input of the pipeline telling so. The evaluator reads the task
 # files and the log of pushes, of which it is told only the paths (or nothing); it is left out
 # with and without task files, since the log is read in either case.
-_NEVER_CACHED = ("ProductionModel", "DescriptorEvaluator")
+_NEVER_CACHED = (PRODUCTION_MODEL, EVALUATOR)
 
 
 def compile_pipeline(config: PipelineConfig, target: str, image: str) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from components.production_model import served_model
+from components.pusher import destination as push_destinations
+from components.pusher import push_log
 from trainer.core.errors import UserError
 
 
@@ -21,9 +24,6 @@ def rollback(destination: str, version: int) -> int:
             (by number or by content), or when the destination cannot be written.
     """
     # Late imports: they load TensorFlow, and the command line must start without it.
-    from components.production_model import served_model
-    from components.pusher import destination as push_destinations
-    from components.pusher import push_log
 
     available = served_model.versions(destination)
     if not available:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from components.matching.settings import LEAST_INLIERS, RIGHT_WITHIN
 from pipeline.terminal.tables import make_table, print_remarks
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ def print_matches(console: Console, result: Result) -> None:
         console: Console to print on.
         result: As `match_files` returns it.
     """
-    from components.matching.match import RIGHT_WITHIN  # imports OpenCV
-
     first, second = result.points
     known = result.descriptors[0].errors is not None
     right = [f"right within {pixels:g} px" for pixels in RIGHT_WITHIN]
@@ -44,8 +43,6 @@ def _cells(matches: PairMatches, limits: tuple[float, ...]) -> list[str]:
 
 
 def _remarks(result: Result) -> list[str]:
-    from components.matching.ransac import LEAST_INLIERS
-
     remarks = [*result.notes]
     remarks += [
         f"{item.path} is {item.full_size[0]}x{item.full_size[1]} pixels and was matched at "

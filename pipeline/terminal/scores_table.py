@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.core.names import MATCHING, RETRIEVAL, VERIFICATION
+from components.descriptor_evaluator.protocol.metrics import other_metrics
 from pipeline.terminal.tables import KINDS, make_table, percent, print_fitting, print_remarks
 from trainer.core.variants import NOISE_NAMES, NOISES
 
@@ -137,7 +138,7 @@ def _verification(scores: Mapping[str, Any]) -> Iterator[_Row]:
     for balance, measure in (("imbalanced", "AP"), ("balanced", "AUC")):
         for pair_set, by_noise in scores[balance].items():
             yield f"{measure} {pair_set} ({balance})", by_noise or {}, None
-    for name in _other_metrics(VERIFICATION):
+    for name in other_metrics(VERIFICATION):
         for pair_set, by_noise in scores[name].items():
             yield f"{name} {pair_set}", by_noise or {}, None
     yield "mean AP (imbalanced)", {}, scores["mean"]
@@ -166,14 +167,8 @@ def _apart(scores: Mapping[str, Any]) -> Iterator[_Row]:
 
 
 def _others(task: str, scores: Mapping[str, Any]) -> Iterator[_Row]:
-    for name in _other_metrics(task):
+    for name in other_metrics(task):
         yield name, scores[name], scores[name]["mean"]
-
-
-def _other_metrics(task: str) -> list[str]:
-    from components.descriptor_evaluator.scoring.summary import other_metrics  # imports NumPy
-
-    return other_metrics(task)
 
 
 _ROWS = {VERIFICATION: _verification, MATCHING: _matching, RETRIEVAL: _retrieval}

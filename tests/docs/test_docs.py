@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,16 @@ _BLOCK = re.compile(r"^ *```[^\n]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
+_SETTING = re.compile(r"(?:--set )?'?((?:data|training|evaluation)\.[\w.]+)(?:=.*)?")
+_IMPORT = re.compile(
+    r"^\W*(?:python -c \")?from ((?:pipeline|components|trainer)[\w.]*) import ([\w, ]+)"
+)
+_FILE = re.compile(
+    r"(?:pipeline|components|trainer|benchmarks|tests|tools|docker|requirements)/[\w./*-]+"
+)
 _SHELL_END = re.compile(r" (?:&&|\|\||\||;|#) ?")
+
+_PROGRAMS = ("make", "hpatches", "python -m")
 
 by_page = pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
 by_docs_page = pytest.mark.parametrize("page", _DOCS, ids=lambda page: page.name)
@@ -61,6 +71,32 @@ def _commands(page: Path, program: str) -> Iterator[list[str]]:
                 yield shlex.split(part)[len(program.split()) :]
 
 
+def _links(page: Path) -> list[str]:
+    """Returns the targets of a page's links within the repository."""
+    links = _LINK.findall(_prose(page))
+    return [link for link in links if not link.startswith(("http://", "https://"))]
+
+
+def _settings(page: Path) -> list[str]:
+    """Returns the keys of the configuration that a page sets or names."""
+    keys = [
+        words[number + 1].partition("=")[0]
+        for words in _commands(page, "hpatches")
+        for number, word in enumerate(words)
+        if word == "--set"
+    ]
+    return keys + [match[1] for match in map(_SETTING.fullmatch, _spans(page)) if match]
+
+
+def _imports(page: Path) -> list[tuple[str, str]]:
+    """Returns (module, names) of what a page's code imports from the packages."""
+    return [pair for line in _code(page) for pair in _IMPORT.findall(line)]
+
+
+def _files(page: Path) -> list[str]:
+    return [span for span in _spans(page) if _FILE.fullmatch(span)]
+
+
 def _resolve(words: list[str]) -> click.Command:
     command: click.Command = cli
     for word in words:
@@ -83,15 +119,27 @@ def _configuration_has(key: str) -> bool:
     return True
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        _links,
+        _settings,
+        _imports,
+        _files,
+        *(partial(_commands, program=name) for name in _PROGRAMS),
+    ],
+)
+def test_there_is_something_to_check(named):
+    assert sum(len(list(named(page))) for page in _PAGES) >= 3
+
+
 def test_the_readme_is_short():
     assert len(_README.read_text().splitlines()) <= 150
 
 
 @by_page
 def test_links_and_anchors_exist(page: Path):
-    for link in _LINK.findall(_prose(page)):
-        if link.startswith(("http://", "https://")):
-            continue
+    for link in _links(page):
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{page.name}: {link}"
@@ -126,22 +174,7 @@ def test_commands_and_their_options_exist(page: Path):
 
 @by_page
 def test_settings_exist(page: Path):
-    named = [
-        words[number + 1].partition("=")[0]
-        for words in _commands(page, "hpatches")
-        for number, word in enumerate(words)
-        if word == "--set"
-    ]
-    named += [
-        match[1]
-        for span in _spans(page)
-        if (
-            match := re.fullmatch(
-                r"(?:--set )?'?((?:data|training|evaluation)\.[\w.]+)(=.*)?", span
-            )
-        )
-    ]
-    for key in named:
+    for key in _settings(page):
         if key.rpartition(".")[2] not in RENAMED:
             assert _configuration_has(key), f"{page.name}: {key}"
 
@@ -159,24 +192,20 @@ def test_modules_that_are_run_exist(page: Path):
 
 @by_page
 def test_imports_exist(page: Path):
-    pattern = r"^\W*(?:python -c \")?from ((?:pipeline|components|trainer)[\w.]*) import ([\w, ]+)"
-    for line in _code(page):
-        for module, names in re.findall(pattern, line):
-            specification = importlib.util.find_spec(module)
-            assert specification and specification.origin, line
-            source = Path(specification.origin).read_text()
-            for name in (part.split()[0] for part in names.split(",")):
-                assert re.search(rf"^(?:class |def )?{name}\b", source, re.MULTILINE) or (
-                    (specification.submodule_search_locations)
-                    and importlib.util.find_spec(f"{module}.{name}")
-                ), line
+    for module, names in _imports(page):
+        specification = importlib.util.find_spec(module)
+        assert specification and specification.origin, module
+        source = Path(specification.origin).read_text()
+        for name in (part.split()[0] for part in names.split(",")):
+            assert re.search(rf"^(?:class |def )?{name}\b", source, re.MULTILINE) or (
+                (specification.submodule_search_locations)
+                and importlib.util.find_spec(f"{module}.{name}")
+            ), f"{module}: {name}"
 
 
 @pytest.mark.parametrize(
     "page", [page for page in _PAGES if page.name != "extending.md"], ids=lambda page: page.name
 )  # extending.md names files that a reader adds
 def test_files_that_are_named_exist(page: Path):
-    folders = "pipeline|components|trainer|benchmarks|tests|tools|docker|requirements"
-    for span in _spans(page):
-        if re.fullmatch(rf"(?:{folders})/[\w./*-]+", span):
-            assert list(_ROOT.glob(span.rstrip("/"))), f"{page.name}: {span}"
+    for name in _files(page):
+        assert list(_ROOT.glob(name.rstrip("/"))), f"{page.name}: {name}"

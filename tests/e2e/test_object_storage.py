@@ -28,7 +28,6 @@ _KILLS = int(os.environ.get("HPATCHES_KILLS", "3"))
 def storage(tmp_path_factory, photographs):
     """The service, with the data in a bucket."""
     with cloud_storage.running(tmp_path_factory.mktemp("storage")) as service:
-        service.objects.make_bucket("b")
         for path in photographs.iterdir():
             service.objects.put(f"gs://b/data/{path.name}", path.read_bytes())
         yield service

@@ -29,7 +29,6 @@ _PLACES = {
 def test_a_training_that_was_killed_goes_on_from_its_checkpoint_in_the_bucket(tmp_path):
     write_examples(tmp_path / "examples", _SPLITS)
     with cloud_storage.running(tmp_path) as storage:
-        storage.objects.make_bucket("b")
         _upload(storage, tmp_path / "examples", "gs://b/examples")
         storage.objects.put("gs://b/config.json", json.dumps(_CONFIG).encode())
         process = _start(tmp_path)

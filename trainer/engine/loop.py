@@ -27,7 +27,8 @@ from trainer.engine import output_folder, resources, run_identity, strategy
 from trainer.engine.checkpoints import CheckpointStore
 from trainer.engine.learner import Learner
 from trainer.engine.output_folder import Existing
-from trainer.engine.run import Clock, Run
+from trainer.engine.run import Run
+from trainer.engine.run_state import Clock
 from trainer.model import export
 from trainer.model.names import SERVING_DIR
 from trainer.reporting import result

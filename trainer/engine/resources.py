@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.python.client import device_lib
 
 from trainer.core.config import TrainerConfig
 from trainer.core.variants import TRAIN
@@ -84,7 +85,6 @@ def host_memory() -> int:
 def accelerator_memory(kind: DeviceKind) -> int:
     """Returns the bytes of the smallest accelerator, or a small guess when it does not tell."""
     # Only here does TensorFlow tell the size of a device and not only what is taken of it.
-    from tensorflow.python.client import device_lib
 
     limits = [
         int(device.memory_limit)

@@ -24,7 +24,7 @@ from trainer.data.packing import PackedPatches
 from trainer.data.pixels import pixels
 from trainer.engine.checkpoints import CheckpointStore
 from trainer.engine.learner import Learner
-from trainer.engine.run_state import Best, RunState
+from trainer.engine.run_state import Best, Clock, RunState
 from trainer.reporting.result import TrainingResult, shortfall
 from trainer.reporting.stage_progress import StageProgress
 from trainer.reporting.tensorboard import TensorBoardWriter
@@ -38,25 +38,6 @@ _PROBE_EPOCH = 2**30  # an epoch no training reaches: the probe draws batches of
 _AROUND_GOOD = ("good", "stage", "suspect", "rollback")
 
 _log = logging.getLogger(__name__)
-
-
-class Clock:
-    """Wall and processor time of a run since it was made."""
-
-    def __init__(self) -> None:
-        self._wall = time.perf_counter()
-        self._cpu = time.process_time()
-
-    def add(self, wall: float, cpu: float) -> None:
-        """Counts seconds that an earlier process spent on the run, too."""
-        self._wall -= wall
-        self._cpu -= cpu
-
-    def wall(self) -> float:
-        return time.perf_counter() - self._wall
-
-    def cpu(self) -> float:
-        return time.process_time() - self._cpu
 
 
 class Run:
@@ -127,43 +108,6 @@ class Run:
                     self._progress.leave(decisions)
         self._export_best(state)
         return state
-
-    def result(self, state: RunState, run: str, model_path: str) -> TrainingResult:
-        """Returns how the run went."""
-        controller, best = state.controller, state.best
-        stepping = max(state.stepping_seconds, 1e-9)
-        loss = self._learner.probe(self._probe_batch, PROBE_PATCHES).normalized_loss
-        floor = None
-        if self._validation_set:
-            floor = self._validation_set.score(self._validation_set.described(pixels))["mean"]
-        return TrainingResult(
-            run=run,
-            model_path=model_path,
-            ended=controller.ended,
-            gave_up=_gave_up(controller),
-            steps=controller.step,
-            patches=controller.patches,
-            best_step=best.step if best else state.weights_at,
-            validation=best.scores if best else {},
-            rollbacks=controller.rollbacks,
-            traces=self._learner.traces,
-            wall_seconds=self._clock.wall(),
-            cpu_seconds=self._clock.cpu(),
-            patches_per_second=controller.patches / stepping,
-            input_wait=state.waited / stepping,
-            stages=[stage.in_words for stage in controller.plan],
-            planned=[
-                {
-                    "stage": stage.in_words,
-                    "patches": stage.max_steps * stage.batch,
-                    "trained": trained,
-                }
-                for stage, trained in zip(self._config.plan, controller.trained, strict=True)
-            ],
-            pixels=floor,
-            normalized_loss=loss,
-            shortfall=shortfall(best.scores["mean"] if best else None, floor, loss),
-        )
 
     def _begun(self, calibrate: bool) -> RunState:
         """Returns the state before the first step."""
@@ -279,6 +223,15 @@ class Run:
             cpu_seconds=self._clock.cpu(),
         )
 
+    def _normalized_loss_on(self, stage: StageConfig | None) -> float | None:
+        """Returns the loss of the present weights on a batch of another stage's shape."""
+        if stage is None:
+            return None
+        if self._next_batch is None or self._next_batch[0] != stage:
+            self._next_batch = (stage, next(_sampler(self._data, stage, self._probe_place)))
+        batch = self._next_batch[1]
+        return self._learner.normalized_loss_on(batch, stage.patches_per_point)
+
     def _observe(self, state: RunState, seen: stages.Observation) -> tuple[stages.Decision, ...]:
         """Lets the controller decide and does what it says."""
         entered = state.controller.entered
@@ -296,14 +249,13 @@ class Run:
             state.sampler = SamplerState(self._config.seed, state.sampler.epoch + 1)
         return decisions
 
-    def _normalized_loss_on(self, stage: StageConfig | None) -> float | None:
-        """Returns the loss of the present weights on a batch of another stage's shape."""
-        if stage is None:
-            return None
-        if self._next_batch is None or self._next_batch[0] != stage:
-            self._next_batch = (stage, next(_sampler(self._data, stage, self._probe_place)))
-        batch = self._next_batch[1]
-        return self._learner.normalized_loss_on(batch, stage.patches_per_point)
+    def _record(self, decision: stages.Decision, state: stages.ControllerState) -> None:
+        if decision.kind == "good" and self._timeline.last_of(*_AROUND_GOOD) == "good":
+            return
+        values: dict[str, Any] = dict(decision.values)
+        if decision.kind in ("rollback", "insert", "shorten"):
+            values["plan"] = [stage.in_words for stage in state.plan[state.stage :]]
+        self._timeline.add(decision.kind, decision.step, decision.stage, decision.reason, **values)
 
     def _validate_when_due(self, state: RunState, decisions: tuple[stages.Decision, ...]) -> None:
         """Scores the weights on `val` and keeps the best."""
@@ -336,8 +288,7 @@ class Run:
         if state.controller.ended or step - state.shown_at >= every:
             state.shown_at = step
             descriptors = self._describe(self._probe_batch)
-            patches_per_point = PROBE_PATCHES
-            self._tensorboard.batch(step, self._probe_batch, descriptors, patches_per_point)
+            self._tensorboard.batch(step, self._probe_batch, descriptors, PROBE_PATCHES)
 
     def _describe(self, patches: np.ndarray) -> np.ndarray:
         return self._learner.forward(patches)[1]
@@ -386,13 +337,42 @@ class Run:
         self._timeline.add("export", step, state.controller.stage, reason, **scores)
         self._tensorboard.flush()
 
-    def _record(self, decision: stages.Decision, state: stages.ControllerState) -> None:
-        if decision.kind == "good" and self._timeline.last_of(*_AROUND_GOOD) == "good":
-            return
-        values: dict[str, Any] = dict(decision.values)
-        if decision.kind in ("rollback", "insert", "shorten"):
-            values["plan"] = [stage.in_words for stage in state.plan[state.stage :]]
-        self._timeline.add(decision.kind, decision.step, decision.stage, decision.reason, **values)
+    def result(self, state: RunState, run: str, model_path: str) -> TrainingResult:
+        """Returns how the run went."""
+        controller, best = state.controller, state.best
+        stepping = max(state.stepping_seconds, 1e-9)
+        loss = self._learner.probe(self._probe_batch, PROBE_PATCHES).normalized_loss
+        floor = None
+        if self._validation_set:
+            floor = self._validation_set.score(self._validation_set.described(pixels))["mean"]
+        return TrainingResult(
+            run=run,
+            model_path=model_path,
+            ended=controller.ended,
+            gave_up=_gave_up(controller),
+            steps=controller.step,
+            patches=controller.patches,
+            best_step=best.step if best else state.weights_at,
+            validation=best.scores if best else {},
+            rollbacks=controller.rollbacks,
+            traces=self._learner.traces,
+            wall_seconds=self._clock.wall(),
+            cpu_seconds=self._clock.cpu(),
+            patches_per_second=controller.patches / stepping,
+            input_wait=state.waited / stepping,
+            stages=[stage.in_words for stage in controller.plan],
+            planned=[
+                {
+                    "stage": stage.in_words,
+                    "patches": stage.max_steps * stage.batch,
+                    "trained": trained,
+                }
+                for stage, trained in zip(self._config.plan, controller.trained, strict=True)
+            ],
+            pixels=floor,
+            normalized_loss=loss,
+            shortfall=shortfall(best.scores["mean"] if best else None, floor, loss),
+        )
 
 
 def _gave_up(controller: stages.ControllerState) -> bool:

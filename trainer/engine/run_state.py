@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,3 +98,22 @@ _PLAIN = tuple(
     for name in dataclasses.fields(RunState)
     if name.name not in ("controller", "sampler", "good", "best")
 )
+
+
+class Clock:
+    """Wall and processor time of a run since it was made."""
+
+    def __init__(self) -> None:
+        self._wall = time.perf_counter()
+        self._cpu = time.process_time()
+
+    def add(self, wall: float, cpu: float) -> None:
+        """Counts seconds that an earlier process spent on the run, too."""
+        self._wall -= wall
+        self._cpu -= cpu
+
+    def wall(self) -> float:
+        return time.perf_counter() - self._wall
+
+    def cpu(self) -> float:
+        return time.process_time() - self._cpu

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import text_format
 
 from trainer.core.files import write_text, writing
 from trainer.core.variants import VARIANTS, variant_index
@@ -98,7 +99,6 @@ def write_descriptors(sample: Sample, descriptors: np.ndarray, folder: str) -> N
 
 def _configuration(sample: Sample) -> str:
     # Imported here: only what is written needs it, and it comes with TensorFlow.
-    from google.protobuf import text_format
     from tensorboard.plugins.projector import ProjectorConfig
 
     config = ProjectorConfig()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.descriptor_evaluator.descriptors import handcrafted
+from components.descriptor_evaluator.descriptors import csv_tree, handcrafted, saved_model
 from trainer.core.errors import UserError
 
 # TensorFlow is imported inside the functions: a Beam worker process that has not reached
@@ -59,13 +59,9 @@ class Describer:
     def load(self) -> Callable[[str, np.ndarray], np.ndarray]:
         """Returns a function from (sequence, uint8 [N, 16, 65, 65]) to float32 [16, N, D]."""
         if self.model:
-            from components.descriptor_evaluator.descriptors import saved_model
-
             model = saved_model.load_model(self.model, self.trusted)
             return lambda _, patches: saved_model.describe_patches(model, patches)
         if self.descriptors:
-            from components.descriptor_evaluator.descriptors import csv_tree
-
             return lambda sequence, patches: csv_tree.read_sequence(
                 self.descriptors, sequence, len(patches)
             )

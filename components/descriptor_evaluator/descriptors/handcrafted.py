@@ -1,7 +1,7 @@
 """Registry of the handcrafted descriptors that a learned one has to beat.
 
 A descriptor is a function from uint8 [M, h, h] to float32 [M, D]; it is named by module and
-function, so that reading the registry imports neither NumPy nor OpenCV.
+function, so that reading the registry does not import OpenCV.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from components.core.names import ROOTSIFT, ROOTSIFT_SMOOTHED
 from trainer.core.errors import UserError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from components.descriptor_evaluator.descriptors.sift import SiftRecipe
 
 _HERE = "components.descriptor_evaluator.descriptors"
@@ -84,8 +84,6 @@ def describe_sequence(
     name: str, patches: np.ndarray, recipe: SiftRecipe | None = None
 ) -> np.ndarray:
     """Describes uint8 [N, 16, h, h] as float32 [16, N, D]."""
-    import numpy as np  # the registry is read by commands that need no arrays
-
     count, variants = patches.shape[:2]
     flat = describe(name, patches.reshape(count * variants, *patches.shape[2:]), recipe)
     return np.ascontiguousarray(flat.reshape(count, variants, -1).swapaxes(0, 1))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
+import tensorflow as tf
 
 from components.core import files
 from components.descriptor_evaluator.descriptors.describer import (
@@ -26,6 +27,7 @@ from components.descriptor_evaluator.descriptors.describer import (
 from components.descriptor_evaluator.protocol import tasks
 from trainer.core.errors import UserError
 from trainer.core.progress import report
+from trainer.data import records
 from trainer.data.manifest import SequenceEntry
 
 # TensorFlow is imported inside the functions: a Beam worker process that has not reached
@@ -59,8 +61,6 @@ class DescribeSequence(beam.DoFn):
             OSError: When the machine fails; likewise `MemoryError` and TensorFlow's
                 `ResourceExhaustedError` and `UnavailableError`.
         """
-        import tensorflow as tf
-
         patches = read_patches(self._examples, entry)
         for describer in self._describers:
             path = posixpath.join(self._folder, describer.name, entry.name)
@@ -118,8 +118,6 @@ def read_patches(examples: str, entry: SequenceEntry, most: int | None = None) -
     Raises:
         UserError: When a shard cannot be read or the number of patches is not the manifest's.
     """
-    from trainer.data import records
-
     wanted = entry.count if most is None else min(most, entry.count)
     patches = np.empty((wanted, *records.PATCH_SHAPE), np.uint8)
     records_read = 0

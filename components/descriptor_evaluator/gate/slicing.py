@@ -16,7 +16,25 @@ import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import apache_beam as beam
 import numpy as np
+import pyarrow
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator
+from tensorflow_model_analysis.extractors import (
+    example_weights_extractor,
+    features_extractor,
+    labels_extractor,
+    materialized_predictions_extractor,
+    slice_key_extractor,
+    unbatch_extractor,
+)
+from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.writers import (
+    eval_config_writer,
+    metrics_plots_and_validations_writer,
+)
 
 from components.core.names import CANDIDATE, PRODUCTION, TASK_NAMES
 from components.descriptor_evaluator.protocol.scores import MAIN_METRIC
@@ -60,9 +78,6 @@ def eval_config(baselines: Sequence[str], with_production: bool) -> config_pb2.E
             otherwise); each gets a column.
         with_production: Whether there is a production model other than the candidate.
     """
-    # TFMA's package imports TensorFlow, and this module is imported early.
-    from tensorflow_model_analysis.proto import config_pb2
-
     config = config_pb2.EvalConfig()
     columns = [CANDIDATE, *([PRODUCTION] if with_production else []), *map(over, baselines)]
     for column in columns:
@@ -93,8 +108,6 @@ def record_batch(
     Raises:
         ValueError: When the models were not scored on the same units.
     """
-    import pyarrow  # as for the other heavy imports: this module is imported early
-
     others = {**baselines, **({PRODUCTION: production} if production else {})}
     for name, table in others.items():
         if not table.covers_the_same_units_as(candidate):
@@ -135,23 +148,6 @@ def run_tfma(
         output: Folder for TFMA's files; `tfma.load_eval_result` reads them.
         make_pipeline: Returns a Beam pipeline that runs when its context closes.
     """
-    import apache_beam as beam
-    import tensorflow_model_analysis as tfma
-    from tensorflow_model_analysis import constants
-    from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator
-    from tensorflow_model_analysis.extractors import (
-        example_weights_extractor,
-        features_extractor,
-        labels_extractor,
-        materialized_predictions_extractor,
-        slice_key_extractor,
-        unbatch_extractor,
-    )
-    from tensorflow_model_analysis.writers import (
-        eval_config_writer,
-        metrics_plots_and_validations_writer,
-    )
-
     extractors = [
         features_extractor.FeaturesExtractor(config),
         labels_extractor.LabelsExtractor(config),
@@ -188,7 +184,5 @@ def _mean(table: ScoreTable, places: Sequence[int], metric: str) -> float:
 
 def _lists(values: Sequence[Any]):
     """Wraps each value in a list of its own, the shape TFMA's features have."""
-    import pyarrow
-
     flat = pyarrow.array(values)
     return pyarrow.ListArray.from_arrays(np.arange(len(flat) + 1, dtype=np.int32), flat)

@@ -40,3 +40,8 @@ METRICS: dict[str, dict[str, str]] = {
 def metrics_of(task: str) -> dict[str, Callable[..., Any]]:
     """Imports the metrics of a task, by name."""
     return {name: pkgutil.resolve_name(place) for name, place in METRICS[task].items()}
+
+
+def other_metrics(task: str) -> list[str]:
+    """Returns the metrics that were added to HPatches' own, which go by their own names."""
+    return [name for name in METRICS[task] if name not in ("ap", "auc", "success_rate")]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from components.core import files
 from trainer.core.errors import UserError
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
@@ -139,8 +140,6 @@ class Tasks:
 
         The published tables take seconds to compress; what is soon deleted need not be.
         """
-        from components.core import files
-
         header = {name: getattr(self, name) for name in _LISTS} | {"origin": self.origin}
         text = json.dumps(header | {"version": _VERSION})
         buffer = io.BytesIO()
@@ -157,8 +156,6 @@ class Tasks:
         Raises:
             UserError: When the file is missing, damaged or of another version.
         """
-        from components.core import files
-
         path = posixpath.join(folder, FILE_NAME)
         try:
             with np.load(io.BytesIO(files.read_bytes(path))) as stored:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from components.core import files
 from components.core.names import INTER, INTRA, RETRIEVAL, TASK_NAMES, VERIFICATION
 from components.descriptor_evaluator.protocol.task_tables import Pairs, Points, Tasks
 from trainer.core.errors import UserError
@@ -311,8 +312,6 @@ def _empty_pools(queries: Points, distractors: Points) -> tuple[str, ...]:
 
 def _line(path: str, row: int) -> int:
     """Returns the number of the line that a row of a table stands in; blank lines hold none."""
-    from components.core import files
-
     lines = files.read_bytes(path).splitlines()
     filled = [number for number, line in enumerate(lines, start=1) if line.strip()]
     return filled[row + 1] if row + 1 < len(filled) else row + 2
@@ -321,8 +320,6 @@ def _line(path: str, row: int) -> int:
 def _read_table(path: str, names: tuple[str, ...], columns: dict[str, Any]) -> list[np.ndarray]:
     """Reads and checks a task file; returns int32 columns in the order of `names`."""
     import pandas as pd  # half a second that not every command needs
-
-    from components.core import files
 
     if not files.exists(path):
         raise UserError(

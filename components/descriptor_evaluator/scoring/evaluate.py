@@ -16,6 +16,7 @@ from components.descriptor_evaluator.descriptors import (
     csv_tree,
     handcrafted,
     saved_model,
+    sift,
 )
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.protocol import tasks as task_sources
@@ -165,7 +166,6 @@ def recipe_notes(describer: Describer) -> list[str]:
     name = describer.baseline
     if not name or not handcrafted.get(name).tuned:
         return []
-    from components.descriptor_evaluator.descriptors import sift  # imports OpenCV
 
     how = sift.in_words(sift.SMOOTHED)
     return [f"{name}: {how}; `hpatches run` chooses them on validation sequences"]
@@ -194,8 +194,6 @@ def _subject(describer: Describer) -> dict[str, Any]:
         key: getattr(describer, key) or None for key in ("model", "descriptors", "baseline")
     }
     if describer.baseline and handcrafted.get(describer.baseline).tuned:
-        from components.descriptor_evaluator.descriptors import sift  # imports OpenCV
-
         subject["recipe"] = asdict(sift.SMOOTHED)
     return subject
 

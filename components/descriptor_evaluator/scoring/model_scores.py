@@ -48,6 +48,7 @@ from components.descriptor_evaluator.statistics import degeneracy
 from trainer.core.errors import UserError
 from trainer.core.variants import EVAL
 from trainer.data.manifest import SequenceEntry
+from trainer.model import export
 
 # What is shown of a model that is judged is more than what is shown of one beside it; entries
 # of the same model in both roles must not stand for each other.
@@ -176,8 +177,6 @@ def _worth_keeping(scored: Scored) -> Scored:
 
 def _baseline(context: EvaluationContext, name: str) -> tuple[Describer, str]:
     """Returns what describes as a baseline does, and what its content is known by."""
-    from trainer.model import export  # loads tf_keras
-
     reference = context.settings.references.get(name)
     if reference is None:
         recipe: tuple[tuple[str, float], ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.core.names import MATCHING, PAIR_SETS, RETRIEVAL, VERIFICATION
-from components.descriptor_evaluator.protocol.metrics import METRICS
+from components.descriptor_evaluator.protocol.metrics import other_metrics
 from components.descriptor_evaluator.protocol.scores import POOL, TIE_SAFE, UnitScore
 from trainer.core.variants import KINDS, NOISES
 
@@ -95,11 +95,6 @@ def _retrieval(rows: Sequence[UnitScore]) -> dict[str, Any]:
         **{name: _by_noise(rows, name) for name in others},
         "tie_safe": safe,
     }
-
-
-def other_metrics(task: str) -> list[str]:
-    """Returns the metrics that were added to HPatches' own, which go by their own names."""
-    return [name for name in METRICS[task] if name not in ("ap", "auc", "success_rate")]
 
 
 def _by_pool(rows: Sequence[UnitScore], suffix: str) -> dict[str, dict[str, Value]]:

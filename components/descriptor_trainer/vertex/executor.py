@@ -21,7 +21,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.core import executor, google_cloud
 from components.core.exec_properties import read_settings
-from components.core.names import CODE_FINGERPRINT_KEY
+from components.core.names import CODE_FINGERPRINT_KEY, EXAMPLES_KEY, MODEL_KEY, MODEL_RUN_KEY
 from components.descriptor_trainer import executor as local
 from components.descriptor_trainer.vertex import check, job, job_service
 from components.descriptor_trainer.vertex.address import Address
@@ -69,7 +69,7 @@ class Executor(executor.Executor):
         check.check(settings, training, address.location)
         config = job.trainer_config(settings, training)
         places, key = _places(execution, config, check.image_of(settings))
-        model = execution.output(local.MODEL_KEY)
+        model = execution.output(MODEL_KEY)
         _finish_clearing(places)
         if tf.io.gfile.exists(posixpath.join(places.output, result.FILE_NAME)):
             logging.info("An earlier job has ended well: its results in %s are taken", places.base)
@@ -79,7 +79,7 @@ class Executor(executor.Executor):
             failure_file.remove(places.failure)
             _train(settings, places, address, key)
         serving = path_utils.serving_model_dir(model.uri)
-        _bring_home(places, serving, execution.output(local.MODEL_RUN_KEY).uri)
+        _bring_home(places, serving, execution.output(MODEL_RUN_KEY).uri)
         model.set_string_custom_property("checksum", export.model_checksum(serving))
         _clear(places)
 
@@ -99,13 +99,13 @@ def _places(execution: executor.Execution, config: TrainerConfig, image: str) ->
 
     The terms of the job are no part of the key: with a longer time, say, it goes on.
     """
-    data = execution.input_uri(local.EXAMPLES_KEY)
+    data = execution.input_uri(EXAMPLES_KEY)
     graph = execution.input_uri(local.TRANSFORM_GRAPH_KEY)
     warm_start = local.production(execution)
     staging = _given(execution.properties, STAGING_KEY)
     for name, folder in {
         STAGING_KEY: staging,
-        local.EXAMPLES_KEY: data,
+        EXAMPLES_KEY: data,
         local.TRANSFORM_GRAPH_KEY: graph,
         local.BASE_MODEL_KEY: warm_start,
     }.items():

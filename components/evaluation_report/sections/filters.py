@@ -7,6 +7,7 @@ import posixpath
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from components.evaluation_report import patch_album
 from components.evaluation_report.material import Material, NotShownError
@@ -37,8 +38,6 @@ def read_kernel(model: str) -> np.ndarray:
     Raises:
         NotShownError: When there is none.
     """
-    import tensorflow as tf
-
     if not model:
         raise NotShownError("the model is not known")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 
 import numpy as np
+import tensorflow as tf
 
 from components.core import files
 
@@ -21,8 +22,6 @@ def read_curves(model_run: str, tags: tuple[str, ...]) -> dict[str, tuple[np.nda
         model_run: The trainer's output.
         tags: E.g. `train/loss`; those that are not there are left out.
     """
-    import tensorflow as tf
-
     folder = posixpath.join(model_run, LOGS)
     curves: dict[str, dict[int, float]] = {}
     names = files.list_folder(folder) if model_run and files.is_folder(folder) else []

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.core import files
 from components.core.files import check_writable, write_json
+from components.descriptor_evaluator.scoring import provenance, result_files
+from pipeline.commands.descriptors import compare_options
 from pipeline.commands.options import (
     DISTANCES,
     TABLE_OPTION,
@@ -70,8 +73,6 @@ def compare(
     check_writable("--json", json_file)
     check_table_file(table_file)
 
-    from pipeline.commands.descriptors import compare_options  # imports OpenCV and SciPy
-
     sides = [compare_options.resolve(name, trusted) for name in names]
     with show_progress():
         if data is None:
@@ -98,8 +99,6 @@ def _of_results(sides: tuple[Side, Side]) -> Comparison:
         UserError: When one is no stored result or does not say of which data, or they are not
             of the same data, tasks and distance.
     """
-    from components.core import files
-    from components.descriptor_evaluator.scoring import provenance, result_files
     from components.descriptor_evaluator.statistics.compare import compare as compare_scores
 
     for side in sides:

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.core import files
+from components.core.names import EVALUATION_KEY, EVALUATOR, MODEL_KEY, TRAINER
+from components.descriptor_evaluator.descriptors import handcrafted
+from components.descriptor_evaluator.descriptors.describer import Describer
+from components.descriptor_evaluator.scoring import result_files
 from pipeline.runs import records
 from trainer.core.errors import UserError
 from trainer.model.names import SAVED_MODEL_FILE, SERVING_DIR
@@ -45,10 +49,6 @@ def resolve(argument: str, trusted: bool = False) -> Side:
     Raises:
         UserError: When it is nothing that can be compared.
     """
-    from components.descriptor_evaluator.descriptors import handcrafted
-    from components.descriptor_evaluator.descriptors.describer import Describer
-    from components.descriptor_evaluator.scoring import result_files
-
     if argument in handcrafted.BASELINES:
         return Side(argument, Describer(argument, baseline=argument))
     folder, run = _split(argument)
@@ -79,12 +79,9 @@ def _split(argument: str) -> tuple[str, str]:
 
 def _of_run(argument: str, work: str, wanted: str, trusted: bool) -> Side:
     """Returns the evaluation and the model of a run."""
-    from components.descriptor_evaluator.descriptors.describer import Describer
-    from components.descriptor_evaluator.scoring import result_files
-
     known = records.list_runs(work)
     for summary in known:
-        evaluation = summary.output("DescriptorEvaluator", "evaluation")
+        evaluation = summary.output(EVALUATOR, EVALUATION_KEY)
         if (wanted and summary.run_id != wanted) or not evaluation:
             continue
         if summary.cleaned or not result_files.is_stored(evaluation):
@@ -92,7 +89,7 @@ def _of_run(argument: str, work: str, wanted: str, trusted: bool) -> Side:
                 f"{argument}: the evaluation of run {summary.run_id} has been deleted; run again, "
                 f"or name another run (`hpatches runs --work {work}` lists them)"
             )
-        model = summary.output("DescriptorTrainer", "model")
+        model = summary.output(TRAINER, MODEL_KEY)
         path = posixpath.join(model, SERVING_DIR) if model else ""
         there = path and files.exists(posixpath.join(path, SAVED_MODEL_FILE))
         model_of_run = Describer(argument, model=path, trusted=trusted) if there else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from components.descriptor_evaluator.descriptors.saved_model import describe_release
 from pipeline.commands.options import TRUST_OPTION
 from pipeline.terminal.work_view import show_progress
 
@@ -15,10 +16,6 @@ from pipeline.terminal.work_view import show_progress
 @TRUST_OPTION
 def describe(model: str, data: str, output: str, trusted: bool) -> None:
     """Write descriptors as the HPatches benchmark's CSV tree, one row per patch."""
-    from components.descriptor_evaluator.descriptors.saved_model import (
-        describe_release,  # imports OpenCV
-    )
-
     with show_progress():
         done = describe_release(model, data, output, trusted)
     click.echo(

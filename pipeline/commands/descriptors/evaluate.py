@@ -8,6 +8,7 @@ import click
 
 from components.core.files import check_writable, write_json
 from components.core.names import TASK_NAMES
+from components.descriptor_evaluator.descriptors.describer import Describer
 from pipeline.commands.descriptors import other_data
 from pipeline.commands.options import (
     DISTANCES,
@@ -124,7 +125,6 @@ def evaluate(
     check_table_file(table_file)
 
     # Imports SciPy.
-    from components.descriptor_evaluator.descriptors.describer import Describer
     from components.descriptor_evaluator.scoring.evaluate import ReleaseOptions, evaluate_release
 
     describers = [

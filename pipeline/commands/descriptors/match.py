@@ -9,6 +9,7 @@ import click
 
 from components.core import files
 from components.core.files import check_writable, write_json
+from components.matching.settings import MatchSettings
 from pipeline.commands.options import TRUST_OPTION, baseline_option, json_option
 from pipeline.terminal import consoles
 from pipeline.terminal.matches_table import print_matches
@@ -110,7 +111,6 @@ def match(
     # They import OpenCV and SciPy.
     from components.matching import picture
     from components.matching.match import as_json, match_files
-    from components.matching.settings import MatchSettings
 
     with show_progress():
         result = match_files(

@@ -8,6 +8,8 @@ from components.core.files import check_writable
 from pipeline.commands.options import DEFAULT_CONFIG, set_option
 from pipeline.config.platform import TARGETS
 from pipeline.config.tree import load_config
+from pipeline.kfp import files, parameters
+from pipeline.runners import beam_options
 from pipeline.terminal import consoles
 from trainer.core.importing import importing
 
@@ -42,9 +44,7 @@ def compile_command(
     Apart from the addresses of the images it names no project and no bucket: these, the data and
     the push destination are parameters of a run.
     """
-    from pipeline.kfp import files, parameters
-    from pipeline.kfp.platform_check import check_platform
-    from pipeline.runners import beam_options
+    from pipeline.kfp.platform_check import check_platform  # imports protobuf's JSON
 
     config = load_config(name_or_file, overrides)
     files.check_name("--output", output, json_too=target == "vertex")

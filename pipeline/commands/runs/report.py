@@ -10,6 +10,16 @@ import click
 
 from components.core import files
 from components.core.files import check_writable
+from components.core.names import (
+    EVALUATION_KEY,
+    EVALUATOR,
+    EXAMPLE_GEN,
+    EXAMPLES_KEY,
+    MODEL_KEY,
+    MODEL_RUN_KEY,
+    REPORT,
+    TRAINER,
+)
 from pipeline.commands.options import work_option
 from pipeline.runs import records
 from pipeline.runs.records import RunSummary
@@ -18,7 +28,7 @@ from trainer.core.errors import UserError
 from trainer.model.names import SERVING_DIR
 
 FOLDER = "reports"
-_EVALUATION = ("DescriptorEvaluator", "evaluation")
+_EVALUATION = (EVALUATOR, EVALUATION_KEY)
 _REPORT_FILE = "report.html"
 _VERDICT_FILE = "verdict.json"
 _NAMED = 3  # runs that an error lists
@@ -52,7 +62,7 @@ def report(
         raise UserError(f"--images: found no folder {images!r}; expected the data of the run")
     check_writable("--output", output)
     summary = chosen_run(work, run_id)
-    kept = report_in(summary.output("EvaluationReport", "report"))
+    kept = report_in(summary.output(REPORT, "report"))
     if kept and images is None:
         path = kept
         if output is not None:
@@ -115,12 +125,12 @@ def drawn(summary: RunSummary, images: str) -> str:
     from components.evaluation_report import page  # imports Matplotlib and OpenCV
     from components.evaluation_report.material import Material
 
-    model = summary.output("DescriptorTrainer", "model")
+    model = summary.output(TRAINER, MODEL_KEY)
     material = Material(
         evaluation=summary.output(*_EVALUATION),
-        examples=summary.output("PatchExampleGen", "examples"),
+        examples=summary.output(EXAMPLE_GEN, EXAMPLES_KEY),
         model=posixpath.join(model, SERVING_DIR) if model else "",
-        model_run=summary.output("DescriptorTrainer", "model_run"),
+        model_run=summary.output(TRAINER, MODEL_RUN_KEY),
         images=images,
         name=f"{summary.config_name}, {summary.started.astimezone().strftime(records.SHOWN_TIME)}",
         configuration={"push": {"destination": summary.push_destination}},

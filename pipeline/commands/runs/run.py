@@ -11,6 +11,17 @@ import click
 from rich.text import Text
 
 from components.core import files
+from components.core.names import (
+    EVALUATION_KEY,
+    EVALUATOR,
+    EXAMPLE_GEN,
+    EXAMPLES_KEY,
+    MODEL_RUN_KEY,
+    PUSHER,
+    REPORT,
+    TRAINER,
+)
+from components.descriptor_evaluator.gate import verdict
 from components.example_gen.formats import demo_photographs
 from components.example_gen.registry import PHOTOS
 from pipeline import preflight
@@ -75,7 +86,6 @@ def run(choice: Choice, require_blessing: bool) -> None:
 def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report:
     view.say("loading TensorFlow")
     with importing():  # seconds: only once all else is checked
-        from components.descriptor_evaluator.gate import verdict
         from pipeline.runners import local
         from trainer.data import manifest
         from trainer.reporting import result as training_result
@@ -85,13 +95,13 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         view.on_event(event)
 
     result = local.run(config, on_event=on_event)
-    pushed_model = result.artifact("Pusher", "pushed_model").custom_properties
+    pushed_model = result.artifact(PUSHER, "pushed_model").custom_properties
     pushed = bool(pushed_model["pushed"].int_value)
-    pushed_now = pushed and result.states["Pusher"] == "finished"
-    examples = manifest.read(result.uri("PatchExampleGen", "examples"))
-    model_run = result.uri("DescriptorTrainer", "model_run")
+    pushed_now = pushed and result.states[PUSHER] == "finished"
+    examples = manifest.read(result.uri(EXAMPLE_GEN, EXAMPLES_KEY))
+    model_run = result.uri(TRAINER, MODEL_RUN_KEY)
     trained = training_result.read(model_run)
-    judged = verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
+    judged = verdict.read(result.uri(EVALUATOR, EVALUATION_KEY))
     recorder.write_success(
         result,
         judged,
@@ -114,7 +124,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
 
 def _page(result: local.RunResult) -> str:
     """Returns the report's file; "" when the run drew none."""
-    reports = result.outputs.get("EvaluationReport", {}).get("report", [])
+    reports = result.outputs.get(REPORT, {}).get("report", [])
     return report_in(reports[0].uri) if reports else ""
 
 

@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.commands.options import work_option
+from pipeline.kfp import caching, files, parameters
+from pipeline.kfp.local.launcher import LOGS
+from pipeline.kfp.local.run_folder import RUN_FILE
 from pipeline.runs import work_lock
 from pipeline.terminal import consoles
 from pipeline.terminal.run_view import RunView
@@ -70,8 +73,7 @@ def run_spec(
     The commands in FILE are run as they are, as this user and, in the mode vertex, with all
     environment variables: run only files whose origin you trust.
     """
-    from pipeline.kfp import caching, files, parameters
-    from pipeline.kfp.check import check_spec
+    from pipeline.kfp.check import check_spec  # these two import protobuf's JSON
     from pipeline.kfp.local import execution
 
     spec = files.read(file)
@@ -103,9 +105,6 @@ def _absolute(folder: str) -> str:
 
 def _print_outputs(console: Console, outcomes: Mapping[str, Outcome], folder: Path) -> None:
     """Tells where each output lies; the rest is in the folder's `run.json`."""
-    from pipeline.kfp.local.launcher import LOGS
-    from pipeline.kfp.local.run_folder import RUN_FILE
-
     console.print(f"Outputs (with all their properties in {folder / RUN_FILE}):", soft_wrap=True)
     for task, outcome in outcomes.items():
         if outcome.state == "skipped":

@@ -7,13 +7,12 @@ import pytest
 
 from benchmarks.training.collapse_matrix import Cell
 from benchmarks.training.collapse_runs import Data, run_gentle, run_pair
-from tests.support.synthetic import write_examples
 from tests.support.training import folders_in
 from trainer.core.config import TrainerConfig
 from trainer.curriculum import collapse
 from trainer.engine import loop
 
-_SPLITS = {
+SPLITS = {
     "train": {"i_a": ("a", 12), "v_b": ("b", 12)},
     "val": {"v_c": ("c", 6)},
     "eval": {"v_d": ("d", 6)},
@@ -38,13 +37,6 @@ class _SmallCell(Cell):
                 "clip_norm": 1.0 if gentle else None,
             }
         )
-
-
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory) -> str:
-    root = tmp_path_factory.mktemp("collapse") / "examples"
-    write_examples(root, _SPLITS)
-    return str(root)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental import simple_artifacts
 
 from components.anomaly_gate import executor
+from tests.support.artifacts import artifact
 from trainer.core.errors import UserError
 
 SCHEMA = Path(__file__).parents[3] / "components" / "schema" / "schema.pbtxt"
@@ -42,16 +43,14 @@ def _schema() -> schema_pb2.Schema:
 
 
 def _run(tmp_path: Path, anomalies: anomalies_pb2.Anomalies) -> Path:
-    artifact = standard_artifacts.ExampleAnomalies()
-    artifact.uri = str(tmp_path / "in")
-    artifact.split_names = artifact_utils.encode_split_names(["train"])
+    given = artifact(standard_artifacts.ExampleAnomalies, tmp_path / "in")
+    given.split_names = artifact_utils.encode_split_names(["train"])
     folder = tmp_path / "in" / "Split-train"
     folder.mkdir(parents=True)
     (folder / "SchemaDiff.pb").write_bytes(anomalies.SerializeToString())
-    report = simple_artifacts.File()
-    report.uri = str(tmp_path / "out")
+    report = artifact(simple_artifacts.File, tmp_path / "out")
     executor.Executor().Do(
-        {executor.ANOMALIES_KEY: [artifact]},
+        {executor.ANOMALIES_KEY: [given]},
         {executor.REPORT_KEY: [report]},
         {executor.REPORT_FOLDER_KEY: str(tmp_path / "reports")},
     )

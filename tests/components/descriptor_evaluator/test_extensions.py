@@ -11,7 +11,7 @@ from components.descriptor_evaluator.scoring.evaluate import evaluate_release
 from components.descriptor_evaluator.settings import EvaluationSettings
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
-from tests.components.descriptor_evaluator.scoring.releases import make_release
+from tests.support.releases import make_release
 
 
 def row_means(patches: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import sys
 from tfx.types import standard_artifacts
 
 from components.descriptor_trainer import executor
+from tests.support.artifacts import artifact
 from tests.support.training import small_config
 from trainer.engine.learner import Learner
 
@@ -22,10 +23,8 @@ _CONFIG = small_config(strategy="one_device", checkpoint_every=4, deterministic=
 
 def execute(root: str, number: str, which=executor, config=_CONFIG, **parameters: str):
     """Runs one execution, with the folders that TFX would give it; returns the model artifact."""
-    examples = standard_artifacts.Examples()
-    examples.uri = f"{root}/examples"
-    graph = standard_artifacts.TransformGraph()
-    graph.uri = f"{root}/graph"
+    examples = artifact(standard_artifacts.Examples, f"{root}/examples")
+    graph = artifact(standard_artifacts.TransformGraph, f"{root}/graph")
     model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
     model.uri = f"{root}/artifacts/DescriptorTrainer/model/{number}"
     model_run.uri = f"{root}/artifacts/DescriptorTrainer/model_run/{number}"

@@ -14,7 +14,7 @@ from components.descriptor_evaluator.scoring.score import score
 from components.descriptor_evaluator.scoring.scores_cache import Scored
 from components.evaluation_report.material import Material
 from components.example_gen.settings import DataSettings
-from tests.components.descriptor_evaluator.scoring.releases import patches_of
+from tests.support.releases import patches_of
 from trainer.data import manifest, records
 from trainer.reporting import tensorboard
 

@@ -9,16 +9,12 @@ from tfx.types.experimental import simple_artifacts
 from components.evaluation_report import executor, page
 from components.evaluation_report.component import EvaluationReport, templates_fingerprint
 from components.evaluation_report.material import NotShownError
+from tests.support.artifacts import artifact
 
 
 @pytest.fixture
 def draw(run, tmp_path):
     """Runs the executor on the made-up run; returns the report's text."""
-
-    def artifact(kind, uri):
-        made = kind()
-        made.uri = str(uri)
-        return made
 
     def run_executor(evaluation=None, report=tmp_path / "report", context=None, **parameters):
         model = tmp_path / "artifact"

@@ -12,8 +12,8 @@ from components.evaluation_report import patch_album
 from components.evaluation_report.material import NotShownError
 from components.evaluation_report.patch_album import Place
 from components.evaluation_report.sections import map_picture, mistakes
-from tests.components.descriptor_evaluator.scoring.releases import patches_of
 from tests.components.evaluation_report.run_folders import POINTS
+from tests.support.releases import patches_of
 
 MATCH = {
     "noise": "h", "sequence": "v_one", "target": 2, "reference": 3, "wrong": 5,

@@ -8,6 +8,7 @@ from tfx.types.standard_component_specs import EXAMPLES_KEY
 from components.example_gen import executor
 from components.example_gen.component import PatchExampleGen
 from components.example_gen.settings import DataSettings
+from tests.support.artifacts import artifact
 
 
 def run(
@@ -22,8 +23,7 @@ def run(
         code_fingerprint="",
         pattern=pattern,
     )
-    examples = standard_artifacts.Examples()
-    examples.uri = str(output)
+    examples = artifact(standard_artifacts.Examples, output)
     executor.Executor().Do({}, {EXAMPLES_KEY: [examples]}, dict(component.exec_properties))
     assert artifact_utils.decode_split_names(examples.split_names) == ["train", "val", "eval"]
     return output

@@ -5,6 +5,7 @@ import pytest
 
 from components.example_gen.geometry import homography
 from components.matching import ransac
+from components.matching.settings import LEAST_INLIERS
 
 SIZE = (640, 480)
 TRUE = np.array([[0.9, -0.2, 60], [0.15, 1.05, -20], [1e-4, -2e-4, 1]])
@@ -55,7 +56,7 @@ def test_matches_on_one_line_or_in_one_place_end_well():
     spot = np.full((50, 2), 7.0)
     for first, second in ((line, line + 3), (spot, spot), (line, spot)):
         fitted = ransac.fit(first, second, SIZE, 3.0, seed=0)
-        assert fitted is None or fitted.inliers.sum() >= ransac.LEAST_INLIERS
+        assert fitted is None or fitted.inliers.sum() >= LEAST_INLIERS
 
 
 def test_errors_are_distances_in_the_second_photograph():

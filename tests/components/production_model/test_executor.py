@@ -6,6 +6,7 @@ from tfx.types import standard_artifacts
 from components.production_model import served_model
 from components.production_model.executor import Executor
 from tests.components.production_model import saved_model_folders
+from tests.support.artifacts import artifact
 from trainer.core.errors import UserError
 
 
@@ -15,15 +16,14 @@ def destination(tmp_path):
 
 
 def run(tmp_path, destination, production_checksum=""):
-    artifact = standard_artifacts.Model()
-    artifact.uri = str(tmp_path / "artifact")
+    made = artifact(standard_artifacts.Model, tmp_path / "artifact")
     properties = {
         "push_destination": str(destination),
         "production_checksum": production_checksum,
         "code_fingerprint": "abc",
     }
-    Executor().Do({}, {"model": [artifact]}, properties)
-    return artifact
+    Executor().Do({}, {"model": [made]}, properties)
+    return made
 
 
 def test_an_artifact_says_that_there_is_no_model_yet(tmp_path, destination):

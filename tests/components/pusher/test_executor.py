@@ -10,6 +10,7 @@ from components.pusher import executor, push_log
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from tests.components.production_model import saved_model_folders
+from tests.support.artifacts import artifact
 from trainer.core.errors import UserError
 
 
@@ -24,16 +25,14 @@ def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1, numbe
     The `number` of an earlier execution makes it an attempt at the same once more.
     """
     number = len(list(tmp_path.glob("candidate-*"))) if number is None else number
-    model = standard_artifacts.Model()
-    model.uri = str(tmp_path / f"candidate-{number}")
+    model = artifact(standard_artifacts.Model, tmp_path / f"candidate-{number}")
     if not Path(model.uri).exists():
         saved_model_folders.write(tmp_path / f"candidate-{number}/Format-Serving", content)
     model_blessing = standard_artifacts.ModelBlessing()
     model_blessing.set_int_custom_property("blessed", blessed)
     infra_blessing = standard_artifacts.InfraBlessing()
     infra_blessing.set_int_custom_property("blessed", infra_blessed)
-    pushed_model = standard_artifacts.PushedModel()
-    pushed_model.uri = str(tmp_path / f"pushed-{number}")
+    pushed_model = artifact(standard_artifacts.PushedModel, tmp_path / f"pushed-{number}")
     inputs = {
         "model": [model],
         "model_blessing": [model_blessing],

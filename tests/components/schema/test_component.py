@@ -7,11 +7,11 @@ from tfx.utils import io_utils
 
 from components.schema import executor
 from components.schema.component import ImportSchemaGen, packaged_schema
+from tests.support.artifacts import artifact
 
 
 def _run(folder: Path, text: str) -> Path:
-    schema = standard_artifacts.Schema()
-    schema.uri = str(folder / "out")
+    schema = artifact(standard_artifacts.Schema, folder / "out")
     executor.Executor().Do({}, {executor.SCHEMA_KEY: [schema]}, {executor.SCHEMA_TEXT_KEY: text})
     return folder / "out" / "schema.pbtxt"
 

@@ -13,16 +13,16 @@ from tfx.types import channel_utils, standard_artifacts
 from components.serving_validator import executor
 from components.serving_validator.component import ServingValidator
 from tests.components.serving_validator import tiny_model
+from tests.support.artifacts import artifact
 from trainer.data import stale_dirs
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A model artifact with a SavedModel that keeps to the interface."""
-    artifact = standard_artifacts.Model()
-    artifact.uri = str(tmp_path_factory.mktemp("model"))
-    tiny_model.save(f"{artifact.uri}/Format-Serving")
-    return artifact
+    made = artifact(standard_artifacts.Model, tmp_path_factory.mktemp("model"))
+    tiny_model.save(f"{made.uri}/Format-Serving")
+    return made
 
 
 # Runs the script with a `main` that goes on for ever.
@@ -34,8 +34,7 @@ exec(source.replace("    main(sys.argv[1], sys.argv[2])", "    time.sleep(600)")
 
 
 def run(model, tmp_path, timeout_seconds=300):
-    blessing = standard_artifacts.InfraBlessing()
-    blessing.uri = str(tmp_path / "blessing")
+    blessing = artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
     properties = {"timeout_seconds": timeout_seconds, "code_fingerprint": "abc"}
     executor.Executor().Do({"model": [model]}, {"blessing": [blessing]}, properties)
     validation = json.loads((tmp_path / "blessing/validation.json").read_text())
@@ -138,8 +137,7 @@ def test_a_process_without_a_result_is_a_refusal(
 
 
 def test_a_model_without_identity_is_refused_with_the_reason(model, tmp_path):
-    broken = standard_artifacts.Model()
-    broken.uri = str(tmp_path / "model")
+    broken = artifact(standard_artifacts.Model, tmp_path / "model")
     shutil.copytree(model.uri, broken.uri)
     shutil.rmtree(tmp_path / "model/Format-Serving/assets.extra")
     blessing, validation = run(broken, tmp_path)

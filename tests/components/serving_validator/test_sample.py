@@ -1,8 +1,9 @@
 import numpy as np
-import pytest
 
 from components.serving_validator import sample
-from trainer.data import manifest, records
+from trainer.data import records
+
+SPLITS = {"eval": {"v_0": ("v_0", 2), "v_1": ("v_1", 2)}}
 
 
 def read(folder):
@@ -10,33 +11,9 @@ def read(folder):
     return patches, list(records.read_shard(str(folder / sample.RECORDS_FILE)))
 
 
-@pytest.fixture
-def examples(tmp_path):
-    """An examples folder: two evaluation shards of two points each."""
-    import tensorflow as tf
-
-    generator = np.random.default_rng([1])
-    shards = [f"Split-eval/part-{k}" for k in range(2)]
-    (tmp_path / "Split-eval").mkdir()
-    for number, shard in enumerate(shards):
-        with tf.io.TFRecordWriter(str(tmp_path / shard)) as writer:
-            for index in range(2):
-                patches = generator.integers(0, 256, records.PATCH_SHAPE, np.uint8)
-                name = f"v_{number}"
-                writer.write(records.encode(records.PointPatches(name, name, "v", index, patches)))
-    entries = tuple(
-        manifest.SequenceEntry(
-            name=f"v_{k}", scene=f"v_{k}", kind="v", count=2, shards=(shards[k],), checksum="a"
-        )
-        for k in range(2)
-    )
-    manifest.write(manifest.Manifest(splits={"eval": entries}), str(tmp_path))
-    return tmp_path
-
-
 def test_real_patches_come_from_the_evaluation_split(examples, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
-    sample.write(str(examples), str(folder), 3)
+    sample.write(examples, str(folder), 3)
     patches, sequences = read(folder)
     assert [(s.sequence, s.index) for s in sequences] == [("v_0", 0), ("v_0", 1), ("v_1", 0)]
     assert patches.shape == (3, 16, 65, 65)
@@ -45,7 +22,7 @@ def test_real_patches_come_from_the_evaluation_split(examples, tmp_path_factory)
 
 def test_fewer_patches_than_asked_for_are_enough(examples, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
-    sample.write(str(examples), str(folder), 100)
+    sample.write(examples, str(folder), 100)
     assert read(folder)[0].shape == (4, 16, 65, 65)
 
 

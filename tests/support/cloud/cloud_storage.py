@@ -73,8 +73,9 @@ class CloudStorage:
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[CloudStorage]:
-    """Starts the service, and has this process find it while the context is open."""
+    """Starts the service, with a bucket `b`, and has this process find it in the context."""
     service = CloudStorage(folder)
+    service.objects.make_bucket("b")
     earlier = {name: os.environ.get(name) for name in service.environment}
     os.environ.update(service.environment)
     try:

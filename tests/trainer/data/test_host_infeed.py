@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import write_examples
 from trainer.core.config import StageConfig
 from trainer.core.errors import UserError
-from trainer.data import packing
+from trainer.data import manifest, packing
 from trainer.data.batches import Sampler, SamplerState
 from trainer.data.host_infeed import HostInfeed, HostPatches, host_seed, share_out
 from trainer.data.manifest import SequenceEntry
 
-_TRAIN = {"i_a": ("a", 3), "v_a": ("a", 4), "v_b": ("b", 6), "v_c": ("c", 5), "v_d": ("d", 4)}
+SPLITS = {
+    "train": {"i_a": ("a", 3), "v_a": ("a", 4), "v_b": ("b", 6), "v_c": ("c", 5), "v_d": ("d", 4)}
+}
 _STAGE = StageConfig(points_per_batch=8, patches_per_point=2)
 _STATE = SamplerState(seed=1)
 
@@ -32,14 +33,13 @@ class _TwoHosts:
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory):
-    root = tmp_path_factory.mktemp("examples")
-    return str(root), write_examples(root, {"train": _TRAIN}).splits["train"]
+def entries(examples):
+    return manifest.read(examples).splits["train"]
 
 
 @pytest.fixture(scope="module")
-def patches(examples):
-    return HostPatches(*examples, hosts=2)
+def patches(examples, entries):
+    return HostPatches(examples, entries, hosts=2)
 
 
 def _entries(**counts: tuple[str, int]) -> list[SequenceEntry]:
@@ -68,7 +68,7 @@ def test_a_share_that_cannot_fill_its_part_of_a_batch_is_refused(patches):
 
 
 def test_hosts_read_what_one_machine_packs(examples, patches, tmp_path):
-    packed = packing.pack(examples[0], "train", None, str(tmp_path))
+    packed = packing.pack(examples, "train", None, str(tmp_path))
     for host, share in enumerate(patches.shares):
         rows = [packed.sequences.index(name) for name in share.sequences]
         expected = np.concatenate([packed.patches[packed.sequence == row] for row in rows])
@@ -114,10 +114,9 @@ def test_a_stage_goes_on_where_it_was_and_after_a_short_block(patches):
     assert not np.array_equal(other, expected)
 
 
-def test_shards_with_other_than_the_listed_records_are_refused(examples):
-    root, entries = examples
+def test_shards_with_other_than_the_listed_records_are_refused(examples, entries):
     listed = [entry.model_copy(update={"count": entry.count + 1}) for entry in entries]
-    patches = HostPatches(root, listed, hosts=1)
+    patches = HostPatches(examples, listed, hosts=1)
     with pytest.raises(UserError, match=r"22 records were found in 5 shards where.*lists 27"):
         patches.pixels(0)
 
@@ -164,7 +163,7 @@ for left, right in zip(ends[0][1], ends[1][1]):
 
 @pytest.mark.slow
 def test_the_learner_takes_the_replicas_parts(examples):
-    _run(_ON_TWO_REPLICAS, examples[0])
+    _run(_ON_TWO_REPLICAS, examples)
 
 
 _ON_ANOTHER_PROCESS = """
@@ -209,7 +208,7 @@ finally:
 
 @pytest.mark.slow
 def test_a_host_of_another_process_does_its_part(examples):
-    _run(_ON_ANOTHER_PROCESS, examples[0])
+    _run(_ON_ANOTHER_PROCESS, examples)
 
 
 def _run(program: str, argument: str) -> None:

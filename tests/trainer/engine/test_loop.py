@@ -26,17 +26,10 @@ pytestmark = pytest.mark.slow
 _STAGES = (small_stage(steps=8, min_steps=4), small_stage(12, 3, 9, schedule="linear"))
 _CONFIG = small_config(*_STAGES, steps_per_loop=4, checkpoint_every=8)
 _CONTROLLER = _CONFIG.controller
-_SPLITS = {
+SPLITS = {
     "train": {"i_a": ("a", 10), "v_a": ("a", 10), "v_b": ("b", 10)},
     "val": {"v_c": ("c", 8)},
 }
-
-
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory) -> str:
-    root = tmp_path_factory.mktemp("examples")
-    write_examples(root, _SPLITS)
-    return str(root)
 
 
 def _train(
@@ -162,7 +155,7 @@ def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
 @pytest.mark.parametrize(
     ("splits", "stages", "sentence"),
     [
-        (_SPLITS, (*_STAGES, small_stage(21)), r"points_per_batch is 21.*at most 20"),
+        (SPLITS, (*_STAGES, small_stage(21)), r"points_per_batch is 21.*at most 20"),
         ({"train": {"i_a": ("a", 4), "i_b": ("b", 3)}}, "auto", r"stages is auto.*at most 7"),
         ({"val": {"v_c": ("c", 3)}}, _STAGES, "train split holds no point"),
     ],
@@ -191,7 +184,7 @@ def test_a_plan_is_made_for_the_data(examples, tmp_path):
 
 
 def test_a_broken_shard_is_named_and_leaves_no_model(tmp_path):
-    write_examples(tmp_path / "examples", _SPLITS)
+    write_examples(tmp_path / "examples", SPLITS)
     shard = next((tmp_path / "examples" / "Split-val").iterdir())
     shard.write_bytes(shard.read_bytes()[:-7])
     with pytest.raises(UserError, match=rf"{shard.name}: record 7 cannot be read"):
@@ -294,7 +287,7 @@ def test_a_temporary_folder_of_a_dead_process_is_deleted(examples, tmp_path, mon
 
 
 def test_without_val_the_last_weights_are_exported(tmp_path):
-    write_examples(tmp_path / "examples", {"train": _SPLITS["train"]})
+    write_examples(tmp_path / "examples", {"train": SPLITS["train"]})
     config = _CONFIG.model_copy(update={"stages": _STAGES[:1]})
     result = _train(
         str(tmp_path / "examples"),

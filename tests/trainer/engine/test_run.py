@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import TWO_SCENES, write_examples
 from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.config import TrainerConfig, ValidationConfig
 from trainer.core.errors import UserError
@@ -36,13 +35,6 @@ _BLOCKS = 10  # of two steps
 
 class _KilledError(BaseException):
     """Like SIGKILL: nothing of the trainer's own code handles it."""
-
-
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory) -> str:
-    root = tmp_path_factory.mktemp("examples")
-    write_examples(root, TWO_SCENES)
-    return str(root)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import tensorflow as tf
 from components.descriptor_evaluator.descriptors import csv_tree, saved_model
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.scoring.evaluate import evaluate_release
-from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release, patches_of
+from tests.support.releases import COUNTS, make_release, patches_of
 from trainer.core.errors import UserError
 
 

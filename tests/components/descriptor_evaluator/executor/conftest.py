@@ -9,6 +9,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.descriptor_evaluator import executor
 from components.descriptor_evaluator.gate import slicing, verdict
 from components.descriptor_evaluator.settings import EvaluationSettings
+from tests.support.artifacts import artifact
 from tests.support.evaluator_runs import FLOORS, TinyModel, write_examples
 
 
@@ -55,11 +56,6 @@ def run(examples, models, cache, tmp_path):
 
     def run_executor(behaviour, gate_settings=FLOORS, production=None, cache_dir=cache, **inputs):
         root = tmp_path / f"run{next(runs)}"
-
-        def artifact(kind, uri):
-            made = kind()
-            made.uri = str(uri)
-            return made
 
         given = artifact(standard_artifacts.Examples, inputs.get("examples", examples))
         given.split_names = artifact_utils.encode_split_names(["train", "val", "eval"])

@@ -14,7 +14,7 @@ from components.descriptor_evaluator.scoring import evaluate
 from components.descriptor_evaluator.scoring.evaluate import data_checksum
 from components.descriptor_evaluator.scoring.provenance import code_fingerprint, versions
 from tests.components.descriptor_evaluator.protocol import literal_protocol as literal
-from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release, patches_of
+from tests.support.releases import COUNTS, make_release, patches_of
 from trainer.core.errors import UserError
 
 NAMES = tuple(COUNTS)
@@ -25,11 +25,6 @@ def evaluate_release(data, model="", descriptors="", baseline="", rows_folder=No
     options = evaluate.ReleaseOptions(**options)
     (result,) = evaluate.evaluate_release(data, [describer], options, rows_folder=rows_folder)
     return result
-
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory):
-    return make_release(tmp_path_factory.mktemp("data") / "release")
 
 
 def some_descriptors():

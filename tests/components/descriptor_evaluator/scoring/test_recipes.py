@@ -6,7 +6,7 @@ from components.descriptor_evaluator.descriptors.sift import SMOOTHED, SiftRecip
 from components.descriptor_evaluator.protocol import matching
 from components.descriptor_evaluator.scoring import recipes
 from tests.components.descriptor_evaluator.scoring.evaluation_contexts import context, entry
-from tests.components.descriptor_evaluator.scoring.releases import patches_of
+from tests.support.releases import patches_of
 
 TUNED = [name for name, baseline in handcrafted.BASELINES.items() if baseline.tuned]
 FIRST = SiftRecipe(recipes.SIGMAS[0], recipes.SIZES[0], recipes.PADDINGS[0])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.descriptor_evaluator.scoring import release
-from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release
+from tests.support.releases import COUNTS, make_release
 from trainer.core.errors import UserError
 
 

@@ -8,13 +8,8 @@ import pytest
 
 from components.descriptor_evaluator.descriptors import csv_tree
 from pipeline.terminal.comparison_table import short_names
-from tests.components.descriptor_evaluator.scoring.releases import COUNTS, make_release
 from tests.pipeline.commands.bad_data import hpatches
-
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory):
-    return make_release(tmp_path_factory.mktemp("compare") / "release")
+from tests.support.releases import COUNTS, make_release
 
 
 @pytest.fixture(scope="module")

@@ -160,7 +160,6 @@ def test_models_in_a_bucket_are_listed_rolled_back_and_left_alone_by_clean(tmp_p
     record(work, 1, destination=destination, blessed=True, pushed_version=5)
     record(work, 2, destination=destination, blessed=True, pushed_version=6)
     with cloud_storage.running(tmp_path) as storage:
-        storage.objects.make_bucket("b")
         for version, content in ((5, b"old"), (6, b"new")):
             # As TensorFlow leaves it, with objects that stand for the folders.
             storage.objects.put(f"{destination}/{version}/", b"")

@@ -17,7 +17,6 @@ from trainer.core.errors import UserError
 @pytest.fixture
 def storage(tmp_path):
     with cloud_storage.running(tmp_path) as service:
-        service.objects.make_bucket("b")
         yield service
 
 
