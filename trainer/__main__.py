@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     # one when it looks for a TPU.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
-    from trainer.core.errors import UserError
+    from trainer.core.errors import UserError, printable
     from trainer.engine import lease
     from trainer.reporting import failure_file
 
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
                 existing=options.existing,
             )
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         failure_file.write(options.failure_file, 2, str(error))
         return 2
     except Interrupted as stop:
@@ -140,18 +140,19 @@ def _config(path: str | None, tpu: str | None):
     Raises:
         UserError: With the key that is wrong.
     """
-    from trainer.core import yaml_limits
+    from trainer.core import documents
     from trainer.core.config import TrainerConfig
     from trainer.core.errors import UserError
     from trainer.core.validation_messages import first_problem
 
     try:
-        text = "" if path is None else _read(path)
-        yaml_limits.check(text)
-        values = yaml.safe_load(text)
-    except (OSError, yaml.YAMLError, *yaml_limits.CONSTRUCTION) as error:
+        read = documents.read_yaml("" if path is None else _read(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read as YAML or JSON ({why})") from error
+    if len(read) > 1:
+        raise UserError(f"{path}: holds {len(read)} documents, expected one")
+    values = read[0] if read else None
     values = {} if values is None else values  # an empty file sets nothing
     if not isinstance(values, dict):
         raise UserError(f"{path}: holds a {type(values).__name__}, expected keys and values")

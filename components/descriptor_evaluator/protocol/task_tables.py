@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
@@ -162,7 +163,7 @@ class Tasks:
         path = posixpath.join(folder, FILE_NAME)
         try:
             with np.load(io.BytesIO(files.read_bytes(path))) as stored:
-                header = json.loads(stored["header"].tobytes())
+                header = read_json(stored["header"].tobytes())
                 arrays = {key: stored[key] for key in stored.files if key != "header"}
             if header.pop("version") != _VERSION:
                 raise ValueError("another version")
