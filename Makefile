@@ -30,7 +30,7 @@ TFX_OF_py311 := 116 2_28
 TFX_OF_py312 := 121 2_39
 TFX_OF_py313 := 121 2_39
 
-.PHONY: help setup demo test test-fast test-kubeflow test-other-stack lint format bench \
+.PHONY: help setup demo test test-fast test-fuzz test-kubeflow test-other-stack lint format bench \
 	bench-collapse bench-quality bench-env lock trainer-cpu-env test-trainer-cpu \
 	test-mutants image image-check clean
 
@@ -62,6 +62,9 @@ test-kubeflow: setup  ## Run the compiled pipeline task by task, as both backend
 	    tests/components/kubeflow tests/pipeline/kfp tests/pipeline/runners \
 	    tests/pipeline/commands/runs/test_compile.py tests/pipeline/commands/runs/test_run_spec.py \
 	    tests/e2e/test_compiled_runs.py
+
+test-fuzz: setup  ## Give every reader 400 damaged files: each is read or refused in a sentence (five minutes).
+	FUZZ_INPUTS=$(or $(FUZZ_INPUTS),400) $(BIN)/python -m pytest -n 2 tests/fuzz
 
 test-other-stack:  ## Run demo and suite on the stack that this machine does not have (Debian, root).
 	tools/other-stack

@@ -23,7 +23,7 @@ from pipeline.commands.runs.report import report
 from pipeline.commands.runs.run import run
 from pipeline.commands.runs.run_spec import run_spec
 from pipeline.commands.runs.submit import submit
-from pipeline.terminal import noise
+from pipeline.terminal import consoles, noise
 from pipeline.terminal.consoles import tell_problem
 from pipeline.terminal.user_errors import find_user_error
 from trainer.core import interruption
@@ -63,6 +63,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="hpatches-pipeline", prog_name="hpatches")
 def cli(verbose: bool) -> None:
     """Trains, judges and ships local patch descriptors: images in, a better model out."""
+    consoles.print_everything()
     noise.quieten(verbose)
 
 

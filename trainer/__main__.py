@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import ValidationError
 
-from trainer.core import progress, yaml_limits
+from trainer.core import progress
 from trainer.core.config import TrainerConfig
-from trainer.core.errors import UserError
+from trainer.core.errors import UserError, printable
 from trainer.core.importing import importing
 from trainer.core.interruption import Interrupted
 from trainer.core.progress import Progress
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
                 existing=options.existing,
             )
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         failure_file.write(options.failure_file, 2, str(error))
         return 2
     except Interrupted as stop:
@@ -158,12 +158,13 @@ def _config(path: str | None, tpu: str | None):
         UserError: With the key that is wrong.
     """
     try:
-        text = "" if path is None else _read(path)
-        yaml_limits.check(text)
-        values = yaml.safe_load(text)
-    except (OSError, yaml.YAMLError, *yaml_limits.CONSTRUCTION) as error:
+        read = documents.read_yaml("" if path is None else _read(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read as YAML or JSON ({why})") from error
+    if len(read) > 1:
+        raise UserError(f"{path}: holds {len(read)} documents, expected one")
+    values = read[0] if read else None
     values = {} if values is None else values  # an empty file sets nothing
     if not isinstance(values, dict):
         raise UserError(f"{path}: holds a {type(values).__name__}, expected keys and values")

@@ -7,6 +7,8 @@ remote ones only.
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import os
 import posixpath
@@ -139,6 +141,18 @@ def read_text(path: str) -> str:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text, expected a text file") from error
+
+
+def read_csv(path: str) -> list[list[str]]:
+    """Reads the rows of a CSV file, without the empty ones.
+
+    Raises:
+        UserError: When it cannot be read or is no CSV.
+    """
+    try:
+        return [row for row in csv.reader(io.StringIO(read_text(path))) if row]
+    except csv.Error as error:
+        raise UserError(f"{path}: is no CSV ({error}), expected rows of short fields") from error
 
 
 def write_bytes(path: str, data: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ from components.descriptor_evaluator.gate.verdict import Verdict
 from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.report_data import exhibits
 from components.descriptor_evaluator.scoring import result_files
+from trainer.core.documents import read_json
 from trainer.data import manifest
 from trainer.data.manifest import Manifest
 from trainer.model.names import IDENTITY_FILE
@@ -132,4 +132,4 @@ def _json(folder: str, name: str) -> Any:
     path = files.join(folder, name)
     if not folder or not files.exists(path):
         return None
-    return json.loads(files.read_text(path))
+    return read_json(files.read_text(path))

@@ -20,6 +20,7 @@ from components.example_gen import spans, splits
 from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
 from components.example_gen.shards import ENTRIES, WriteShards
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.variants import SPLITS
 from trainer.data import manifest
@@ -96,7 +97,7 @@ def _data_root(exec_properties: dict[str, Any]) -> str:
 def _collect(root: str) -> list[dict[str, Any]]:
     """Reads what the workers noted per image sequence, sorted by name, and removes the notes."""
     folder = files.join(root, ENTRIES)
-    notes = [json.loads(files.read_text(files.join(folder, n))) for n in files.names(folder)]
+    notes = [read_json(files.read_text(files.join(folder, n))) for n in files.names(folder)]
     files.remove_folder(folder)
     return notes
 

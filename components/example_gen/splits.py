@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from components.core import files
 from components.example_gen.formats.base import SequenceInput, generator
 from components.example_gen.settings import DataSettings, SplitSettings
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.variants import EVAL, ILLUMINATION, KINDS, TRAIN, VAL, VIEWPOINT, SplitName
 
@@ -63,8 +64,8 @@ def read_split_file(path: str, name: str | None = None) -> SplitLists:
         UserError: When it is no such file or does not hold the split.
     """
     try:
-        content = json.loads(files.read_text(path))
-    except json.JSONDecodeError as error:
+        content = read_json(files.read_text(path))
+    except ValueError as error:
         raise UserError(f"{path}: is not JSON ({error}), expected a splits file") from error
     if isinstance(content, dict) and isinstance(content.get("test"), list):
         content = {str(name or content.get("name", "file")): content}

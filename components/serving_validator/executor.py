@@ -15,6 +15,7 @@ from tfx.utils import path_utils
 
 from components.core import executor, files
 from components.serving_validator import sample
+from trainer.core.documents import read_json
 from trainer.core.files import walk
 from trainer.data import stale_dirs
 
@@ -81,7 +82,7 @@ def validate(saved_model: str, examples_uri: str | None, timeout_seconds: float)
         written = Path(folder, "result.json")
         result: dict[str, Any] = {"checks": [], "warnings": [], "latency": {}, "identity": None}
         if not failure:
-            result = json.loads(written.read_text(encoding="utf-8"))
+            result = read_json(written.read_text(encoding="utf-8"))
     reasons = [f"{c['name']}: {c['detail']}" for c in result["checks"] if not c["passed"]]
     if failure:
         reasons.append(failure)

@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.config.layers import Layer, Override
 from pipeline.config.problems import ConfigError, takes_any_key, unknown_key
-from trainer.core import yaml_limits
+from trainer.core import documents
 from trainer.core.errors import UserError
 
 PACKAGED = Path(__file__).parents[1] / "configs"
@@ -169,14 +169,14 @@ def _parse(text: str) -> Any:
         YAMLError: When it is none, or a value cannot be made of it.
     """
     try:
-        yaml_limits.check(text)
+        documents.check(text)
     except (yaml.MarkedYAMLError, yaml.reader.ReaderError):
         pass  # ruamel says the same, with the line
     except yaml.YAMLError as error:
         raise YAMLError(str(error)) from error
     try:
         return json.loads(json.dumps(YAML(typ="safe", pure=True).load(text), default=str))
-    except yaml_limits.CONSTRUCTION as error:
+    except documents.CONSTRUCTION as error:
         raise YAMLError(
             f"a value cannot be made ({' '.join(str(error).split()) or type(error).__name__})"
         ) from error

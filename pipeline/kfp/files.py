@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from components.core import files as disk
-from trainer.core import yaml_limits
+from trainer.core import documents
 from trainer.core.errors import UserError
 
 _JSON, _YAML = (".json",), (".yaml", ".yml")
@@ -71,10 +71,8 @@ def read(path: str) -> dict[str, Any]:
     """
     try:
         # JSON is YAML; further documents of kfp's files are for the platform alone.
-        text = disk.read_text(path)
-        yaml_limits.check(text)
-        tree = next(yaml.safe_load_all(text), None)
-    except (yaml.YAMLError, *yaml_limits.CONSTRUCTION) as error:
+        tree = next(iter(documents.read_yaml(disk.read_text(path))), None)
+    except yaml.YAMLError as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(
             f"{path}: neither YAML nor JSON ({first}); expected a compiled pipeline"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from components.core import files
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 
 READ_FOLDERS = ("data_path", "tasks_path")
@@ -52,7 +52,7 @@ def parse(spec: Mapping[str, Any], texts: Iterable[str]) -> dict[str, Any]:
             raise UserError(f"--param {text!r}: expected NAME=VALUE, e.g. data_path=gs://...")
         kind = _definition(spec, key)["parameterType"]
         try:
-            values[key] = value if kind == "STRING" else json.loads(value)
+            values[key] = value if kind == "STRING" else read_json(value)
         except ValueError:
             raise UserError(f"parameter {key}: found {value!r}, expected {WORDS[kind]}") from None
     return values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 
 from google.api_core import retry
@@ -12,6 +11,7 @@ from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError, SSLError
 
 from components.core import services
+from trainer.core.documents import read_json
 
 _PASSING = (408, 429, 502, 503, 504)
 _UNREACHED = 0  # what stands for the status when there was no answer
@@ -104,7 +104,7 @@ def _said(error: Exception) -> str:
 def _message(body: str | bytes | None) -> str:
     """Returns what the API says in its answer; nothing when that is a page for people."""
     try:
-        answer = json.loads(body or "")
+        answer = read_json(body or "")
     except ValueError:
         return ""
     if not isinstance(answer, dict):

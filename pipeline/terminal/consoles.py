@@ -1,7 +1,14 @@
-"""Where commands print."""
+"""Where commands print.
+
+Texts are printed as they are: paths may hold what rich would take for its markup.
+"""
+
+import sys
 
 from rich.console import Console
 from rich.text import Text
+
+from trainer.core.errors import printable
 
 _PLAIN_WIDTH = 140
 
@@ -11,10 +18,19 @@ def output() -> Console:
 
     A file or a pipe has no width of its own, and rich would fold tables at 80 columns.
     """
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        return console
+    return Console(highlight=False, markup=False, width=_PLAIN_WIDTH)
 
 
 def tell_problem(sentence: str) -> None:
     """Prints one sentence in red on standard error."""
-    Console(stderr=True, soft_wrap=True).print(Text(sentence, style="red"))
+    Console(stderr=True, soft_wrap=True).print(Text(printable(sentence), style="red"))
+
+
+def print_everything() -> None:
+    """Writes what a stream's encoding lacks (ASCII terminals, names without UTF-8) as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

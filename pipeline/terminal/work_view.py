@@ -25,7 +25,7 @@ def show_progress(console: Console | None = None) -> Iterator[None]:
     It goes to standard error, so that a command's output can be piped: a bar that vanishes
     on a terminal, a line every few seconds elsewhere.
     """
-    console = console or Console(stderr=True, highlight=False)
+    console = console or Console(stderr=True, highlight=False, markup=False)
     if not console.is_terminal:
         with progress.listen(_Lines(console)):
             yield

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from trainer.core.documents import read_json
 from trainer.core.files import remove_folder, replace_folder, writing
 from trainer.engine.learner import Snapshot
 
@@ -27,6 +28,7 @@ _MARK = "complete.json"
 _PREFIX = "step-"
 _TEMPORARY = ".tmp"
 _PACKED = "packed"
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)  # or other JSON than ours
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class CheckpointStore:
                 continue
             try:
                 return self._read(name), damaged
-            except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            except (*_DAMAGED, tf.errors.OpError) as error:
                 damaged.append(f"{self._path(name)} is damaged ({error})")
                 # Were it left, it would count as the newest one again.
                 self._remove(name)
@@ -150,13 +152,13 @@ class CheckpointStore:
         Raises:
             ValueError: When a file is not what the mark says.
         """
-        checksums = json.loads(_bytes_of(self._path(name, _MARK)))
+        checksums = read_json(_bytes_of(self._path(name, _MARK)))
         contents = {}
         for file, checksum in checksums.items():
             contents[file] = _bytes_of(self._path(name, file))
             if hashlib.sha256(contents[file]).hexdigest() != checksum:
                 raise ValueError(f"{file} does not have its checksum")
-        described = json.loads(contents[_STATE])
+        described = read_json(contents[_STATE])
         loaded: dict[str, Snapshot] = {}
         for file in set(described["snapshots"].values()):
             loaded[file] = _unpacked(contents[file])

@@ -22,6 +22,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from tensorflow.python.tools.optimize_for_inference_lib import optimize_for_inference
 
 from trainer.core.config import TrainerConfig
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.files import remove_folder, replace_folder, walk, writing
 from trainer.core.variants import TRAIN, VAL, VARIANTS
@@ -177,7 +178,7 @@ def read_identity(path: str) -> dict[str, Any] | None:
     with tf.io.gfile.GFile(extra, "rb") as file:
         content = file.read()
     try:
-        return json.loads(content)
+        return read_json(content)
     except ValueError as error:
         raise UserError(
             f"{extra}: not the identity of a descriptor ({error}); export the model again"

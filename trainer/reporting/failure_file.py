@@ -7,6 +7,7 @@ import json
 import posixpath
 from dataclasses import dataclass
 
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 
 
@@ -57,7 +58,7 @@ def read(path: str) -> Failure | None:
 
     try:
         with tf.io.gfile.GFile(path) as file:
-            said = json.load(file)
+            said = read_json(file.read())
         return Failure(int(said["exit_status"]), str(said["message"]))
     except (OSError, ValueError, TypeError, KeyError, tf.errors.OpError):
         return None

@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.files import write_text
 
@@ -133,7 +134,7 @@ def read(folder: str) -> TrainingResult:
     path = posixpath.join(folder, FILE_NAME)
     try:
         with tf.io.gfile.GFile(path) as file:
-            return TrainingResult(**json.load(file))
+            return TrainingResult(**read_json(file.read()))
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise UserError(
             f"{path}: not the result of a training run ({error}); begin anew with --overwrite"

@@ -20,6 +20,7 @@ from components.example_gen.formats import reading
 from components.example_gen.registry import STRIPS
 from components.example_gen.settings import DataSettings
 from trainer.core import progress
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.variants import PATCH_SIZE, TRAIN, VAL
 from trainer.model.names import (
@@ -224,8 +225,8 @@ def _read_identity_file(path: str) -> dict[str, Any] | None:
     if not files.exists(path):
         return None
     try:
-        content = json.loads(files.read_text(path))
-    except json.JSONDecodeError as error:
+        content = read_json(files.read_text(path))
+    except ValueError as error:
         raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no JSON object, expected the model's identity")

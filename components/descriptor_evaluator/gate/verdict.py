@@ -38,6 +38,7 @@ from typing import Any
 
 from components.core import files
 from components.descriptor_evaluator.protocol.scores import ALL, Slice
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 
 FILE_NAME = "verdict.json"
@@ -170,7 +171,7 @@ class Verdict:
             ValueError: When the text is no verdict of this version.
         """
         try:
-            content = json.loads(text)
+            content = _object(text)
             if content["version"] != VERSION:
                 raise ValueError(f"version {content['version']}, expected {VERSION}")
             verdict = cls(
@@ -180,7 +181,7 @@ class Verdict:
                 candidate_checksum=content["candidate"]["checksum"],
                 notes=tuple(content["notes"]),
             )
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a verdict: {error!r}") from error
         if verdict.blessed != content.get("blessed"):
             raise ValueError("`blessed` does not agree with the checks")
@@ -222,6 +223,13 @@ def read(folder: str) -> Verdict:
         return Verdict.from_json(text)
     except ValueError as error:
         raise UserError(f"{path}: {error}; run the evaluation again") from error
+
+
+def _object(text: str) -> Any:
+    try:
+        return read_json(text)
+    except ValueError as error:
+        raise ValueError(f"not a verdict: {error}") from error
 
 
 def _check(item: dict[str, Any]) -> Check:

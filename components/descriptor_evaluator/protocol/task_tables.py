@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from components.core import files
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.variants import NOISES, TARGETS, variant_index
 
@@ -159,7 +160,7 @@ class Tasks:
         path = posixpath.join(folder, FILE_NAME)
         try:
             with np.load(io.BytesIO(files.read_bytes(path))) as stored:
-                header = json.loads(stored["header"].tobytes())
+                header = read_json(stored["header"].tobytes())
                 arrays = {key: stored[key] for key in stored.files if key != "header"}
             if header.pop("version") != _VERSION:
                 raise ValueError("another version")

@@ -22,6 +22,8 @@ from components.descriptor_evaluator.protocol.scores import UnitScore
 from components.descriptor_evaluator.protocol.tasks import Tasks
 from components.descriptor_evaluator.report_data import curves, descriptor_map, worst_cases
 from trainer.core import progress
+from trainer.core.documents import read_json
+from trainer.core.errors import UserError
 
 FILE_NAME = "exhibits.json"
 FACT = "exhibits"  # name among the facts that are kept with scores
@@ -116,12 +118,15 @@ def read(folder: str) -> dict[str, dict[str, Any]]:
     """Returns the exhibits by the name of what was scored; none of an evaluation without.
 
     Raises:
-        ValueError: When the file is not one of this version.
+        UserError: When the file is not one of this version.
     """
     path = files.join(folder, FILE_NAME)
     if not files.exists(path):
         return {}
-    content = json.loads(files.read_text(path))
-    if content.get("version") != _VERSION:
-        raise ValueError(f"{path}: version {content.get('version')}, expected {_VERSION}")
-    return content["descriptors"]
+    try:
+        content = read_json(files.read_text(path))
+        if content["version"] != _VERSION:
+            raise ValueError(f"version {content['version']}, expected {_VERSION}")
+        return dict(content["descriptors"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: holds no exhibits ({error}); evaluate again") from error

@@ -7,7 +7,6 @@ run is such a folder, and `hpatches evaluate --rows DIR` writes one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from components.descriptor_evaluator.scoring.scores_cache import (
     rows_to_lines,
 )
 from components.descriptor_evaluator.statistics import degeneracy
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 
 SCORES_FOLDER = "scores"
@@ -148,7 +148,7 @@ def _read_about(path: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     if not files.exists(path):
         return {}, ()
     try:
-        about = json.loads(files.read_text(path))
+        about = read_json(files.read_text(path))
         if not isinstance(about, dict):
             raise TypeError(f"a {type(about).__name__} in the place of an object")
         report = about.get("degeneracy")

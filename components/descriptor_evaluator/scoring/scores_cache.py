@@ -16,6 +16,7 @@ from typing import Any
 
 from components.core import files
 from components.descriptor_evaluator.protocol.scores import UnitScore
+from trainer.core.documents import read_json
 
 _FORMAT = 3
 
@@ -58,7 +59,7 @@ def rows_to_lines(rows: Sequence[UnitScore]) -> str:
 
 def rows_from_lines(text: str) -> tuple[UnitScore, ...]:
     """Reads `rows_to_lines` back."""
-    return tuple(UnitScore(**json.loads(line)) for line in text.splitlines())
+    return tuple(UnitScore(**read_json(line)) for line in text.splitlines())
 
 
 class ScoresCache:
@@ -80,7 +81,7 @@ class ScoresCache:
             if checksum != _checksum(content):
                 return None
             head, _, body = content.partition("\n")
-            header = json.loads(head)
+            header = read_json(head)
             return Scored(rows_from_lines(body), header["facts"]) if header["key"] == key else None
         except (ValueError, KeyError, TypeError):  # ValueError: no UTF-8, no JSON
             return None

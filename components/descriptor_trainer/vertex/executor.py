@@ -29,6 +29,7 @@ from components.descriptor_trainer.vertex.job import Places
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.core import files
 from trainer.core.config import TrainerConfig
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.interruption import stop_requests
 from trainer.core.progress import Progress, duration, send
@@ -171,7 +172,7 @@ class _Watch:
     def _last_event(self) -> dict[str, Any]:
         try:
             with tf.io.gfile.GFile(self._timeline) as file:
-                return json.load(file)[-1]
+                return read_json(file.read())[-1]
         except (OSError, ValueError, IndexError, tf.errors.OpError):
             return {}  # not written yet, or just being replaced
 

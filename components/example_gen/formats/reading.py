@@ -6,6 +6,7 @@ import pkgutil
 from collections.abc import Collection
 from typing import NamedTuple
 
+from components.core import files
 from components.example_gen import registry
 from components.example_gen.formats import copies, scene_table
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput
@@ -72,6 +73,11 @@ def list_sequences(
     skipped: list[Skipped] = []
     for name, paths in sorted(candidates.items()):
         try:
+            if not name.isprintable():  # it becomes a name of files and a text in records
+                raise UserError(
+                    f"{files.join(root, name)}: the name holds control characters or is no UTF-8; "
+                    "rename it"
+                )
             items = layout.check(name, paths, table.get(name, name))
             if settings.skip_bad_sequences:
                 layout.read(items[0])  # the items of one name share their files

@@ -33,7 +33,7 @@ def read(folder: str) -> dict[str, str]:
         )
     if not files.exists(path):
         return {}
-    rows = [row for row in csv.reader(io.StringIO(files.read_text(path))) if row]
+    rows = files.read_csv(path)
     if not rows or [cell.strip() for cell in rows[0]] != _COLUMNS:
         first_line = ",".join(rows[0]) if rows else "nothing"
         raise UserError(f"{path}: the first line is '{first_line}', expected 'name,scene'")
@@ -44,6 +44,8 @@ def read(folder: str) -> dict[str, str]:
             raise UserError(
                 f"{path}: row {number} is '{','.join(row)}', expected a name and a scene"
             )
+        if not all(cell.isprintable() for cell in cells):
+            raise UserError(f"{path}: row {number} holds control characters; take them out")
         if table.setdefault(cells[0], cells[1]) != cells[1]:
             raise UserError(f"{path}: row {number} gives {cells[0]} a second scene, expected one")
     return table

@@ -135,7 +135,7 @@ def _write_into(folder: str, patch_set: PatchSet) -> None:
 
 
 def _read_positions(path: str, count: int) -> np.ndarray:
-    rows = [row for row in csv.reader(io.StringIO(files.read_text(path))) if row]
+    rows = files.read_csv(path)
     try:
         if rows[0] != _COLUMNS:
             raise ValueError(f"the first line is {','.join(rows[0])}")

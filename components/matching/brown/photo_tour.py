@@ -113,6 +113,8 @@ def read_pairs(tour: PhotoTour, path: str) -> Pairs:
             pair of different points.
     """
     table = _read_numbers(path, _PAIR_COLUMNS)
+    if not len(tour.points):
+        raise UserError(f"{files.join(tour.folder, INFO)}: is empty, expected a line per patch")
     patches, points = table[:, [0, 2]], table[:, [1, 3]]
     beyond = (patches < 0) | (patches >= len(tour.points))
     wrong = beyond | (points != tour.points[np.where(beyond, 0, patches)])

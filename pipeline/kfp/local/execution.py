@@ -35,6 +35,7 @@ from pipeline.kfp.local.outcomes import SKIPPED, Outcome
 from pipeline.kfp.local.run_folder import Run, RunFolder, checksum
 from pipeline.kfp.parameters import check_parameters
 from pipeline.kfp.tasks import Task, in_order, read_tasks
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 
 Mode = Literal["kfp", "vertex"]
@@ -267,7 +268,7 @@ def _left(planned: Mapping[str, Any], task: str) -> tuple[dict[str, Any], dict[s
     """Reads what a process wrote: its ExecutorOutput, and files of output parameters."""
     path = Path(planned["outputFile"])
     try:
-        written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        written = read_json(path.read_text(encoding="utf-8")) if path.exists() else {}
     except ValueError as error:
         raise UserError(
             f"{task}: {path} is no JSON ({error}), expected an ExecutorOutput"

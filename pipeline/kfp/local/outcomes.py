@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
+
+from trainer.core.documents import read_json
 
 State = Literal["finished", "skipped"]
 
@@ -65,6 +66,6 @@ def _merged(planned: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, An
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return text

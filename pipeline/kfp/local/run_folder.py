@@ -10,17 +10,19 @@ Each JSON file is written whole or not at all, so that a killed run goes on wher
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from components.core import files
 from pipeline.kfp.local.outcomes import Outcome
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 
 RUN_FILE = "run.json"
@@ -77,9 +79,11 @@ class RunFolder:
         """
         path = self._folder / RUN_FILE
         tree = _read(path) if path.exists() else {}
-        if tree and not tree["done"] and tree["asked"] == asked:
-            outcomes = {name: Outcome.from_tree(item) for name, item in tree["outcomes"].items()}
-            return Run(tree["name"], asked, outcomes=outcomes)
+        with _told(path):
+            if tree and not tree["done"] and tree["asked"] == asked:
+                items = tree["outcomes"].items()
+                outcomes = {name: Outcome.from_tree(item) for name, item in items}
+                return Run(tree["name"], asked, outcomes=outcomes)
         return Run(datetime.now(timezone.utc).strftime("run-%Y%m%d-%H%M%S-%f"), asked)
 
     def save(self, run: Run) -> None:
@@ -104,8 +108,9 @@ class RunFolder:
         if not path.exists():
             return None
         record = _read(path)
-        gone = look and not all(files.exists(uri) for uri in record["there"])
-        return None if gone else Outcome.from_tree(record["outcome"])
+        with _told(path):
+            gone = look and not all(files.exists(uri) for uri in record["there"])
+            return None if gone else Outcome.from_tree(record["outcome"])
 
     def artifacts(self, run: str, task: str, attempt: int) -> str:
         """Returns the folder for the artifacts of a task's attempt."""
@@ -130,9 +135,15 @@ def _uris(outcome: Outcome) -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    with _told(path):
+        return read_json(path.read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path}: cannot be read ({str(error)[:_SHOWN]}...); choose another folder with --work"
         ) from error

@@ -7,6 +7,7 @@ from components.descriptor_evaluator.protocol import matching
 from components.descriptor_evaluator.report_data import curves, exhibits, worst_cases
 from components.descriptor_evaluator.scoring.score import score
 from tests.components.descriptor_evaluator.protocol.lines import points, same_everywhere, tasks
+from trainer.core.errors import UserError
 
 VALUES = {"v_a": same_everywhere(0.0), "v_b": same_everywhere(2.5, 0.5)}
 
@@ -81,5 +82,5 @@ def test_what_is_written_is_read_back(tmp_path):
 
 def test_another_versions_file_is_told(tmp_path):
     (tmp_path / exhibits.FILE_NAME).write_text(json.dumps({"version": 9, "descriptors": {}}))
-    with pytest.raises(ValueError, match="version 9, expected 1"):
+    with pytest.raises(UserError, match="version 9, expected 1"):
         exhibits.read(str(tmp_path))

@@ -1,6 +1,9 @@
-"""Bounds on YAML and JSON texts: a few hundred bytes can stand for gigabytes, or never end."""
+"""Reads YAML and JSON within bounds: a few hundred bytes can stand for gigabytes, or never end."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import yaml
 
@@ -12,6 +15,36 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 CONSTRUCTION = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
 """What YAML libraries raise, beside their own errors, for values that cannot be made."""
+
+
+def read_json(text: str | bytes) -> Any:
+    """Reads JSON.
+
+    Raises:
+        ValueError: When it is none, or nested or long beyond all use.
+
+    Example:
+        >>> read_json("[1, 2]")
+        [1, 2]
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+
+
+def read_yaml(text: str) -> list[Any]:
+    """Reads the documents of a YAML or JSON text, by PyYAML's safe loader.
+
+    Raises:
+        yaml.YAMLError: When it is neither, or out of bounds as for `check`.
+    """
+    check(text)
+    try:
+        return list(yaml.safe_load_all(text))
+    except CONSTRUCTION as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise yaml.YAMLError(f"a value cannot be made ({said})") from error
 
 
 def check(text: str) -> None:
@@ -36,6 +69,8 @@ def check(text: str) -> None:
         if "nesting depth" in str(error.problem):  # libyaml's own bound
             raise yaml.YAMLError(f"is nested more than {_DEEPEST} deep") from error
         raise
+    except UnicodeEncodeError as error:
+        raise yaml.YAMLError("holds bytes that are no UTF-8") from error
 
 
 def _follow(text: str) -> None:
