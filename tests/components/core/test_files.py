@@ -78,3 +78,10 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         assert files.read_bytes(str(path), most) == read
     assert files.read_bytes(str(path)) == b"old"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_texts_are_read_whatever_ends_their_lines(tmp_path, end):
+    path = tmp_path / "scenes.csv"
+    path.write_bytes(f"name,scene{end}a,b{end}".encode())
+    assert files.read_text(str(path)) == "name,scene\na,b\n"
