@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.runners import local
 
 EXIT_NOT_BLESSED = 3
+_PATTERN_MARKS = "*?["
 
 
 @click.command()
@@ -109,8 +110,14 @@ def _checked(config: PipelineConfig) -> str | None:
     """Returns the data folder, absolute; None for the photographs that come with the program.
 
     Raises:
-        UserError: When data or push destination cannot be used.
+        UserError: When data, work folder or push destination cannot be used.
     """
+    work = Path(config.work_dir).expanduser().absolute()
+    if any(mark in str(work) for mark in _PATTERN_MARKS):
+        raise UserError(
+            f"work_dir: {work} has one of {' '.join(_PATTERN_MARKS)} in its name, which TFX takes "
+            f"for a pattern of names; choose another folder with --work"
+        )
     if config.push.destination is not None:
         files.check_folder("push.destination", config.push.destination)
     path = config.data.path
