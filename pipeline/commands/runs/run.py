@@ -15,7 +15,7 @@ from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
 from pipeline.config.tree import PipelineConfig
 from pipeline.events import Event
-from pipeline.runs import work_lock
+from pipeline.runs import relocation, work_lock
 from pipeline.runs.recorder import RunRecorder
 from pipeline.terminal import consoles
 from pipeline.terminal.report import Report, print_report
@@ -77,6 +77,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         recorder.on_event(event)
         view.on_event(event)
 
+    relocation.adopt(config.work_dir)
     result = local.run(config, on_event=on_event)
     pushed_model = result.artifact("Pusher", "pushed_model").custom_properties
     pushed = bool(pushed_model["pushed"].int_value)
