@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import ValidationError
 
-from trainer.core import progress
+from trainer.core import documents, progress
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError, printable
 from trainer.core.importing import importing

@@ -132,13 +132,13 @@ def read_bytes(path: str, length: int = -1) -> bytes:
 
 
 def read_text(path: str) -> str:
-    """Reads a text file.
+    """Reads a text file; lines that end in CR or CR LF come out with LF.
 
     Raises:
         UserError: When it is missing, cannot be read or is not UTF-8.
     """
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return plain_lines(read_bytes(path)).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text, expected a text file") from error
 
@@ -153,6 +153,11 @@ def read_csv(path: str) -> list[list[str]]:
         return [row for row in csv.reader(io.StringIO(read_text(path))) if row]
     except csv.Error as error:
         raise UserError(f"{path}: is no CSV ({error}), expected rows of short fields") from error
+
+
+def plain_lines(data: bytes) -> bytes:
+    """Ends lines with LF that end in CR LF, or in CR alone as old spreadsheets write them."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def write_bytes(path: str, data: bytes) -> None:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from google.protobuf import struct_pb2
 from tfx import types
-from tfx.components.example_gen import driver
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration import data_types
@@ -23,7 +22,7 @@ _TABLES = "*.*"
 """Tables beside the folders of the data (scenes, a splits file): TFX's fingerprint sees them."""
 
 
-class Driver(driver.FileBasedDriver):
+class Driver(spans.FilesDriver):
     """TFX's driver; what it does not find is told as the user's mistake."""
 
     def resolve_exec_properties(

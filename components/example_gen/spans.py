@@ -7,6 +7,7 @@ plays this one), so there the executor has to look itself.
 from __future__ import annotations
 
 import contextlib
+import glob
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,16 @@ def pattern_errors(exec_properties: dict[str, Any]) -> Iterator[None]:
         ) from error
 
 
+class FilesDriver(driver.FileBasedDriver):
+    """TFX's driver, for data folders whose names look like patterns, too (`Photos [2024]`)."""
+
+    def get_input_processor(
+        self, splits: Any, range_config: Any = None, input_base_uri: str | None = None
+    ) -> Any:
+        """Returns TFX's processor of the files below a folder."""
+        return super().get_input_processor(splits, range_config, glob.escape(input_base_uri or ""))
+
+
 def resolve_unless_done(exec_properties: dict[str, Any], examples: types.Artifact) -> None:
     """Does what the driver does, where no driver ran: newest span and version, fingerprint.
 
@@ -49,5 +60,5 @@ def resolve_unless_done(exec_properties: dict[str, Any], examples: types.Artifac
         return
     with pattern_errors(exec_properties):
         # Neither the metadata store nor who asks is used for files.
-        driver.FileBasedDriver(None).resolve_exec_properties(exec_properties, None, None)
+        FilesDriver(None).resolve_exec_properties(exec_properties, None, None)
     driver.update_output_artifact(exec_properties, examples.mlmd_artifact)

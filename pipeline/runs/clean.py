@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from components.core import files
-from pipeline.runs import metadata_db, records
-from pipeline.runs.metadata_db import ARTIFACTS, METADATA
+from pipeline.runs import records
+from pipeline.runs.metadata_db import ARTIFACTS, open_store
+from pipeline.runs.relocation import adopt
 from trainer.core.errors import UserError
 
 _SYSTEM = ".system"  # where TFX keeps its own notes on each execution
@@ -99,6 +99,7 @@ def delete(planned: Plan) -> int:
     for leftover in planned:
         if not _is_inside(files.normalise(leftover.path), root):
             raise ValueError(f"{leftover.path} is no artifact of {planned.work_dir}")
+    adopt(planned.work_dir)
     _mark_deleted(planned.work_dir, [leftover.path for leftover in planned])
     for leftover in planned:
         files.remove_folder(leftover.path)
@@ -120,8 +121,8 @@ def _used_folders(work_dir: str, root: str, kept: list[records.RunSummary]) -> s
     if newest.output_uris and not _folders(root, newest):
         raise UserError(
             f"{root}: none of the artifacts of run {newest.run_id} is there; expected the folder "
-            f"they were written to ({newest.output_uris[0]}). A work folder that was moved "
-            f"cannot be cleaned: delete it by hand or move it back"
+            f"they were written to ({newest.output_uris[0]}). If they were deleted by hand, delete "
+            f"the work folder, too"
         )
     used = {folder for run in kept for folder in _folders(root, run)}
     uris = _uris_of_runs(work_dir, [run.run_id for run in kept])
@@ -171,7 +172,7 @@ def _overlap(one: str, other: str) -> bool:
 
 def _uris_of_runs(work_dir: str, run_ids: list[str]) -> list[str]:
     """What ML Metadata knows the runs to use, where it knows them by these ids."""
-    store = _open_store(work_dir)
+    store = open_store(work_dir)
     if store is None:
         return []
     contexts = [store.get_context_by_type_and_name(_RUN_CONTEXT, run_id) for run_id in run_ids]
@@ -184,7 +185,7 @@ def _uris_of_runs(work_dir: str, run_ids: list[str]) -> list[str]:
 
 
 def _mark_deleted(work_dir: str, folders: list[str]) -> None:
-    store = _open_store(work_dir)
+    store = open_store(work_dir)
     if store is None or not folders:
         return
     from ml_metadata.proto import metadata_store_pb2
@@ -198,24 +199,3 @@ def _mark_deleted(work_dir: str, folders: list[str]) -> None:
             gone.append(artifact)
     if gone:
         store.put_artifacts(gone)
-
-
-def _open_store(work_dir: str):
-    """Opens `<work>/metadata.db`; None where there is none (remote work folders have none)."""
-    path = posixpath.join(work_dir, METADATA)
-    if files.is_remote(path) or not files.exists(path):
-        return None
-    damage = metadata_db.problem(Path(path))
-    if damage:
-        raise UserError(
-            f"{path}: {damage}; run the pipeline in this folder, which begins a new one beside it, "
-            "and clean then"
-        )
-    # Late import: the command line must start without it.
-    from ml_metadata.metadata_store import metadata_store
-    from ml_metadata.proto import metadata_store_pb2
-
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = path
-    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE
-    return metadata_store.MetadataStore(config)

@@ -10,7 +10,9 @@ import sqlite3
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from components.core import files
 from trainer.core.errors import UserError
 
 ARTIFACTS = "artifacts"
@@ -49,11 +51,28 @@ def prepare(work: Path) -> str:
         return said and f"{said}."
     if not path.exists() or not path.stat().st_size:
         said = said or f"{path}: is empty or was deleted; a new one begins"
-        _create(path)
+        _store(str(path), create=True)
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(_COUNTER, (last,))
         database.execute(_FIRST_COUNTER, (last,))
     return said and f"{said}, and what was done before is done again."
+
+
+def open_store(work_dir: str) -> Any:
+    """Opens `<work>/metadata.db`; None where there is none (remote work folders have none).
+
+    Raises:
+        UserError: When it is damaged.
+    """
+    path = files.join(work_dir, METADATA)
+    if files.is_remote(path) or not files.exists(path):
+        return None
+    if damage := problem(Path(path)):
+        raise UserError(
+            f"{path}: {damage}; run the pipeline in this folder, which begins a new one beside it, "
+            "and clean then"
+        )
+    return _store(path, create=False)
 
 
 def problem(path: Path) -> str:
@@ -88,14 +107,13 @@ def _last_execution(artifacts: Path) -> int:
     return max((number for number in numbers if number <= _LARGEST), default=0)
 
 
-def _create(path: Path) -> None:
+def _store(path: str, create: bool) -> Any:
     # Late import: it loads TensorFlow's libraries.
     from ml_metadata.metadata_store import metadata_store
     from ml_metadata.proto import metadata_store_pb2
 
+    modes = metadata_store_pb2.SqliteMetadataSourceConfig
     config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(path)
-    config.sqlite.connection_mode = (
-        metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    )
-    metadata_store.MetadataStore(config)
+    config.sqlite.filename_uri = path
+    config.sqlite.connection_mode = modes.READWRITE_OPENCREATE if create else modes.READWRITE
+    return metadata_store.MetadataStore(config)

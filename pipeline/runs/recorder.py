@@ -101,6 +101,7 @@ class RunRecorder:
             config_checksum=hashlib.sha256(resolved.encode()).hexdigest(),
             components=components,
             push_destination=self._config.push_destination,
+            work_dir=self._config.work_dir,
             **outcome,
         )
         return records.record_run(self._config.work_dir, summary)

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, ValidationError
 
 from components.core import files
+from pipeline.runs import relocation
 from trainer.core.errors import UserError
 from trainer.core.settings import Settings
 from trainer.core.validation_messages import first_problem
@@ -53,6 +54,8 @@ class RunSummary(Settings):
         push_destination: Folder that blessed models are pushed to.
         pushed_version: The version this run pushed; None when it pushed nothing.
         error: The sentence a failed run ended with; "" when it ran to its end.
+        work_dir: Work folder of that time, absolute; "" in old records. Paths below it are told
+            as they are now, wherever the folder was copied or moved to.
         cleaned: True once `hpatches clean` has deleted its artifacts.
     """
 
@@ -70,6 +73,7 @@ class RunSummary(Settings):
     push_destination: str = ""
     pushed_version: int | None = None
     error: str = ""
+    work_dir: str = ""
     cleaned: bool = False
 
     def output(self, component: str, key: str) -> str:
@@ -147,7 +151,7 @@ def list_runs(work_dir: str) -> list[RunSummary]:
     """
     folder = posixpath.join(work_dir, FOLDER)
     summaries = [
-        _read(posixpath.join(folder, name))
+        relocation.here(_read(posixpath.join(folder, name)), work_dir)
         for name in files.names(folder)
         if name.endswith(".json")
     ]

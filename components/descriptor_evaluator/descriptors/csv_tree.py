@@ -170,7 +170,7 @@ def read_table(path: str) -> np.ndarray:
     Raises:
         UserError: When it is empty, ragged or not numeric.
     """
-    data = files.read_bytes(path).removeprefix(codecs.BOM_UTF8)
+    data = files.plain_lines(files.read_bytes(path)).removeprefix(codecs.BOM_UTF8)
     first = next((line for line in io.BytesIO(data) if line.strip()), b"").strip()
     if not first:
         raise UserError(f"{path}: is empty, expected one row of numbers per patch")

@@ -9,7 +9,7 @@ import numpy as np
 from components.core import files
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, contrast
 from components.example_gen import splits
-from components.example_gen.formats import images, scene_table, strips
+from components.example_gen.formats import images, reading, scene_table, strips
 from trainer.core.errors import UserError
 from trainer.core.variants import VARIANTS, kind_of
 
@@ -24,13 +24,14 @@ def counts_of_release(root: str) -> dict[str, int]:
     Raises:
         UserError: When there is no sequence or a header is not that of a strip.
     """
-    folders = strips.find(root)
-    if not folders:
-        raise UserError(
-            f"{root}: no image sequence found, expected a folder per image sequence with PNG "
-            f"strips (HPatches patch release)"
-        )
-    return {name: strips.count_patches(folder) for name, (folder,) in sorted(folders.items())}
+    with reading.naming_the_format("strips", root):
+        folders = strips.find(root)
+        if not folders:
+            raise UserError(
+                f"{root}: no image sequence found, expected a folder per image sequence with PNG "
+                f"strips (HPatches patch release)"
+            )
+        return {name: strips.count_patches(folder) for name, (folder,) in sorted(folders.items())}
 
 
 def choose_sequences(

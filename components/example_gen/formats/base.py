@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from components.core import files
+from components.example_gen.formats import layouts
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 
@@ -77,6 +78,7 @@ class PatchSet:
             )
 
 
+Check: TypeAlias = Callable[[str, tuple[str, ...], str], list[SequenceInput]]
 Thumbnail: TypeAlias = Callable[[SequenceInput], np.ndarray]
 
 
@@ -104,7 +106,7 @@ class Format:
     expected: str
     pattern: str
     find: Callable[[str], dict[str, tuple[str, ...]]]
-    check: Callable[[str, tuple[str, ...], str], list[SequenceInput]]
+    check: Check
     load: Callable[[SequenceInput, DataSettings], PatchSet]
     read: Callable[[SequenceInput], object]
     count: Callable[[SequenceInput], int] | None = None
@@ -112,12 +114,8 @@ class Format:
     left_out: Callable[[str], list[str]] = lambda root: []
 
 
-def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:
+def find_folders(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the folders below a data folder, one per image sequence: name -> (folder,).
-
-    Args:
-        root: Data folder.
-        mark: A file that only an image sequence itself holds.
 
     Raises:
         UserError: When `root` is such a sequence itself.
@@ -126,7 +124,7 @@ def find_folders(root: str, mark: str) -> dict[str, tuple[str, ...]]:
     folders: dict[str, tuple[str, ...]] = {
         name: (files.join(root, name),) for name in names if files.is_folder(files.join(root, name))
     }
-    if not folders and mark in names:
+    if not folders and layouts.of_sequence(names):
         raise UserError(
             f"{root}: is itself an image sequence, expected a folder of such folders; "
             f"give the folder above"

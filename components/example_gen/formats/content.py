@@ -15,12 +15,16 @@ LEAST_DEVIATION = 5.0  # grey levels of 255
 _MOST = 0.5  # share of the points
 
 
-def choose(name: str, patches: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+def choose(
+    name: str, patches: np.ndarray, made: bool = False
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Chooses the points all of whose patches have content.
 
     Args:
         name: Image sequence, for the sentences.
         patches: uint8 [N, 16, h, w], in the order of `trainer.core.variants.VARIANTS`.
+        made: The targets were made of one photograph: nobody can replace one of them, so none
+            is named.
 
     Returns:
         bool [N], and a sentence for each target that loses most of the points.
@@ -29,13 +33,14 @@ def choose(name: str, patches: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]
         UserError: When no point is left; it names such targets, too.
     """
     shown = _deviations(patches) >= LEAST_DEVIATION
-    remarks = tuple(_grey_targets(name, shown))
+    remarks = () if made else tuple(_grey_targets(name, shown))
     chosen = shown.all(axis=1)
     if len(chosen) and not chosen.any():
-        what = remarks[0] if remarks else f"{name}: patches of all {len(chosen)} points are flat"
+        what = f"{name}: patches of all {len(chosen)} points are nearly one grey"
         raise UserError(
-            f"{what}; no point is left, expected patches with a standard deviation of at least "
-            f"{LEAST_DEVIATION:g} of 255 grey levels: replace the image, or leave the sequence out"
+            f"{remarks[0] if remarks else what}; no point is left, expected patches with a "
+            f"standard deviation of at least {LEAST_DEVIATION:g} of 255 grey levels: take images "
+            f"of more contrast, or leave the sequence out"
         )
     return chosen, remarks
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import warnings
 
 import cv2
 import numpy as np
@@ -24,6 +25,10 @@ PHOTOGRAPH_SUFFIXES = (
 # Told by their content, whatever a file's name says: no crafted file reaches the decoders of
 # Pillow's and OpenCV's many other formats.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "WEBP")
+_MOST_PIXELS = 500_000_000  # 1.5 GB while colour is decoded
+# Pillow's own limit is lower, and its warnings show paths of this program's packages.
+Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("ignore", module=r"PIL\.")
 _PNG_END = b"IEND\xaeB`\x82"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = struct.Struct(">8s4x4sIIBB")  # signature, IHDR, width, height, depth, colour
@@ -31,6 +36,11 @@ _PNG_DEPTH_AT = 24
 # Width, height, and the largest value of a channel, with comments among them.
 _NETPBM_HEADER = re.compile(rb"P[2356](?:\s+(?:#[^\n]*\n\s*)*\d+){2}\s+(?:#[^\n]*\n\s*)*(\d+)\s")
 _PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+
+
+def is_photograph(name: str) -> bool:
+    """Whether a file is taken for an image by its name."""
+    return name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
 def read_grey(path: str) -> np.ndarray:
@@ -62,6 +72,7 @@ def _read(path: str, least_side: int | None = None) -> np.ndarray:
     data = files.read_bytes(path)
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            _check_size(path, image)
             _check_bits(path, data, image)
             if least_side is not None:
                 image.draft("L", (least_side, least_side))
@@ -92,6 +103,9 @@ def check_header(path: str) -> None:
     try:
         with Image.open(path, formats=_FORMATS) as image:
             kind = image.format
+            _check_size(path, image)
+    except UserError:
+        raise
     except Exception as error:
         raise _undecodable(path, error) from error
     if kind == "PNG":
@@ -142,6 +156,14 @@ def encode_png(pixels: np.ndarray) -> bytes:
     if not done:
         raise ValueError(f"cannot encode {pixels.dtype} {pixels.shape} as PNG")
     return data.tobytes()
+
+
+def _check_size(path: str, image: Image.Image) -> None:
+    if image.width * image.height > _MOST_PIXELS:
+        raise UserError(
+            f"{path}: is {image.width}x{image.height} pixels, expected at most "
+            f"{_MOST_PIXELS // 1_000_000} megapixels; shrink it"
+        )
 
 
 def _check_bits(path: str, data: bytes, image: Image.Image) -> None:

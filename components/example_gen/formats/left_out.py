@@ -33,7 +33,7 @@ def remarks(root: str) -> list[str]:
     found: dict[str, list[str]] = {"HEIC": [], "raw": [], "other": [], "folder": []}
     for name in files.list_folder(root):
         suffix = PurePosixPath(name).suffix.lower()
-        if suffix in images.PHOTOGRAPH_SUFFIXES or name == scene_table.FILE_NAME:
+        if images.is_photograph(name) or name == scene_table.FILE_NAME:
             continue
         if suffix in _HEIC:
             found["HEIC"].append(name)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from components.core import files
-from components.example_gen.formats import copies, images, left_out, sequences
+from components.example_gen.formats import copies, images, layouts, left_out, sequences
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput, generator
 from components.example_gen.geometry import homography
 from components.example_gen.registry import PHOTOS
@@ -71,12 +71,21 @@ LIGHT = {
 
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
-    """Lists the photographs of a folder by stem: stem -> files of that stem."""
+    """Lists the photographs of a folder by stem: stem -> files of that stem.
+
+    Raises:
+        UserError: When it is an image sequence: its images would be taken for photographs.
+    """
     by_stem: dict[str, list[str]] = {}
-    for name in files.list_folder(root):
-        path = PurePosixPath(name)
-        if path.suffix.lower() in images.PHOTOGRAPH_SUFFIXES:
-            by_stem.setdefault(path.stem, []).append(files.join(root, name))
+    names = files.list_folder(root)
+    format = layouts.of_sequence(names)
+    if format is not None:
+        raise UserError(
+            f"{root}: is itself an image sequence, expected photographs of different things; give "
+            f"the folder above with --format {format}"
+        )
+    for name in filter(images.is_photograph, names):
+        by_stem.setdefault(PurePosixPath(name).stem, []).append(files.join(root, name))
     return {stem: tuple(paths) for stem, paths in sorted(by_stem.items())}
 
 
@@ -280,7 +289,7 @@ def expose(image: np.ndarray, light: Light, degree: float, rng: np.random.Genera
 
 
 FORMAT = Format(
-    title="photographs, made into image sequences",
+    title="photographs to make image sequences of",
     expected="png, jpg, tif, bmp, ppm, pgm or webp photographs right in this folder",
     pattern="*",
     find=find,

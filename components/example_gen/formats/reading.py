@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import pkgutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from components.core import files
 from components.example_gen import registry
-from components.example_gen.formats import copies, scene_table
-from components.example_gen.formats.base import Format, PatchSet, SequenceInput
+from components.example_gen.formats import copies, layouts, scene_table
+from components.example_gen.formats.base import Check, Format, PatchSet, SequenceInput
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
 
@@ -41,7 +42,7 @@ def get(name: str) -> Format:
 
 
 def list_sequences(
-    format: str, root: str, settings: DataSettings
+    format: str, root: str, settings: DataSettings, check: Check | None = None
 ) -> tuple[list[SequenceInput], list[Skipped]]:
     """Finds the image sequences of a data folder and checks their layout.
 
@@ -54,6 +55,7 @@ def list_sequences(
         root: Data folder, local or remote. Its `scenes.csv`, if any, tells which image
             sequences (or photographs, by stem) show the same thing.
         settings: Whether bad sequences are skipped.
+        check: What checks the layout in the place of the format's `check`.
 
     Returns:
         The image sequences sorted by name, and what is skipped (only with
@@ -63,7 +65,38 @@ def list_sequences(
         UserError: When the folder holds nothing usable, or one sequence is bad and bad ones
             are not skipped.
     """
-    layout = get(format)
+    with naming_the_format(format, root):
+        return _list(get(format), root, settings, check)
+
+
+@contextlib.contextmanager
+def naming_the_format(format: str, root: str) -> Iterator[None]:
+    """Tells of a data folder that cannot be used whether it has another format.
+
+    Args:
+        format: Format that is expected.
+        root: Data folder.
+
+    Raises:
+        UserError: In the place of another one.
+    """
+    try:
+        yield
+    except UserError as error:
+        found = layouts.recognise(root)
+        if found is None or found == format or layouts.of_sequence(files.names(root)):
+            raise
+        cut = get(format).count is not None and get(found).count is None
+        raise UserError(
+            f"{root}: holds {get(found).title} (--format {found}), expected {get(format).title} "
+            f"(--format {format})"
+            + (f"; `hpatches extract --format {found}` cuts patches of them" if cut else "")
+        ) from error
+
+
+def _list(
+    layout: Format, root: str, settings: DataSettings, check: Check | None
+) -> tuple[list[SequenceInput], list[Skipped]]:
     candidates = layout.find(root)
     if not candidates:
         found = "; ".join(["found nothing to read", *layout.left_out(root)])
@@ -78,7 +111,7 @@ def list_sequences(
                     f"{files.join(root, name)}: the name holds control characters or is no UTF-8; "
                     "rename it"
                 )
-            items = layout.check(name, paths, table.get(name, name))
+            items = (check or layout.check)(name, paths, table.get(name, name))
             if settings.skip_bad_sequences:
                 layout.read(items[0])  # the items of one name share their files
             inputs.extend(items)

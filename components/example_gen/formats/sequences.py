@@ -5,13 +5,12 @@ Source: HPatches (Balntas et al., CVPR 2017), section 4.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from components.core import files
-from components.example_gen.formats import content, copies, homography_check, images
+from components.example_gen.formats import content, copies, homography_check, images, layouts
 from components.example_gen.formats.base import (
     Format,
     PatchSet,
@@ -28,52 +27,85 @@ from trainer.core.variants import NOISE_NAMES, NOISES, PATCH_SIZE, TARGETS, VARI
 
 IMAGES = TARGETS + 1
 _POINTS_OF_A_TRIAL = 100
-_IMAGE_NAME = re.compile(r"(\d+)\.(ppm|pgm|png|jpg|jpeg)", re.IGNORECASE)
 
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences below a folder: name -> (folder,)."""
-    return find_folders(root, "H_1_2")
+    return find_folders(root)
 
 
 def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks the layout and the homographies of one image sequence.
 
     Returns:
-        One input; its files are the six images, then the five homographies.
+        One input; its files are the images 1 to 6, then the five homographies.
 
     Raises:
-        UserError: When images are missing or too many, a file is no image by its header, or
-            a homography is no homography.
+        UserError: When images are missing, a file is no image by its header, or a homography
+            is no homography.
     """
-    folder = paths[0]
-    by_number: dict[int, list[str]] = {}
-    listed = files.list_folder(folder)
-    for file in listed:
-        match = _IMAGE_NAME.fullmatch(file)
-        if match:
-            by_number.setdefault(int(match[1]), []).append(file)
-    if sorted(by_number) != list(range(1, IMAGES + 1)):
-        names = ", ".join(file for number in sorted(by_number) for file in by_number[number])
-        raise UserError(
-            f"{folder}: holds {len(by_number)} images ({names or 'none'}), expected the "
-            f"{IMAGES} images 1..{IMAGES} (ppm, pgm, png or jpg)"
-        )
-    for number, versions in by_number.items():
-        if len(versions) > 1:
-            raise UserError(
-                f"{folder}: holds image {number} as {' and '.join(versions)}, expected one of them"
+    return [_checked(name, paths[0], scene, IMAGES)]
+
+
+def check_pairs(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
+    """Checks an image sequence of two images or more as `check` does.
+
+    Returns:
+        One input; its files are all n images, then the n - 1 homographies.
+
+    Raises:
+        UserError: As `check`.
+    """
+    return [_checked(name, paths[0], scene, None)]
+
+
+def left_out(root: str) -> list[str]:
+    """Names images that `check` passes over, in a sentence for each image sequence."""
+    remarks = []
+    for name, (folder,) in find(root).items():
+        found, _ = layouts.by_number(folder)
+        beyond = [files_of[0] for _, files_of in sorted(found.items())][IMAGES:]
+        if beyond:
+            remarks.append(
+                f"{name}: {', '.join(beyond)} left out, as a point has patches in the images 1 to "
+                f"{IMAGES} (HPatches)"
             )
-    matrices = [f"H_1_{k}" for k in range(2, IMAGES + 1)]
-    for file in matrices:
-        if file not in listed:
+    return remarks
+
+
+def _checked(name: str, folder: str, scene: str, wanted: int | None) -> SequenceInput:
+    """Checks an image sequence, whose first `wanted` images (None: all) are taken."""
+    found, homographies = layouts.by_number(folder)
+    numbers = sorted(found)[:wanted]
+    if numbers != list(range(1, (wanted or max(2, len(found))) + 1)):
+        names = ", ".join(file for number in sorted(found) for file in found[number])
+        expected = "two images or more, numbered from 1"
+        if wanted is not None:
+            expected = (
+                f"at least the images 1 to {wanted}, as a point has patches in so many (HPatches); "
+                f"sequences of fewer are scored by `hpatches evaluate --task pairs`"
+            )
+        raise UserError(
+            f"{folder}: holds {len(found)} images ({names or 'none'}), expected {expected}"
+        )
+    for number in numbers:
+        if len(found[number]) > 1:
+            raise UserError(
+                f"{folder}: holds image {number} as {' and '.join(found[number])}, expected one "
+                f"of them"
+            )
+    matrices = []
+    for number in numbers[1:]:
+        file = homographies.get(number, f"H_1_{number}")
+        if number not in homographies:
             raise UserError(f"{files.join(folder, file)}: is missing, expected a 3x3 homography")
         homography.read(files.join(folder, file))
-    for number in sorted(by_number):
-        images.check_header(files.join(folder, by_number[number][0]))
-    ordered = [by_number[number][0] for number in range(1, IMAGES + 1)] + matrices
+        matrices.append(file)
+    for number in numbers:
+        images.check_header(files.join(folder, found[number][0]))
+    ordered = [found[number][0] for number in numbers] + matrices
     paths = tuple(files.join(folder, file) for file in ordered)
-    return [SequenceInput(name, scene, kind_of(name), SEQUENCES, paths)]
+    return SequenceInput(name, scene, kind_of(name), SEQUENCES, paths)
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
@@ -156,9 +188,7 @@ def cut(
         sampler = ImageSampler(pictures[k + 1])
         for n in range(len(NOISES)):
             patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
-    chosen, remarks = content.choose(item.name, patches)
-    if flat:  # nobody can replace images that were made here
-        remarks = ()
+    chosen, remarks = content.choose(item.name, patches, made=flat)
     kept, patches = kept[chosen], patches[chosen]
     statistics = {**counts, "cut": len(kept), "without_content": int((~chosen).sum())}
     statistics |= _jitter_statistics(positions[kept], disturbed[kept], jitters[kept])
@@ -215,11 +245,12 @@ def _jitter_statistics(
 
 FORMAT = Format(
     title="image sequences with homographies",
-    expected="a folder per image sequence with images 1..6 and homographies H_1_2..H_1_6",
+    expected=f"a folder per image sequence with {layouts.EXPECTED}",
     pattern="*/*",
     find=find,
     check=check,
     load=load,
     read=read_images,
     thumbnail=copies.thumbnail,
+    left_out=left_out,
 )

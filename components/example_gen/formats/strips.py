@@ -26,7 +26,7 @@ _COLUMNS = ["x", "y", "sigma"]
 
 def find(root: str) -> dict[str, tuple[str, ...]]:
     """Lists the image sequences of a patch release: name -> (folder,)."""
-    return find_folders(root, f"{VARIANTS[0]}.png")
+    return find_folders(root)
 
 
 def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
@@ -13,13 +14,16 @@ from trainer.core.errors import UserError
 # units (pixels, 1/pixels) do not pass for bad conditioning.
 _TYPICAL_PIXELS = 1000.0
 _LARGEST_CONDITION = 1e9
+_COMMENT = re.compile(r"[#%].*")
+_BETWEEN = str.maketrans(dict.fromkeys(",;[]()", " "))
 
 
 def read(path: str) -> np.ndarray:
     """Reads a homography file of an HPatches sequence (`H_1_k`).
 
     Args:
-        path: Text of three rows of three numbers between any white space.
+        path: Text of three rows of three numbers, or of all nine in one row or column, between
+            white space, commas, semicolons or brackets. Comments begin with `#` or `%`.
 
     Returns:
         float64 [3, 3], maps reference pixels to target pixels.
@@ -27,12 +31,13 @@ def read(path: str) -> np.ndarray:
     Raises:
         UserError: When it is not 3x3, not numeric or singular.
     """
-    rows = [line.split() for line in files.read_text(path).splitlines() if line.strip()]
-    if [len(row) for row in rows] != [3, 3, 3]:
+    plain = (_COMMENT.sub("", line) for line in files.read_text(path).splitlines())
+    rows = [row for line in plain if (row := line.translate(_BETWEEN).split())]
+    if [len(row) for row in rows] not in ([3, 3, 3], [9], [1] * 9):
         shape = f"{len(rows)} rows of {', '.join(str(len(row)) for row in rows)} numbers"
         raise UserError(f"{path}: holds {shape if rows else 'nothing'}, expected a 3x3 homography")
     try:
-        matrix = np.array(rows, dtype=np.float64)
+        matrix = np.array(rows, dtype=np.float64).reshape(3, 3)
     except ValueError as error:
         raise UserError(f"{path}: is not numeric ({error}), expected a 3x3 homography") from error
     if not np.isfinite(matrix).all():

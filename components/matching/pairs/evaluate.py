@@ -15,9 +15,8 @@ import numpy as np
 
 from components.descriptor_evaluator.descriptors import saved_model
 from components.descriptor_evaluator.scoring.provenance import versions
-from components.example_gen.formats import reading
+from components.example_gen.formats import reading, sequences
 from components.example_gen.formats.base import SequenceInput
-from components.example_gen.formats.sequences import IMAGES
 from components.example_gen.geometry import homography
 from components.example_gen.settings import DataSettings, ExtractionSettings
 from components.matching import descriptors, photograph, points
@@ -58,7 +57,7 @@ def evaluate_pairs(
     settings: MatchSettings = SETTINGS,
     trusted: bool = False,
 ) -> dict[str, Any]:
-    """Matches every reference with its five targets.
+    """Matches image 1 of every sequence with each of the others.
 
     Points are found once per image, as for the model's training data, so that model and
     baseline describe the same patches. `trusted` is as for `saved_model.load_model`.
@@ -72,7 +71,8 @@ def evaluate_pairs(
     """
     if model is None and baseline is None:
         raise UserError("nothing to describe with, expected a model, a baseline or both")
-    inputs, _ = reading.list_sequences("sequences", data, DataSettings(format="sequences"))
+    settings_of_data = DataSettings(format="sequences")
+    inputs, _ = reading.list_sequences("sequences", data, settings_of_data, sequences.check_pairs)
     rules, notes = descriptors.extraction_for(model)
     chosen: list[Descriptor] = []
     if model is not None:
@@ -121,10 +121,11 @@ def score_sequence(
 
 
 def _prepare(item: SequenceInput, rules: ExtractionSettings, settings: MatchSettings) -> Sequence:
-    images = tuple(photograph.read(path, settings.max_side) for path in item.files[:IMAGES])
+    count = (len(item.files) + 1) // 2  # of n images, n - 1 homographies
+    images = tuple(photograph.read(path, settings.max_side) for path in item.files[:count])
     truths = tuple(
         photograph.to_matched_size(homography.read(path), images[0], image)
-        for path, image in zip(item.files[IMAGES:], images[1:], strict=True)
+        for path, image in zip(item.files[count:], images[1:], strict=True)
     )
     detected = tuple(points.find(image, rules, settings.points) for image in images)
     return Sequence(item, images, detected, truths)

@@ -29,7 +29,7 @@ from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
 from pipeline.config.tree import PipelineConfig
 from pipeline.events import Event
-from pipeline.runs import metadata_db, records, work_lock
+from pipeline.runs import metadata_db, records, relocation, work_lock
 from pipeline.runs.recorder import RunRecorder
 from pipeline.terminal import consoles
 from pipeline.terminal.report import Report, print_report
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pipeline.runners import local
 
 EXIT_NOT_BLESSED = 3
+_PATTERN_MARKS = "*?["
 
 
 @click.command()
@@ -94,6 +95,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         recorder.on_event(event)
         view.on_event(event)
 
+    relocation.adopt(config.work_dir)
     result = local.run(config, on_event=on_event)
     pushed_model = result.artifact(PUSHER, "pushed_model").custom_properties
     pushed = bool(pushed_model["pushed"].int_value)
@@ -132,8 +134,14 @@ def _checked(config: PipelineConfig) -> str | None:
     """Returns the data folder, absolute; None for the photographs that come with the program.
 
     Raises:
-        UserError: When data or push destination cannot be used.
+        UserError: When data, work folder or push destination cannot be used.
     """
+    work = Path(config.work_dir).expanduser().absolute()
+    if any(mark in str(work) for mark in _PATTERN_MARKS):
+        raise UserError(
+            f"work_dir: {work} has one of {' '.join(_PATTERN_MARKS)} in its name, which TFX takes "
+            f"for a pattern of names; choose another folder with --work"
+        )
     if config.push.destination is not None:
         files.check_folder("push.destination", config.push.destination)
     path = config.data.path

@@ -89,3 +89,10 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
             files.read_bytes(str(tmp_path / name))
     with pytest.raises(UserError, match="is a device"):
         files.read_bytes("/dev/zero")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_texts_are_read_whatever_ends_their_lines(tmp_path, end):
+    path = tmp_path / "scenes.csv"
+    path.write_bytes(f"name,scene{end}a,b{end}".encode())
+    assert files.read_text(str(path)) == "name,scene\na,b\n"

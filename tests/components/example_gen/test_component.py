@@ -74,6 +74,11 @@ def test_a_new_span_is_taken_by_the_next_run(spans: Path, release: Path, tmp_pat
     assert third.states == {"PatchExampleGen": "finished"} and "i_b" in _names(third)
 
 
+def test_a_data_folder_whose_name_looks_like_a_pattern_is_read(release: Path, tmp_path: Path):
+    data = release.rename(tmp_path / "patches [2024]*")
+    assert "v_a" in _names(_run(data, tmp_path / "work"))
+
+
 def test_an_edited_table_of_scenes_runs_it_again(release: Path, tmp_path: Path):
     _run(release, tmp_path / "work")
     assert _run(release, tmp_path / "work").states == {"PatchExampleGen": "cached"}

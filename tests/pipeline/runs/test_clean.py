@@ -1,3 +1,4 @@
+import shutil
 import uuid
 from pathlib import Path
 
@@ -128,12 +129,23 @@ def test_the_push_destination_is_never_planned(tmp_path):
     assert planned_names(tmp_path, 1) == ["Pusher/pushed_model/1"]
 
 
-def test_records_of_a_folder_that_was_moved_are_refused(three_runs, tmp_path):
-    moved = three_runs.parent / "moved"
-    three_runs.rename(moved)
-    with pytest.raises(UserError, match="none of the artifacts of run run-3 is there"):
-        clean.plan(str(moved), keep=1)
-    moved.rename(three_runs)
+def test_artifacts_that_are_gone_are_refused(three_runs):
+    shutil.rmtree(three_runs / "artifacts")
+    elsewhere = artifact(three_runs, "../elsewhere/artifacts/DescriptorTrainer/model/4", day=4)
+    record(three_runs, summary(4, [elsewhere], work_dir=str(three_runs)))
+    with pytest.raises(UserError, match="none of the artifacts of run run-4 is there"):
+        clean.plan(str(three_runs), keep=1)
+
+
+def test_a_copied_folder_is_cleaned_and_the_original_left_alone(three_runs, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("copy") / "work"
+    shutil.copytree(three_runs, copy)
+    expected = planned_names(three_runs, 1)
+    assert planned_names(copy, 1) == expected != []
+    clean.delete(clean.plan(str(copy), keep=1))
+    assert planned_names(copy, 1) == []
+    assert not any((copy / "artifacts" / name).exists() for name in expected)
+    assert all((three_runs / "artifacts" / name).exists() for name in expected)
 
 
 def test_a_path_outside_the_artifacts_is_never_deleted(three_runs):

@@ -11,7 +11,7 @@ from trainer.core.errors import UserError
 def test_a_run_comes_back_as_it_was_recorded(tmp_path):
     recorded = summary(
         1,
-        ["/work/artifacts/DescriptorTrainer/model/7"],
+        [f"{tmp_path}/artifacts/DescriptorTrainer/model/7"],
         metrics={"matching": 0.74},
         blessed=False,
         reasons=("matching of tough is 0.02 below RootSIFT",),
@@ -20,7 +20,7 @@ def test_a_run_comes_back_as_it_was_recorded(tmp_path):
     path = records.record_run(str(tmp_path), recorded)
     assert path == str(tmp_path / "runs/run-1.json")
     assert records.list_runs(str(tmp_path)) == [recorded]
-    assert recorded.output_uris == ("/work/artifacts/DescriptorTrainer/model/7",)
+    assert recorded.output_uris == (f"{tmp_path}/artifacts/DescriptorTrainer/model/7",)
 
 
 @pytest.mark.parametrize("remote", [False, True])

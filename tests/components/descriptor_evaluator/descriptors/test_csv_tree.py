@@ -49,11 +49,12 @@ def test_the_tree_is_the_benchmarks(tree):
         "1,2,3\n4,5,6",
         "1e0,2E+0,3\n\n4,5,6.0\n",
         "\ufeff1,2,3\n4,5,6\n",
+        "1,2,3\r4,5,6\r",
     ],
 )
 def test_the_delimiter_is_found(tmp_path, text):
     path = tmp_path / "ref.csv"
-    path.write_text(text)
+    path.write_bytes(text.encode())
     table = csv_tree.read_table(str(path))
     np.testing.assert_array_equal(table, [[1, 2, 3], [4, 5, 6]])
 
@@ -157,3 +158,10 @@ def test_binary_and_constant_columns_and_a_trend_are_no_row_number(tmp_path):
     values[:, :, 2] += np.arange(60) / 20  # points in the order of their place in the image
     csv_tree.write_sequence(str(tmp_path), "v_a", values)
     assert csv_tree.read_tree(str(tmp_path), {"v_a": 60})["v_a"].shape == (16, 60, 5)
+
+
+def test_carriage_returns_alone_end_lines(shared):
+    case = shared / "cases" / "cr-csv" / "csv"
+    assert b"\n" not in (case / "i_a" / "ref.csv").read_bytes()
+    table = csv_tree.read_tree(str(case), {"i_a": 12, "v_b": 9, "v_c": 15})
+    assert table["v_b"].shape == (16, 9, 8)

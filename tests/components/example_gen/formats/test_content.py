@@ -48,7 +48,7 @@ def test_a_sequence_without_content_is_refused():
         content.choose("i_x", given)
     given = patches(2)
     given[0, 3] = given[1, 9] = 90
-    with pytest.raises(UserError, match="v_x: patches of all 2 points are flat; no point is left"):
+    with pytest.raises(UserError, match="of all 2 points are nearly one grey; no point"):
         content.choose("v_x", given)
 
 

@@ -1,4 +1,7 @@
 import os
+import subprocess
+import sys
+import warnings
 
 import cv2
 import numpy as np
@@ -188,3 +191,38 @@ def test_a_pipe_among_photographs_is_refused_by_its_header_and_whole(tmp_path):
     for read in (images.read_grey, images.check_header, images.read_strip, images.strip_length):
         with pytest.raises(UserError, match=r"a\.jpg: is a named pipe"):
             read(str(tmp_path / "a.jpg"))
+
+
+def _header(path, width, height):
+    path.write_bytes(f"P5 {width} {height} 255\n".encode())
+    return str(path)
+
+
+def test_large_images_are_read_without_a_warning_and_larger_ones_refused(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        images.check_header(_header(tmp_path / "a.pgm", 15_000, 13_000))  # Pillow's limit is 179
+    too_large = _header(tmp_path / "b.pgm", 30_000, 20_000)
+    for read in (images.check_header, images.read_grey):
+        with pytest.raises(UserError, match=r"b\.pgm: is 30000x20000 pixels, expected at most 500"):
+            read(too_large)
+
+
+def test_pillows_warnings_do_not_reach_the_terminal(tmp_path):
+    """As of a palette with several transparent colours."""
+    path = tmp_path / "a.png"
+    palette = Image.fromarray(texture(40, 30)).convert("P")
+    palette.save(path, transparency=bytes(range(256)))
+    code = f"from components.example_gen.formats import images; images.read_grey({str(path)!r})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stderr == ""
+
+
+def test_a_small_copy_is_the_picture_at_a_fraction_of_its_size(tmp_path):
+    picture = cv2.GaussianBlur(texture(1600, 1200), (0, 0), 8)
+    for name, shape in (("a.jpg", (300, 400)), ("a.png", (1200, 1600))):
+        cv2.imwrite(str(tmp_path / name), picture)
+        small = images.read_small(str(tmp_path / name), 300)
+        assert small.shape == shape
+        expected = cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(small.astype(int) - expected).max() < 12

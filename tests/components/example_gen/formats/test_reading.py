@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.example_gen.formats import reading
+from components.example_gen.formats import layouts, reading
 from components.example_gen.registry import FORMATS
 from components.example_gen.settings import DataSettings
 from tests.support.pictures import texture, write_sequence, write_strips
@@ -138,3 +138,57 @@ def test_remote_folders_are_read_and_written_like_local_ones(tmp_path):
     np.testing.assert_array_equal(reading.load_sequence(inputs[0], STRICT).patches, local.patches)
     with pytest.raises(UserError, match=r"ram://release/v_x/gone\.png: cannot be read"):
         files.read_bytes("ram://release/v_x/gone.png")
+
+
+def _folder_of(format, root):
+    for number in range(2):
+        if format == "photos":
+            root.mkdir(exist_ok=True)
+            cv2.imwrite(str(root / f"{number}.png"), texture(seed=number))
+        else:
+            write = {"strips": write_strips, "sequences": write_sequence}[format]
+            write(root / f"v_{number}")
+    return str(root)
+
+
+@pytest.mark.parametrize("held", FORMATS)
+@pytest.mark.parametrize("expected", FORMATS)
+def test_a_folder_of_another_format_is_recognised_and_named(tmp_path, held, expected):
+    root = _folder_of(held, tmp_path / "data")
+    if held == expected:
+        assert layouts.recognise(root) == held
+        assert reading.list_sequences(held, root, STRICT)[0]
+        return
+    with pytest.raises(UserError) as told:
+        reading.list_sequences(expected, root, STRICT)
+    assert f"{root}: holds {reading.get(held).title} (--format {held}), expected" in str(told.value)
+    cut = "`hpatches extract" in str(told.value)
+    assert cut == (expected == "strips")
+
+
+@pytest.mark.parametrize("held", ["strips", "sequences"])
+@pytest.mark.parametrize("expected", FORMATS)
+def test_an_image_sequence_itself_is_not_taken_for_many(tmp_path, held, expected):
+    root = _folder_of(held, tmp_path / "data")
+    with pytest.raises(UserError, match=r"v_0: is itself an image sequence.*give the folder above"):
+        reading.list_sequences(expected, f"{root}/v_0", STRICT)
+
+
+def test_a_bad_sequence_of_the_right_format_is_told_as_before(tmp_path):
+    root = _folder_of("sequences", tmp_path / "data")
+    (tmp_path / "data" / "v_1" / "H_1_3").unlink()
+    with pytest.raises(UserError, match=r"v_1/H_1_3: is missing"):
+        reading.list_sequences("sequences", root, STRICT)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_archives_and_file_managers_leave_is_passed_over(tmp_path, format):
+    root = tmp_path / "data"
+    _folder_of(format, root)
+    expected = reading.survey(format, str(root), STRICT)
+    for folder in (root, *(path for path in root.iterdir() if path.is_dir())):
+        for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._1.ppm", "._ref.png", "._0.png"):
+            (folder / name).write_bytes(b"\x00\x05\x16\x07")
+        (folder / "__MACOSX" / "v_0").mkdir(parents=True)
+        (folder / "__MACOSX" / "v_0" / "._1.ppm").write_bytes(b"\x00\x05\x16\x07")
+    assert reading.survey(format, str(root), STRICT) == expected

@@ -18,6 +18,24 @@ def test_mixed_formats_and_trailing_blanks_are_read(tmp_path):
     np.testing.assert_array_equal(homography.read(path), [[0.5, -1, 2], [0, 1, 4.5], [0, 0, 1]])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.5,-1,2\n0,1,4.5\n0,0,1\n",
+        "0.5, -1, 2,\r\n0, 1, 4.5,\r\n0, 0, 1\r\n",
+        "0.5 -1 2\r0 1 4.5\r0 0 1\r",
+        "0.5 -1 2 0 1 4.5 0 0 1",
+        "0.5\n-1\n2\n0\n1\n4.5\n0\n0\n1\n",
+        "[0.5, -1, 2; 0, 1, 4.5; 0, 0, 1]",
+        "[[0.5, -1, 2],\n [0, 1, 4.5],\n [0, 0, 1]]\n",
+        "# from 1 to 2\n0.5 -1 2  # first row\n0 1 4.5\n% matlab\n0 0 1\n",
+    ],
+)
+def test_other_ways_to_write_a_matrix_are_read(tmp_path, text):
+    path = write(tmp_path, text)
+    np.testing.assert_array_equal(homography.read(path), [[0.5, -1, 2], [0, 1, 4.5], [0, 0, 1]])
+
+
 def test_every_real_homography_is_read(shared):
     paths = sorted((shared / "sequences").glob("*/H_1_*"))
     assert len(paths) == 30
@@ -31,6 +49,8 @@ def test_every_real_homography_is_read(shared):
         ("1 0 0\n0 1 0\n", "holds 2 rows of 3, 3 numbers, expected a 3x3"),
         ("1 0 0 0\n0 1 0 0\n0 0 1 0\n", "holds 3 rows of 4, 4, 4 numbers"),
         ("1 0 0\n0 1\n0 0 1\n", "holds 3 rows of 3, 2, 3 numbers"),
+        ("1,5 0 0\n0 1 0\n0 0 1\n", "holds 3 rows of 4, 3, 3 numbers"),
+        ("1 0 0 0 1 0 0 0\n", "holds 1 rows of 8 numbers"),
         ("", "holds nothing, expected a 3x3 homography"),
         ("1 0 0\n0 one 0\n0 0 1\n", r"is not numeric \(could not convert"),
         ("1 0 0\n0 nan 0\n0 0 1\n", "holds a number that is not finite"),

@@ -1,6 +1,8 @@
 """Image pairs with known homographies, matched."""
 
 import json
+import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -80,6 +82,15 @@ def test_large_images_are_judged_in_pixels_as_matched(tmp_path):
     settings = SETTINGS.model_copy(update={"max_side": 200})
     result = evaluate_pairs(str(tmp_path / "data"), baseline="rootsift", settings=settings)
     assert result["descriptors"][0]["mean"]["accuracy"]["3"] > 0.9
+
+
+def test_sequences_of_fewer_images_are_matched(data, tmp_path):
+    folder = Path(shutil.copytree(data, tmp_path / "data")) / "v_other"
+    for k in (4, 5, 6):
+        (folder / f"{k}.png").unlink()
+        (folder / f"H_1_{k}").unlink()
+    pairs = evaluate_pairs(str(tmp_path / "data"), baseline="pixels")["descriptors"][0]["pairs"]
+    assert [pair["target"] for pair in pairs] == [2, 3, 4, 5, 6, 2, 3]
 
 
 def test_nothing_to_describe_with_and_no_sequences_are_refused(tmp_path, data):
