@@ -205,8 +205,8 @@ def _read_tour(folder: Path, _: Path) -> None:
 def _identity(folder: Path) -> list[Path]:
     content = {"descriptor_id": "a", "sequences": {"train": ["v_a"]}, "scenes": {"train": ["a"]}}
     (folder / "assets.extra").mkdir()
-    (folder / "assets.extra" / saved_model.IDENTITY_FILE).write_text(json.dumps(content))
-    return [folder / "assets.extra" / saved_model.IDENTITY_FILE]
+    (folder / saved_model.IDENTITY_FILE).write_text(json.dumps(content))
+    return [folder / saved_model.IDENTITY_FILE]
 
 
 def _read_override(_: Path, path: Path) -> None:

@@ -60,7 +60,7 @@ def test_every_command_is_documented_and_in_the_list_above():
         ["run", "--format", "videos"],
         ["extract", "--format", "photos", "--input", "a"],
         ["evaluate", "--data", "x"],
-        ["evaluate", "--data", "x", "--model", "m", "--baseline", "sift"],
+        ["evaluate", "--data", "x", "--baseline", "sift", "--baseline", "pixels", "--rows", "r"],
         ["evaluate", "--data", "x", "--baseline", "surf"],
         ["evaluate", "--data", "x", "--baseline", "sift", "--task", "guessing"],
         ["match", "a.png", "--baseline", "sift", "--output", "c.png"],

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from components.core import files
 from components.example_gen import registry
-from components.example_gen.formats import copies, layouts, scene_table
+from components.example_gen.formats import layouts, scene_table
 from components.example_gen.formats.base import Check, Format, PatchSet, SequenceInput
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
@@ -141,6 +141,8 @@ def survey(format: str, root: str, settings: DataSettings, tested: Collection[st
     layout = get(format)
     remarks = layout.left_out(root)
     if layout.thumbnail is not None:
+        from components.example_gen.formats import copies  # imports OpenCV
+
         inputs, found = copies.join(inputs, root, layout.thumbnail, tested)
         remarks += found
     return Survey(inputs, skipped, remarks)
