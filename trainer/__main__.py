@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import posixpath
 import shlex
@@ -44,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     # On Python 3.10 each of Google's libraries says that it will end support; TensorFlow imports
     # one when it looks for a TPU.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
+    # What matters of TensorFlow's messages is raised as well.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
     failure_file.remove(options.failure_file)
     try:

@@ -120,9 +120,8 @@ class Training:
         """Returns the sampler of the present stage; each stage begins an epoch."""
         if self._sampler is None or self._entered != state.entered:
             stage = state.current
-            shape = stage.points_per_batch, stage.patches_per_point
             position = SamplerState(self._config.seed, self.epoch + 1)
-            self._sampler = Sampler(self._data.train, *shape, stage.noises, position)
+            self._sampler = Sampler.of(self._data.train, stage, position)
             self._entered = state.entered
         return self._sampler
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -40,7 +41,7 @@ def start_once(
     start: Callable[[], _Started],
     arrived: Callable[[], _Started | None],
     passes: Callable[[Exception], bool],
-    pause: Callable[[float], None],
+    pause: Callable[[float], None] = lambda seconds: _sleep(seconds),
 ) -> _Started:
     """Starts something, once, however often the call has to be made.
 
@@ -96,3 +97,7 @@ def one_line(text: object) -> str:
     """Returns what something says on one line, not endlessly long."""
     line = " ".join(str(text).split())
     return line if len(line) <= _MOST_CHARACTERS else line[:_MOST_CHARACTERS] + "..."
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)

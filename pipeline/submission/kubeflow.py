@@ -9,7 +9,6 @@ import io
 import json
 import os
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -135,7 +134,7 @@ def _create(
         )
         # Nobody else has this name.
         arrived = functools.partial(_find, client, request.name, experiment_id)
-        return start_once(start, arrived, kubeflow_errors.is_passing, _sleep)
+        return start_once(start, arrived, kubeflow_errors.is_passing)
 
 
 def _find(client: Client, name: str, experiment_id: str) -> V2beta1Run | None:
@@ -226,7 +225,3 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
-
-
-def _sleep(seconds: float) -> None:
-    time.sleep(seconds)

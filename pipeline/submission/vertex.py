@@ -8,8 +8,8 @@ it may not look; it repeats nothing; and its import takes four times as long.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import time
 
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import (
@@ -96,9 +96,10 @@ def _create(client: PipelineServiceClient, place: Address, job: PipelineJob, job
     name = f"{place.parent}/pipelineJobs/{job_id}"  # nobody else has it
 
     def start() -> str:
-        client.create_pipeline_job(
-            parent=place.parent, pipeline_job=job, pipeline_job_id=job_id, timeout=CALL_SECONDS
-        )
+        with contextlib.suppress(exceptions.AlreadyExists):  # an earlier call has arrived
+            client.create_pipeline_job(
+                parent=place.parent, pipeline_job=job, pipeline_job_id=job_id, timeout=CALL_SECONDS
+            )
         return name
 
     def arrived() -> str | None:
@@ -109,7 +110,7 @@ def _create(client: PipelineServiceClient, place: Address, job: PipelineJob, job
             return None
         return name
 
-    return start_once(start, arrived, google_cloud.is_passing, _sleep)
+    return start_once(start, arrived, google_cloud.is_passing)
 
 
 def _look(client: PipelineServiceClient, place: Address, name: str) -> RunState:
@@ -146,7 +147,3 @@ def _task_state(detail: PipelineTaskDetail) -> TaskState:
 
 def _said(status: status_pb2.Status) -> str:
     return " ".join(status.message.split())
-
-
-def _sleep(seconds: float) -> None:
-    time.sleep(seconds)

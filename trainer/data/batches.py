@@ -291,6 +291,15 @@ class Sampler:
         self._pool = pool
         self._order_of = (-1, -1)
 
+    @classmethod
+    def of(
+        cls, packed: PackedPatches, stage: StageConfig, state: SamplerState, hosts: int = 1
+    ) -> Sampler:
+        """Returns the sampler of a stage, or of one host's part of it."""
+        points = stage.points_per_batch // hosts
+        fraction = stage.same_sequence_fraction
+        return cls(packed, points, stage.patches_per_point, stage.noises, state, fraction)
+
     def __iter__(self) -> Iterator[np.ndarray]:
         return self
 

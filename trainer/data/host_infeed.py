@@ -94,14 +94,7 @@ class HostPatches:
 
     def sampler(self, host: int, stage: StageConfig, state: SamplerState) -> Sampler:
         """Returns what draws a host's part of a stage's batches."""
-        return Sampler(
-            self.shares[host],
-            stage.points_per_batch // self.hosts,
-            stage.patches_per_point,
-            stage.noises,
-            state,
-            stage.same_sequence_fraction,
-        )
+        return Sampler.of(self.shares[host], stage, state, self.hosts)
 
     def pixels(self, host: int) -> tf.Tensor:
         """Returns a host's patches, uint8 [N*16, 32, 32], read at the first call.

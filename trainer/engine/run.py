@@ -182,7 +182,7 @@ class Run:
         if self._host_patches is not None:
             placement = self._learner.placement
             return HostInfeed(placement, self._host_patches, stage, block, state.sampler)
-        return Infeed(_sampler(self._data, stage, state.sampler), block)
+        return Infeed(Sampler.of(self._data, stage, state.sampler), block)
 
     def _advance(self, state: RunState, infeed: Infeed | HostInfeed) -> stages.Observation:
         """Takes some steps and observes the outcome."""
@@ -228,7 +228,7 @@ class Run:
         if stage is None:
             return None
         if self._next_batch is None or self._next_batch[0] != stage:
-            self._next_batch = (stage, next(_sampler(self._data, stage, self._probe_place)))
+            self._next_batch = (stage, next(Sampler.of(self._data, stage, self._probe_place)))
         batch = self._next_batch[1]
         return self._learner.normalized_loss_on(batch, stage.patches_per_point)
 
@@ -377,14 +377,3 @@ class Run:
 
 def _gave_up(controller: stages.ControllerState) -> bool:
     return controller.ended.startswith("gave up")
-
-
-def _sampler(data: PackedPatches, stage: StageConfig, state: SamplerState) -> Sampler:
-    return Sampler(
-        data,
-        stage.points_per_batch,
-        stage.patches_per_point,
-        stage.noises,
-        state,
-        stage.same_sequence_fraction,
-    )

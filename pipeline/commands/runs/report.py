@@ -8,18 +8,8 @@ from pathlib import Path
 
 import click
 
-from components.core import files
+from components.core import files, names
 from components.core.files import check_writable
-from components.core.names import (
-    EVALUATION_KEY,
-    EVALUATOR,
-    EXAMPLE_GEN,
-    EXAMPLES_KEY,
-    MODEL_KEY,
-    MODEL_RUN_KEY,
-    REPORT,
-    TRAINER,
-)
 from pipeline.commands.options import work_option
 from pipeline.runs import records
 from pipeline.runs.records import RunSummary
@@ -28,7 +18,7 @@ from trainer.core.errors import UserError
 from trainer.model.names import SERVING_DIR
 
 FOLDER = "reports"
-_EVALUATION = (EVALUATOR, EVALUATION_KEY)
+_EVALUATION = (names.EVALUATOR, names.EVALUATION_KEY)
 _REPORT_FILE = "report.html"
 _VERDICT_FILE = "verdict.json"
 _NAMED = 3  # runs that an error lists
@@ -62,7 +52,7 @@ def report(
         raise UserError(f"--images: found no folder {images!r}; expected the data of the run")
     check_writable("--output", output)
     summary = chosen_run(work, run_id)
-    kept = report_in(summary.output(REPORT, "report"))
+    kept = report_in(summary.output(names.REPORT, "report"))
     if kept and images is None:
         path = kept
         if output is not None:
@@ -125,12 +115,12 @@ def drawn(summary: RunSummary, images: str) -> str:
     from components.evaluation_report import page  # imports Matplotlib and OpenCV
     from components.evaluation_report.material import Material
 
-    model = summary.output(TRAINER, MODEL_KEY)
+    model = summary.output(names.TRAINER, names.MODEL_KEY)
     material = Material(
         evaluation=summary.output(*_EVALUATION),
-        examples=summary.output(EXAMPLE_GEN, EXAMPLES_KEY),
+        examples=summary.output(names.EXAMPLE_GEN, names.EXAMPLES_KEY),
         model=posixpath.join(model, SERVING_DIR) if model else "",
-        model_run=summary.output(TRAINER, MODEL_RUN_KEY),
+        model_run=summary.output(names.TRAINER, names.MODEL_RUN_KEY),
         images=images,
         name=f"{summary.config_name}, {summary.started.astimezone().strftime(records.SHOWN_TIME)}",
         configuration={"push": {"destination": summary.push_destination}},

@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from components.core import files
-from components.core.names import (
-    EVALUATION_KEY,
-    EVALUATOR,
-    EXAMPLE_GEN,
-    EXAMPLES_KEY,
-    MODEL_RUN_KEY,
-    PUSHER,
-    REPORT,
-    TRAINER,
-)
+from components.core import files, names
 from components.descriptor_evaluator.gate import verdict
 from components.example_gen.formats import demo_photographs
 from components.example_gen.registry import PHOTOS
@@ -97,13 +87,13 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
 
     relocation.adopt(config.work_dir)
     result = local.run(config, on_event=on_event)
-    pushed_model = result.artifact(PUSHER, "pushed_model").custom_properties
+    pushed_model = result.artifact(names.PUSHER, "pushed_model").custom_properties
     pushed = bool(pushed_model["pushed"].int_value)
-    pushed_now = pushed and result.states[PUSHER] == "finished"
-    examples = manifest.read(result.uri(EXAMPLE_GEN, EXAMPLES_KEY))
-    model_run = result.uri(TRAINER, MODEL_RUN_KEY)
+    pushed_now = pushed and result.states[names.PUSHER] == "finished"
+    examples = manifest.read(result.uri(names.EXAMPLE_GEN, names.EXAMPLES_KEY))
+    model_run = result.uri(names.TRAINER, names.MODEL_RUN_KEY)
     trained = training_result.read(model_run)
-    judged = verdict.read(result.uri(EVALUATOR, EVALUATION_KEY))
+    judged = verdict.read(result.uri(names.EVALUATOR, names.EVALUATION_KEY))
     recorder.write_success(
         result,
         judged,
@@ -126,7 +116,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
 
 def _page(result: local.RunResult) -> str:
     """Returns the report's file; "" when the run drew none."""
-    reports = result.outputs.get(REPORT, {}).get("report", [])
+    reports = result.outputs.get(names.REPORT, {}).get("report", [])
     return report_in(reports[0].uri) if reports else ""
 
 

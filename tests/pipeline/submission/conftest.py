@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from google.api_core import retry
 
-from components.core import google_cloud
+from components.core import google_cloud, services
 from pipeline.commands.runs import submit
-from pipeline.submission import kubeflow, kubeflow_errors, vertex
+from pipeline.submission import kubeflow, kubeflow_errors
 from tests.support.cloud.fake_kubeflow import FakeKubeflow
 from tests.support.cloud.fake_vertex import FakeVertex
 from tests.support.cloud.isolation import forbid_credentials
@@ -23,8 +23,7 @@ def _nobody_waits_long(monkeypatch, tmp_path):
             return original(min(seconds, 2.0)).with_delay(initial=0.01, maximum=0.02)
 
         monkeypatch.setattr(module, "patience", patience)
-    for module in (kubeflow, vertex):
-        monkeypatch.setattr(module, "_sleep", lambda seconds: None)
+    monkeypatch.setattr(services, "_sleep", lambda seconds: None)
     context = str(tmp_path / "no-context.json")
     monkeypatch.setattr(kubeflow.Client, "_LOCAL_KFP_CONTEXT", context)
     for name in ("KF_PIPELINES_ENDPOINT", "KF_PIPELINES_UI_ENDPOINT", "KF_PIPELINES_IAP_OAUTH2"):

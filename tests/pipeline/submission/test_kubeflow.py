@@ -104,14 +104,6 @@ def test_a_service_that_stays_away_is_told(cluster, wanted):
     assert cluster.calls.count(_CREATE) == 5
 
 
-def test_a_run_that_the_last_unanswered_call_has_started_is_not_told_as_failed(cluster, wanted):
-    cluster.failures[_CREATE] = [_AWAY] * 4
-    cluster.lost_answers = 1
-    started = kubeflow.submit(wanted, place(cluster))
-    assert started.address.endswith("run-1")
-    assert len(cluster.runs) == 1
-
-
 @pytest.mark.parametrize("call", [_HEALTH, _EXPERIMENTS, _CREATE])
 @pytest.mark.parametrize(
     ("status", "said", "message"),

@@ -100,6 +100,17 @@ class FakeVertex:
         """Returns the requests of a method."""
         return [request for called, request in self.calls if called == method]
 
+    def lose_answers(self, method: str, then: Callable[[], None] = lambda: None) -> None:
+        """Has a method do its work, and then something else, and answer UNAVAILABLE."""
+        work = getattr(self, method)
+
+        def unanswered(request, context):
+            work(request, context)
+            then()
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the service is restarting")
+
+        setattr(self, method, unanswered)
+
     def create_custom_job(self, request, context) -> CustomJob:
         job = request.custom_job
         _require(context, _PARENT.fullmatch(request.parent), "parent")

@@ -1,5 +1,6 @@
 """Calls to the job service: what goes over the wire, and what becomes of errors."""
 
+import functools
 import signal
 
 import grpc
@@ -76,13 +77,7 @@ def test_a_service_that_is_away_for_a_moment_is_asked_again(vertex):
 
 
 def test_a_call_that_arrived_although_no_answer_came_starts_no_second_job(vertex):
-    create = vertex.create_custom_job
-
-    def take_and_break(received, context):
-        create(received, context)
-        context.abort(*_UNAVAILABLE)
-
-    vertex.create_custom_job = take_and_break
+    vertex.lose_answers("create_custom_job")
     assert _start(vertex).name.endswith("/1")
     assert len(vertex.jobs) == 1
 
@@ -196,15 +191,10 @@ def test_a_signal_while_a_start_is_repeated_starts_nothing_more(vertex):
 
 
 def test_a_signal_while_a_start_is_not_answered_leaves_the_job_to_be_cancelled(vertex):
-    create, request = vertex.create_custom_job, StopRequest()
+    request = StopRequest()
     vertex.job_states = [JobState.JOB_STATE_RUNNING]
-
-    def take_and_break(received, context):
-        create(received, context)
-        request.signal = signal.SIGTERM
-        context.abort(*_UNAVAILABLE)
-
-    vertex.create_custom_job = take_and_break
+    stop = functools.partial(setattr, request, "signal", signal.SIGTERM)
+    vertex.lose_answers("create_custom_job", then=stop)
     started = _start(vertex, request=request)
     with pytest.raises(Interrupted, match=r"cancelled .*/1"):
         _wait(vertex, started.name, request)
