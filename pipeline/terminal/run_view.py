@@ -30,7 +30,7 @@ class _Row:
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     progress: Progress | None = None
-    left_standing: list[str] = field(default_factory=list)
+    left_standing: list[Progress] = field(default_factory=list)
     spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
 
 
@@ -105,7 +105,7 @@ class RunView:
                 return
             row = running[-1]
             if progress.finished:
-                row.left_standing.append(f"{progress.label}: {_said(progress)}")
+                row.left_standing.append(progress)
             row.progress = None if progress.finished else progress
             now = time.monotonic()
             over = progress.total is not None and progress.done >= progress.total
@@ -135,7 +135,9 @@ class RunView:
         with self._lock:
             for row in (*self._rows.values(), *([self._before] if self._before else [])):
                 table.add_row(*_cells(row, bar_width))
-                for text in row.left_standing:
+                for over in row.left_standing:
+                    parts = (f"{over.label}:", _said(over))
+                    text = " ".join(parts if bar_width else reversed(parts)).rstrip(":")
                     table.add_row("", "", "", "", Text(text, "dim", no_wrap=True))
             return Group(table, Text(self._whole_run(), "dim"))
 

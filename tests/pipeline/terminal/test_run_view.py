@@ -118,6 +118,16 @@ def test_on_a_terminal_finished_stages_stay_below_their_component():
     assert "Evaluator" in lines[3]
 
 
+def test_on_a_narrow_terminal_the_outcome_of_a_stage_stands_before_its_name():
+    console, stream = terminal(80)
+    with RunView(console) as view:
+        view.on_event(Event("started", "DescriptorTrainer"))
+        told = "loss 0.853, val mAP 0.436, took 3:52"
+        view.on_progress(Progress("training stage 1 of 1", 638, 638, told, finished=True))
+        view.on_event(Event("finished", "DescriptorTrainer", seconds=30))
+    assert "638/638 loss 0.853, val mAP 0.436, took 3:52" in stream.getvalue()
+
+
 def test_on_a_terminal_what_is_left_stands_before_what_may_be_cut_off():
     console, stream = terminal(80)
     with RunView(console) as view:
