@@ -86,12 +86,17 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
     pushed_now = pushed and result.states["Pusher"] == "finished"
     examples = manifest.read(result.uri("PatchExampleGen", "examples"))
     judged = verdict.read(result.uri("DescriptorEvaluator", "evaluation"))
-    recorder.write_success(
-        result,
-        judged,
-        examples.checksum,
-        pushed_model["production_version"].int_value if pushed_now else None,
-    )
+    try:
+        recorder.write_success(
+            result,
+            judged,
+            examples.checksum,
+            pushed_model["production_version"].int_value if pushed_now else None,
+        )
+    except UserError as error:
+        where = pushed_model["production_path"].string_value
+        done = f"the model is pushed ({where})" if pushed_now else "the run is done"
+        raise UserError(f"{done}, but not its record for `hpatches runs`: {error}") from error
     return Report(
         verdict=judged,
         skipped=[(item.name, item.reason) for item in examples.skipped],
@@ -114,8 +119,8 @@ def _checked(config: PipelineConfig) -> str | None:
     Raises:
         UserError: When data or push destination cannot be used.
     """
-    if config.push.destination is not None:
-        files.check_folder("push.destination", config.push.destination)
+    files.check_folder("work_dir", config.work_dir)
+    files.check_folder("push.destination", config.push_destination)
     path = config.data.path
     if path is None:
         if config.data.format != "photos":

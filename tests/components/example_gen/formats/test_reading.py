@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -138,3 +140,10 @@ def test_remote_folders_are_read_and_written_like_local_ones(tmp_path):
     np.testing.assert_array_equal(reading.load_sequence(inputs[0], STRICT).patches, local.patches)
     with pytest.raises(UserError, match=r"ram://release/v_x/gone\.png: cannot be read"):
         files.read_bytes("ram://release/v_x/gone.png")
+
+
+@pytest.mark.parametrize("name", [b"a\x1b[31m.png", b"\xff.png", b"a\n.png"])
+def test_a_name_that_cannot_be_shown_is_refused_escaped(tmp_path, name):
+    (tmp_path / os.fsdecode(name)).touch()
+    with pytest.raises(UserError, match="rename it"):
+        reading.list_sequences("photos", str(tmp_path), DataSettings(format="photos"))
