@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
 from absl import logging
 from tfx import types
 from tfx.components.pusher import executor as stock
@@ -12,6 +16,7 @@ from components.core import executor
 from components.production_model import served_model
 from components.pusher import destination as push_destinations
 from components.pusher import push_log
+from trainer.core.errors import UserError
 
 PUSH_DESTINATION_KEY = standard_component_specs.PUSH_DESTINATION_KEY
 DESTINATION_STATE_KEY = "destination_state"
@@ -49,7 +54,8 @@ class Executor(executor.ExecuteMixin, stock.Executor):
         else:
             pushed = push_destinations.place(model_path, destination)
         _note(destination, pushed, pushed_model.uri)
-        io_utils.copy_dir(model_path, pushed_model.uri)
+        with _served_already(pushed):
+            io_utils.copy_dir(model_path, pushed_model.uri)
         self._MarkPushed(
             pushed_model, pushed_destination=pushed.path, pushed_version=str(pushed.version)
         )
@@ -65,6 +71,23 @@ class Executor(executor.ExecuteMixin, stock.Executor):
         self._MarkNotPushed(pushed_model)
         _describe(pushed_model, production, reason)
         logging.info("Nothing pushed: %s.", reason)
+
+
+@contextlib.contextmanager
+def _served_already(pushed: served_model.ServedModel) -> Iterator[None]:
+    """Says of what fails behind a push that the model is served.
+
+    Raises:
+        UserError: In place of an error of a disk.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        why = getattr(error, "strerror", "") or getattr(error, "message", "") or str(error)
+        raise UserError(
+            f"{pushed.path}: the model is pushed and served, but not the run's own record of it "
+            f"({why}); put that right and run again, which ends the push and serves nothing twice"
+        ) from error
 
 
 def _note(destination: str, pushed: served_model.ServedModel, pushed_by: str) -> None:

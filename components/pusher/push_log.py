@@ -72,16 +72,15 @@ def append(destination: str, entry: PushEntry) -> None:
 
 
 def read(destination: str) -> list[PushEntry]:
-    """Returns the entries, oldest first; a line cut short by a crash is passed over.
+    """Returns the entries, oldest first; a line that was cut short or damaged is passed over.
 
     Local logs are read without TensorFlow.
     """
     path = log_path(destination)
     if not files.exists(path):
         return []
-    lines = files.read_text(path).splitlines()
     entries = []
-    for line in lines:
+    for line in files.read_bytes(path).splitlines():
         try:
             entries.append(PushEntry.model_validate_json(line))
         except ValidationError:

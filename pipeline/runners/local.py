@@ -186,6 +186,9 @@ def fingerprint_of_files(root: str) -> str:
     """
 
     def describe(path: str) -> str:
+        if not files.is_remote(path):
+            local = Path(path).stat()
+            return f"{local.st_size}|{local.st_mtime_ns}"
         stat = tf.io.gfile.stat(path)
         return f"{stat.length}|{stat.mtime_nsec}"
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import stat
+import urllib.parse
 from pathlib import Path
 
 from components.descriptor_trainer.vertex.address import Address
 from trainer.core.errors import UserError
 
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"  # kfp's own
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _PROJECT = re.compile(r"([a-z][a-z0-9.-]*:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|\d+")
 _LOCATION = re.compile(r"[a-z]+-[a-z]+\d+")
 
@@ -76,6 +79,25 @@ def cluster(
     if ca_cert is not None and not Path(ca_cert).is_file():
         raise UserError(f"--ca-cert: found no file {ca_cert!r}, expected a certificate (PEM)")
     return Cluster(host, namespace, token_file and _token(token_file), ca_cert)
+
+
+def exposures(place: Cluster, token_file: str | None) -> list[str]:
+    """Returns who else could come to know the token, a sentence each; none without a token."""
+    if token_file is None:
+        return []
+    said = []
+    url = urllib.parse.urlsplit(place.host)
+    if url.scheme == "http" and url.hostname not in _THIS_MACHINE:
+        said.append(
+            f"--host: {place.host} is no https, so that whoever is on the way can read the token"
+        )
+    mode = stat.S_IMODE(Path(token_file).stat().st_mode)
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        said.append(
+            f"--token-file: others on this machine can read {token_file} (mode {mode:03o}); "
+            "`chmod 600` keeps it to you"
+        )
+    return said
 
 
 def _token(path: str) -> str:

@@ -29,6 +29,11 @@ def tell_problem(sentence: str) -> None:
     Console(stderr=True, soft_wrap=True).print(Text(printable(sentence), style="red"))
 
 
+def tell_warning(sentence: str) -> None:
+    """Prints one sentence in yellow on standard error."""
+    Console(stderr=True, soft_wrap=True).print(Text(printable(sentence), style="yellow"))
+
+
 def print_everything() -> None:
     """Writes what a stream's encoding lacks (ASCII terminals, names without UTF-8) as escapes."""
     for stream in (sys.stdout, sys.stderr):

@@ -94,12 +94,17 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
     model_run = result.uri(names.TRAINER, names.MODEL_RUN_KEY)
     trained = training_result.read(model_run)
     judged = verdict.read(result.uri(names.EVALUATOR, names.EVALUATION_KEY))
-    recorder.write_success(
-        result,
-        judged,
-        examples.checksum,
-        pushed_model["production_version"].int_value if pushed_now else None,
-    )
+    try:
+        recorder.write_success(
+            result,
+            judged,
+            examples.checksum,
+            pushed_model["production_version"].int_value if pushed_now else None,
+        )
+    except UserError as error:
+        where = pushed_model["production_path"].string_value
+        done = f"the model is pushed ({where})" if pushed_now else "the run is done"
+        raise UserError(f"{done}, but not its record for `hpatches runs`: {error}") from error
     return Report(
         verdict=judged,
         skipped=[(item.name, item.reason) for item in examples.skipped],
@@ -132,8 +137,8 @@ def _checked(config: PipelineConfig) -> str | None:
             f"work_dir: {work} has one of {' '.join(_PATTERN_MARKS)} in its name, which TFX takes "
             f"for a pattern of names; choose another folder with --work"
         )
-    if config.push.destination is not None:
-        files.check_folder("push.destination", config.push.destination)
+    files.check_folder("work_dir", config.work_dir)
+    files.check_folder("push.destination", config.push_destination)
     path = config.data.path
     if path is None:
         if config.data.format != PHOTOS:

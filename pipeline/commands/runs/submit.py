@@ -120,7 +120,12 @@ def _check_options(target: str, options: Mapping[str, Any]) -> None:
 def _place(target: str, options: Mapping[str, Any]) -> Address | Cluster:
     if target == "vertex":
         return places.region(options["project"], options["location"])
-    return places.cluster(*(options[key] for key in ("host", "namespace", "token_file", "ca_cert")))
+    cluster = places.cluster(
+        *(options[key] for key in ("host", "namespace", "token_file", "ca_cert"))
+    )
+    for sentence in places.exposures(cluster, options["token_file"]):
+        consoles.tell_warning(sentence)
+    return cluster
 
 
 def _job_terms(target: str, options: Mapping[str, Any]) -> JobTerms:

@@ -171,3 +171,24 @@ def test_half_written_versions_in_an_object_store_are_removed(model, bucket):
         file.write("half")
     placed = destination.place(model, bucket)
     assert served_model.version_numbers(bucket) == (placed.version,)
+
+
+_PUSHES = """
+import sys
+from components.pusher import destination
+for _ in range(6):
+    destination.place(sys.argv[1], sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_pushes_at_the_same_time_each_get_a_whole_version_of_their_own(model, serving):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", _PUSHES, str(model), str(serving)]
+    pushing = [subprocess.Popen(command, env=environment) for _ in range(4)]
+    assert [process.wait() for process in pushing] == [0] * 4
+    versions = served_model.versions(str(serving))
+    assert len(versions) == 24
+    checksums = {served_model.load_version(str(serving), version).checksum for version in versions}
+    assert checksums == {served_model.checksum(str(model))}
+    assert sorted(path.name for path in serving.iterdir()) == sorted(map(str, versions))

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,17 @@ def test_the_component_is_the_stock_one_and_its_cache_key_holds_the_code(destina
         "code_fingerprint": "abc",
         "destination_state": "7:def:1",
     }
+
+
+def test_what_fails_behind_a_push_says_that_the_model_is_served(tmp_path, serving, monkeypatch):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
+
+    monkeypatch.setattr(executor.io_utils, "copy_dir", full)
+    with pytest.raises(UserError, match=r"is pushed and served, but not .*\(No space left"):
+        push(tmp_path, serving, number=0)
+    served = saved_model_folders.production_of(serving)
+    monkeypatch.undo()
+    pushed = push(tmp_path, serving, number=0)
+    assert pushed.get_string_custom_property("pushed_version") == str(served.version)
+    assert saved_model_folders.production_of(serving) == served

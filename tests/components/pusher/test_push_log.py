@@ -74,3 +74,13 @@ def test_no_push_is_cached_for_a_destination_that_serves_nothing(tmp_path):
     assert push_log.pusher_state(str(serving)) != push_log.pusher_state(str(serving))
     saved_model_folders.write(serving / "1")
     assert push_log.pusher_state(str(serving)) == push_log.destination_state(str(serving))
+
+
+def test_one_bad_byte_does_not_hide_the_other_entries(tmp_path):
+    destination = str(tmp_path / "serving")
+    for version in (1, 2):
+        entry = PushEntry(action="push", version=version, checksum="abc")
+        push_log.append(destination, entry)
+        with open(push_log.log_path(destination), "ab") as file:
+            file.write(b"\xff\xfe\n")
+    assert [entry.version for entry in push_log.read(destination)] == [1, 2]

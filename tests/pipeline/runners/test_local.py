@@ -43,3 +43,11 @@ def test_task_files_and_references_are_known_by_content(tmp_path):
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         seen.add(fingerprint())
     assert len(seen) == 3
+
+
+def test_a_name_that_is_no_utf_8_is_no_hindrance(tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.txt")
+    path.write_text("1")
+    before = local.fingerprint_of_files(str(tmp_path))
+    path.rename(tmp_path / os.fsdecode(b"\xfe.txt"))
+    assert local.fingerprint_of_files(str(tmp_path)) != before

@@ -265,6 +265,27 @@ def test_the_address_is_asked_for(monkeypatch, tmp_path):
     assert places.cluster(None).host == "https://kubeflow/pipeline"
 
 
+@pytest.mark.parametrize(
+    ("host", "mode", "begins"),
+    [
+        ("https://k", 0o600, []),
+        ("http://localhost:3000", 0o600, []),
+        ("http://k.example.com", 0o600, ["--host: http://k.example.com is no https"]),
+        ("https://k", 0o644, ["--token-file: others on this machine can read"]),
+        ("http://k", 0o640, ["--host: http://k is no", "--token-file: others"]),
+    ],
+)
+def test_who_else_can_read_the_token_is_told(tmp_path, host, mode, begins):
+    path = tmp_path / "token"
+    path.write_text("secret")
+    path.chmod(mode)
+    place = places.cluster(host, token_file=str(path))
+    said = places.exposures(place, str(path))
+    assert len(said) == len(begins)
+    assert all(map(str.startswith, said, begins)) and "secret" not in "".join(said)
+    assert places.exposures(place, None) == []
+
+
 def test_the_token_is_read_from_a_file(tmp_path):
     path = tmp_path / "token"
     path.write_text("secret\n")

@@ -38,3 +38,22 @@ def test_a_path_that_is_refused_is_told(number):
 )
 def test_bugs_stay_bugs(error):
     assert find_user_error(error) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        RuntimeError("MemoryError: Unable to allocate 3 GiB [while running 'Cut']"),
+        RuntimeError("can't start new thread"),
+        ImportError("libtensorflow_cc.so.2: failed to map segment from shared object"),
+    ],
+)
+def test_no_memory_is_told_whoever_ran_into_it(error):
+    assert str(find_user_error(error)).startswith("the memory is full")
+
+
+def test_a_full_disk_is_known_by_numpys_words_too():
+    error = OSError("270400 requested and 266112 written")
+    assert "the disk is full" in str(find_user_error(error))

@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -192,3 +194,10 @@ def test_what_archives_and_file_managers_leave_is_passed_over(tmp_path, format):
         (folder / "__MACOSX" / "v_0").mkdir(parents=True)
         (folder / "__MACOSX" / "v_0" / "._1.ppm").write_bytes(b"\x00\x05\x16\x07")
     assert reading.survey(format, str(root), STRICT) == expected
+
+
+@pytest.mark.parametrize("name", [b"a\x1b[31m.png", b"\xff.png", b"a\n.png"])
+def test_a_name_that_cannot_be_shown_is_refused_escaped(tmp_path, name):
+    (tmp_path / os.fsdecode(name)).touch()
+    with pytest.raises(UserError, match="rename it"):
+        reading.list_sequences("photos", str(tmp_path), DataSettings(format="photos"))

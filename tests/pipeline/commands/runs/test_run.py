@@ -227,6 +227,18 @@ def test_a_run_that_fails_is_one_sentence_and_recorded_and_frees_the_folder(
     assert "is working in this folder" in result.stderr
 
 
+def test_a_record_that_cannot_be_written_is_told_with_what_was_done(install, tmp_path, monkeypatch):
+    install()
+
+    def full(work_dir, summary):
+        raise UserError("run.json: cannot be written (No space left on device)")
+
+    monkeypatch.setattr(records, "record_run", full)
+    result = hpatches("--work", tmp_path / "work")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("the model is pushed (/serving/7), but not its record")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -235,6 +247,7 @@ def test_a_run_that_fails_is_one_sentence_and_recorded_and_frees_the_folder(
         (["--config", "dmo"], "configuration 'dmo': did you mean 'demo'?"),
         (["--set", "training.sed=1"], "--set training.sed: unknown key"),
         (["--work", "/proc/work"], "work_dir: cannot write in /proc"),
+        (["--set", "push.destination=/dev/null/x"], "push.destination: found the file /dev/null"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(
