@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from components.core import files
 from components.core.names import SAVED_MODEL_FILE, SERVING_FOLDER
-from pipeline.runs import records
+from pipeline.runs import lookup, records
 from trainer.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def resolve(argument: str) -> Side:
     if not files.is_folder(folder):
         there = "a file" if files.exists(folder) else "nothing"
         raise UserError(f"{argument}: found {there}, {_EXPECTED}")
-    for model in (folder, posixpath.join(folder, SERVING_FOLDER)):
-        if files.exists(posixpath.join(model, SAVED_MODEL_FILE)):
-            return Side(argument, Describer(argument, model=model))
+    model = lookup.model(folder)
+    if files.exists(posixpath.join(model, SAVED_MODEL_FILE)):
+        return Side(argument, Describer(argument, model=model))
     if result_files.is_stored(folder):
         return Side(argument, None, folder)
     if any(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from pipeline.commands.options import model_option
 from pipeline.terminal.work_view import show_progress
 
 
 @click.command()
-@click.option("--model", metavar="SAVEDMODEL", required=True, help="Folder of an exported model.")
+@model_option("Folder of an exported model.", required=True)
 @click.option("--data", metavar="DIR", required=True, help="HPatches patch release.")
 @click.option("--output", metavar="DIR", required=True, help="New folder for the descriptors.")
 def describe(model: str, data: str, output: str) -> None:

@@ -9,7 +9,13 @@ import click
 from components.core.files import check_writable, write_json
 from components.core.names import TASK_NAMES
 from pipeline.commands.descriptors import other_data
-from pipeline.commands.options import DISTANCES, TASKS_OPTION, baseline_option, json_option
+from pipeline.commands.options import (
+    DISTANCES,
+    TASKS_OPTION,
+    baseline_option,
+    json_option,
+    model_option,
+)
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
 from pipeline.terminal.work_view import show_progress
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--model", metavar="SAVEDMODEL", help="Score an exported model.")
+@model_option("Score an exported model.")
 @click.option("--descriptors", metavar="CSVDIR", help="Score descriptors from CSV files.")
 @baseline_option(
     "Score a handcrafted descriptor (the smoothed ones: blur 3 px, size 1/6, no border)."

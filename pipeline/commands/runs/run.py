@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from components.core import files
+from components.core.names import SERVING_FOLDER
 from components.example_gen.formats import demo_photographs
 from pipeline import preflight
 from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
 from pipeline.config.tree import PipelineConfig
 from pipeline.events import Event
-from pipeline.runs import relocation, work_lock
+from pipeline.runs import lookup, relocation, work_lock
 from pipeline.runs.recorder import RunRecorder
 from pipeline.terminal import consoles
 from pipeline.terminal.report import Report, print_report
@@ -43,7 +44,7 @@ def run(choice: Choice, require_blessing: bool) -> None:
     Without options it trains on photographs that are installed with the program. What was
     done before in the same work folder is not done again.
     """
-    config = choice.resolve()
+    config = _with_newest_models(choice.resolve())
     data_folder = _checked(config)  # before anything is written
     console = consoles.output()
     if data_folder is None:
@@ -97,6 +98,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         pushed=pushed_now,
         not_pushed_reason="an earlier run did" if pushed else pushed_model["reason"].string_value,
         production_path=pushed_model["production_path"].string_value,
+        candidate_path=files.join(result.uri("DescriptorTrainer", "model"), SERVING_FOLDER),
         page=_page(result),
     )
 
@@ -136,6 +138,16 @@ def _checked(config: PipelineConfig) -> str | None:
         path = str(folder)
     preflight.check_data(config, path)
     return path
+
+
+def _with_newest_models(config: PipelineConfig) -> PipelineConfig:
+    """Takes the newest pushed model for a reference that is a work folder or a destination."""
+    references = {
+        name: item.model_copy(update={"model": lookup.model(item.model)}) if item.model else item
+        for name, item in config.evaluation.references.items()
+    }
+    evaluation = config.evaluation.model_copy(update={"references": references})
+    return config.model_copy(update={"evaluation": evaluation})
 
 
 def _with_absolute_paths(config: PipelineConfig, folder: Path, data: str | None) -> PipelineConfig:

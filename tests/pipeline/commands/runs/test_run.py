@@ -73,6 +73,7 @@ class FakeRunner:
             },
             outputs={
                 "PatchExampleGen": {"examples": [self._examples()]},
+                "DescriptorTrainer": {"model": [self._artifact("model")]},
                 "DescriptorEvaluator": {"evaluation": [self._evaluation()]},
                 "Pusher": {"pushed_model": [self._pushed()]},
             },
@@ -86,7 +87,10 @@ class FakeRunner:
         artifact = self._artifact("examples")
         skipped = (manifest.SkippedSequence(name="v_bad", reason="e1.png is 64 pixels wide"),)
         empty = dict.fromkeys(manifest.SPLITS, ())
-        manifest.write(manifest.Manifest(splits=empty, skipped=skipped), artifact.uri)
+        manifest.write(
+            manifest.Manifest(splits=empty, skipped=skipped, remarks=("a.png = b.png",)),
+            artifact.uri,
+        )
         return artifact
 
     def _evaluation(self):
@@ -134,6 +138,7 @@ def test_a_blessed_run_shows_progress_table_verdict_and_the_models_place(install
         "75.0",
         "rootsift",
         "Left out: v_bad: e1.png is 64 pixels wide",
+        "Data: a.png = b.png",
         "Blessed",
         "Pushed: /serving/7",
     ):
