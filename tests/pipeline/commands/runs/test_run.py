@@ -242,3 +242,14 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
     assert result.stderr.startswith(sentence)
     assert runner.config is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reference_may_be_a_work_folder_whose_newest_model_is_taken(install, tmp_path):
+    model = tmp_path / "earlier" / "serving" / "3"
+    model.mkdir(parents=True)
+    (model / "saved_model.pb").touch()
+    runner = install()
+    reference = f"evaluation.references={{v1: {{model: {tmp_path / 'earlier'}}}}}"
+    result = hpatches("--work", tmp_path / "work", "--set", reference)
+    assert result.exit_code == 0, result.output
+    assert runner.config.evaluation.references["v1"].model == str(model)
