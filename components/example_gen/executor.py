@@ -48,12 +48,12 @@ class Executor(executor.BeamExecutor):
         lists = json.loads(custom[SPLIT_LISTS_KEY]) or splits.load_split_lists(settings.split)
         tested = lists["test"] if lists and settings.split.rule == "official" else ()
         inputs, skipped, remarks = reading.survey(settings.format, root, settings, tested)
-        assigned = splits.assign_splits(
-            inputs,
-            settings,
-            lists=lists,
-            skipped=[item.name for item in skipped],
-        )
+        try:
+            assigned = splits.assign_splits(
+                inputs, settings, lists=lists, skipped=[item.name for item in skipped]
+            )
+        except UserError as error:  # copies may be why there are too few scenes
+            raise UserError("; ".join([str(error), *remarks])) from error
         work = sorted(
             ((assigned[item.name], item) for item in inputs if item.name in assigned),
             key=lambda pair: (pair[0], pair[1].name),

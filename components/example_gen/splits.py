@@ -116,7 +116,8 @@ def assign_splits(
     if shared:
         raise UserError(
             f"{label}: train and test share the scene {', '.join(sorted(shared))}, expected "
-            f"scenes of their own (see scenes.csv); put all their sequences on one side"
+            f"scenes of their own (see scenes.csv; copies of one picture are one scene, too); put "
+            f"all their sequences on one side"
         )
     held_out = _draw_val(trained, rule.val_share, settings.seed, label)
     assigned: dict[str, SplitName] = {item.name: EVAL for item in tested}

@@ -13,6 +13,7 @@ from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
 from components.example_gen.registry import FORMATS, STRIPS
 from pipeline.config.files import packaged_names
 from pipeline.config.tree import DEFAULT_WORK_DIR, PipelineConfig, load_config
+from pipeline.runs import lookup
 
 Option = Callable[[Any], Any]  # a decorator
 DISTANCES = ("l2", "l1", "hamming")  # as `distances.Distance` of the evaluator
@@ -32,9 +33,46 @@ def config_name(name_or_file: str | None, format: str | None) -> str:
     return format if format in packaged_names() else _OF_OTHER_FORMATS
 
 
-def work_option(help: str, default: str = DEFAULT_WORK_DIR) -> Option:
-    """Returns `--work`."""
-    return click.option("--work", metavar="DIR", default=default, show_default=True, help=help)
+def work_option(help: str) -> Option:
+    """Returns `--work` of commands on earlier runs."""
+    help += f" [default: {DEFAULT_WORK_DIR}, else demo, else the only one here]"
+    return click.option("--work", metavar="DIR", callback=_found_work, help=help)
+
+
+def _found_work(context: click.Context, _option: click.Parameter, chosen: str | None) -> str | None:
+    if context.resilient_parsing:
+        return chosen
+    found = lookup.work_folder(chosen)
+    if chosen is None and found != DEFAULT_WORK_DIR:
+        click.echo(f"Work folder: {found}", err=True)
+    return found
+
+
+def model_option(help: str, required: bool = False, multiple: bool = False) -> Option:
+    """Returns `--model`, or as the command's `models` several: SavedModels, or where they are."""
+    help += " Of a work folder or push destination the newest pushed one."
+    return click.option(
+        "--model",
+        "models" if multiple else "model",
+        metavar="SAVEDMODEL",
+        required=required,
+        multiple=multiple,
+        callback=_found_model,
+        help=help,
+    )
+
+
+def _found_model(
+    context: click.Context, option: click.Parameter, chosen: str | tuple[str, ...] | None
+) -> str | tuple[str, ...] | None:
+    if context.resilient_parsing or chosen is None:
+        return chosen
+    if isinstance(chosen, tuple):
+        return tuple(str(_found_model(context, option, one)) for one in chosen)
+    found = lookup.model(chosen)
+    if found != chosen:
+        click.echo(f"Model: {found}", err=True)
+    return found
 
 
 def set_option(example: str) -> Option:

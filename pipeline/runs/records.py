@@ -15,6 +15,7 @@ from trainer.core.settings import Settings
 from trainer.core.validation_messages import first_problem
 
 FOLDER = "runs"
+_NAMED = 5  # work folders that an error lists
 SHOWN_TIME = "%Y-%m-%d %H:%M:%S"  # local time, which names a run to its user
 ComponentState = Literal["executed", "cached", "failed", "interrupted", "not_reached"]
 
@@ -123,7 +124,7 @@ def existing(work_dir: str) -> str:
     if not files.is_folder(work_dir):
         raise UserError(
             f"{work_dir}: there is no such work folder; expected the one of earlier runs, named "
-            f"with --work"
+            f"with --work{others_in_words(work_dir)}"
         )
     return work_dir
 
@@ -140,6 +141,24 @@ def seconds_by_component(work: str) -> dict[str, float]:
             if item.state == "executed":
                 took.setdefault(item.name, item.seconds)
     return took
+
+
+def is_work_folder(path: str) -> bool:
+    """Whether something ran there, by its records."""
+    return any(name.endswith(".json") for name in files.names(posixpath.join(path, FOLDER)))
+
+
+def work_folders_near() -> list[str]:
+    """Returns the work folders that lie right here or one folder deeper."""
+    near = [name for name in files.names(".") if name[0] != "." and files.is_folder(name)]
+    deeper = [posixpath.join(name, inside) for name in near for inside in files.names(name)]
+    return [path for path in (*near, *deeper) if is_work_folder(path)]
+
+
+def others_in_words(work_dir: str) -> str:
+    """Names work folders that may be meant in the place of one; "" when there are none."""
+    near = [path for path in work_folders_near() if path != work_dir.rstrip("/")]
+    return f" (these look like one: {', '.join(near[:_NAMED])})" if near else ""
 
 
 def list_runs(work_dir: str) -> list[RunSummary]:

@@ -34,6 +34,7 @@ class Report:
         pushed: Whether the model stands at the push destination because of this verdict.
         not_pushed_reason: Why the Pusher left the destination as it was, else "".
         production_path: The model that is served now; "" when there is none.
+        candidate_path: The model that was judged, wherever it is; "" when it is not told.
         page: The report as an HTML file; "" when there is none.
         curves: Folder for TensorBoard with the trainings of the work folder; "" when there is none.
     """
@@ -45,6 +46,7 @@ class Report:
     pushed: bool = False
     not_pushed_reason: str = ""
     production_path: str = ""
+    candidate_path: str = ""
     page: str = ""
     curves: str = ""
 
@@ -78,6 +80,8 @@ def print_report(console: Console, report: Report) -> None:
         return
     reason = f" ({report.not_pushed_reason})" if report.not_pushed_reason else ""
     _say(console, f"Nothing pushed{reason}.", "yellow")
+    if report.candidate_path and not verdict.blessed:
+        _say(console, f"The refused model: {report.candidate_path}", "")
     if report.production_path:
         _say(console, f"In production: {report.production_path}", "")
 

@@ -56,11 +56,11 @@ def compare(
     """Compare descriptors with the first one on the same units, paired over scenes.
 
     RUN_OR_MODEL is a work folder (its newest run; WORK@RUN for another one), a result of
-    `hpatches evaluate --rows`, a SavedModel, a folder of descriptors (CSV), or the name of a
-    handcrafted descriptor. Without --data all must be results on the same data. Precisions
-    count ties against a descriptor, so that a collapsed one gains nothing. The smoothed
-    handcrafted ones take the recipe that a run takes without validation data: blur 3 px, size
-    1/6 of the patch, no border.
+    `hpatches evaluate --rows`, a SavedModel, a push destination (its newest model), a folder of
+    descriptors (CSV), or the name of a handcrafted descriptor. Without --data all must be
+    results on the same data. Precisions count ties against a descriptor, so that a collapsed one
+    gains nothing. The smoothed handcrafted ones take the recipe that a run takes without
+    validation data: blur 3 px, size 1/6 of the patch, no border.
     """
     if data is None and (split or tasks_folder or distance):
         raise click.UsageError(

@@ -15,7 +15,7 @@ from components.core.names import EVALUATION_KEY, EVALUATOR, MODEL_KEY, TRAINER
 from components.descriptor_evaluator.descriptors import handcrafted
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.scoring import result_files
-from pipeline.runs import records
+from pipeline.runs import lookup, records
 from trainer.core.errors import UserError
 from trainer.model.names import SAVED_MODEL_FILE, SERVING_DIR
 
@@ -57,9 +57,9 @@ def resolve(argument: str, trusted: bool = False) -> Side:
     if not files.is_folder(folder):
         there = "a file" if files.exists(folder) else "nothing"
         raise UserError(f"{argument}: found {there}, {_EXPECTED}")
-    for model in (folder, posixpath.join(folder, SERVING_DIR)):
-        if files.exists(posixpath.join(model, SAVED_MODEL_FILE)):
-            return Side(argument, Describer(argument, model=model, trusted=trusted))
+    model = lookup.model(folder)
+    if files.exists(posixpath.join(model, SAVED_MODEL_FILE)):
+        return Side(argument, Describer(argument, model=model, trusted=trusted))
     if result_files.is_stored(folder):
         return Side(argument, None, folder)
     if any(

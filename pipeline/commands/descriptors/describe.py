@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from components.descriptor_evaluator.descriptors.saved_model import describe_release
-from pipeline.commands.options import TRUST_OPTION
+from pipeline.commands.options import TRUST_OPTION, model_option
 from pipeline.terminal.work_view import show_progress
 
 
 @click.command()
-@click.option("--model", metavar="SAVEDMODEL", required=True, help="Folder of an exported model.")
+@model_option("Folder of an exported model.", required=True)
 @click.option("--data", metavar="DIR", required=True, help="HPatches patch release.")
 @click.option("--output", metavar="DIR", required=True, help="New folder for the descriptors.")
 @TRUST_OPTION

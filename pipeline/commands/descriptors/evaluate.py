@@ -17,6 +17,7 @@ from pipeline.commands.options import (
     TRUST_OPTION,
     baseline_option,
     json_option,
+    model_option,
 )
 from pipeline.terminal import consoles
 from pipeline.terminal.scores_table import print_scores
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--model", "models", metavar="SAVEDMODEL", multiple=True, help="Score an exported model."
-)
+@model_option("Score an exported model.", multiple=True)
 @click.option(
     "--descriptors", "trees", metavar="CSVDIR", multiple=True, help="Score descriptors (CSV)."
 )

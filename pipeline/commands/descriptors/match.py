@@ -10,7 +10,7 @@ import click
 from components.core import files
 from components.core.files import check_writable, write_json
 from components.matching.settings import MatchSettings
-from pipeline.commands.options import TRUST_OPTION, baseline_option, json_option
+from pipeline.commands.options import TRUST_OPTION, baseline_option, json_option, model_option
 from pipeline.terminal import consoles
 from pipeline.terminal.matches_table import print_matches
 from pipeline.terminal.work_view import show_progress
@@ -28,7 +28,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
 @click.command()
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--model", metavar="SAVEDMODEL", help="Describe with an exported model.")
+@model_option("Describe with an exported model.")
 @baseline_option(
     "Describe with a handcrafted descriptor; with --model, both are drawn side by side."
 )

@@ -15,7 +15,7 @@ from pipeline.commands.options import TABLE_OPTION, work_option
 from pipeline.runs import clean as cleaning
 from pipeline.runs import rollback as rolling_back
 from pipeline.runs import work_lock
-from pipeline.runs.records import SHOWN_TIME, RunSummary, existing, list_runs
+from pipeline.runs.records import SHOWN_TIME, RunSummary, existing, list_runs, others_in_words
 from pipeline.terminal import consoles
 from pipeline.terminal.tables import check_table_file, save_table
 from trainer.core.errors import UserError
@@ -31,7 +31,7 @@ def runs(work: str, table_file: str | None) -> None:
     check_table_file(table_file)
     known = list_runs(existing(work))
     if not known:
-        click.echo(f"Nothing has run in {work} yet.")
+        click.echo(f"Nothing has run in {work} yet{others_in_words(work)}.")
         return
     headings = ("started", "config", "took", "components", "mAP in per cent", "verdict", "model")
     table = Table(*headings, title=f"Runs in {work}", title_justify="left")
@@ -93,7 +93,7 @@ def clean(work: str, keep: int, yes: bool) -> None:
     Pushed models and everything that a kept run uses stay.
     """
     if not list_runs(existing(work)):  # perhaps no work folder: leave not even a lock in it
-        click.echo(f"Nothing has run in {work} yet.")
+        click.echo(f"Nothing has run in {work} yet{others_in_words(work)}.")
         return
     with work_lock.hold(work):
         planned = cleaning.plan(str(Path(work).absolute()), keep)
@@ -118,7 +118,8 @@ def _newest_destination(work: str) -> str:
         if run.push_destination:
             return run.push_destination
     raise UserError(
-        f"{work}: nothing has run there; name the place of the models with --destination"
+        f"{work}: nothing has run there{others_in_words(work)}; name the place of the models with "
+        f"--destination"
     )
 
 

@@ -19,7 +19,7 @@ from pipeline.commands.options import Choice, config_options
 from pipeline.commands.runs.report import report_in
 from pipeline.config.tree import PipelineConfig
 from pipeline.events import Event
-from pipeline.runs import metadata_db, records, relocation, work_lock
+from pipeline.runs import lookup, metadata_db, records, relocation, work_lock
 from pipeline.runs.recorder import RunRecorder
 from pipeline.terminal import consoles
 from pipeline.terminal.report import Report, print_report
@@ -28,6 +28,7 @@ from pipeline.terminal.user_errors import find_user_error
 from trainer.core import progress
 from trainer.core.errors import UserError
 from trainer.core.importing import importing
+from trainer.model.names import SERVING_DIR
 
 if TYPE_CHECKING:
     from pipeline.runners import local
@@ -47,7 +48,7 @@ def run(choice: Choice, require_blessing: bool) -> None:
     Without options it trains on photographs that are installed with the program. What was
     done before in the same work folder is not done again.
     """
-    config = choice.resolve()
+    config = _with_newest_models(choice.resolve())
     data_folder = _checked(config)  # before anything is written
     console = consoles.output()
     if data_folder is None:
@@ -113,6 +114,7 @@ def _run(config: PipelineConfig, view: RunView, recorder: RunRecorder) -> Report
         pushed=pushed_now,
         not_pushed_reason="an earlier run did" if pushed else pushed_model["reason"].string_value,
         production_path=pushed_model["production_path"].string_value,
+        candidate_path=files.join(result.uri(names.TRAINER, names.MODEL_KEY), SERVING_DIR),
         page=_page(result),
         # The folder above: one run of TensorBoard for each training, to compare them.
         curves=posixpath.dirname(model_run.rstrip("/")),
@@ -154,6 +156,16 @@ def _checked(config: PipelineConfig) -> str | None:
         path = str(folder)
     preflight.check_data(config, path)
     return path
+
+
+def _with_newest_models(config: PipelineConfig) -> PipelineConfig:
+    """Takes the newest pushed model for a reference that is a work folder or a destination."""
+    references = {
+        name: item.model_copy(update={"model": lookup.model(item.model)}) if item.model else item
+        for name, item in config.evaluation.references.items()
+    }
+    evaluation = config.evaluation.model_copy(update={"references": references})
+    return config.model_copy(update={"evaluation": evaluation})
 
 
 def _with_absolute_paths(config: PipelineConfig, folder: Path, data: str | None) -> PipelineConfig:

@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.commands.options import work_option
 from pipeline.kfp import caching, files, parameters
 from pipeline.kfp.local.launcher import LOGS
 from pipeline.kfp.local.run_folder import RUN_FILE
@@ -34,7 +33,13 @@ _MODES = ("kfp", "vertex")
     multiple=True,
     help="Parameter of the run, e.g. data_path=/data/photographs; repeatable.",
 )
-@work_option("Folder for artifacts, logs and what is needed to go on.", DEFAULT_WORK_DIR)
+@click.option(
+    "--work",
+    metavar="DIR",
+    default=DEFAULT_WORK_DIR,
+    show_default=True,
+    help="Folder for artifacts, logs and what is needed to go on.",
+)
 @click.option(
     "--mode",
     type=click.Choice(_MODES),

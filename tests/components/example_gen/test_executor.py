@@ -59,6 +59,14 @@ def test_copies_stay_on_one_side_of_the_split(release: Path, tmp_path: Path):
     assert "copies of one picture count as one scene" in listing.remarks[0]
 
 
+def test_too_few_scenes_because_of_copies_are_told_with_the_copies(release: Path, tmp_path: Path):
+    for name in NAMES[1:]:
+        shutil.rmtree(release / name)
+    shutil.copytree(release / "v_a", release / "v_b")
+    with pytest.raises(UserError, match=r"at least one; .*; copies of .*v_a/ref\.png = v_b/ref"):
+        run(release, tmp_path / "out")
+
+
 def test_the_same_data_and_seed_give_the_same_bytes(release: Path, tmp_path: Path):
     assert _contents(run(release, tmp_path / "one")) == _contents(run(release, tmp_path / "two"))
 

@@ -96,11 +96,13 @@ def test_a_refused_model_is_told_with_every_reason_and_what_serves_on():
         Verdict((_PASSED, _FAILED)),
         not_pushed_reason="the model was not blessed",
         production_path="/serving/6",
+        candidate_path="/work/model/8",
     )
     text = shown(report)
     assert "Not blessed: 1 of 2 checks failed." in text
     assert f"  - {_FAILED.sentence}" in text
     assert "Nothing pushed (the model was not blessed)." in text
+    assert "The refused model: /work/model/8" in text
     assert "In production: /serving/6" in text
 
 

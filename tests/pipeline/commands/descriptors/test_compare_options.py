@@ -126,3 +126,11 @@ def test_a_run_of_a_work_folder_with_an_at_sign_can_be_named(tmp_path):
     record(work, 2)
     assert compare_options.resolve(f"{work}@run-1").result == str(work / "evaluation1")
     assert compare_options.resolve(str(work)).result == str(work / "evaluation2")
+
+
+def test_a_push_destination_means_its_newest_model(tmp_path):
+    saved_model(tmp_path / "serving" / "9")
+    newest = saved_model(tmp_path / "serving" / "10")
+    side = compare_options.resolve(f"{tmp_path}/serving")
+    assert side.describer is not None
+    assert Path(side.describer.model) == newest

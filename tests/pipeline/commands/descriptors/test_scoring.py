@@ -89,3 +89,22 @@ def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):
     assert hpatches(*arguments, "--seed", "4", "--output", tmp_path / "other").exit_code == 0
     strips = [tmp_path / folder / "v_wall" / "t1.png" for folder in ("out", "other")]
     assert strips[0].read_bytes() != strips[1].read_bytes()
+
+
+@pytest.mark.parametrize("given", ["work", "work/serving"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("describe", "--output", "csv", "--data"),
+        ("evaluate", "--data"),
+        ("evaluate", "--task", "pairs", "--data"),
+        ("match", "a.png", "b.png", "--output", "c.png", "--homography"),
+    ],
+)
+def test_a_work_folder_means_its_newest_pushed_model(release, tmp_path, command, given):
+    model = tmp_path / "work" / "serving" / "12"
+    model.mkdir(parents=True)
+    (model / "saved_model.pb").write_text("no graph")
+    result = hpatches(*command, release, "--model", tmp_path / given)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.splitlines()[0] == f"Model: {model}"

@@ -175,3 +175,19 @@ def test_models_in_a_bucket_are_listed_rolled_back_and_left_alone_by_clean(tmp_p
         assert [entry.action for entry in push_log.read(destination)] == ["rollback"]
         assert hpatches("clean", "--work", work, "--keep", "1", "--yes").exit_code == 0
         assert storage.objects.get(f"{destination}/5/saved_model.pb") == b"old"
+
+
+def test_the_demos_folder_is_found_and_said(work):
+    work.rename(work.with_name("demo"))
+    result = hpatches("runs")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "Work folder: demo\n"
+    assert "Runs in demo" in result.stdout
+    assert "/demo/serving/" in hpatches("rollback", 5).stdout
+
+
+def test_a_folder_without_runs_names_those_that_have_some(work):
+    empty = work.with_name("empty")
+    empty.mkdir()
+    result = hpatches("runs", "--work", empty)
+    assert result.stdout == f"Nothing has run in {empty} yet (these look like one: work).\n"

@@ -36,6 +36,7 @@ from tests.pipeline.commands.bad_data import (
         ("push.destination=my.json/models", "push.destination: found the file "),
         ("push.destination=/proc/models", "push.destination: cannot write in /proc (No such file"),
         ("work_dir=/proc/work", "work_dir: cannot write in /proc"),
+        ("work_dir='w [1]'", "w [1] has one of * ? [ in its name, which TFX takes for a pattern"),
     ],
 )
 @pytest.mark.usefixtures("no_runner")

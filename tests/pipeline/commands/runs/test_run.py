@@ -76,7 +76,10 @@ class FakeRunner:
             },
             outputs={
                 "PatchExampleGen": {"examples": [self._examples()]},
-                "DescriptorTrainer": {"model_run": [self._model_run()]},
+                "DescriptorTrainer": {
+                    "model": [self._artifact("model")],
+                    "model_run": [self._model_run()],
+                },
                 "DescriptorEvaluator": {"evaluation": [self._evaluation()]},
                 "Pusher": {"pushed_model": [self._pushed()]},
             },
@@ -90,7 +93,10 @@ class FakeRunner:
         artifact = self._artifact("examples")
         skipped = (manifest.SkippedSequence(name="v_bad", reason="e1.png is 64 pixels wide"),)
         empty = dict.fromkeys(SPLITS, ())
-        manifest.write(manifest.Manifest(splits=empty, skipped=skipped), artifact.uri)
+        manifest.write(
+            manifest.Manifest(splits=empty, skipped=skipped, remarks=("a.png = b.png",)),
+            artifact.uri,
+        )
         return artifact
 
     def _model_run(self):
@@ -144,6 +150,7 @@ def test_a_blessed_run_shows_progress_table_verdict_and_the_models_place(install
         "rootsift",
         "Left out: v_bad: e1.png is 64 pixels wide",
         "Training: not trained: S 64 K 8;",
+        "Data: a.png = b.png",
         "Blessed",
         "Pushed: /serving/7",
     ):
@@ -260,3 +267,14 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
     assert result.stderr.startswith(sentence)
     assert runner.config is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reference_may_be_a_work_folder_whose_newest_model_is_taken(install, tmp_path):
+    model = tmp_path / "earlier" / "serving" / "3"
+    model.mkdir(parents=True)
+    (model / "saved_model.pb").touch()
+    runner = install()
+    reference = f"evaluation.references={{v1: {{model: {tmp_path / 'earlier'}}}}}"
+    result = hpatches("--work", tmp_path / "work", "--set", reference)
+    assert result.exit_code == 0, result.output
+    assert runner.config.evaluation.references["v1"].model == str(model)
