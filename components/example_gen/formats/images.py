@@ -19,9 +19,6 @@ from components.core import files
 from trainer.core.errors import UserError
 from trainer.core.variants import PATCH_SIZE
 
-PHOTOGRAPH_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp",
-)  # fmt: skip
 # Told by their content, whatever a file's name says: no crafted file reaches the decoders of
 # Pillow's and OpenCV's many other formats.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "WEBP")
@@ -36,11 +33,6 @@ _PNG_DEPTH_AT = 24
 # Width, height, and the largest value of a channel, with comments among them.
 _NETPBM_HEADER = re.compile(rb"P[2356](?:\s+(?:#[^\n]*\n\s*)*\d+){2}\s+(?:#[^\n]*\n\s*)*(\d+)\s")
 _PNG_COLOURS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
-
-
-def is_photograph(name: str) -> bool:
-    """Whether a file is taken for an image by its name."""
-    return name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
 def read_grey(path: str) -> np.ndarray:

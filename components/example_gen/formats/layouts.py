@@ -12,14 +12,21 @@ import re
 from collections.abc import Collection
 
 from components.core import files
-from components.example_gen.formats import images
 
+PHOTOGRAPH_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".webp",
+)  # fmt: skip
 _LOOKED_AT = 20  # folders, to recognise what a data folder holds
 _STRIPS = {"ref.png", "e1.png"}
 EXPECTED = "images 1.ppm .. 6.ppm (or img1.png and so on) and homographies H_1_2 .. H_1_6"
-_SUFFIXES = "|".join(suffix[1:] for suffix in images.PHOTOGRAPH_SUFFIXES)
+_SUFFIXES = "|".join(suffix[1:] for suffix in PHOTOGRAPH_SUFFIXES)
 _IMAGE = re.compile(rf"(?:img)?(\d+)\.(?:{_SUFFIXES})", re.IGNORECASE)
 _HOMOGRAPHY = re.compile(r"(?:H_(?:1|ref)_|H1to)(\d+)p?(?:\.txt)?", re.IGNORECASE)
+
+
+def is_photograph(name: str) -> bool:
+    """Whether a file is taken for an image by its name."""
+    return name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
 def by_number(folder: str) -> tuple[dict[int, list[str]], dict[int, str]]:
@@ -62,7 +69,7 @@ def recognise(root: str) -> str | None:
     for folder in folders[:_LOOKED_AT]:
         if found := of_sequence(files.list_folder(folder)):
             return found
-    return "photos" if any(images.is_photograph(name) for name in names) else None
+    return "photos" if any(is_photograph(name) for name in names) else None
 
 
 def of_sequence(names: Collection[str]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from components.core import files
-from components.example_gen.formats import images, scene_table
+from components.example_gen.formats import layouts, scene_table
 
 _HEIC = (".heic", ".heif", ".hif", ".avif")
 _RAW = (
@@ -33,7 +33,7 @@ def remarks(root: str) -> list[str]:
     found: dict[str, list[str]] = {"HEIC": [], "raw": [], "other": [], "folder": []}
     for name in files.list_folder(root):
         suffix = PurePosixPath(name).suffix.lower()
-        if images.is_photograph(name) or name == scene_table.FILE_NAME:
+        if layouts.is_photograph(name) or name == scene_table.FILE_NAME:
             continue
         if suffix in _HEIC:
             found["HEIC"].append(name)

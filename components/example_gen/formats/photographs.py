@@ -84,7 +84,7 @@ def find(root: str) -> dict[str, tuple[str, ...]]:
             f"{root}: is itself an image sequence, expected photographs of different things; give "
             f"the folder above with --format {format}"
         )
-    for name in filter(images.is_photograph, names):
+    for name in filter(layouts.is_photograph, names):
         by_stem.setdefault(PurePosixPath(name).stem, []).append(files.join(root, name))
     return {stem: tuple(paths) for stem, paths in sorted(by_stem.items())}
 
