@@ -82,7 +82,7 @@ class ControllerState:
         rollbacks: Rollbacks so far.
         easier: Whether the present stage has been made easier by a rollback.
         lengthened: Whether the present stage has been lengthened.
-        grown: Whether the present stage was grown to after a rollback.
+        grown: Whether the present stage is a try to grow again after a rollback.
         inserted: Intermediate stages inserted for promotions so far.
         patches: Patches seen so far.
         planned: Number in the given plan of each stage of `plan`; -1 for those added since.

@@ -99,9 +99,8 @@ def observe(
             recovers = distance > _RECOVERY * state.distance
             suspicious = state.suspicious + (0 if recovers else 1)
             state = replace(state, suspicious=suspicious, distance=distance)
-            if suspicious >= settings.patience and distance < _SURE * collapse.onset_distance(
-                state.easier
-            ):
+            sure = distance < _SURE * collapse.onset_distance(state.easier)
+            if sure and (suspicious >= settings.patience or state.grown):
                 return _collapsed(state, settings, "the probe batch is collapsing", values)
             return _suspected(state, seen, settings, values)
         state = replace(state, suspicious=0, distance=distance)
@@ -122,8 +121,9 @@ def _suspected(
 ) -> tuple[ControllerState, tuple[Decision, ...]]:
     """Waits for a clearer sign, but no longer than the stage may last."""
     suspect = _decision(state, "suspect", "signs of a beginning collapse", values)
-    if state.stage_step >= state.current.max_steps and state.following is not None:
-        # A harder stage would not begin from here.
+    last = state.following is None and not state.grown
+    if state.stage_step >= state.current.max_steps and not last:
+        # A harder stage would not begin from here, nor does a try end as a success.
         return _collapsed(state, settings, "the probe batch is collapsing", values)
     state, more = _within_budget(state, seen, settings)
     if state.stage_step < state.current.max_steps:
@@ -174,6 +174,8 @@ def _growth(state: ControllerState, seen: Observation) -> float:
 
 
 def _is_good(state: ControllerState, seen: Observation) -> bool:
+    if state.grown and seen.normalized_loss >= collapse.LEARNING_LOSS:
+        return False  # on trial: a fall that begins must not become what is returned to
     distance, rank = _relative(state, seen)
     return collapse.is_good(distance, _growth(state, seen), rank, seen.normalized_loss)
 
@@ -219,21 +221,26 @@ def _retried(
     settings: ControllerConfig,
     values: dict[str, float],
 ) -> tuple[ControllerState, list[Decision]]:
-    """Grows again after a rollback, in a smaller step; once too often, goes on as it is."""
+    """Grows again after a rollback, in a smaller step; where that is hopeless, goes on."""
+    state = replace(state, grown=False)  # a try that has had its steps is one no more
     again = state.rollbacks <= min(_MAX_RETRIES, settings.max_rollbacks - 1)
     plan = lengthened(state.plan, state.stage)
     lasts = not state.lengthened and len(plan) == len(state.plan)
-    if lasts or not again or not _is_good(state, seen):
+    smaller = with_intermediate(state.plan, state.stage, state.multiple)
+    hopeless = smaller is None and (state.next_normalized_loss or 0.0) > _TOO_BIG_A_STEP
+    if lasts or hopeless or not again or not _is_good(state, seen):
         decision = _decision(state, "lengthen", "the next stage is still too hard", values)
         planned = state.planned
         if len(plan) < len(planned):
             planned = (*planned[: state.stage + 1], *planned[state.stage + 2 :])
         return replace(state, plan=plan, planned=planned, lengthened=True), [decision]
-    smaller = with_intermediate(state.plan, state.stage, state.multiple)
     if smaller is not None:
-        return _inserted(state, smaller, "growth is tried again in a smaller step", values)
+        state, decisions = _inserted(
+            state, smaller, "growth is tried again in a smaller step", values
+        )
+        return replace(state, grown=True), decisions
     decision = _decision(state, "promote", "growth is tried again", values)
-    return _entered(state, state.stage + 1), [decision]
+    return replace(_entered(state, state.stage + 1), grown=True), [decision]
 
 
 def _inserted(
@@ -281,7 +288,7 @@ def _collapsed(
         planned = (*planned[: state.stage], ADDED, *planned[state.stage :])
     easier = state.easier or len(plan) > len(state.plan)
     state = replace(_entered(state, state.stage), plan=plan, planned=planned)
-    return replace(state, easier=easier, grown=False), (decision,)
+    return replace(state, easier=easier), (decision,)
 
 
 def _entered(state: ControllerState, stage: int) -> ControllerState:
@@ -292,7 +299,7 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         entered=state.entered + 1,
         easier=False,
         lengthened=False,
-        grown=state.rollbacks > 0,
+        grown=False,
         stage_step=0,
         smoothed=None,
         lowest=math.inf,

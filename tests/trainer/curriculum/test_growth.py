@@ -38,11 +38,7 @@ def test_after_a_rollback_growth_is_tried_again_in_smaller_steps(steps, kinds, s
 
 
 def test_when_growing_again_fails_the_stage_before_goes_on_as_it_was():
-    plan = (HARD.model_copy(update={"max_steps": 130, "min_steps": 0}),)
-    state, _ = fed(state_of(*plan), [observed(0.95)] * 3 + [observed(1.0, distance=0.05)])
-    while len(state.plan) - 1 > state.stage:
-        steps = steps_until_decision(state, 10)
-        state, _ = observe(state, observed(0.97, steps=steps), SETTINGS)
+    state = _on_trial()
     assert state.current.patches_per_point == 8
     held = state.plan[0]
     state, decisions = observe(state, observed(1.0, distance=0.05), SETTINGS)
@@ -51,6 +47,45 @@ def test_when_growing_again_fails_the_stage_before_goes_on_as_it_was():
     assert again.learning_rate == held.learning_rate == pytest.approx(0.003)
     assert again.in_words.startswith(held.in_words.partition(" steps")[0])
     assert hard.learning_rate == pytest.approx(0.0009)
+
+
+def _on_trial(steps=130):
+    """A run whose hard stage collapsed, came back and has just begun again."""
+    plan = (HARD.model_copy(update={"max_steps": steps, "min_steps": 0}),)
+    state, _ = fed(state_of(*plan), [observed(0.95)] * 3 + [observed(1.0, distance=0.05)])
+    while len(state.plan) - 1 > state.stage:
+        steps = steps_until_decision(state, 10)
+        state, _ = observe(state, observed(0.97, steps=steps), SETTINGS)
+    assert state.grown
+    return state
+
+
+def test_a_try_is_not_called_good_before_it_learns_and_ends_with_the_first_sure_sign():
+    state, decisions = observe(_on_trial(), observed(1.3), SETTINGS)
+    assert decisions == ()
+    _, decisions = observe(state, observed(0.89), SETTINGS)
+    assert kinds_of(decisions) == ["good"]
+    _, decisions = observe(state, observed(1.3, distance=0.39), SETTINGS)
+    assert kinds_of(decisions) == ["rollback"]
+
+
+def test_a_try_that_ends_suspect_is_taken_back():
+    state = _on_trial()
+    left = state.current.max_steps - state.stage_step
+    _, decisions = observe(state, observed(1.3, distance=0.45, steps=left), SETTINGS)
+    assert kinds_of(decisions) == ["rollback", "finish"]
+
+
+def test_a_step_that_is_hopeless_is_not_tried():
+    plan = (HARD.model_copy(update={"max_steps": 130, "min_steps": 0}),)
+    state, _ = fed(state_of(*plan), [observed(0.95)] * 3 + [observed(1.0, distance=0.05)])
+    made = []
+    while not state.ended:
+        steps = steps_until_decision(state, 10)
+        seen = observed(0.97, steps=steps, next_normalized_loss=1.51)
+        state, decisions = observe(state, seen, SETTINGS)
+        made += [item.kind for item in decisions if item.kind != "good"]
+    assert made == ["lengthen", "lengthen", "finish"]
 
 
 def test_growth_is_not_tried_again_from_a_state_that_is_not_good():
