@@ -67,7 +67,9 @@ def test_a_photographs_pair_is_rendered_as_it_was_for_the_patches(tmp_path):
 
 def test_both_descriptors_are_drawn(tmp_path, monkeypatch):
     write_sequence(tmp_path / "v_a")
-    monkeypatch.setattr(descriptors, "load_model", lambda path: descriptors.baseline("pixels"))
+    monkeypatch.setattr(
+        descriptors, "load_model", lambda path, trusted: descriptors.baseline("pixels")
+    )
     entry = SequenceEntry(name="v_a", scene="a", kind="v", count=1, shards=(), checksum="")
     material = Material("evaluation", model="model", images=str(tmp_path))
     settings = DataSettings(format="sequences").model_dump(mode="json")
