@@ -72,7 +72,6 @@ def evaluate(
     which: tuple[str, ...],
     distance: Distance,
     json_file: str | None,
-    trusted: bool,
     **options: str | None,
 ) -> None:
     """Score descriptors on patch verification, image matching and patch retrieval.
@@ -82,6 +81,7 @@ def evaluate(
     PhotoTour set; both take --model, --baseline or both.
     """
     pairs_file, rows_folder = options.pop("pairs_file"), options.pop("rows_folder")
+    trusted = bool(options.pop("trusted"))
     releases = {
         "--descriptors": descriptors,
         "--split": options["split"],
