@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from components.descriptor_evaluator.descriptors import csv_tree, saved_model
@@ -209,6 +210,24 @@ def _identity(folder: Path) -> list[Path]:
     return [folder / saved_model.IDENTITY_FILE]
 
 
+class _Rows(tf.Module):
+    """Describes a patch by its first row, times a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 65, 65], tf.uint8, "patches")])
+    def serve(self, patches):
+        return {"descriptors": self.weight * tf.cast(patches[:, 0], tf.float32)}
+
+
+def _model(folder: Path) -> list[Path]:
+    module = _Rows()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    return [folder / "saved_model.pb", *sorted((folder / "variables").iterdir())]
+
+
 def _read_override(_: Path, path: Path) -> None:
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     load_config("demo", [f"training.seed={text}"])
@@ -276,6 +295,7 @@ READERS = {
         _training_result, lambda folder, _: training_result.read(str(folder))
     ),
     "PhotoTour": Reader(_tour, _read_tour),
+    "SavedModel": Reader(_model, lambda folder, _: saved_model.load_model(str(folder))),
     "identity of a model": Reader(
         _identity, lambda folder, _: saved_model.read_identity(str(folder))
     ),

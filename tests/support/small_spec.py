@@ -58,7 +58,7 @@ invocation = json.loads(sys.argv[1])
 values = invocation["inputs"]["parameterValues"]
 with open(values["journal"], "a") as file:
     file.write("first's driver\\n")
-data = pathlib.Path(values["data_path"])
+data = pathlib.Path(values["data_path"], "data")
 planned = invocation["outputs"]["artifacts"]["made"]["artifacts"][0]
 made = {"artifacts": [{**planned, "metadata": {"span": 3.0}}]}
 seen = data.read_text() if data.is_file() else ""

@@ -12,36 +12,39 @@ from typing import Any
 
 from trainer.core.errors import UserError
 
+# Also in models that only describe: what training called for (random numbers, moving averages).
 _LISTED = """
-Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin Asin Asinh Assert AssignVariableOp Atan Atan2
-Atanh AvgPool AvgPool3D BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchNormWithGlobalNormalization
-BatchToSpace BatchToSpaceND BiasAdd BiasAddV1 BitwiseAnd BitwiseOr BitwiseXor BroadcastArgs
-BroadcastTo Bucketize Case Cast Ceil CheckNumerics ClipByValue Complex ComplexAbs Concat
-ConcatOffset ConcatV2 Conj ConjugateTranspose Const Conv2D Conv2DBackpropInput Conv3D Cos Cosh Cross
-Cumprod Cumsum DecodeRaw DepthToSpace DepthwiseConv2dNative Dequantize DestroyResourceOp Diag
-DiagPart Dilation2D DisableCopyOnRead Div DivNoNan DynamicPartition DynamicStitch Einsum Elu
-EnsureShape Equal Erf Erfc EuclideanNorm Exp ExpandDims Expm1 ExtractImagePatches FFT FFT2D
-FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Fill Floor
-FloorDiv FloorMod FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Gather GatherNd GatherV2 Greater
-GreaterEqual IFFT IFFT2D IRFFT IRFFT2D Identity IdentityN If Imag InTopK InTopKV2 Inv Invert
-InvertPermutation IsFinite IsInf IsNan L2Loss LRN LeakyRelu LeftShift Less LessEqual LinSpace Log
-Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr LowerBound MatMul MatrixBandPart MatrixDeterminant
-MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixInverse
-MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 MatrixSolve Max MaxPool MaxPool3D MaxPoolV2
-MaxPoolWithArgmax Maximum Mean Min Minimum MirrorPad Mod Mul MulNoNan Neg NoOp NotEqual OneHot
-OnesLike Pack Pad PadV2 ParallelConcat ParseExample ParseExampleV2 PartitionedCall Placeholder
-PlaceholderV2 PlaceholderWithDefault Pow PreventGradient Prod Qr QuantizeAndDequantizeV2
-QuantizeAndDequantizeV3 QuantizeV2 RFFT RFFT2D Range Rank ReadVariableOp Real RealDiv Reciprocal
-Relu Relu6 Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ResourceGather
-ResourceGatherNd Reverse ReverseSequence ReverseV2 RightShift Rint Roll Round Rsqrt ScatterNd
-SegmentMax SegmentMean SegmentMin SegmentProd SegmentSum Select SelectV2 Selu Shape ShapeN Sigmoid
-Sign Sin Sinh Size Slice Snapshot Softmax Softplus Softsign SpaceToBatch SpaceToBatchND SpaceToDepth
-Split SplitV Sqrt Square SquaredDifference Squeeze StatefulPartitionedCall StatelessCase StatelessIf
-StatelessWhile StopGradient StridedSlice Sub Sum Svd Tan Tanh TensorScatterAdd TensorScatterMax
-TensorScatterMin TensorScatterSub TensorScatterUpdate Tile TopK TopKV2 Transpose TruncateDiv
-TruncateMod Unique UniqueV2 Unpack UnravelIndex UnsortedSegmentMax UnsortedSegmentMin
-UnsortedSegmentProd UnsortedSegmentSum UpperBound VarHandleOp VarIsInitializedOp VariableShape Where
-While Xdivy Xlog1py Xlogy ZerosLike
+Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin Asin Asinh Assert AssignAddVariableOp
+AssignSubVariableOp AssignVariableOp Atan Atan2 Atanh AvgPool AvgPool3D BatchMatMul BatchMatMulV2
+BatchMatMulV3 BatchNormWithGlobalNormalization BatchToSpace BatchToSpaceND BiasAdd BiasAddV1
+BitwiseAnd BitwiseOr BitwiseXor BroadcastArgs BroadcastTo Bucketize Case Cast Ceil CheckNumerics
+ClipByValue Complex ComplexAbs Concat ConcatOffset ConcatV2 Conj ConjugateTranspose Const Conv2D
+Conv2DBackpropInput Conv3D Cos Cosh Cross Cumprod Cumsum DecodeRaw DepthToSpace
+DepthwiseConv2dNative Dequantize DestroyResourceOp Diag DiagPart Dilation2D DisableCopyOnRead Div
+DivNoNan DynamicPartition DynamicStitch Einsum Elu EnsureShape Equal Erf Erfc EuclideanNorm Exp
+ExpandDims Expm1 ExtractImagePatches FFT FFT2D FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars
+FakeQuantWithMinMaxVarsPerChannel Fill Floor FloorDiv FloorMod FusedBatchNorm FusedBatchNormV2
+FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual IFFT IFFT2D IRFFT IRFFT2D Identity
+IdentityN If Imag InTopK InTopKV2 Inv Invert InvertPermutation IsFinite IsInf IsNan L2Loss LRN
+LeakyRelu LeftShift Less LessEqual LinSpace Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr
+LowerBound MatMul MatrixBandPart MatrixDeterminant MatrixDiag MatrixDiagPart MatrixDiagPartV2
+MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixInverse MatrixSetDiag MatrixSetDiagV2
+MatrixSetDiagV3 MatrixSolve Max MaxPool MaxPool3D MaxPoolV2 MaxPoolWithArgmax Maximum Mean Min
+Minimum MirrorPad Mod Mul MulNoNan Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2 ParallelConcat
+ParseExample ParseExampleV2 PartitionedCall Placeholder PlaceholderV2 PlaceholderWithDefault Pow
+PreventGradient Prod Qr QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeV2 RFFT RFFT2D
+RandomStandardNormal RandomUniform RandomUniformInt Range Rank ReadVariableOp Real RealDiv
+Reciprocal Relu Relu6 Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor
+ResourceGather ResourceGatherNd Reverse ReverseSequence ReverseV2 RightShift Rint Roll Round Rsqrt
+ScatterNd SegmentMax SegmentMean SegmentMin SegmentProd SegmentSum Select SelectV2 Selu Shape ShapeN
+Sigmoid Sign Sin Sinh Size Slice Snapshot Softmax Softplus Softsign SpaceToBatch SpaceToBatchND
+SpaceToDepth Split SplitV Sqrt Square SquaredDifference Squeeze StatefulPartitionedCall
+StatelessCase StatelessIf StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomNormalV2
+StatelessRandomUniformV2 StatelessWhile StopGradient StridedSlice Sub Sum Svd Tan Tanh
+TensorScatterAdd TensorScatterMax TensorScatterMin TensorScatterSub TensorScatterUpdate Tile TopK
+TopKV2 Transpose TruncateDiv TruncateMod TruncatedNormal Unique UniqueV2 Unpack UnravelIndex
+UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum UpperBound VarHandleOp
+VarIsInitializedOp VariableShape Where While Xdivy Xlog1py Xlogy ZerosLike
 """
 _ALLOWED = frozenset(_LISTED.split())
 _SHOWN = 5

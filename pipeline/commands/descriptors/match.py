@@ -91,7 +91,6 @@ def match(
     output: str,
     homography: str | None,
     json_file: str | None,
-    trusted: bool,
     **rules: float,
 ) -> None:
     """Match photographs A and B, and draw which points belong together.
@@ -100,6 +99,7 @@ def match(
     agree with the homography which most agree with (RANSAC). At least one of --model and
     --baseline says what describes the points.
     """
+    trusted = bool(rules.pop("trusted"))
     if model is None and baseline is None:
         raise click.UsageError("Give --model, --baseline or both.")
     kind = _kind_of(output)

@@ -4,12 +4,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 from tfx.components.infra_validator import executor as stock_validator
 from tfx.components.pusher import executor as stock_pusher
 from tfx.types import channel_utils, standard_artifacts
 
+from components.core import files
 from components.serving_validator import executor
 from components.serving_validator.component import ServingValidator
 from tests.components.serving_validator import tiny_model
@@ -159,3 +161,13 @@ def test_the_component_takes_examples_or_does_without():
     )
     assert set(validator.inputs) == {"model", "examples"}
     assert validator.exec_properties == {"timeout_seconds": 7, "code_fingerprint": "abc"}
+
+
+def test_a_model_in_a_bucket_is_copied_for_the_process_that_has_no_keys(tmp_path):
+    remote = f"ram://{tmp_path.name}/model"
+    for name in ("saved_model.pb", "variables/variables.index"):
+        files.write_text(f"{remote}/{name}", name)
+    local = executor._local(f"{remote}/", str(tmp_path))
+    assert Path(local).parent == tmp_path
+    for name in ("saved_model.pb", "variables/variables.index"):
+        assert Path(local, name).read_text() == name

@@ -83,7 +83,8 @@ def test_the_backend_can_be_chosen_and_a_skipped_task_is_told(tmp_path):
 
 
 def test_folders_are_found_from_where_the_command_runs(tmp_path):
-    (tmp_path / "data").write_text("seen from here")  # which is where this test runs
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "data").write_text("seen from here")  # which is where this test runs
     assert hpatches(*arguments(tmp_path, data_path="data")).exit_code == 0
     (written,) = (tmp_path / "work" / "tasks").glob("*/first/1/executor_input.json")
     assert '"seen": "seen from here"' in written.read_text()

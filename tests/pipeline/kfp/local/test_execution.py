@@ -197,7 +197,7 @@ def test_a_task_has_the_environment_and_the_disk_of_its_pod_alone(tmp_path, monk
 def test_vertex_runs_the_driver_before_it_looks_into_the_cache(tmp_path):
     data = tmp_path / "data"
     data.write_text("old")
-    given = {"mode": "vertex", "data_path": str(data)}
+    given = {"mode": "vertex", "data_path": str(tmp_path)}
     run(tmp_path, **given)
     assert take_journal(tmp_path)[1:3] == ["first's driver", "first"]
     given_first = written(tmp_path, "first")
@@ -211,7 +211,7 @@ def test_vertex_runs_the_driver_before_it_looks_into_the_cache(tmp_path):
     assert events["first"] == "finished"
     assert written(tmp_path, "first")["inputs"]["parameterValues"]["seen"] == "new"
     take_journal(tmp_path)
-    run(tmp_path, mode="kfp", data_path=str(data))  # which has no drivers
+    run(tmp_path, mode="kfp", data_path=str(tmp_path))  # which has no drivers
     assert "first's driver" not in take_journal(tmp_path)
     assert "seen" not in written(tmp_path, "first")["inputs"]["parameterValues"]
 
