@@ -14,7 +14,7 @@ setup(
     packages=find_packages(include=["pipeline*", "components*", "trainer*"]),
     package_data={
         "pipeline": ["configs/*.yaml"],
-        "components": ["**/*.json", "**/*.pbtxt", "**/*.j2", "**/*.css"],
+        "components": ["**/*.csv", "**/*.json", "**/*.pbtxt", "**/*.j2", "**/*.css"],
     },
     entry_points={"console_scripts": ["hpatches=pipeline.cli:main"]},
 )

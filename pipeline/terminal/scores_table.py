@@ -36,7 +36,7 @@ def print_scores(console: Console, results: Sequence[Mapping[str, Any]]) -> Tabl
     else:
         console.print(table)
     for result in results:
-        name = f"{_name(result)}: " if several else ""
+        name = f"{name_of(result)}: " if several else ""
         health = f"{name}{_health(result['data']['degeneracy'])}"
         console.print(Text(health), soft_wrap=True)
     notes = [note for result in results for note in result["data"].get("notes", ())]
@@ -74,7 +74,7 @@ def _beside(results: Sequence[Mapping[str, Any]], brief: bool = False) -> Table:
             f"{percent(means.get(part))}\n{_intervals(result, part[0]).get(part[1], '')}".strip()
             for part in parts
         ]
-        table.add_row(Text(_name(result)), *cells)
+        table.add_row(Text(name_of(result)), *cells)
     return table
 
 
@@ -96,7 +96,7 @@ def _scenes(result: Mapping[str, Any], task: str) -> int:
     return max(item["scenes"] for item in _whole(result) if item["task"] == task)
 
 
-def _name(result: Mapping[str, Any]) -> str:
+def name_of(result: Mapping[str, Any]) -> str:
     """Returns what was scored, as the user gave it."""
     scored = result["data"]["scored"]
     return scored["model"] or scored["descriptors"] or scored["baseline"]

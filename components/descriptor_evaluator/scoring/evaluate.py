@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from components.descriptor_evaluator.descriptors import (
 from components.descriptor_evaluator.descriptors.describer import Describer
 from components.descriptor_evaluator.protocol import tasks as task_sources
 from components.descriptor_evaluator.protocol.distances import Distance
+from components.descriptor_evaluator.protocol.scores import MAIN_METRIC
 from components.descriptor_evaluator.protocol.task_tables import Tasks
 from components.descriptor_evaluator.protocol.tasks import SequenceInfo, TaskSettings
 from components.descriptor_evaluator.scoring import provenance, release, result_files, summary
@@ -28,10 +30,11 @@ from components.descriptor_evaluator.scoring.score import score
 from components.descriptor_evaluator.scoring.scores_cache import Scored
 from components.descriptor_evaluator.statistics import degeneracy
 from components.descriptor_evaluator.statistics.mean_intervals import mean_intervals
+from components.descriptor_evaluator.statistics.mean_intervals import number as json_number
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from trainer.core import progress
 from trainer.core.errors import UserError
-from trainer.core.variants import VARIANTS
+from trainer.core.variants import NOISES, VARIANTS
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,10 @@ def evaluate_release(
 
     Returns:
         Of each describer `summary.summarise`'s result, `intervals` of its mAP
-        (`mean_intervals`), `data` (what was scored and by which recipe, if a run would choose
-        one, how the tasks came about, the degeneracy measures, notes) and `versions`; all of it
-        JSON. An asked task that the data does not allow is None, and a note says why.
+        (`mean_intervals`), `by_sequence` (matching mAP by image sequence and noise level),
+        `data` (what was scored and by which recipe, if a run would choose one, how the tasks
+        came about, the degeneracy measures, notes) and `versions`; all of it JSON. An asked
+        task that the data does not allow is None, and a note says why.
 
     Raises:
         UserError: When anything that was given cannot be used.
@@ -145,6 +149,7 @@ def _result(
     return {
         **{task: means.get(task) for task in TASK_NAMES if task in options.which},
         "intervals": mean_intervals(ScoreTable(scored.rows)),
+        "by_sequence": _by_sequence(scored),
         "data": {
             "release": data,
             "split": options.split,
@@ -158,6 +163,19 @@ def _result(
             "notes": [*tasks.notes, *notes, *degeneracy.problems(report)],
         },
         "versions": provenance.versions(),
+    }
+
+
+def _by_sequence(scored: Scored) -> dict[str, dict[str, float | None]]:
+    """Returns matching mAP by image sequence and noise level."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for row in scored.rows:
+        if row.task == MATCHING:
+            by_noise = values.setdefault(row.sequence, {noise: [] for noise in NOISES})
+            by_noise[row.noise].append(row.metrics.get(MAIN_METRIC, math.nan))
+    return {
+        name: {noise: json_number(float(np.mean(found))) for noise, found in by_noise.items()}
+        for name, by_noise in sorted(values.items())
     }
 
 

@@ -9,6 +9,7 @@ import click
 from components.core.files import check_writable, write_json
 from components.core.names import TASK_NAMES
 from components.descriptor_evaluator.descriptors.describer import Describer
+from components.descriptor_evaluator.published.matching import published_on
 from pipeline.commands.descriptors import other_data
 from pipeline.commands.options import (
     DISTANCES,
@@ -20,7 +21,8 @@ from pipeline.commands.options import (
     model_option,
 )
 from pipeline.terminal import consoles
-from pipeline.terminal.scores_table import print_scores
+from pipeline.terminal.published_table import published_json, published_table
+from pipeline.terminal.scores_table import name_of, print_scores
 from pipeline.terminal.tables import check_table_file, save_table
 from pipeline.terminal.work_view import show_progress
 
@@ -66,6 +68,11 @@ if TYPE_CHECKING:
 @click.option(
     "--pairs", "pairs_file", metavar="FILE", help="Pairs of a PhotoTour set [default: its only]."
 )
+@click.option(
+    "--published",
+    is_flag=True,
+    help="Also show published matching mAP on the same image sequences.",
+)
 @TRUST_OPTION
 @json_option()
 @TABLE_OPTION
@@ -80,6 +87,7 @@ def evaluate(
     which: tuple[str, ...],
     distance: Distance,
     trusted: bool,
+    published: bool,
     **options: str | None,
 ) -> None:
     """Score descriptors on patch verification, image matching and patch retrieval.
@@ -98,6 +106,7 @@ def evaluate(
         "--tasks": options["tasks_folder"],
         "--rows": rows_folder,
         "--table": table_file,
+        "--published": published,
         f"--distance {distance}": distance != "l2",
     }
     other = other_data.check_options(which, releases, pairs_file)
@@ -135,8 +144,19 @@ def evaluate(
     chosen = ReleaseOptions(**options, which=tasks, distance=distance)
     with show_progress():
         results = evaluate_release(data, describers, chosen, rows_folder=rows_folder)
+    others = published_on(results[0]["by_sequence"]) if published else []
     if json_file is not None:
-        write_json(json_file, results[0] if count == 1 else {"descriptors": results})
-    table = print_scores(consoles.output(), results)
+        content = results[0] if count == 1 else {"descriptors": results}
+        told = {"published": published_json(others)} if published else {}
+        write_json(json_file, {**content, **told})
+    console = consoles.output()
+    table = print_scores(console, results)
+    if others:
+        scored = {name_of(result): result["by_sequence"] for result in results}
+        table = published_table(scored, others)
+        console.print(table)
+    elif published:
+        sentence = "Nothing is published on these image sequences: HPatches has none of the names."
+        console.print(sentence, soft_wrap=True)
     if table_file is not None:
         save_table(table_file, table)

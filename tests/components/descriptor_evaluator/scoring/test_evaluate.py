@@ -120,6 +120,7 @@ def test_a_baseline_on_drawn_tasks(release):
         "matching",
         "retrieval",
         "intervals",
+        "by_sequence",
         "data",
         "versions",
     ]
@@ -140,7 +141,7 @@ def test_a_tree_of_the_baselines_descriptors_scores_the_same(release, tmp_path):
 
 def test_only_the_asked_tasks_are_scored(release, tree):
     result = evaluate_release(release, descriptors=tree, which=["matching"])
-    assert list(result) == ["matching", "intervals", "data", "versions"]
+    assert list(result) == ["matching", "intervals", "by_sequence", "data", "versions"]
 
 
 def test_descriptors_need_names_and_counts_alone(tree, tmp_path):

@@ -3,8 +3,10 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
+from components.descriptor_evaluator.descriptors import csv_tree
 from tests.pipeline.commands.bad_data import hpatches
 
 
@@ -18,7 +20,15 @@ def test_evaluate_prints_a_table_and_writes_the_json(release, tmp_path):
     ):
         assert part in result.stdout
     scores = json.loads(target.read_text())
-    assert set(scores) == {"verification", "matching", "retrieval", "intervals", "data", "versions"}
+    assert set(scores) == {
+        "verification",
+        "matching",
+        "retrieval",
+        "intervals",
+        "by_sequence",
+        "data",
+        "versions",
+    }
     assert scores["matching"]["mean"] > 0.9
     for task in ("verification", "matching", "retrieval"):
         assert 0.0 < scores[task]["tie_safe"]["mean"] <= scores[task]["mean"]
@@ -48,6 +58,33 @@ def test_several_descriptors_are_shown_in_one_table_that_is_saved(release, tmp_p
     assert "pixels: Descriptors: 64 numbers" in result.stdout
 
 
+def test_published_results_stand_beside_on_the_sequences_that_both_know(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("v_graffiti", "v_mine"):
+        patches = rng.normal(size=(16, 12, 8)).astype(np.float32)
+        csv_tree.write_sequence(str(tmp_path / "csv"), name, patches)
+    target, table = tmp_path / "scores.json", tmp_path / "published.csv"
+    arguments = ("--descriptors", tmp_path / "csv", "--data", tmp_path / "csv", "--published")
+    arguments += ("--task", "matching", "--json", target, "--table", table)
+    result = hpatches("evaluate", *arguments)
+    assert result.exit_code == 0, result.output
+    assert "on 1 image sequences; published ones" in result.stdout
+    with table.open() as file:
+        rows = {row[0]: row[1:] for row in csv.reader(file)}
+    assert rows["SOSNet"] == ["published", "72.9", "57.9", "38.0", "56.3"]
+    assert rows[str(tmp_path / "csv")][0] == "here"
+    scores = json.loads(target.read_text())
+    assert list(scores["published"]["matching"]["SOSNet"]) == ["v_graffiti"]
+    ours = scores["by_sequence"]["v_graffiti"]
+    assert rows[str(tmp_path / "csv")][1] == f"{100 * ours['e']:.1f}"
+
+
+def test_where_nothing_is_published_that_is_said(release):
+    result = hpatches("evaluate", "--data", release, "--baseline", "pixels", "--published")
+    assert result.exit_code == 0, result.output
+    assert "Nothing is published on these image sequences" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -69,7 +106,13 @@ def test_evaluate_scores_only_the_tasks_asked_for(release, tmp_path):
     result = hpatches("evaluate", "--baseline", "pixels", "--data", release, *arguments)
     assert result.exit_code == 0, result.output
     assert "retrieval" not in result.stdout
-    assert set(json.loads(target.read_text())) == {"matching", "intervals", "data", "versions"}
+    assert set(json.loads(target.read_text())) == {
+        "matching",
+        "intervals",
+        "by_sequence",
+        "data",
+        "versions",
+    }
 
 
 def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):

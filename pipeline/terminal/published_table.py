@@ -1,0 +1,59 @@
+"""Published results beside what was scored, on the image sequences that both know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from components.descriptor_evaluator.published.matching import SOURCE, PublishedMatching
+from pipeline.terminal.tables import make_table, percent
+from trainer.core.variants import NOISE_NAMES, NOISES
+
+
+def published_table(
+    scored: Mapping[str, Mapping[str, Mapping[str, float | None]]],
+    published: Sequence[PublishedMatching],
+) -> Table:
+    """Returns matching mAP of all descriptors, the best one first.
+
+    Args:
+        scored: Matching mAP by descriptor, image sequence and noise level, 0..1.
+        published: Results on sequences that are among them (`published_on`).
+    """
+    sequences = sorted(published[0].by_sequence)
+    rows: list[tuple[str, str, dict[str, float]]] = [
+        (result.method, "published", result.by_noise) for result in published
+    ]
+    for name, by_sequence in scored.items():
+        ours = PublishedMatching(name, _known(by_sequence, sequences))
+        rows.append((name, "here", ours.by_noise))
+    title = Text(
+        f"matching mAP in per cent on {len(sequences)} image sequences; published ones "
+        f"({SOURCE}) are of the dataset's own patches"
+    )
+    table = make_table(title, ("descriptor", ""), (*NOISE_NAMES.values(), "mean"))
+    for name, origin, means in sorted(rows, key=lambda row: -row[2]["mean"]):
+        style = "bold" if origin == "here" else ""
+        cells = (percent(means[key]) for key in (*NOISES, "mean"))
+        table.add_row(Text(name), origin, *cells, style=style)
+    return table
+
+
+def _known(
+    by_sequence: Mapping[str, Mapping[str, float | None]], sequences: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Returns the values of some image sequences; 0 for what is not finite, the worst there is."""
+    return {
+        name: {noise: by_sequence[name][noise] or 0.0 for noise in NOISES} for name in sequences
+    }
+
+
+def published_json(published: Sequence[PublishedMatching]) -> dict[str, Any]:
+    """Returns the published results for `--json`."""
+    return {
+        "source": SOURCE,
+        "matching": {result.method: result.by_sequence for result in published},
+    }
