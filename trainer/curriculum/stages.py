@@ -302,8 +302,7 @@ def _entered(state: ControllerState, stage: int) -> ControllerState:
         grown=False,
         stage_step=0,
         smoothed=None,
-        lowest=math.inf,
-        lowest_at=0,
+        lowest=math.inf,  # so that the first observation sets `lowest_at`
         suspicious=0,
         distance=math.inf,
         next_normalized_loss=None,

@@ -102,6 +102,7 @@ def test_patches_move_between_stages():
     hard = _HARD.model_copy(update={"max_steps": 50})
     longer = lengthened((easy, hard), 0)
     assert [stage.max_steps for stage in longer] == [100 + 25 * 16, 25]
+    assert lengthened((easy, hard, hard), 0) == (*longer, hard)
     (alone,) = lengthened(longer, 0)  # 12 steps are not worth a stage
     assert alone.max_steps == 100 + 50 * 16
     assert [stage.max_steps for stage in handed_on((easy, hard), 0, 36)] == [100, 50 + 4]

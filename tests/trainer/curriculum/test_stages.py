@@ -45,6 +45,13 @@ def test_promotion_when_the_smoothed_loss_is_low():
     assert decisions[0].stage == 0
 
 
+@pytest.mark.parametrize(("loss", "lowest_at"), [(0.99, 0), (0.98, 10)])
+def test_a_loss_must_fall_by_more_than_a_hundredth_to_end_a_plateau(loss, lowest_at):
+    settings = SETTINGS.model_copy(update={"smoothing": 0.0})
+    state, _ = observe(state_of(lowest=1.0), observed(loss), settings)
+    assert state.lowest_at == lowest_at
+
+
 def test_a_smoothed_loss_at_the_threshold_is_not_below_it():
     state = state_of()
     at = state.current.promote_below
