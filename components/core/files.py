@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from trainer.core.errors import UserError
+from trainer.data import stale_dirs
 
 # What archives and file managers leave; hidden files (.DS_Store, ._name) are passed over anyway.
 _LITTER = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found",
@@ -173,7 +174,9 @@ def write_bytes(path: str, data: bytes) -> None:
                 file.write(data)
             return
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(f"{path}.tmp-{os.getpid()}")
+        unfinished = f"{Path(path).name}.tmp-"
+        stale_dirs.remove_stale(Path(path).parent, unfinished)  # of writers that were killed
+        temporary = Path(path).with_name(f"{unfinished}{stale_dirs.process()}")
         try:
             temporary.write_bytes(data)
             temporary.replace(path)

@@ -1,8 +1,9 @@
-"""Folders that a process which was killed has left behind."""
+"""Folders and files that a process which was killed has left behind."""
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import platform
 import re
@@ -18,7 +19,7 @@ def process() -> str:
 
 
 def remove_stale(folder: Path, prefix: str) -> None:
-    """Deletes folders whose process on this machine lives no more, so far as that is permitted.
+    """Deletes what processes of this machine left that live no more, so far as that is permitted.
 
     Args:
         folder: Parent folder; need not exist.
@@ -28,10 +29,14 @@ def remove_stale(folder: Path, prefix: str) -> None:
     name = re.compile(
         rf"{re.escape(prefix)}(?:{re.escape(platform.node())}-)?(\d{{1,9}})(?:\.\w+)?"
     )
-    for path in folder.glob(f"{prefix}*"):
+    for path in folder.glob(f"{glob.escape(prefix)}*"):
         match = name.fullmatch(path.name)
         if match and not _lives(int(match[1])):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """Folders that appear whole or not at all."""
 
 import os
+import platform
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -62,6 +64,16 @@ def test_a_remote_folder_is_written_in_place():
         files.write_bytes(files.join(folder, "a"), b"123456")
     assert files.read_bytes(f"{path}/a", 3) == b"123"
     assert tf.io.gfile.exists(f"{path}/a")
+
+
+def test_what_a_killed_writer_left_is_deleted_by_the_next_one(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    living = tmp_path / f"a [1].csv.tmp-{platform.node()}-{os.getppid()}"
+    for path in (tmp_path / f"a [1].csv.tmp-{dead.pid}", living):
+        path.write_text("half")
+    files.write_text(str(tmp_path / "a [1].csv"), "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a [1].csv", living.name]
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
