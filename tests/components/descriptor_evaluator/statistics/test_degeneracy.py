@@ -92,3 +92,10 @@ def test_spread_is_the_deviation_over_the_length():
     assert degeneracy._spread(values) == pytest.approx(1.0 / np.sqrt(17.0))
     assert degeneracy._spread(np.zeros((4, 2), np.float32)) == 0.0
     assert degeneracy._spread(np.zeros((0, 2), np.float32)) == 0.0
+
+
+def test_zero_is_the_same_number_whatever_its_sign():
+    values = np.zeros((16, 2, 4), np.float32)
+    values[:, 1] = -0.0
+    report = degeneracy.measure({"v_a": values})
+    assert report["distinct_share"] == pytest.approx(1 / 32)
