@@ -21,7 +21,7 @@ def test_a_blob_is_found_at_its_place_and_scale(detector, sigma):
     near = points[np.linalg.norm(points[:, :2] - [70, 50], axis=1) < 1.5]
     assert len(near)
     # det Hessian and the Laplacian peak where the filter is as wide as the blob.
-    assert np.abs(np.log2(near[:, 2] / sigma)).min() < 0.35
+    assert np.abs(np.log2(near[:, 2] / sigma)).max() < 0.35  # and at no other scale
 
 
 def test_harris_finds_corners_and_neither_edges_nor_the_middle():
