@@ -88,3 +88,13 @@ def test_ranks_of_positives_that_are_never_retrieved_are_ignored():
     before, retrieved = np.array([[3, 0]]), np.array([[False, True]])
     assert average_precision_of_ranks(before, retrieved, 2)[0] == pytest.approx(0.5, **EXACT)
     assert average_precision_of_ranks(before, np.zeros((1, 2), bool), 2)[0] == 0.0
+
+
+def test_many_rankings_are_measured_at_once():
+    before, retrieved = (
+        np.array([[0, 1, 1], [1, 1, 2]]),
+        np.array([[True] * 3, [True, True, False]]),
+    )
+    together = average_precision_of_ranks(before, retrieved, 3)
+    apart = [average_precision_of_ranks(before[row], retrieved[row], 3) for row in range(2)]
+    assert together == pytest.approx(apart, **EXACT)
