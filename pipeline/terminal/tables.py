@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +19,7 @@ from trainer.core.errors import UserError
 _FORMATS = {".csv": "", ".md": "github", ".tex": "latex_booktabs"}  # tabulate's names
 
 _UNLIMITED = 10_000  # columns
+_HEADING = 16  # columns that a single word of a heading may take
 KINDS = {"": "", "i": "illumination", "v": "viewpoint", "u": "unspecified"}
 
 
@@ -30,11 +33,32 @@ def make_table(title: str | Text | None, texts: Sequence[str], numbers: Sequence
     return table
 
 
+def print_table(console: Console, table: Table) -> None:
+    """Prints a table; on a narrow terminal without frames, so that no word is broken.
+
+    Numbers stay on one line, headings above them and texts are wrapped between words.
+    """
+    if not _fits(console, table):
+        table.box, table.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)  # type: ignore[assignment]
+        for column in table.columns:
+            if column.justify != "right":
+                continue
+            heading = _plain(column.header)
+            cells = [len(line) for cell in column.cells for line in str(cell).splitlines()]
+            width = max([*cells, *(min(len(word), _HEADING) for word in heading.split()), 1])
+            column.header = Text(textwrap.fill(heading, width))
+            column.no_wrap = True
+    console.print(table)
+
+
 def print_fitting(console: Console, table: Table, brief: Callable[[], Table]) -> None:
     """Prints a table, or its brief form where the terminal is too narrow for it."""
+    print_table(console, table if _fits(console, table) else brief())
+
+
+def _fits(console: Console, table: Table) -> bool:
     unlimited = console.options.update(width=_UNLIMITED)
-    fits = console.measure(table, options=unlimited).maximum <= console.width
-    console.print(table if fits else brief())
+    return console.measure(table, options=unlimited).maximum <= console.width
 
 
 def percent(value: float | None, sign: str = "") -> str:

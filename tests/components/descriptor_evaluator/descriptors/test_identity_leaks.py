@@ -94,9 +94,7 @@ def test_a_code_of_the_row_is_refused():
     given = order(4 * np.eye(60))
     for values in given.values():
         identity_leaks.refuse_columns("x", values)  # no column alone tells it
-    with pytest.raises(
-        UserError, match=r"x\.csv: descriptors follow the order of the rows: 100%"
-    ):
+    with pytest.raises(UserError, match=r"x\.csv: descriptors follow the order of the rows: 100%"):
         identity_leaks.refuse_order(given, scenes, "x.csv")
     identity_leaks.refuse_order(given, dict.fromkeys(scenes, "a"), "x.csv")
 
