@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from components.core.files import check_writable, write_text
@@ -96,10 +96,10 @@ def check_table_file(path: str | None) -> None:
 
 def save_table(path: str, table: Table) -> None:
     """Writes a table as CSV, Markdown or LaTeX (booktabs), as the file's ending says."""
-    headings = [_plain(column.header) for column in table.columns]
-    cells = [[_plain(cell) for cell in column.cells] for column in table.columns]
-    rows = list(zip(*cells, strict=True))
     style = _FORMATS[posixpath.splitext(path)[1]]
+    columns = [column for each in table.columns for column in _columns(each, apart=not style)]
+    headings = [heading for heading, _ in columns]
+    rows = list(zip(*(cells for _, cells in columns), strict=True))
     if not style:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([headings, *rows])
@@ -110,6 +110,18 @@ def save_table(path: str, table: Table) -> None:
     sides = ["right" if column.justify == "right" else "left" for column in table.columns]
     shown = tabulate(rows, headings, style, colalign=sides, disable_numparse=True)
     write_text(path, shown + "\n")
+
+
+def _columns(column: Column, apart: bool) -> list[tuple[str, list[str]]]:
+    """Returns heading and cells of a column; `apart`, numbers and their intervals are two."""
+    heading, cells = _plain(column.header), [str(cell) for cell in column.cells]
+    if apart and column.justify == "right" and any("\n" in cell for cell in cells):
+        parts = [cell.partition("\n") for cell in cells]
+        return [
+            (heading, [_plain(part[0]) for part in parts]),
+            (f"{heading} interval", [_plain(part[2]) for part in parts]),
+        ]
+    return [(heading, [_plain(cell) for cell in column.cells])]
 
 
 def _plain(cell: object) -> str:

@@ -19,7 +19,7 @@ def table():
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("t.csv", ["name,mAP\n", '"a_b, c",46.2 43.1..49.0\n']),
+        ("t.csv", ["name,mAP,mAP interval\n", '"a_b, c",46.2,43.1..49.0\n']),
         ("t.md", ["| name   |", "a_b, c"]),
         ("t.tex", ["\\toprule", "a\\_b, c", "\\bottomrule"]),
     ],
