@@ -11,7 +11,7 @@ import numpy as np
 from components.descriptor_evaluator.scoring.provenance import versions
 from components.example_gen.geometry import homography
 from components.example_gen.settings import ExtractionSettings
-from components.matching import descriptors, mutual, photograph, points, ransac
+from components.matching import descriptors, mutual, photograph, points, ransac, truth_check
 from components.matching.descriptors import Descriptor
 from components.matching.mutual import Matches
 from components.matching.photograph import Photograph
@@ -34,6 +34,7 @@ class PairMatches:
         errors: float64 [M], pixels off the true homography; None when it is not known.
         corner_error: Pixels by which the fitted homography puts the first photograph's corners
             off; None without either.
+        contradiction: That the matches agree on another homography than the true one; or "".
     """
 
     descriptor: Descriptor
@@ -43,6 +44,7 @@ class PairMatches:
     fit: ransac.Fit | None
     errors: np.ndarray | None
     corner_error: float | None
+    contradiction: str = ""
 
     def __len__(self) -> int:
         return len(self.first)
@@ -106,6 +108,8 @@ def match_files(
     for number, descriptor in enumerate(chosen):
         report("describing and matching", number, len(chosen), descriptor.name)
         results.append(match_points(descriptor, pair, both, settings, truth))
+    contradicted = [result.contradiction for result in results if result.contradiction]
+    notes = (*notes, *(f"{true_homography}: {sentence}" for sentence in contradicted[:1]))
     report("describing and matching", len(chosen), len(chosen))
     return Result(pair, (len(both[0]), len(both[1])), tuple(results), settings, rules, notes)
 
@@ -146,10 +150,12 @@ def match_described(
     size = pair[0].size
     fit = ransac.fit(first, second, size, settings.threshold, settings.seed)
     errors = corner_error = None
+    contradiction = ""
     if truth is not None:
+        contradiction = truth_check.contradiction(truth, first, second, fit, size)
         errors = ransac.transfer_errors(truth, first, second, size)
         corner_error = None if fit is None else ransac.corner_error(fit.matrix, truth, size)
-    return PairMatches(descriptor, first, second, matches, fit, errors, corner_error)
+    return PairMatches(descriptor, first, second, matches, fit, errors, corner_error, contradiction)
 
 
 def as_json(result: Result) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.terminal.tables import KINDS, make_table, percent, print_remarks
+from pipeline.terminal.tables import KINDS, make_table, percent, print_remarks, print_table
 from trainer.core.variants import NOISE_NAMES
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def print_comparison(console: Console, comparison: Comparison, names: tuple[str,
         The table of slices.
     """
     table = _slices(comparison, names)
-    console.print(table)
+    print_table(console, table)
     if comparison.sequences:
-        console.print(_sequences(comparison, names))
+        print_table(console, _sequences(comparison, names))
     console.print(Text(comparison.summary), soft_wrap=True)
     degenerate = [
         f"{name} is degenerate: {'; '.join(problems)}."
@@ -58,7 +58,7 @@ def print_comparison(console: Console, comparison: Comparison, names: tuple[str,
     few = [item.scenes for item in comparison.slices if item.finding == "too few scenes"]
     if few:
         sentence = (
-            f"{min(few)} scenes are too few to call a difference better or worse (at least 8 are "
+            f"{max(few)} scenes are too few to call a difference better or worse (at least 8 are "
             f"wanted)."
         )
         print_remarks(console, [sentence])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from components.matching.settings import LEAST_INLIERS, RIGHT_WITHIN
-from pipeline.terminal.tables import make_table, print_remarks
+from pipeline.terminal.tables import make_table, print_remarks, print_table
 
 if TYPE_CHECKING:
     from components.matching.match import PairMatches, Result
@@ -30,7 +30,7 @@ def print_matches(console: Console, result: Result) -> None:
     )
     for matches in result.descriptors:
         table.add_row(matches.descriptor.name, *_cells(matches, RIGHT_WITHIN))
-    console.print(table)
+    print_table(console, table)
     print_remarks(console, _remarks(result))
 
 

@@ -16,7 +16,7 @@ _FLOOD = (
     "Fallback to non-ZetaSQL contexts",  # ML Metadata, for every node; its answer is the same
     "property_predicate is not supported",  # TFX, for every input of every component
     "Tables initialized inside a tf.function",  # TensorFlow Transform, per vocabulary
-    "Not using the in-place Transform",  # TensorFlow Transform: that is as it should be
+    "sing the in-place Transform",  # TensorFlow Transform, which does so or not: the same records
     "find python-snappy",  # Beam; its checksums take a millisecond per shard
     "No semi_persistent_directory found",  # Beam's worker processes
     "Discarding unparseable args: [\\'--",  # the same; they do not know their parent's options

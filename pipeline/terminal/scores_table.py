@@ -12,7 +12,14 @@ from rich.text import Text
 
 from components.core.names import MATCHING, RETRIEVAL, VERIFICATION
 from components.descriptor_evaluator.protocol.metrics import other_metrics
-from pipeline.terminal.tables import KINDS, make_table, percent, print_fitting, print_remarks
+from pipeline.terminal.tables import (
+    KINDS,
+    make_table,
+    percent,
+    print_fitting,
+    print_remarks,
+    print_table,
+)
 from trainer.core.variants import NOISE_NAMES, NOISES
 
 _TIE_SAFE = "ties counted against"
@@ -34,7 +41,7 @@ def print_scores(console: Console, results: Sequence[Mapping[str, Any]]) -> Tabl
     if several:
         print_fitting(console, table, functools.partial(_beside, results, brief=True))
     else:
-        console.print(table)
+        print_table(console, table)
     for result in results:
         name = f"{name_of(result)}: " if several else ""
         health = f"{name}{_health(result['data']['degeneracy'])}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from components.core.files import check_writable, write_text
@@ -17,6 +19,7 @@ from trainer.core.errors import UserError
 _FORMATS = {".csv": "", ".md": "github", ".tex": "latex_booktabs"}  # tabulate's names
 
 _UNLIMITED = 10_000  # columns
+_HEADING = 16  # columns that a single word of a heading may take
 KINDS = {"": "", "i": "illumination", "v": "viewpoint", "u": "unspecified"}
 
 
@@ -30,11 +33,32 @@ def make_table(title: str | Text | None, texts: Sequence[str], numbers: Sequence
     return table
 
 
+def print_table(console: Console, table: Table) -> None:
+    """Prints a table; on a narrow terminal without frames, so that no word is broken.
+
+    Numbers stay on one line, headings above them and texts are wrapped between words.
+    """
+    if not _fits(console, table):
+        table.box, table.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)  # type: ignore[assignment]
+        for column in table.columns:
+            if column.justify != "right":
+                continue
+            heading = _plain(column.header)
+            cells = [len(line) for cell in column.cells for line in str(cell).splitlines()]
+            width = max([*cells, *(min(len(word), _HEADING) for word in heading.split()), 1])
+            column.header = Text(textwrap.fill(heading, width))
+            column.no_wrap = True
+    console.print(table)
+
+
 def print_fitting(console: Console, table: Table, brief: Callable[[], Table]) -> None:
     """Prints a table, or its brief form where the terminal is too narrow for it."""
+    print_table(console, table if _fits(console, table) else brief())
+
+
+def _fits(console: Console, table: Table) -> bool:
     unlimited = console.options.update(width=_UNLIMITED)
-    fits = console.measure(table, options=unlimited).maximum <= console.width
-    console.print(table if fits else brief())
+    return console.measure(table, options=unlimited).maximum <= console.width
 
 
 def percent(value: float | None, sign: str = "") -> str:
@@ -72,10 +96,10 @@ def check_table_file(path: str | None) -> None:
 
 def save_table(path: str, table: Table) -> None:
     """Writes a table as CSV, Markdown or LaTeX (booktabs), as the file's ending says."""
-    headings = [_plain(column.header) for column in table.columns]
-    cells = [[_plain(cell) for cell in column.cells] for column in table.columns]
-    rows = list(zip(*cells, strict=True))
     style = _FORMATS[posixpath.splitext(path)[1]]
+    columns = [column for each in table.columns for column in _columns(each, apart=not style)]
+    headings = [heading for heading, _ in columns]
+    rows = list(zip(*(cells for _, cells in columns), strict=True))
     if not style:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([headings, *rows])
@@ -86,6 +110,18 @@ def save_table(path: str, table: Table) -> None:
     sides = ["right" if column.justify == "right" else "left" for column in table.columns]
     shown = tabulate(rows, headings, style, colalign=sides, disable_numparse=True)
     write_text(path, shown + "\n")
+
+
+def _columns(column: Column, apart: bool) -> list[tuple[str, list[str]]]:
+    """Returns heading and cells of a column; `apart`, numbers and their intervals are two."""
+    heading, cells = _plain(column.header), [str(cell) for cell in column.cells]
+    if apart and column.justify == "right" and any("\n" in cell for cell in cells):
+        parts = [cell.partition("\n") for cell in cells]
+        return [
+            (heading, [_plain(part[0]) for part in parts]),
+            (f"{heading} interval", [_plain(part[2]) for part in parts]),
+        ]
+    return [(heading, [_plain(cell) for cell in column.cells])]
 
 
 def _plain(cell: object) -> str:

@@ -13,9 +13,11 @@ import pytest
 import yaml
 
 from tests.support.synthetic import write_examples
+from tests.support.training import training_result
 from trainer.__main__ import _config, _LiveLine, main
 from trainer.core.config import TrainerConfig
 from trainer.core.progress import Progress
+from trainer.engine import loop
 
 _CONFIG = {
     "model": {"width": 0.1, "dimension": 64},
@@ -36,6 +38,22 @@ def test_it_trains_and_prints_its_progress(tmp_path, capsys):
     assert "val mAP" in printed
     assert (output / "Format-Serving" / "saved_model.pb").is_file()
     assert (output / "logs").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("shortfall", "judged_later", "status"), [("", False, 0), ("poor", False, 3), ("poor", True, 0)]
+)
+def test_a_model_of_no_use_has_an_exit_status_unless_a_gate_judges_it(
+    shortfall, judged_later, status, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(loop, "train", lambda *_, **__: training_result(shortfall=shortfall))
+    arguments = ["--data", "d", "--output", "out"]
+    if judged_later:
+        arguments += ["--failure-file", str(tmp_path / "failure.json")]
+    assert main(arguments) == status
+    printed = capsys.readouterr().out
+    assert ("the model is of no use: poor" in printed) is bool(shortfall)
+    assert "not trained: S 64 K 8" in printed
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ class ControllerState:
         inserted: Intermediate stages inserted for promotions so far.
         patches: Patches seen so far.
         planned: Number in the given plan of each stage of `plan`; -1 for those added since.
-        trained: Patches seen so far of each stage of the given plan.
+        trained: Patches of each stage of the given plan that the weights have learned from: what
+            a rollback threw away does not count.
+        kept: `trained` of the last good state.
         speed_mark: (processor seconds, stage step) at the first observation of the stage.
         entered: Stages entered so far; tells whether an observation led into another one.
         ended: Reason for the end of the run; empty while it goes on.
@@ -116,11 +118,13 @@ class ControllerState:
     ended: str = ""
     planned: tuple[int, ...] = ()
     trained: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.planned:  # the plan as it was given
             object.__setattr__(self, "planned", tuple(range(len(self.plan))))
             object.__setattr__(self, "trained", (0,) * len(self.plan))
+            object.__setattr__(self, "kept", self.trained)
 
     @property
     def current(self) -> StageConfig:

@@ -107,6 +107,7 @@ def observe(
     decisions: list[Decision] = []
     if _is_good(state, seen):
         decisions.append(_decision(state, "good", "the probe batch is healthy", {}))
+        state = replace(state, kept=state.trained)
     state, more = _within_budget(state, seen, settings)
     decisions += more
     state, more = _moved_on(state, seen, settings)
@@ -272,6 +273,7 @@ def _collapsed(
     state: ControllerState, settings: ControllerConfig, why: str, values: dict[str, float]
 ) -> tuple[ControllerState, tuple[Decision, ...]]:
     """Rolls back to the last good state with an easier plan, or gives up."""
+    state = replace(state, trained=state.kept)
     if not settings.enabled or state.rollbacks >= settings.max_rollbacks:
         tries = f" after {state.rollbacks} rollbacks" if settings.enabled else ""
         decision = _decision(state, "give_up", why + tries, values)

@@ -41,7 +41,8 @@ class TrainingResult:
         input_wait: Fraction of the stepping time spent waiting for batches.
         stages: The plan, with what the controller changed of it, in words.
         planned: Each stage of the plan as it was given: `stage` in words, `patches` of its
-            maximum of steps, and `trained`, the patches it was really trained on.
+            maximum of steps, and `trained`, the patches it was really trained on, without those
+            of steps that were undone by rollbacks.
         pixels: Matching mAP of normalised pixels on `val`; None when there is no `val` data.
         normalized_loss: Loss of the exported weights on the probe batch, 0 at its floor and 1
             for a network whose descriptors are all equal.
@@ -94,21 +95,31 @@ def shortfall(score: float | None, pixels: float | None, normalized_loss: float)
     )
 
 
-def untrained(planned: Sequence[dict[str, Any]]) -> str:
+def untrained(planned: Sequence[dict[str, Any]], rollbacks: int) -> str:
     """Tells which planned stages were not trained, and the patches of all; "" when none was missed.
+
+    After rollbacks, stages that had less than half of their patches are told, too.
 
     Example:
         >>> untrained([{"stage": "S8 K2", "patches": 64, "trained": 64},
-        ...            {"stage": "S64 K8", "patches": 2048, "trained": 0}])
+        ...            {"stage": "S64 K8", "patches": 2048, "trained": 0}], 1)
         'not trained: S64 K8; patches trained of those planned: S8 K2 64 of 64, S64 K8 0 of 2,048'
     """
     missed = [entry["stage"] for entry in planned if not entry["trained"]]
-    if not missed:
+    short = [
+        entry["stage"]
+        for entry in planned
+        if rollbacks and 0 < entry["trained"] < entry["patches"] / 2
+    ]
+    told = [
+        f"{what}: {', '.join(stages)}"
+        for what, stages in (("not trained", missed), ("trained by less than half", short))
+        if stages
+    ]
+    if not told:
         return ""
     counts = (f"{entry['stage']} {entry['trained']:,} of {entry['patches']:,}" for entry in planned)
-    return (
-        f"not trained: {', '.join(missed)}; patches trained of those planned: {', '.join(counts)}"
-    )
+    return "; ".join([*told, f"patches trained of those planned: {', '.join(counts)}"])
 
 
 def not_as_planned(result: TrainingResult) -> list[str]:
@@ -116,7 +127,7 @@ def not_as_planned(result: TrainingResult) -> list[str]:
     sentences = []
     if result.gave_up:
         sentences.append(f"{result.ended}; the model is the best of an unfinished run")
-    if missed := untrained(result.planned):
+    if missed := untrained(result.planned, result.rollbacks):
         sentences.append(missed)
     if not result.best_step:
         sentences.append("no step made it better on val: the model is what it started from")

@@ -11,7 +11,8 @@ import numpy as np
 
 from trainer.core.errors import UserError
 
-_PACKED_SIZES = (16, 32, 64)  # columns of 128, 256 and 512 bits (BRIEF, ORB, BRISK, FREAK)
+# Columns of 128, 256, 486 and 512 bits (BRIEF, ORB, AKAZE, BRISK and FREAK).
+_PACKED_SIZES = (16, 32, 61, 64)
 _BITS = ((0, 1), (-1, 1))  # as which number a bit is written
 
 

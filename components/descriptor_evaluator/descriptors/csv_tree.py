@@ -14,12 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from components.core import files
+from components.descriptor_evaluator.descriptors import identity_leaks
 from trainer.core import progress
 from trainer.core.errors import UserError
 from trainer.core.variants import VARIANTS
-
-_ROW_NUMBER = 0.99  # least correlation of a column with the number of the row
-_LEAST_ROWS = 20  # of fewer, chance makes such columns
 
 
 def write_sequence(folder: str, name: str, descriptors: np.ndarray) -> str:
@@ -111,38 +109,8 @@ def read_sequence(folder: str, name: str, count: int) -> np.ndarray:
             )
         parts.append(rows)
     descriptors = np.stack(parts)
-    _refuse_identities(place, descriptors)
+    identity_leaks.refuse_columns(place, descriptors)
     return descriptors
-
-
-def _refuse_identities(place: str, descriptors: np.ndarray) -> None:
-    """Refuses a column that tells which point a row is of, as an index written along does.
-
-    Args:
-        place: Folder of the image sequence, for the message.
-        descriptors: float32 [16, N, D].
-
-    Raises:
-        UserError: When a column is (nearly) the row number in every file, or tells points
-            apart and is the same in all of them.
-    """
-    count = descriptors.shape[1]
-    if count < _LEAST_ROWS:
-        return
-    numbers = np.arange(count) - (count - 1) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):  # constant columns, NaN and infinity
-        centred = descriptors - descriptors.mean(axis=1, keepdims=True)
-        lengths = np.linalg.norm(centred, axis=1) * np.linalg.norm(numbers)
-        correlation = np.abs(np.einsum("vnd,n->vd", centred, numbers) / lengths)
-    counted = np.flatnonzero((correlation > _ROW_NUMBER).all(axis=0))
-    fixed = np.flatnonzero((descriptors == descriptors[:1]).all(axis=(0, 1)))
-    named = [column for column in fixed if len(np.unique(descriptors[0, :, column])) > count / 2]
-    for column in (*counted, *named):
-        what = "is (nearly) the row number" if column in counted else "names the points"
-        raise UserError(
-            f"{place}: column {column + 1} {what} in all 16 files, so that it alone would decide "
-            "the nearest neighbours; expected descriptors alone. Write the files without an index"
-        )
 
 
 def tree_checksum(folder: str, names: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from components.descriptor_evaluator.descriptors import (
     binary,
     csv_tree,
     handcrafted,
+    identity_leaks,
     saved_model,
     sift,
 )
@@ -85,8 +86,9 @@ def score_release(
     for describer in describers:
         descriptors = _describe(data, infos, describer)
         notes, stored = recipe_notes(describer), describer.descriptors
+        name = stored or describer.model or describer.baseline
+        identity_leaks.refuse_order(descriptors, {info.name: info.scene for info in infos}, name)
         if options.distance == "hamming":
-            name = stored or describer.model or describer.baseline
             descriptors = binary.to_bits(descriptors, name, packed=bool(stored))
         elif stored:
             notes += binary.packed_notes(descriptors, stored)

@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from components.example_gen.formats.base import PatchSet
+from components.example_gen.geometry import homography
 from trainer.core.errors import UserError
 from trainer.core.variants import TARGETS
 
 # Medians of real sequences are .45 to .87, those of homographies that do not fit below .1.
 LEAST_AGREEMENT = 0.2
 _FITS = 0.4
-# By how much homographies may have been estimated on larger or smaller images.
-_RATIOS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 4 / 3, 3 / 2, 2, 3, 4)
 
 Cut = Callable[[Sequence[np.ndarray]], PatchSet]
 """Cuts some patches of the sequence by five homographies, float64 [3, 3] each."""
@@ -75,9 +74,8 @@ def _advice(wrong: Sequence[int], matrices: Sequence[np.ndarray], cut: Cut) -> s
     if _agreement_with(inverse, matrices, cut) >= _FITS:
         return "the inverse fits: H_1_k maps pixels of image 1 to pixels of image k, so invert it"
     scores = {}
-    for ratio in _RATIOS:
-        scale = np.diag([ratio, ratio, 1.0])
-        scaled = {target: scale @ matrices[target] @ np.linalg.inv(scale) for target in wrong}
+    for ratio in homography.RATIOS:
+        scaled = {target: homography.rescaled(matrices[target], ratio) for target in wrong}
         scores[ratio] = _agreement_with(scaled, matrices, cut)
     best = max(scores, key=lambda ratio: scores[ratio])
     if scores[best] >= _FITS:

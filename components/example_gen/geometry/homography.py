@@ -14,6 +14,8 @@ from trainer.core.errors import UserError
 # units (pixels, 1/pixels) do not pass for bad conditioning.
 _TYPICAL_PIXELS = 1000.0
 _LARGEST_CONDITION = 1e9
+# By how much homographies may have been estimated on larger or smaller images.
+RATIOS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 4 / 3, 3 / 2, 2, 3, 4)
 _COMMENT = re.compile(r"[#%].*")
 _BETWEEN = str.maketrans(dict.fromkeys(",;[]()", " "))
 
@@ -80,6 +82,17 @@ def rescaling(ratio: np.ndarray) -> np.ndarray:
     """
     x, y = ratio
     return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])
+
+
+def rescaled(matrix: np.ndarray, ratio: float) -> np.ndarray:
+    """Returns the homography between images that are `ratio` times as large, float64 [3, 3].
+
+    Example:
+        >>> rescaled(np.array([[1.0, 0, 5], [0, 1, 0], [0, 0, 1]]), 2)[0, 2]
+        10.0
+    """
+    scale = np.diag([ratio, ratio, 1.0])
+    return scale @ matrix @ np.linalg.inv(scale)
 
 
 def facing(matrix: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -104,7 +104,11 @@ def evaluate_pairs(
 def score_sequence(
     descriptor: Descriptor, sequence: Sequence, settings: MatchSettings
 ) -> list[PairScore]:
-    """Describes the points of all images once, and matches the reference with each target."""
+    """Describes the points of all images once, and matches the reference with each target.
+
+    Raises:
+        UserError: When a homography does not fit, though matches agree on another one.
+    """
     described = [descriptor.describe(matches.patches) for matches in sequence.points]
     scores = []
     for target in range(1, len(sequence.images)):
@@ -116,6 +120,9 @@ def score_sequence(
             settings,
             sequence.truths[target - 1],
         )
+        if matches.contradiction:
+            file = sequence.item.files[len(sequence.images) + target - 1]
+            raise UserError(f"{file}: {matches.contradiction}")
         scores.append(_score(matches, sequence.item, target + 1))
     return scores
 

@@ -7,7 +7,6 @@ import posixpath
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from components.production_model import served_model
 from components.pusher import push_log
@@ -17,7 +16,7 @@ from pipeline.runs import rollback as rolling_back
 from pipeline.runs import work_lock
 from pipeline.runs.records import SHOWN_TIME, RunSummary, existing, list_runs, others_in_words
 from pipeline.terminal import consoles
-from pipeline.terminal.tables import check_table_file, save_table
+from pipeline.terminal.tables import check_table_file, make_table, save_table
 from trainer.core.errors import UserError
 
 _work_option = work_option("Work folder of the runs.")
@@ -34,7 +33,7 @@ def runs(work: str, table_file: str | None) -> None:
         click.echo(f"Nothing has run in {work} yet{others_in_words(work)}.")
         return
     headings = ("started", "config", "took", "components", "mAP in per cent", "verdict", "model")
-    table = Table(*headings, title=f"Runs in {work}", title_justify="left")
+    table = make_table(f"Runs in {work}", headings, ())
     served = {place: _served_version(place) for place in {run.push_destination for run in known}}
     origins = {
         place: push_log.origin(place, version)

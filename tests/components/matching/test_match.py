@@ -47,6 +47,14 @@ def test_without_a_true_homography_nothing_is_called_right(files, result):
     np.testing.assert_array_equal(blind.fit.matrix, result.descriptors[0].fit.matrix)
 
 
+def test_a_true_homography_that_contradicts_the_matches_is_remarked_on(files, tmp_path, result):
+    inverse = str(tmp_path / "H_2_1")
+    np.savetxt(inverse, np.linalg.inv(photograph_pairs.TRUE))
+    (note,) = match_files(*files[:2], baseline="rootsift", true_homography=inverse).notes
+    assert note.startswith(f"{inverse}: does not fit") and "its inverse fits" in note
+    assert result.notes == ()
+
+
 def test_the_json_says_what_was_found(result):
     content = json.loads(json.dumps(as_json(result), allow_nan=False))
     (one,), matched = content["descriptors"], result.descriptors[0]

@@ -17,6 +17,7 @@ noise.quieten({verbose})  # twice prints nothing twice
 assert ("TF_CPP_MIN_LOG_LEVEL" in os.environ) is not {verbose}
 log = logging.getLogger("absl")
 log.warning("ArtifactQuery.property_predicate is not supported.")
+log.warning("Using the in-place Transform since disable_statistics=True")
 log.warning("something else")
 log.info("by the way")
 for module in ("google.api_core._python_version_support", "other"):
@@ -37,6 +38,7 @@ def told(verbose: bool) -> str:
 def test_only_the_known_noise_is_silenced():
     text = told(verbose=False)
     assert "property_predicate" not in text
+    assert "in-place Transform" not in text
     assert text.count("something else") == 1
     assert "by the way" not in text
     assert "from google" not in text

@@ -59,3 +59,18 @@ def test_what_did_not_go_as_planned_is_told():
         "no",
         "the",
     ]
+
+
+@pytest.mark.parametrize(
+    ("trained", "rollbacks", "said"),
+    [
+        (2559, 1, "trained by less than half: S 64 K 8; patches trained of those planned: S 64"),
+        (2560, 1, ""),
+        (2559, 0, ""),  # promoted early
+    ],
+)
+def test_stages_that_rollbacks_cut_short_are_told(trained, rollbacks, said):
+    planned = [{"stage": "S 64 K 8", "patches": 5120, "trained": trained}]
+    told = result.untrained(planned, rollbacks)
+    assert told.startswith(said)
+    assert bool(told) is bool(said)

@@ -44,7 +44,7 @@ def test_bytes_of_a_model_or_baseline_are_no_bits():
     )
 
 
-@pytest.mark.parametrize("size", [128, 256, 512])
+@pytest.mark.parametrize("size", [128, 256, 488, 512])
 def test_what_looks_packed_is_remarked_on(size):
     (note,) = binary.packed_notes({"v_a": packed(bits(size))}, "x.csv")
     assert note.startswith(f"x.csv: {size // 8} whole numbers 0..255 for each patch; if")

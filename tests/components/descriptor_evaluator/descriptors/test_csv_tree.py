@@ -134,30 +134,12 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.3])
-def test_a_row_number_among_the_descriptors_is_refused_with_its_column(tmp_path, noise):
+def test_a_row_number_among_the_descriptors_is_refused(tmp_path):
     values = some(count=60, dimension=5)
-    values[:, :, 3] = np.arange(60) + noise * values[:, :, 3]
+    values[:, :, 3] = np.arange(60)
     csv_tree.write_sequence(str(tmp_path), "v_a", values)
-    with pytest.raises(UserError, match=r"v_a: column 4 is \(nearly\) the row number in all 16"):
+    with pytest.raises(UserError, match=r"v_a: column 4 is \(nearly\) the row number"):
         csv_tree.read_tree(str(tmp_path), {"v_a": 60})
-
-
-def test_a_column_that_names_the_points_is_refused(tmp_path):
-    values = some(count=60, dimension=5)
-    values[:, :, 0] = np.random.default_rng(0).permutation(60)
-    csv_tree.write_sequence(str(tmp_path), "v_a", values)
-    with pytest.raises(UserError, match=r"v_a: column 1 names the points in all 16 files"):
-        csv_tree.read_tree(str(tmp_path), {"v_a": 60})
-
-
-def test_binary_and_constant_columns_and_a_trend_are_no_row_number(tmp_path):
-    values = some(count=60, dimension=5)
-    values[:, :, 0] = 1
-    values[:, :, 1] = np.arange(60) % 2
-    values[:, :, 2] += np.arange(60) / 20  # points in the order of their place in the image
-    csv_tree.write_sequence(str(tmp_path), "v_a", values)
-    assert csv_tree.read_tree(str(tmp_path), {"v_a": 60})["v_a"].shape == (16, 60, 5)
 
 
 def test_carriage_returns_alone_end_lines(shared):

@@ -45,6 +45,14 @@ def test_copies_match_and_other_pictures_do_not(result):
     assert scored["mean"]["accuracy"]["1"] == pytest.approx(mean)
 
 
+def test_a_homography_that_contradicts_the_matches_is_refused(data, tmp_path):
+    folder = tmp_path / "i_moved"
+    shutil.copytree(Path(data) / "i_moved", folder)
+    np.savetxt(folder / "H_1_4", np.linalg.inv(np.loadtxt(folder / "H_1_4")))
+    with pytest.raises(UserError, match=r"H_1_4: does not fit: .* its inverse fits"):
+        evaluate_pairs(str(tmp_path), baseline="rootsift")
+
+
 def test_every_pair_is_told_and_json_can_hold_it(result):
     content = json.loads(json.dumps(result, allow_nan=False))
     pairs = content["descriptors"][0]["pairs"]
