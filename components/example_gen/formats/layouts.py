@@ -29,23 +29,23 @@ def is_photograph(name: str) -> bool:
     return name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
-def by_number(folder: str) -> tuple[dict[int, list[str]], dict[int, str]]:
+def by_number(folder: str) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
     """Lists images and homographies of a folder.
 
     Returns:
-        Names of the files of each image, and of the homography to it, by its number.
+        Names of the files of each image, and of the homographies to it, by its number.
 
     Raises:
         UserError: When the folder cannot be read.
     """
     found: dict[int, list[str]] = {}
-    homographies: dict[int, str] = {}
+    homographies: dict[int, list[str]] = {}
     for name in files.list_folder(folder):
         image, number = _IMAGE.fullmatch(name), homography_number(name)
         if image:
             found.setdefault(int(image[1]), []).append(name)
         elif number is not None:
-            homographies.setdefault(number, name)
+            homographies.setdefault(number, []).append(name)
     return found, homographies
 
 

@@ -96,9 +96,14 @@ def _checked(name: str, folder: str, scene: str, wanted: int | None) -> Sequence
             )
     matrices = []
     for number in numbers[1:]:
-        file = homographies.get(number, f"H_1_{number}")
+        file, *others = homographies.get(number, [f"H_1_{number}"])
         if number not in homographies:
             raise UserError(f"{files.join(folder, file)}: is missing, expected a 3x3 homography")
+        if others:
+            raise UserError(
+                f"{folder}: holds the homography to image {number} as "
+                f"{' and '.join([file, *others])}, expected one of them"
+            )
         homography.read(files.join(folder, file))
         matrices.append(file)
     for number in numbers:

@@ -139,6 +139,17 @@ def test_a_tree_of_the_baselines_descriptors_scores_the_same(release, tmp_path):
         assert stored[task] == direct[task]
 
 
+def test_descriptors_that_follow_the_order_of_the_rows_are_refused(tmp_path):
+    counts = {"i_a": 24, "v_b": 24}
+    release = make_release(tmp_path / "release", counts)
+    rng = np.random.default_rng(0)
+    for name, count in counts.items():
+        values = 4 * np.eye(count) + 0.5 * rng.normal(size=(16, count, count))
+        csv_tree.write_sequence(str(tmp_path / "csv"), name, values.astype(np.float32))
+    with pytest.raises(UserError, match="csv: descriptors follow the order of the rows"):
+        evaluate_release(release, descriptors=str(tmp_path / "csv"), which=("matching",))
+
+
 def test_only_the_asked_tasks_are_scored(release, tree):
     result = evaluate_release(release, descriptors=tree, which=["matching"])
     assert list(result) == ["matching", "intervals", "by_sequence", "data", "versions"]

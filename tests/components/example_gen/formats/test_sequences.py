@@ -110,6 +110,7 @@ def copy_of(name):
         ("1.ppm", Path.unlink, r"v_x: holds 5 images \(2\.ppm"),
         ("6.ppm", Path.unlink, r"expected at least the images 1 to 6, as a point .* --task pairs"),
         ("2.png", copy_of("2.ppm"), r"holds image 2 as 2\.png and 2\.ppm"),
+        ("H1to3p", copy_of("H_1_3"), "holds the homography to image 3 as H1to3p and H_1_3"),
         ("H_1_5", Path.unlink, "H_1_5: is missing, expected a 3x3 homography"),
     ],
 )

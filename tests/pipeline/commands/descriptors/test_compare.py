@@ -34,7 +34,7 @@ def test_two_descriptors_are_scored_and_compared(release, tmp_path):
         "verification",
         "tough",
         "v_three",
-        "too few",
+        "3 scenes are too few",
     ):
         assert part in done.stdout
     content = json.loads(target.read_text())
