@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from components.core.names import TASK_NAMES
 from tests.pipeline.commands.bad_data import hpatches
 
 
@@ -49,11 +50,11 @@ def test_several_descriptors_are_shown_in_one_table_that_is_saved(release, tmp_p
     assert result.exit_code == 0, result.output
     with table.open() as file:
         headings, *rows = csv.reader(file)
-    assert headings[:4] == ["descriptor", "verification", "matching", "retrieval"]
-    assert headings[4] == "matching easy"
+    tasks = [f"{task}{part}" for task in TASK_NAMES for part in ("", " interval")]
+    assert headings[:8] == ["descriptor", *tasks, "matching easy"]
     assert [row[0] for row in rows] == ["pixels", "sift"]
     first = json.loads(scores.read_text())["descriptors"][0]
-    assert rows[0][2].startswith(f"{100 * first['matching']['mean']:.1f} ")
+    assert rows[0][3] == f"{100 * first['matching']['mean']:.1f}"
     assert "pixels: Descriptors: 64 numbers" in result.stdout
 
 
