@@ -75,7 +75,6 @@ def join(
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders run outside of Python's lock
         vectors = np.stack(list(pool.map(read, paths)))
-    report("looking for copies", len(paths), len(paths))
     scenes = [by_path[path].scene for path in paths]
     names = [posixpath.relpath(path, root) for path in paths]
     sides = [by_path[path].name in tested for path in paths]
