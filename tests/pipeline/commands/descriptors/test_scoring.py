@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from components.core.names import TASK_NAMES
 from tests.pipeline.commands.bad_data import hpatches
 
 
@@ -50,11 +49,12 @@ def test_several_descriptors_are_shown_in_one_table_that_is_saved(release, tmp_p
     assert result.exit_code == 0, result.output
     with table.open() as file:
         headings, *rows = csv.reader(file)
-    tasks = [f"{task}{part}" for task in TASK_NAMES for part in ("", " interval")]
-    assert headings[:8] == ["descriptor", *tasks, "matching easy"]
+    numbers = {"verification", "matching", "matching interval", "retrieval", "matching easy"}
+    assert numbers <= set(headings)
     assert [row[0] for row in rows] == ["pixels", "sift"]
     first = json.loads(scores.read_text())["descriptors"][0]
-    assert rows[0][3] == f"{100 * first['matching']['mean']:.1f}"
+    matching = rows[0][headings.index("matching")]
+    assert matching == f"{100 * first['matching']['mean']:.1f}"
     assert "pixels: Descriptors: 64 numbers" in result.stdout
 
 
