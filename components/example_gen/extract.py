@@ -71,7 +71,7 @@ def _write_sequences(
         except UserError as error:
             if not settings.skip_bad_sequences:
                 raise
-            skipped.append(reading.Skipped(item.name, str(error)))
+            skipped.append(reading.Skipped.of(item.name, error))
             continue
         strips.write_release(patch_set, folder)
         written.append(_describe(patch_set))

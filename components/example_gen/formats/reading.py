@@ -21,6 +21,11 @@ class Skipped(NamedTuple):
     name: str
     reason: str
 
+    @classmethod
+    def of(cls, name: str, error: UserError) -> Skipped:
+        """Takes the reason of an error, which may begin with the name itself."""
+        return cls(name, str(error).removeprefix(f"{name}: "))
+
 
 class Survey(NamedTuple):
     """What a data folder holds.
@@ -118,7 +123,7 @@ def _list(
         except UserError as error:
             if not settings.skip_bad_sequences:
                 raise
-            skipped.append(Skipped(name, str(error)))
+            skipped.append(Skipped.of(name, error))
     if not inputs:
         reasons = "; ".join(item.reason for item in skipped)
         raise UserError(f"{root}: every image sequence is bad and skipped ({reasons})")

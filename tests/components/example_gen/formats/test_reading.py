@@ -92,6 +92,12 @@ def test_bad_sequences_are_skipped_with_their_reason(tmp_path):
     assert "t5.png: is truncated" in skipped[1].reason
 
 
+def test_a_reason_does_not_repeat_the_sequences_name():
+    for sentence in ("v_a: the homography does not fit", "the homography does not fit"):
+        skipped = reading.Skipped.of("v_a", UserError(sentence))
+        assert skipped == ("v_a", "the homography does not fit")
+
+
 def test_bad_images_and_photographs_are_skipped_too(tmp_path):
     for name in ("v_a", "v_b"):
         write_sequence(tmp_path / "sequences" / name)
