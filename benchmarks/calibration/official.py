@@ -7,9 +7,9 @@ import json
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from components.example_gen.formats.images import read_grey
 from components.example_gen.geometry import frames
 from trainer.core.errors import UserError
 from trainer.core.variants import NOISES, PATCH_SIZE
@@ -32,7 +32,7 @@ def root() -> Path:
 
 def reference_patches(folder: Path) -> np.ndarray:
     """Reads the official reference patches of v_graffiti, uint8 [1123, 65, 65]."""
-    strip = cv2.imread(str(folder / "hpatches" / "ref.png"), cv2.IMREAD_GRAYSCALE)
+    strip = read_grey(str(folder / "hpatches" / "ref.png"))
     return strip.reshape(-1, PATCH_SIZE, PATCH_SIZE)
 
 

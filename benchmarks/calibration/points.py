@@ -9,6 +9,9 @@ What the official frames say (`v_graffiti_frames.csv` of the shared data, measur
 * No two overlap by more than half, counted on discs of the whole measurement region. Clusters of
   detections that overlap, up to twenty members, hold one of them or none: one stays of each
   chain, not one of each place. So weak, lonely points remain as likely as strong, crowded ones.
+* The chains of all detections below are longer than the official ones: their points would be 690,
+  small and hard. Of 60 % of the detections, drawn at random, as many points as there should be
+  are left (870 to 990), of the right sizes (71 to 70 % of the two smallest) and as hard.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from components.example_gen.settings import ExtractionSettings
 
 HALF_WIDTH = 5.0  # half the side of a region, in sigmas
 MAX_OVERLAP = 0.5
+SHARE = 0.6  # of the detections that are clustered
 _FIRST_SIGMA = 1.6
 _CAMERA_BLUR = 0.5
 _HESSIAN = 1.8e-3  # scale-normalised, grey levels in 0..1, as the next
@@ -45,6 +49,7 @@ def find(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     height, width = image.shape
     positions = detect(image)
+    positions = positions[rng.random(len(positions)) < SHARE]
     positions = positions[frames.discs_inside(positions, HALF_WIDTH, width, height)]
     regions = positions * np.array([1, 1, HALF_WIDTH])
     positions = positions[one_of_each(regions, MAX_OVERLAP, rng)]
