@@ -7,7 +7,7 @@ h and t, which v_graffiti's published figures ask for.
 Beside it, official patches of one point share a displacement per target image, which grows with
 the change of viewpoint. It is that of homographies applied to coordinates that are one pixel off
 (counted from 1 in place of 0): on the official frames of v_graffiti this alone gives the published
-AP of each of its targets within a few points, and with no parameter fitted.
+AP of each of its targets within a few points. The sign is v_bark's; v_graffiti allows either.
 """
 
 from __future__ import annotations
