@@ -23,6 +23,7 @@ BENCHMARKS = {  # module by name
     "describing": "benchmarks.evaluator.describing",
     "gate": "benchmarks.evaluator.gate",
     "real-sequences": "benchmarks.demo.real_sequences",
+    "calibration": "benchmarks.calibration.calibration",
     "training-speed": "benchmarks.training.training_speed",
     "sampling": "benchmarks.training.sampling",
     "memory": "benchmarks.training.memory",

@@ -150,7 +150,7 @@ def take_turns(positions: np.ndarray, max_overlap: float, turn: np.ndarray) -> n
         int64 [M], sorted indices of those that stay.
     """
     count = len(positions)
-    first, second = _overlapping_pairs(positions.astype(np.float64), max_overlap)
+    first, second = overlapping_pairs(positions.astype(np.float64), max_overlap)
     earlier = np.where(turn[first] < turn[second], first, second)
     later = first + second - earlier
     undecided = np.ones(count, bool)
@@ -205,8 +205,16 @@ def nearer_to_another(centres: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return nearest < own * (1 - 1e-9)
 
 
-def _overlapping_pairs(positions: np.ndarray, max_overlap: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the index pairs (first < second) of discs that overlap more than allowed."""
+def overlapping_pairs(positions: np.ndarray, max_overlap: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the pairs of discs that overlap more than allowed.
+
+    Args:
+        positions: float [N, 3]: x, y, radius.
+        max_overlap: Largest intersection over union that is allowed.
+
+    Returns:
+        Their indices, first < second, int64 [P] each.
+    """
     sigma = positions[:, 2]
     # Discs whose radii differ by more than sqrt(1/max_overlap) cannot overlap that much, so
     # neighbours are sought within bands of that width and between adjacent bands.
