@@ -181,9 +181,9 @@ def _cancel(client: JobServiceClient, address: Address, name: str) -> str:
 
 def _pause(seconds: float, request: StopRequest) -> None:
     """Sleeps, and wakes up for a signal."""
-    end = time.monotonic() + seconds
-    while request.signal is None and (left := end - time.monotonic()) > 0:
-        _sleep(min(_GLANCE, left))
+    while request.signal is None and seconds > 0:
+        _sleep(min(_GLANCE, seconds))
+        seconds -= _GLANCE
 
 
 def _sleep(seconds: float) -> None:
