@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import tf_keras
 
 from trainer import health
@@ -27,6 +28,7 @@ def test_a_tf_keras_of_another_release_is_told(monkeypatch):
     assert problem.startswith("found tf_keras 2.15.0, expected one for TensorFlow 2.")
 
 
+@pytest.mark.slow
 def test_the_command_tells_tensorflow_to_leave_the_tpu_alone():
     code = (
         "import os, runpy, sys, trainer.health\n"

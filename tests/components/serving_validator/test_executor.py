@@ -49,6 +49,7 @@ def replace_script(monkeypatch, tmp_path, text):
     monkeypatch.setattr(executor, "_SCRIPT", script)
 
 
+@pytest.mark.slow
 def test_a_servable_model_is_blessed_in_a_clean_process(model, tmp_path):
     blessing, validation = run(model, tmp_path)
     assert validation["reasons"] == []
@@ -138,6 +139,7 @@ def test_a_process_without_a_result_is_a_refusal(
     assert not stock_pusher.Executor().CheckBlessing({"infra_blessing": [blessing]})
 
 
+@pytest.mark.slow
 def test_a_model_without_identity_is_refused_with_the_reason(model, tmp_path):
     broken = artifact(standard_artifacts.Model, tmp_path / "model")
     shutil.copytree(model.uri, broken.uri)

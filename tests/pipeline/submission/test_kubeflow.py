@@ -178,6 +178,7 @@ def test_watching_outlives_a_short_outage(cluster, wanted):
     assert started.look().outcome == "succeeded"
 
 
+@pytest.mark.slow
 def test_watching_ends_with_a_sentence_when_the_service_stays_away(cluster, wanted):
     started = kubeflow.submit(wanted, place(cluster))
     cluster.failures[_LOOK] = [_AWAY] * 10_000

@@ -124,6 +124,7 @@ def test_watching_outlives_a_short_outage_and_a_rate_limit(google, wanted):
     assert started.look().outcome == "succeeded"
 
 
+@pytest.mark.slow
 def test_watching_ends_with_a_sentence_when_the_service_stays_away(google, wanted):
     started = vertex.submit(wanted, _REGION)
     google.failures["get_pipeline_job"] = [_UNAVAILABLE] * 10_000

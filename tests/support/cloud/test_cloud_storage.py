@@ -16,6 +16,7 @@ def service(tmp_path_factory):
         yield running
 
 
+@pytest.mark.slow
 def test_tensorflow_reads_writes_lists_renames_and_deletes(service):
     gfile = tf.io.gfile
     gfile.makedirs("gs://b/tf/x/y")

@@ -45,6 +45,7 @@ def test_what_the_controller_needs_follows_from_the_cost(registered):
     assert loss.normalized(float(loss.mean_triplet(collapsed, 2))) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_they_train_a_descriptor_to_a_score(registered, tmp_path):
     write_examples(
         tmp_path / "data",

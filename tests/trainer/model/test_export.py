@@ -201,6 +201,7 @@ def test_records_get_the_same_descriptors_as_their_patches(saved):
         np.testing.assert_allclose(by_record[index], by_patch, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_clean_process_without_project_code_loads_it(saved, tmp_path):
     np.save(tmp_path / "patches.npy", _patches())
     code = (

@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 
 from components.descriptor_evaluator.descriptors import handcrafted
 from components.descriptor_evaluator.protocol import matching
@@ -18,6 +19,7 @@ def test_bits_are_those_of_opencv():
     np.testing.assert_array_equal(np.packbits(found[3].astype(np.uint8)), packed[0])
 
 
+@pytest.mark.slow
 def test_hard_patches_score_about_as_published(shared):
     """Published ORB on v_graffiti: 9.6 % of hard pairs; fewer points make it easier."""
     settings = DataSettings(format="sequences", max_points=None)

@@ -24,6 +24,7 @@ def with_extra(model: str, copy: Path, name: str, content: str) -> Path:
     return copy
 
 
+@pytest.mark.slow
 def test_a_candidate_is_compared_with_production(run):
     verdict, blessing, _ = run("good", production="poor")
     assert_blessing(blessing, True)
@@ -73,6 +74,7 @@ def test_a_candidate_is_held_to_the_best_model_ever_pushed(run, models, tmp_path
     assert_blessing(blessing, True)
 
 
+@pytest.mark.slow
 def test_models_pushed_earlier_are_scored_when_nothing_is_kept_of_them(run, models, tmp_path):
     serving = tmp_path / "serving"
     pushed = ["good", "crash", "poor"]

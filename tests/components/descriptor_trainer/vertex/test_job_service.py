@@ -122,6 +122,7 @@ def test_watching_outlives_a_short_outage_and_a_rate_limit(vertex):
     assert _wait(vertex, name).state == JobState.JOB_STATE_SUCCEEDED
 
 
+@pytest.mark.slow
 def test_watching_ends_with_a_sentence_when_the_service_stays_away(vertex):
     name = _start(vertex).name
     vertex.failures["get_custom_job"] = [_UNAVAILABLE] * 10_000

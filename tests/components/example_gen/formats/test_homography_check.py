@@ -52,6 +52,7 @@ def test_the_inverse_direction_is_told(folder):
         load(folder)
 
 
+@pytest.mark.slow
 def test_another_image_size_is_told_with_the_factor(folder):
     double = np.diag([2.0, 2.0, 1.0])
     np.savetxt(folder / "H_1_4", double @ _VIEW @ np.linalg.inv(double))
@@ -60,6 +61,7 @@ def test_another_image_size_is_told_with_the_factor(folder):
         load(folder)
 
 
+@pytest.mark.slow
 def test_a_homography_of_another_image_is_told_and_can_be_taken_as_it_is(folder):
     turned = cv2.rotate(cv2.imread(str(folder / "3.png"), 0), cv2.ROTATE_180)
     (folder / "3.png").write_bytes(images.encode_png(turned))
@@ -78,6 +80,7 @@ def test_agreement_is_the_median_correlation_of_each_target():
     assert (np.abs(correlations[2:]) < 0.1).all()
 
 
+@pytest.mark.slow
 def test_real_sequences_agree_by_far(shared):
     settings = DataSettings(format="sequences", max_points=100)
     for name in ("i_trees", "v_wall"):

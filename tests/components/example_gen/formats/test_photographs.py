@@ -173,6 +173,7 @@ def test_a_photograph_of_512_pixels_gives_many_points(demo):
         assert len(photographs.load(item, DataSettings(max_points=None))) > 150
 
 
+@pytest.mark.slow
 def test_generated_patches_are_as_hard_for_rootsift_as_real_ones(demo):
     """RootSIFT's matching mAP on easy patches: 55 to 85 per cent."""
     scores = []

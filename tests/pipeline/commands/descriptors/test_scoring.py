@@ -112,6 +112,7 @@ def test_evaluate_scores_only_the_tasks_asked_for(release, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_extract_writes_a_release_that_evaluate_reads(shared, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "v_wall").symlink_to(shared / "sequences" / "v_wall")
