@@ -32,7 +32,6 @@ _CAMERA_BLUR = 0.5
 _HESSIAN = 1.8e-3  # scale-normalised, grey levels in 0..1, as the next
 _HARRIS = 2e-6  # VLFeat's default
 _TRACE = 0.05
-_INTEGRATION = 1.4  # of the second-moment matrix, relative to the derivative scale
 _EDGE = 10.0  # largest ratio of a maximum's two curvatures, Lowe's and VLFeat's default
 
 
@@ -145,18 +144,10 @@ def maxima(response: np.ndarray, least: float) -> np.ndarray:
 
 
 def _hessian(smooth: np.ndarray, sigma: float) -> np.ndarray:
-    xx = cv2.filter2D(smooth, cv2.CV_32F, np.array([[1, -2, 1]], np.float32))
-    yy = cv2.filter2D(smooth, cv2.CV_32F, np.array([[1], [-2], [1]], np.float32))
-    kernel = np.array([[1, 0, -1], [0, 0, 0], [-1, 0, 1]], np.float32) / 4
-    xy = cv2.filter2D(smooth, cv2.CV_32F, kernel)
+    xx, yy, xy = detection.second_derivatives(smooth)
     return sigma**4 * (xx * yy - xy**2)
 
 
 def _harris(smooth: np.ndarray, sigma: float) -> np.ndarray:
-    gx = sigma * cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
-    gy = sigma * cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
-    xx, yy, xy = (
-        cv2.GaussianBlur(product, (0, 0), _INTEGRATION * sigma, borderType=cv2.BORDER_REPLICATE)
-        for product in (gx * gx, gy * gy, gx * gy)
-    )
+    xx, yy, xy = detection.second_moments(smooth, sigma)
     return xx * yy - xy**2 - _TRACE * (xx + yy) ** 2

@@ -178,7 +178,7 @@ def _hessian_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> 
     """Maxima of the scale-normalised determinant over place and scale: float32 [N, 4]."""
     response = np.empty_like(stack)
     for level, smooth in enumerate(stack):
-        xx, yy, xy = _second_derivatives(smooth)
+        xx, yy, xy = second_derivatives(smooth)
         response[level] = sigmas[level] ** 4 * (xx * yy - xy**2)
     by_level = []
     for level in range(1, len(stack) - 1):
@@ -197,7 +197,7 @@ def _harris_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> n
     """Corners at the scale where the Laplacian is strongest: float32 [N, 4]."""
     laplacian = np.empty_like(stack)
     for level, smooth in enumerate(stack):
-        xx, yy, _ = _second_derivatives(smooth)
+        xx, yy, _ = second_derivatives(smooth)
         laplacian[level] = np.abs(sigmas[level] ** 2 * (xx + yy))
     by_level = []
     for level in range(1, len(stack) - 1):
@@ -213,16 +213,31 @@ def _harris_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> n
 
 def _corner_strength(smooth: np.ndarray, sigma: float) -> np.ndarray:
     """Determinant over trace of the scale-normalised second-moment matrix (Noble 1988)."""
+    xx, yy, xy = second_moments(smooth, sigma)
+    return (xx * yy - xy**2) / (xx + yy + 1e-9)
+
+
+def second_moments(smooth: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns xx, yy and xy of the scale-normalised second-moment matrix.
+
+    Args:
+        smooth: float32 [height, width], an image at the derivative scale.
+        sigma: That scale in pixels; the products are integrated over 1.4 times as much.
+
+    Returns:
+        float32 [height, width] each.
+    """
     gx = sigma * cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
     gy = sigma * cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
     xx, yy, xy = (
         cv2.GaussianBlur(product, (0, 0), _INTEGRATION * sigma, borderType=cv2.BORDER_REPLICATE)
         for product in (gx * gx, gy * gy, gx * gy)
     )
-    return (xx * yy - xy**2) / (xx + yy + 1e-9)
+    return xx, yy, xy
 
 
-def _second_derivatives(smooth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def second_derivatives(smooth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns xx, yy and xy of an image float32 [height, width], each of its shape."""
     xx = cv2.filter2D(smooth, cv2.CV_32F, np.array([[1, -2, 1]], np.float32))
     yy = cv2.filter2D(smooth, cv2.CV_32F, np.array([[1], [-2], [1]], np.float32))
     cross = np.array([[1, 0, -1], [0, 0, 0], [-1, 0, 1]], np.float32) / 4
