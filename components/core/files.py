@@ -98,13 +98,14 @@ def files_under(folder: str) -> Iterator[FileStatus]:
     for parent, _, inside in walk(folder):
         for name in inside:
             path = posixpath.join(parent, name)
-            if is_remote(path):
-                status = _gfile().stat(path)
-                yield FileStatus(path, status.length, status.mtime_nsec / 1e9)
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                local = os.lstat(path)
-                yield FileStatus(path, local.st_size, local.st_mtime)
+            with contextlib.suppress(*_gone(path)):
+                if is_remote(path):
+                    status = _gfile().stat(path)
+                    found = FileStatus(path, status.length, status.mtime_nsec / 1e9)
+                else:
+                    local = os.lstat(path)
+                    found = FileStatus(path, local.st_size, local.st_mtime)
+                yield found
 
 
 def check_file(path: str) -> None:
@@ -207,12 +208,16 @@ def append_text(path: str, text: str) -> None:
 def remove_folder(path: str) -> None:
     """Removes a folder and all in it, of a symbolic link the link alone.
 
-    One that is gone already is no error.
+    One that is gone already, or that another process removes meanwhile, is no error.
     """
     if not is_remote(path) and Path(path).is_symlink():
-        Path(path).unlink()
-    elif is_folder(path):
-        (_gfile().rmtree if is_remote(path) else shutil.rmtree)(path)
+        Path(path).unlink(missing_ok=True)
+        return
+    for _ in range(10):  # each ends early when another process takes a file away meanwhile
+        if not is_folder(path):
+            return
+        with contextlib.suppress(*_gone(path)):
+            (_gfile().rmtree if is_remote(path) else shutil.rmtree)(path)
 
 
 def check_folder(key: str, path: str) -> None:
@@ -335,6 +340,15 @@ def refusals(path: str, what: str, expected: str = "") -> Iterator[None]:
     except errors as error:
         why = getattr(error, "strerror", "") or getattr(error, "message", "") or str(error)
         raise UserError(f"{path}: {what} ({why}){expected}") from error
+
+
+def _gone(path: str) -> tuple[type[Exception], ...]:
+    """What a file system raises when something is no longer there."""
+    if not is_remote(path):
+        return (FileNotFoundError,)
+    import tensorflow as tf
+
+    return (FileNotFoundError, tf.errors.NotFoundError)
 
 
 def _open(path: str, mode: str) -> Any:

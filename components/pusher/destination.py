@@ -24,7 +24,7 @@ TEMPORARY_PREFIX = ".pushing-"
 """TensorFlow Serving passes over folders whose names are no integers."""
 
 _STALE_AFTER_SECONDS = 24 * 3600.0
-_ATTEMPTS = 5
+_ATTEMPTS = 100  # each is lost to another push that went through
 
 
 def place(source: str, destination: str) -> served_model.ServedModel:
@@ -45,19 +45,12 @@ def place(source: str, destination: str) -> served_model.ServedModel:
 
     if not tf.io.gfile.exists(posixpath.join(source, SAVED_MODEL_FILE)):
         raise FileNotFoundError(f"{source} holds no {SAVED_MODEL_FILE}")
+    source = source.rstrip("/")
     with _explained(destination):
         tf.io.gfile.makedirs(destination)
         remove_stale(destination)
-        version = next_version(destination)
-        for _ in range(_ATTEMPTS):
-            try:
-                return _place_as(source.rstrip("/"), destination, version)
-            except tf.errors.AlreadyExistsError:  # another push took the number meanwhile
-                version = max(version + 1, next_version(destination))
-    raise UserError(
-        f"{destination}: other pushes took the version number {_ATTEMPTS} times while this one "
-        f"was copying; let one pipeline at a time push there, then run again"
-    )
+        place_as = _place_remotely if files.is_remote(destination) else _place_locally
+        return place_as(source, destination)
 
 
 def next_version(destination: str) -> int:
@@ -90,30 +83,80 @@ def remove_stale(destination: str) -> list[str]:
     return stale
 
 
-def _place_as(source: str, destination: str, version: int) -> served_model.ServedModel:
+def _place_locally(source: str, destination: str) -> served_model.ServedModel:
+    """Copies under a temporary name, once, and renames it to the first number that is free."""
     import tensorflow as tf
 
-    final = posixpath.join(destination, str(version))
-    writing = final if files.is_remote(destination) else _temporary_path(destination, version)
-    if writing == final and tf.io.gfile.isdir(final):
-        raise tf.errors.AlreadyExistsError(None, None, f"{final} is there")
+    writing = _temporary_path(destination, next_version(destination))
     try:
-        served_model.copy(source, writing)
-        checksum = served_model.checksum(writing)
-        if checksum != served_model.checksum(source):
-            raise UserError(
-                f"{destination}: the copy of {source} differs from it; the model was "
-                f"replaced while it was pushed, or the disk is failing. Push again"
-            )
-        if writing != final:
-            tf.io.gfile.rename(writing, final)
-    except BaseException as error:
-        if writing == final and isinstance(error, tf.errors.AlreadyExistsError):
-            raise  # the files there are another push's
-        with contextlib.suppress(OSError, tf.errors.OpError):
-            files.remove_folder(writing)
+        checksum = _copy(source, writing, destination)
+        for version in _numbers(destination):
+            final = posixpath.join(destination, str(version))
+            try:
+                tf.io.gfile.rename(writing, final)
+            # Another push took the number: seen beforehand, or by the system at the renaming.
+            except (tf.errors.AlreadyExistsError, tf.errors.FailedPreconditionError):
+                if not tf.io.gfile.exists(final):
+                    raise
+                continue
+            return served_model.ServedModel(version=version, path=final, checksum=checksum)
+    except BaseException:
+        _remove(writing)
         raise
-    return served_model.ServedModel(version=version, path=final, checksum=checksum)
+    _remove(writing)
+    raise _taken(destination)
+
+
+def _place_remotely(source: str, destination: str) -> served_model.ServedModel:
+    import tensorflow as tf
+
+    for version in _numbers(destination):
+        final = posixpath.join(destination, str(version))
+        if tf.io.gfile.isdir(final):
+            continue
+        try:
+            checksum = _copy(source, final, destination)
+        except tf.errors.AlreadyExistsError:  # the files there are another push's
+            continue
+        except BaseException:
+            _remove(final)
+            raise
+        return served_model.ServedModel(version=version, path=final, checksum=checksum)
+    raise _taken(destination)
+
+
+def _numbers(destination: str) -> Iterator[int]:
+    """Yields version numbers to try, each newer than all that are there by then."""
+    version = 0
+    for _ in range(_ATTEMPTS):
+        version = max(version + 1, next_version(destination))
+        yield version
+
+
+def _copy(source: str, target: str, destination: str) -> str:
+    """Copies the model and returns the copy's checksum, which equals the source's."""
+    served_model.copy(source, target)
+    checksum = served_model.checksum(target)
+    if checksum != served_model.checksum(source):
+        raise UserError(
+            f"{destination}: the copy of {source} differs from it; the model was "
+            f"replaced while it was pushed, or the disk is failing. Push again"
+        )
+    return checksum
+
+
+def _remove(folder: str) -> None:
+    import tensorflow as tf
+
+    with contextlib.suppress(OSError, tf.errors.OpError):
+        files.remove_folder(folder)
+
+
+def _taken(destination: str) -> UserError:
+    return UserError(
+        f"{destination}: other pushes took the version number {_ATTEMPTS} times while this one "
+        f"was copying; let one pipeline at a time push there, then run again"
+    )
 
 
 def _temporary_path(destination: str, version: int) -> str:
@@ -143,7 +186,10 @@ def _is_orphan(name: str) -> bool:
 def _is_old(folder: str) -> bool:
     newest = max((status.changed for status in files.files_under(folder)), default=0.0)
     if not files.is_remote(folder):  # object stores have no folders
-        newest = max(newest, Path(folder).stat().st_mtime)
+        try:
+            newest = max(newest, Path(folder).stat().st_mtime)
+        except FileNotFoundError:  # its push has ended meanwhile and given it its number
+            return False
     return time.time() - newest > _STALE_AFTER_SECONDS
 
 

@@ -108,3 +108,21 @@ def test_texts_are_read_whatever_ends_their_lines(tmp_path, end):
     path = tmp_path / "scenes.csv"
     path.write_bytes(f"name,scene{end}a,b{end}".encode())
     assert files.read_text(str(path)) == "name,scene\na,b\n"
+
+
+def test_a_folder_that_another_process_empties_meanwhile_is_removed_without_an_error(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    rmtree = files.shutil.rmtree
+    calls = []
+
+    def beaten_to_it(path):
+        calls.append(path)
+        if len(calls) == 1:
+            raise FileNotFoundError(2, "No such file or directory", f"{path}/deep")
+        rmtree(path)
+
+    monkeypatch.setattr(files.shutil, "rmtree", beaten_to_it)
+    files.remove_folder(str(tmp_path / "folder"))
+    assert not (tmp_path / "folder").exists() and len(calls) == 2

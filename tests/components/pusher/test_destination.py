@@ -129,6 +129,23 @@ def test_a_link_that_looks_like_a_leftover_does_not_empty_what_it_leads_to(servi
     assert not link.is_symlink() and any(victim.iterdir())
 
 
+def test_a_push_that_ends_while_another_looks_for_leftovers_disturbs_neither(
+    model, serving, monkeypatch
+):
+    writing = serving / f".pushing-17-{socket.gethostname()}-{os.getppid()}"
+    saved_model_folders.write(writing)
+    files_under = destination.files.files_under
+
+    def end_it_first(folder):
+        if Path(folder) == writing:
+            writing.rename(serving / "17")
+        return files_under(folder)
+
+    monkeypatch.setattr(destination.files, "files_under", end_it_first)
+    placed = destination.place(model, str(serving))
+    assert served_model.version_numbers(str(serving)) == (17, placed.version)
+
+
 def test_a_foreign_folder_is_never_removed(serving):
     for name in ("17", "notes"):
         (serving / name).mkdir(parents=True)
