@@ -15,6 +15,7 @@ from pipeline.commands.config import config_group
 from pipeline.commands.descriptors.compare import compare
 from pipeline.commands.descriptors.describe import describe
 from pipeline.commands.descriptors.evaluate import evaluate
+from pipeline.commands.descriptors.export import export
 from pipeline.commands.descriptors.extract import extract
 from pipeline.commands.descriptors.match import match
 from pipeline.commands.runs.compile import compile_command
@@ -74,6 +75,7 @@ for _command in (
     evaluate,
     compare,
     match,
+    export,
     compile_command,
     run_spec,
     submit,
