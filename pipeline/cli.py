@@ -17,6 +17,7 @@ from pipeline.commands.descriptors.describe import describe
 from pipeline.commands.descriptors.evaluate import evaluate
 from pipeline.commands.descriptors.extract import extract
 from pipeline.commands.descriptors.match import match
+from pipeline.commands.fetch import fetch
 from pipeline.commands.runs.compile import compile_command
 from pipeline.commands.runs.house_keeping import clean, rollback, runs
 from pipeline.commands.runs.report import report
@@ -68,6 +69,7 @@ def cli(verbose: bool) -> None:
 
 
 for _command in (
+    fetch,
     run,
     extract,
     describe,
