@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from pipeline.commands.completion import complete_paths
 from pipeline.commands.config import config_group
 from pipeline.commands.descriptors.compare import compare
 from pipeline.commands.descriptors.describe import describe
@@ -86,6 +87,7 @@ for _command in (
     clean,
 ):
     cli.add_command(_command)
+complete_paths(cli)
 
 
 def main() -> None:
