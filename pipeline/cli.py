@@ -16,6 +16,7 @@ from pipeline.commands.descriptors.compare import compare
 from pipeline.commands.descriptors.describe import describe
 from pipeline.commands.descriptors.evaluate import evaluate
 from pipeline.commands.descriptors.extract import extract
+from pipeline.commands.descriptors.features import features
 from pipeline.commands.descriptors.match import match
 from pipeline.commands.runs.compile import compile_command
 from pipeline.commands.runs.house_keeping import clean, rollback, runs
@@ -73,6 +74,7 @@ for _command in (
     describe,
     evaluate,
     compare,
+    features,
     match,
     compile_command,
     run_spec,

@@ -17,6 +17,7 @@ from typing import Any
 import pycolmap
 
 _SEED = 0
+_MODEL = "SIMPLE_RADIAL"
 
 
 def reconstruct(database: str, images: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -25,20 +26,20 @@ def reconstruct(database: str, images: str, options: dict[str, Any]) -> dict[str
     Args:
         database: COLMAP database, of which images and keypoints are taken; a new one with
             `sift`.
-        images: Folder of the photographs.
-        options: `threads`; `sift`: find so many of COLMAP's own SIFT features first, with the
-            `camera` (focal length, x and y of the principal point, distortion); `match`: match
-            by COLMAP's matcher, instead of taking the matches in the database.
+        images: Folder of the photographs, all of one camera.
+        options: `threads`; `camera`: focal length, x and y of the principal point, distortion
+            to begin with; `sift`: find so many of COLMAP's own SIFT features first; `match`:
+            match by COLMAP's matcher, instead of taking the matches in the database.
 
     Returns:
-        Counts and means, and `cameras`: the distortion and [R | t] by name.
+        Counts and means, and `cameras`: [R | t] by name.
     """
-    threads = options["threads"]
+    threads, camera = options["threads"], options["camera"]
     pycolmap.set_random_seed(_SEED)
     if "sift" in options:
         reader = pycolmap.ImageReaderOptions()
-        reader.camera_model = "SIMPLE_RADIAL"
-        reader.camera_params = ",".join(map(str, options["camera"]))
+        reader.camera_model = _MODEL
+        reader.camera_params = ",".join(map(str, camera))
         extraction = pycolmap.FeatureExtractionOptions()
         extraction.num_threads, extraction.use_gpu = threads, False
         extraction.sift.max_num_features = options["sift"]
@@ -46,9 +47,10 @@ def reconstruct(database: str, images: str, options: dict[str, Any]) -> dict[str
             database, images, camera_mode=pycolmap.CameraMode.SINGLE,
             reader_options=reader, extraction_options=extraction,
         )  # fmt: skip
-    matching = pycolmap.FeatureMatchingOptions()
-    matching.num_threads, matching.use_gpu = threads, False
+    _set_camera(database, camera)
     if options.get("match"):
+        matching = pycolmap.FeatureMatchingOptions()
+        matching.num_threads, matching.use_gpu = threads, False
         pycolmap.match_exhaustive(database, matching_options=matching)
     else:
         pycolmap.geometric_verification(database)
@@ -74,6 +76,15 @@ def reconstruct(database: str, images: str, options: dict[str, Any]) -> dict[str
             if image.has_pose
         },
     }
+
+
+def _set_camera(database: str, params: list[float]) -> None:
+    with pycolmap.Database.open(database) as opened:
+        for camera in opened.read_all_cameras():
+            camera.model = getattr(pycolmap.CameraModelId, _MODEL)
+            camera.params = params
+            camera.has_prior_focal_length = True
+            opened.update_camera(camera)
 
 
 def _counts(database: str) -> dict[str, int]:

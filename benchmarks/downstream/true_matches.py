@@ -11,6 +11,7 @@ python -m benchmarks.downstream.true_matches --model demo --region 5 --region 6
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -124,7 +125,7 @@ def table(scores: dict[str, TrueMatches]) -> Table:
     shown.add_column("descriptor")
     shown.add_column("ratio", justify="right")
     shown.add_column("all", justify="right")
-    for low, high in zip(SIZES, SIZES[1:], strict=False):
+    for low, high in itertools.pairwise(SIZES):
         shown.add_column(f"sigma {low:g}-{high:g}", justify="right")
     base = next(iter(scores.values()))
     for name, one in scores.items():
