@@ -22,9 +22,7 @@ _OF_FEATURES = ("features", "pairs_file", "distance", "ratio", "output")
 PICTURES = ("png", "jpg", "jpeg", "svg", "pdf")
 
 
-def _finite(
-    _context: click.Context, _option: click.Parameter, value: float | None
-) -> float | None:
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a finite number.")
     return value
