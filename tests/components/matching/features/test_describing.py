@@ -94,7 +94,7 @@ def test_a_bad_image_is_told_and_skipped_on_request(folder):
 def test_images_that_are_all_bad_are_refused(folder):
     for path in folder.rglob("*.png"):
         path.write_text("hello")
-    with pytest.raises(UserError, match="none of 2 images can be used; .*b.png: cannot be decoded"):
+    with pytest.raises(UserError, match=r"none of 2 images can be used; .*b.png: cannot be"):
         describe(folder, "f.h5", skip_bad=True)
     assert [path.name for path in folder.parent.iterdir()] == ["images"]
 
