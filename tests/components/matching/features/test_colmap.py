@@ -99,13 +99,13 @@ def test_what_does_not_belong_to_the_database_changes_nothing(database, pair, co
     assert rows(database, "SELECT COUNT(*) FROM matches") == [(1,)]
 
 
-def test_descriptors_of_another_length_are_refused_and_nothing_is_left(tmp_path):
+def test_descriptors_that_are_too_long_are_refused_and_nothing_is_left(tmp_path):
     path = str(tmp_path / "scene.db")
     with (
-        pytest.raises(UserError, match=r"cannot hold descriptors of 64 numbers, expected 128"),
+        pytest.raises(UserError, match="descriptors of 130 numbers do not go into COLMAP's"),
         colmap.writing_features(path, IDENTITY) as add,
     ):
-        add(features("a.jpg", dimension=64))
+        add(features("a.jpg", dimension=130))
     assert list(tmp_path.iterdir()) == []
 
 
