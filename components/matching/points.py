@@ -19,6 +19,7 @@ from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import ExtractionSettings
 from components.matching.photograph import Photograph
 from trainer.core.errors import UserError
+from trainer.model.patch_identity import KEYPOINT_SIZE_PER_SIGMA
 
 Detector = Literal["training", "sift"]
 
@@ -128,9 +129,10 @@ def sift_keypoints(image: np.ndarray, limit: int) -> list[cv2.KeyPoint]:
 def from_opencv(keypoints: Sequence[cv2.KeyPoint]) -> Keypoints:
     """Returns keypoints of SIFT as points.
 
-    OpenCV's size is twice sigma; its angle runs from the x-axis towards the y-axis as ours.
+    OpenCV's angle runs from the x-axis towards the y-axis as ours.
     """
-    positions = np.array([(*k.pt, k.size / 2) for k in keypoints], np.float32).reshape(-1, 3)
+    found = [(*k.pt, k.size / KEYPOINT_SIZE_PER_SIGMA) for k in keypoints]
+    positions = np.array(found, np.float32).reshape(-1, 3)
     strengths = np.array([k.response for k in keypoints], np.float32)
     return Keypoints(positions, np.deg2rad([float(k.angle) for k in keypoints]), strengths)
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from components.core import area_resize, files
-from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.model.names import IDENTITY_NAME, OUTPUT, PATCHES_INPUT
 
@@ -77,23 +76,6 @@ def load(content: bytes, kind: str, path: str) -> ExportedModel:
         told = textwrap.shorten(" ".join(str(error).split()), 160, placeholder=" ...")
         raise UserError(
             f"{path}: cannot be loaded as a {kind[1:]} model ({told}); export it again"
-        ) from error
-
-
-def read_identity(path: str) -> Any:
-    """Returns the JSON that a file says of itself; None when it says nothing.
-
-    Raises:
-        UserError: When the file cannot be read or says what is no JSON.
-    """
-    text = read(path).identity
-    if text is None:
-        return None
-    try:
-        return read_json(text)
-    except ValueError as error:
-        raise UserError(
-            f"{path}: its metadata is not JSON ({error}), expected the model's identity"
         ) from error
 
 
