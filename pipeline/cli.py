@@ -11,13 +11,16 @@ from typing import Any
 
 import click
 
+from pipeline.commands.completion import complete_paths
 from pipeline.commands.config import config_group
 from pipeline.commands.descriptors.compare import compare
 from pipeline.commands.descriptors.describe import describe
 from pipeline.commands.descriptors.evaluate import evaluate
 from pipeline.commands.descriptors.export import export
 from pipeline.commands.descriptors.extract import extract
+from pipeline.commands.descriptors.features import features
 from pipeline.commands.descriptors.match import match
+from pipeline.commands.fetch import fetch
 from pipeline.commands.runs.compile import compile_command
 from pipeline.commands.runs.house_keeping import clean, rollback, runs
 from pipeline.commands.runs.report import report
@@ -69,11 +72,13 @@ def cli(verbose: bool) -> None:
 
 
 for _command in (
+    fetch,
     run,
     extract,
     describe,
     evaluate,
     compare,
+    features,
     match,
     export,
     compile_command,
@@ -86,6 +91,7 @@ for _command in (
     clean,
 ):
     cli.add_command(_command)
+complete_paths(cli)
 
 
 def main() -> None:

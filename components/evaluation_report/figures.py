@@ -16,6 +16,7 @@ import matplotlib
 import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
+from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
 from components.core.names import CANDIDATE, PRODUCTION
@@ -83,18 +84,21 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     return by_name
 
 
-def panel(width: float = 3.5, height: float = 2.7, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """Returns a figure of some panels above each other, in the report's style.
+def panel(
+    width: float = 3.5, height: float = 2.7, rows: int = 1, columns: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """Returns a figure of some panels, in the report's style.
 
     Args:
         width: Inches; 3.5 are shown at about 340 pixels, the width of a telephone.
         height: Inches.
-        rows: Number of panels, which share their x axis.
+        rows: Number of panels above each other, which share their x axis.
+        columns: Number of panels beside each other, which share their y axis.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, 1, sharex=True, squeeze=False)
-    return figure, [row[0] for row in axes]
+        axes = figure.subplots(rows, columns, sharex=True, sharey="row", squeeze=False)
+    return figure, list(axes.flat)
 
 
 def to_svg(figure: Figure, description: str) -> Markup:
@@ -116,6 +120,23 @@ def to_svg(figure: Figure, description: str) -> Markup:
     opening = f'{head} role="img" aria-label="{escape(description)}" class="figure">'
     rest = re.sub(r'<g id="[^"]*"', "<g", rest)  # nothing refers to them, and figures share them
     return Markup(opening + rest)
+
+
+def to_pdf(figure: Figure) -> bytes:
+    """Returns a figure as PDF for a paper: black ink, fonts embedded, no date in it.
+
+    Args:
+        figure: From `panel`.
+    """
+    for artist in figure.findobj():
+        for part in ("color", "edgecolor"):
+            of = getattr(artist, f"get_{part}", None)
+            if of is not None and same_color(of(), _INK):
+                getattr(artist, f"set_{part}")("black")
+    content = io.BytesIO()
+    with matplotlib.rc_context({**_STYLE, "pdf.fonttype": 42}):  # 42: TrueType, which journals ask
+        figure.savefig(content, format="pdf", metadata={"CreationDate": None})
+    return content.getvalue()
 
 
 def percent_axis(axes: Axes, which: str) -> None:

@@ -133,7 +133,7 @@ def describe_itself(
     The `descriptor_id` depends on the weights and the preprocessing alone: descriptors of
     different ids cannot be compared with each other.
     """
-    architecture = {"name": "l2net", **config.model.model_dump()}
+    architecture = {"name": config.model.network, **config.model.model_dump()}
     preprocessing = {
         "resize": "area",
         "size": image.INPUT_SIZE,

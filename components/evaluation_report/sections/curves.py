@@ -31,8 +31,13 @@ def section(material: Material) -> dict[str, Any]:
     exhibits = material.exhibits
     shown = figures.looks(in_order(list(exhibits)))
     strips = [
-        *_precision_strip(exhibits, shown, MATCHING, "Matching: precision and recall"),
-        *_precision_strip(exhibits, shown, RETRIEVAL, _retrieval_title(exhibits)),
+        *_strip(
+            "Matching: precision and recall",
+            precisions(exhibits, MATCHING),
+            shown,
+            draw_precision,
+        ),
+        *_strip(_retrieval_title(exhibits), precisions(exhibits, RETRIEVAL), shown, draw_precision),
     ]
     for name, words in _SETS.items():
         strips += _verification_strips(exhibits, shown, name, words)
@@ -40,38 +45,40 @@ def section(material: Material) -> dict[str, Any]:
     return {"legend": list(shown.values()), "strips": strips}
 
 
-def _precision_strip(
-    exhibits: Exhibits, shown: Mapping[str, Look], task: str, title: str
-) -> list[dict[str, Any]]:
-    lines = {
-        noise: {
-            name: content[task][noise]
-            for name, content in exhibits.items()
-            if content.get(task, {}).get(noise)
-        }
-        for noise in NOISES
-    }
-    return _strip(title, lines, shown, _draw_precision)
+def precisions(exhibits: Exhibits, task: str, pair_set: str = "") -> dict[str, dict[str, Any]]:
+    """Returns the precision of every descriptor at `RECALL`, by noise level and name.
+
+    Args:
+        exhibits: Curves by the name of what was scored.
+        task: Matching, retrieval or verification.
+        pair_set: Of verification, which negative pairs.
+    """
+    found: dict[str, dict[str, Any]] = {noise: {} for noise in NOISES}
+    for name, content in exhibits.items():
+        of_task = content.get(task, {})
+        of_task = of_task.get(pair_set, {}) if pair_set else of_task
+        for noise in NOISES:
+            if of_task.get(noise):
+                curve = of_task[noise]
+                found[noise][name] = curve["precision"] if pair_set else curve
+    return found
 
 
 def _verification_strips(
     exhibits: Exhibits, shown: Mapping[str, Look], pair_set: str, words: str
 ) -> list[dict[str, Any]]:
-    def of(curve: str) -> dict[str, dict[str, Any]]:
-        return {
-            noise: {
-                name: content[VERIFICATION][pair_set][noise][curve]
-                for name, content in exhibits.items()
-                if pair_set in content.get(VERIFICATION, {})
-            }
-            for noise in NOISES
+    rates = {
+        noise: {
+            name: content[VERIFICATION][pair_set][noise]["true_rate"]
+            for name, content in exhibits.items()
+            if pair_set in content.get(VERIFICATION, {})
         }
-
+        for noise in NOISES
+    }
+    precision = precisions(exhibits, VERIFICATION, pair_set)
     return [
-        *_strip(f"Verification ROC, {words}", of("true_rate"), shown, _draw_roc),
-        *_strip(
-            f"Verification: precision and recall, {words}", of("precision"), shown, _draw_precision
-        ),
+        *_strip(f"Verification ROC, {words}", rates, shown, _draw_roc),
+        *_strip(f"Verification: precision and recall, {words}", precision, shown, draw_precision),
     ]
 
 
@@ -112,8 +119,9 @@ def _strip(
     return [{"title": title, "figures": drawn}] if drawn else []
 
 
-def _draw_precision(axes: Axes, precision: list[float], look: Look) -> None:
-    axes.plot(RECALL, precision, look.dash, color=look.colour)
+def draw_precision(axes: Axes, precision: list[float], look: Look) -> None:
+    """Draws precision at `RECALL`, both axes in per cent."""
+    axes.plot(RECALL, precision, look.dash, color=look.colour, label=look.label)
     figures.percent_axis(axes, "x")
     figures.percent_axis(axes, "y")
     axes.set_xlabel("recall (%)")

@@ -38,9 +38,20 @@ _NAMED = 3  # runs that an error lists
     help="Draw anew, with matches on an image pair out of this folder: the run's --data, or of a "
     "patch release its image sequences.",
 )
+@click.option(
+    "--curves",
+    "curves_folder",
+    metavar="DIR",
+    help="Also write precision-recall curves for a paper: one PDF per task in a new folder.",
+)
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
 def report(
-    run_id: str | None, work: str, output: str | None, images: str | None, show: bool
+    run_id: str | None,
+    work: str,
+    output: str | None,
+    images: str | None,
+    curves_folder: str | None,
+    show: bool,
 ) -> None:
     """Show what a run found, as one HTML file that needs no network.
 
@@ -51,7 +62,14 @@ def report(
     if images is not None and not files.is_folder(images):
         raise UserError(f"--images: found no folder {images!r}; expected the data of the run")
     check_writable("--output", output)
+    if curves_folder is not None:
+        files.check_new_folder(curves_folder)
     summary = chosen_run(work, run_id)
+    if curves_folder is not None:
+        from components.evaluation_report import paper  # imports Matplotlib
+
+        written = paper.write(summary.output(*_EVALUATION), curves_folder)
+        click.echo(f"Curves: {', '.join(written)}")
     kept = report_in(summary.output(names.REPORT, "report"))
     if kept and images is None:
         path = kept

@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from components.core import files, names
+from components.datasets.catalogue import command_for
 from components.descriptor_evaluator.gate import verdict
 from components.example_gen.formats import demo_photographs
 from components.example_gen.registry import PHOTOS
@@ -147,15 +148,24 @@ def _checked(config: PipelineConfig) -> str | None:
             raise UserError(
                 f"data.path: not set, and only the format photos comes with data of its own; "
                 f"found {config.data.format}, expected its folder with --data DIR"
+                + _how_to_get(config.data.format)
             )
         return None
     if "://" not in path:
         folder = Path(path).expanduser().absolute()
         if not folder.is_dir():
-            raise UserError(f"data.path: found no folder {path!r}; expected the folder of the data")
+            raise UserError(
+                f"data.path: found no folder {path!r}; expected the folder of the data"
+                + _how_to_get(config.data.format)
+            )
         path = str(folder)
     preflight.check_data(config, path)
     return path
+
+
+def _how_to_get(format: str) -> str:
+    command = command_for(format)
+    return f" (`{command}` downloads HPatches' own)" if command else ""
 
 
 def _with_newest_models(config: PipelineConfig) -> PipelineConfig:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from components.descriptor_evaluator.gate import verdict
-from components.evaluation_report import page
+from components.evaluation_report import page, paper
 from pipeline.cli import cli
 from pipeline.runs import records
 
@@ -91,6 +91,15 @@ def test_images_ask_for_a_new_one(work, tmp_path, monkeypatch):
     assert (work / "artifacts" / "2" / "report.html").read_text() == "the second report"
 
 
+def test_curves_for_a_paper_are_written_beside(work, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(paper, "write", lambda *places: seen.append(places) or ["a.pdf", "b.pdf"])
+    result = hpatches("--work", work, "--curves", tmp_path / "new")
+    assert result.exit_code == 0, result.output
+    assert seen == [(str(work / "artifacts" / "2"), str(tmp_path / "new"))]
+    assert result.output.startswith("Curves: a.pdf, b.pdf\nReport: ")
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_it_is_shown_in_the_browser(work, monkeypatch, there):
     opened = []
@@ -118,6 +127,8 @@ def test_a_deleted_evaluation_is_passed_over_unless_it_is_named(work):
         (["--images", "absent"], "--images: found no folder 'absent'"),
         (["--output", "absent/a.html"], "--output: absent/a.html cannot be written"),
         (["--output", "."], "--output: . cannot be written"),
+        (["--curves", "work"], "work: found a folder that is not empty"),
+        (["--curves", "new"], "artifacts/2: has no curves: the evaluation chose nothing to show"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(work, arguments, sentence):
