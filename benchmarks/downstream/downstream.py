@@ -113,8 +113,7 @@ def _reconstruct_all(
     results[name] = reconstruct(python, theirs, images, match=True)
 
     for detector in ("sift", "training"):
-        own = folder / f"{detector}.db"
-        features = folder / f"{detector}.h5"
+        own, features = (folder / f"own-{detector}.{kind}" for kind in ("db", "h5"))
         settings = FeatureSettings(points=POINTS, detector=detector)
         outputs = [str(own), str(features)]
         describing.describe(images, outputs, model=model, settings=settings)

@@ -19,11 +19,15 @@ from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import ExtractionSettings
 from components.matching.photograph import Photograph
 from trainer.core.errors import UserError
+from trainer.model.patch_identity import KEYPOINT_SIZE_PER_SIGMA
 
 Detector = Literal["training", "sift"]
 
-# Smaller than where training begins: two thirds of what photographs show lies below that.
+# Most points of small photographs are smaller than where detection for training begins. They
+# are found again less often (on real sequences, those of 1.3 to 1.6 pixels among the strongest
+# 1000 cost a tenth of the right matches), so they are taken last.
 MIN_SIGMA = 1.0
+_LEVELS = 3  # of the scale space, per octave
 # More points are oriented than are asked for: near the rim, not every square will fit.
 _SPARE = 1.25
 
@@ -68,9 +72,9 @@ def find(
 
     Args:
         photograph: Where to look.
-        rules: Detectors, thresholds and the size of a region. `min_sigma` is lowered to
-            `MIN_SIGMA`. Of points whose discs overlap by more than `max_overlap` the strongest
-            stays.
+        rules: Detectors, thresholds and the size of a region. Of points whose discs overlap by
+            more than `max_overlap` the strongest stays. Those below `min_sigma`, down to
+            `MIN_SIGMA`, come after all others.
         limit: Most points.
         detector: `training` for those of `rules` whose regions lie in the photograph; `sift`
             for OpenCV's SIFT, wherever its regions lie.
@@ -81,7 +85,6 @@ def find(
     if detector == "sift":
         found = from_opencv(sift_keypoints(photograph.image, limit))
     else:
-        rules = rules.model_copy(update={"min_sigma": min(rules.min_sigma, MIN_SIGMA)})
         _check_size(photograph, rules)
         found = _strongest(photograph.image, rules, limit)
     if not len(found):
@@ -126,16 +129,17 @@ def sift_keypoints(image: np.ndarray, limit: int) -> list[cv2.KeyPoint]:
 def from_opencv(keypoints: Sequence[cv2.KeyPoint]) -> Keypoints:
     """Returns keypoints of SIFT as points.
 
-    OpenCV's size is twice sigma; its angle runs from the x-axis towards the y-axis as ours.
+    OpenCV's angle runs from the x-axis towards the y-axis as ours.
     """
-    positions = np.array([(*k.pt, k.size / 2) for k in keypoints], np.float32).reshape(-1, 3)
+    found = [(*k.pt, k.size / KEYPOINT_SIZE_PER_SIGMA) for k in keypoints]
+    positions = np.array(found, np.float32).reshape(-1, 3)
     strengths = np.array([k.response for k in keypoints], np.float32)
     return Keypoints(positions, np.deg2rad([float(k.angle) for k in keypoints]), strengths)
 
 
 def _check_size(photograph: Photograph, rules: ExtractionSettings) -> None:
     width, height = photograph.size
-    least = math.ceil(2 * rules.half_width * rules.min_sigma)
+    least = math.ceil(2 * rules.half_width * _finest(rules.min_sigma))
     if min(width, height) < least:
         raise UserError(
             f"{photograph.path}: is {width}x{height} pixels, expected at least {least} on the "
@@ -143,14 +147,22 @@ def _check_size(photograph: Photograph, rules: ExtractionSettings) -> None:
         )
 
 
+def _finest(min_sigma: float) -> float:
+    """Returns the last level of the scale space down to `MIN_SIGMA`; coarser ones stay as is."""
+    steps = max(0, math.floor(_LEVELS * math.log2(min_sigma / MIN_SIGMA)))
+    return min_sigma * 2 ** (-steps / _LEVELS)
+
+
 def _strongest(image: np.ndarray, rules: ExtractionSettings, limit: int) -> Keypoints:
-    """Returns the strongest points whose squares lie in the image."""
+    """Returns the first points whose squares lie in the image."""
     height, width = image.shape
-    detections, strength = detection.detect_rated(image, rules)
+    finer = rules.model_copy(update={"min_sigma": _finest(rules.min_sigma)})
+    detections, strength = detection.detect_rated(image, finer)
     whole = frames.discs_inside(detections, rules.half_width, width, height)
     detections, strength = detections[whole], strength[whole]
     turn = np.empty(len(detections), np.int64)
-    turn[np.argsort(-strength, kind="stable")] = np.arange(len(detections))
+    small = detections[:, 2] < rules.min_sigma
+    turn[np.lexsort((-strength, small))] = np.arange(len(detections))
     stays = frames.take_turns(detections, rules.max_overlap, turn)
     chosen = stays[np.argsort(turn[stays])][: math.ceil(limit * _SPARE)]
     angles = detection.orientations(image, detections[chosen])

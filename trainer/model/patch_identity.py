@@ -17,7 +17,13 @@ from trainer.core.variants import PATCH_SIZE
 PATCH = "patch"
 MATCHING = "matching"
 LICENCE = "licence"
+KEYPOINT_SIZE_PER_SIGMA = 2 ** (5 / 6)
+"""`cv2.KeyPoint.size` of a SIFT keypoint with sigma 1. OpenCV tells twice the smaller sigma of the
+two Gaussians that differ most there; the blob lies between both, a sixth of an octave above."""
 _REGION = 5.0  # sigmas; HPatches', and of all models that do not say it
+BLUR_SIGMAS = (0.0, 0.7, 1.6, 3.2, 6.4, 12.8)
+"""Measured on official patches: steps from 1 to 2 pixels agree best with 0.7, from 2 to 4 with 1.6,
+beyond with 3.2; smaller ones with none."""
 
 
 class Orientation(Settings):
@@ -45,31 +51,31 @@ class PatchIdentity(Settings):
     """The square of an image that one patch shows, and how its pixels come about.
 
     The half side of the square is `measurement_region * sigma` pixels of the image, where
-    `sigma = keypoint_size / keypoint_size_per_sigma`. So the whole side is
-    `measurement_region` times the size of one of OpenCV's keypoints.
+    `sigma = keypoint_size / keypoint_size_per_sigma` for OpenCV's SIFT keypoints.
 
     Attributes:
         size: Pixels on a side.
         measurement_region: Half the side of the square, in sigmas of the detection.
         keypoint_size_per_sigma: `cv2.KeyPoint.size` of a detection with sigma 1.
         orientation: Which way the patch's x axis points in the image.
-        pixel_centres: Whole coordinates of an image are the centres of its pixels. Pixel i of
-            a patch is centred at (2 i + 1) / size - 1 half sides from the square's centre.
+        pixel_centres: Whole coordinates of an image are the centres of its pixels. The outermost
+            samples of a patch lie on the square's sides: sample i is at 2 i / (size - 1) - 1
+            half sides from the centre.
         resampling: Between the image's pixels.
-        blur: Before a patch is taken whose pixels are s > 1 image pixels apart, the image is
-            blurred by a Gaussian of `blur_sigma * sqrt(s^2 - 1)`, with s in steps of sqrt(2).
-        blur_sigma: Blur of a camera's image, in its pixels.
+        blur: A patch whose samples are s > 1 image pixels apart (the mean of both directions) is
+            taken from the image blurred by a Gaussian.
+        blur_sigmas: Of that, in image pixels: for s up to 1, 2, 4, 8, 16 and beyond.
         border: What lies outside the image.
     """
 
     size: int = Field(default=PATCH_SIZE, ge=1)
     measurement_region: float = Field(default=_REGION, gt=0)
-    keypoint_size_per_sigma: float = Field(default=2.0, gt=0)
+    keypoint_size_per_sigma: float = Field(default=KEYPOINT_SIZE_PER_SIGMA, gt=0)
     orientation: Orientation = Orientation()
     pixel_centres: Literal["whole_coordinates"] = "whole_coordinates"
     resampling: Literal["bilinear"] = "bilinear"
-    blur: Literal["gaussian_of_shrinkage"] = "gaussian_of_shrinkage"
-    blur_sigma: float = Field(default=0.5, ge=0)
+    blur: Literal["gaussian_by_octave"] = "gaussian_by_octave"
+    blur_sigmas: tuple[float, ...] = BLUR_SIGMAS
     border: Literal["replicate"] = "replicate"
 
 

@@ -121,9 +121,9 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
         )
     pictures, matrices = make_sequence(item.name, item.kind, photograph, settings)
     small = min(_MIN_SIGMA, settings.cut.min_sigma)
-    rules = settings.cut.model_copy(update={"min_sigma": small})
+    cut = settings.cut.model_copy(update={"min_sigma": small})
     return sequences.cut(
-        item, pictures, matrices, settings.model_copy(update={"cut": rules}), flat=True
+        item, pictures, matrices, settings.model_copy(update={"cut": cut}), flat=True
     )
 
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from components.example_gen.settings import ExtractionSettings
+from trainer.model.patch_identity import KEYPOINT_SIZE_PER_SIGMA
 
 _LEVELS = 3  # per octave
 _CAMERA_BLUR = 0.5
@@ -25,9 +26,6 @@ _BINS = 36
 _ORIENTATION_RADIUS = 4.5  # sigmas; the weight's own sigma is 1.5 (Lowe, section 5)
 _ORIENTATION_SIZE = 27
 _DOG_LAYERS = 3  # per octave, OpenCV's default
-DOG_SIGMA = 2 ** (1 / (2 * _DOG_LAYERS)) / 2
-"""Sigma of a DoG keypoint in OpenCV's sizes: that between both Gaussians, of which the size tells
-the smaller one's doubled."""
 _THRESHOLDS = {"hessian": 2e-4, "harris": 2e-4, "dog": 0.03}
 
 
@@ -152,7 +150,7 @@ def difference_of_gaussians(image: np.ndarray) -> np.ndarray:
     keypoints = detector.detect(image)
     if not keypoints:
         return np.empty((0, 4), np.float32)
-    points = np.array([(*k.pt, k.size * DOG_SIGMA) for k in keypoints], np.float32)
+    points = np.array([(*k.pt, k.size / KEYPOINT_SIZE_PER_SIGMA) for k in keypoints], np.float32)
     # A second orientation is the same point once more.
     points, first = np.unique(points, axis=0, return_index=True)
     # OpenCV compares a response times the number of layers with the threshold.

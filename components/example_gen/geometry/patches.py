@@ -11,12 +11,10 @@ import numpy as np
 
 from components.example_gen.geometry.homography import jacobian
 from trainer.core.variants import PATCH_SIZE
+from trainer.model.patch_identity import BLUR_SIGMAS
 
 # cv2.remap takes at most 32766 rows and columns; a block of maps this high fits the cache.
 _PATCHES_PER_BLOCK = 128
-# Blur in pixels by how much a patch shrinks its image: official patches of steps from 1 to 2
-# pixels agree best with 0.7, from 2 to 4 with 1.6, beyond with 3.2; smaller ones with none.
-_BLURS = (0.0, 0.7, 1.6, 3.2, 6.4, 12.8)
 
 
 class ImageSampler:
@@ -58,7 +56,7 @@ class ImageSampler:
     def _blur(self, level: int) -> np.ndarray:
         if level not in self._blurred:
             self._blurred[level] = cv2.GaussianBlur(
-                self.image, (0, 0), _BLURS[level], borderType=cv2.BORDER_REPLICATE
+                self.image, (0, 0), BLUR_SIGMAS[level], borderType=cv2.BORDER_REPLICATE
             )
         return self._blurred[level]
 
@@ -69,7 +67,7 @@ def _levels(matrices: np.ndarray, size: int) -> np.ndarray:
     # The mean of both directions: a patch squeezed in one alone is hardly blurred.
     step = np.sqrt(stretch.prod(-1)) * 2 / (size - 1)
     octaves = np.ceil(np.log2(np.maximum(step, 1e-6)) - 1e-9)
-    return np.clip(octaves, 0, len(_BLURS) - 1).astype(np.int64)
+    return np.clip(octaves, 0, len(BLUR_SIGMAS) - 1).astype(np.int64)
 
 
 def _remap(image: np.ndarray, matrices: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,7 @@ CREATE TABLE two_view_geometries (
     config INTEGER NOT NULL, F BLOB, E BLOB, H BLOB, qvec BLOB, tvec BLOB);
 CREATE TABLE {_IDENTITY} (identity TEXT NOT NULL);
 """
+_LENGTH = colmap_bytes.LENGTH / math.hypot(1, colmap_bytes.OFFSET)  # of descriptors as bytes
 _PUT_ARRAY = "INSERT INTO {} VALUES (?, ?, ?, ?)"
 
 
@@ -69,12 +71,7 @@ def writing_features(path: str, identity: dict[str, Any]) -> Iterator[Add]:
         cameras: dict[Camera, int] = {}
 
         def add(features: Features) -> None:
-            dimension = features.descriptors.shape[1]
-            if dimension != colmap_bytes.DIMENSION:
-                raise UserError(
-                    f"--output: {path} cannot hold descriptors of {dimension} numbers, expected "
-                    f"{colmap_bytes.DIMENSION} as COLMAP has; choose a .h5 or .npz"
-                )
+            codes = colmap_bytes.encode(features.descriptors)
             if features.camera not in cameras:
                 cameras[features.camera] = _put_camera(database, features.camera)
             image = database.execute(
@@ -83,7 +80,6 @@ def writing_features(path: str, identity: dict[str, Any]) -> Iterator[Add]:
             ).lastrowid
             shapes = affine_keypoints(features.positions, features.angles)
             database.execute(_PUT_ARRAY.format("keypoints"), [image, *_blob(shapes)])
-            codes = colmap_bytes.encode(features.descriptors)
             database.execute(_PUT_ARRAY.format("descriptors"), [image, *_blob(codes)])
 
         yield add
@@ -127,7 +123,7 @@ class Database:
             self._stack = stack.pop_all()
 
     def descriptors(self, name: str) -> np.ndarray:
-        """Returns a photograph's descriptors, float32 [N, D], up to a shift of all."""
+        """Returns a photograph's bytes, float32 [N, 128], at the descriptors' distances."""
         row = self._database.execute(
             "SELECT rows, cols, data FROM descriptors WHERE image_id = ?", [self._images[name]]
         ).fetchone()
@@ -137,7 +133,7 @@ class Database:
                 f"expected one of 128 bytes each; find and describe them again"
             )
         codes = np.frombuffer(row[2], np.uint8).reshape(row[:2])
-        return colmap_bytes.decode(codes)
+        return codes.astype(np.float32) / np.float32(_LENGTH)
 
     def close(self) -> None:
         """Closes the database."""

@@ -18,7 +18,7 @@ def test_the_defaults_are_the_cut_of_the_training_data():
     patch = patch_identity.PatchIdentity()
     assert patch.measurement_region == ExtractionSettings().half_width
     assert patch.size == 65
-    assert patch.keypoint_size_per_sigma == 2.0
+    assert patch.keypoint_size_per_sigma == pytest.approx(1.7818, abs=1e-4)
 
 
 def test_an_earlier_model_is_of_the_present_cut_with_its_own_region():
