@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,6 +30,7 @@ _LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
+_TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
 
 
 class Hosts:
@@ -122,10 +124,11 @@ class Hosts:
         except _LOST as error:
             if self.count == 1:
                 raise
-            why = (str(error.message).strip().splitlines() or [type(error).__name__])[0]
+            named = _TASK.search(str(error))
+            which = f" ({named[1]} {named[2]} of TF_CONFIG)" if named else ""
             raise Interrupted(
-                f"another of the run's {self.count} processes is gone ({why[:200]}); start all of "
-                f"them again, and they go on from the last checkpoint",
+                f"another of the run's {self.count} processes is gone{which}; start all of them "
+                f"again, and they go on from the last checkpoint",
                 signal.SIGHUP,
             ) from error
 
