@@ -24,6 +24,7 @@ BENCHMARKS = {  # module by name
     "gate": "benchmarks.evaluator.gate",
     "real-sequences": "benchmarks.demo.real_sequences",
     "calibration": "benchmarks.calibration.calibration",
+    "downstream": "benchmarks.downstream.downstream",
     "training-speed": "benchmarks.training.training_speed",
     "sampling": "benchmarks.training.sampling",
     "memory": "benchmarks.training.memory",

@@ -16,7 +16,9 @@ from pipeline.commands.config import config_group
 from pipeline.commands.descriptors.compare import compare
 from pipeline.commands.descriptors.describe import describe
 from pipeline.commands.descriptors.evaluate import evaluate
+from pipeline.commands.descriptors.export import export
 from pipeline.commands.descriptors.extract import extract
+from pipeline.commands.descriptors.features import features
 from pipeline.commands.descriptors.match import match
 from pipeline.commands.fetch import fetch
 from pipeline.commands.runs.compile import compile_command
@@ -76,7 +78,9 @@ for _command in (
     describe,
     evaluate,
     compare,
+    features,
     match,
+    export,
     compile_command,
     run_spec,
     submit,

@@ -1,9 +1,9 @@
 """Whether patches cut by measured rules are as hard as HPatches' own.
 
-Cuts the four image sequences at hand whose published figures are known, describes them with
-handcrafted methods, and prints matching AP beside the published one and beside that on the
-project's default cut. No learned descriptor takes part. v_graffiti, whose official frames are
-known, is cut at those and at points found anew as well; the others at the latter.
+Cuts the four image sequences at hand whose published figures are known by the default rules,
+describes them with handcrafted methods, and prints matching AP beside the published one. No
+learned descriptor takes part. v_graffiti, whose official frames are known, is cut at those and at
+points found anew as well; the others at the latter.
 """
 
 from __future__ import annotations
@@ -14,24 +14,22 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from benchmarks.calibration import official, points, reference_sift
-from benchmarks.calibration.cutting import correlations, cut
-from benchmarks.calibration.sequences import cut_sequence
+from benchmarks.calibration import official, reference_sift
 from benchmarks.harness.targets import Figure, held_to
 from components.descriptor_evaluator.descriptors import orb, sift
 from components.descriptor_evaluator.protocol import matching
 from components.descriptor_evaluator.protocol.distances import Distance
-from components.example_gen.formats import reading
-from components.example_gen.formats.base import SequenceInput, generator
+from components.example_gen.formats import reading, sequences
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.formats.images import read_grey
-from components.example_gen.formats.sequences import read_images
 from components.example_gen.geometry import homography
+from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import DataSettings
 from trainer.core.variants import NOISES, TARGETS
 
 CALIBRATED = ("v_graffiti", "v_bark")
 HELD_BACK = ("i_leuven", "v_wall")
-POINTS = 500  # of the default cut, as in the other benchmarks
+SETTINGS = DataSettings(format="sequences", max_points=None)
 _OPENCV = sift.SiftRecipe(size=1 / 5.303)
 METHODS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Distance]] = {
     "sift": (reference_sift.sift, "l2"),
@@ -44,42 +42,31 @@ COUNTED = ("sift", "rootsift", "cvRSIFT")
 
 
 def run(work: str) -> Table:
-    """Returns matching mAP per sequence, method and noise: published, calibrated, default."""
+    """Returns matching mAP per sequence, method and noise, published and on patches cut here."""
     del work
     folder = official.root()
-    settings = DataSettings(format="sequences", max_points=POINTS)
-    inputs, _ = reading.list_sequences("sequences", str(folder / "sequences"), settings)
+    inputs, _ = reading.list_sequences("sequences", str(folder / "sequences"), SETTINGS)
     by_name = {item.name: item for item in inputs}
     table = _empty_table()
     away: dict[str, float] = {}
     for name in (*CALIBRATED, *HELD_BACK):
-        default = reading.load_sequence(by_name[name], settings).patches
-        before = {method: precisions(method, default) for method in METHODS}
         if name == official.STRIP_OF:
             given = official.reference_frames(folder)[1]
-            patches = calibrated_patches(by_name[name], given)
-            _add_rows(table, folder, name, "official frames", patches, before)
-        patches = calibrated_patches(by_name[name])
+            _add_rows(table, folder, name, "official frames", patches_at(by_name[name], given))
         role = "held back" if name in HELD_BACK else "calibrated on"
-        away[name] = _add_rows(table, folder, name, role, patches, before)
+        patches = reading.load_sequence(by_name[name], SETTINGS).patches
+        away[name] = _add_rows(table, folder, name, role, patches)
     figures = [Figure("re-cut official patches, correlation", _recut(folder), "at least", 0.999)]
     for name in HELD_BACK:
         figures.append(Figure(f"{name}, held back", away[name], "at most", 3, "points"))
     return held_to(table, figures)
 
 
-def calibrated_patches(item: SequenceInput, squares: np.ndarray | None = None) -> np.ndarray:
-    """Cuts an image sequence by the measured rules, uint8 [N, 16, 65, 65].
-
-    Args:
-        item: The image sequence.
-        squares: float64 [N, 3, 3], frames in its reference; by default, they are found.
-    """
-    pictures = read_images(item)
+def patches_at(item: SequenceInput, squares: np.ndarray) -> np.ndarray:
+    """Cuts an image sequence at frames float64 [N, 3, 3]: uint8 [M, 16, 65, 65]."""
+    pictures = sequences.read_images(item)
     matrices = [homography.read(path) for path in item.files[len(pictures) :]]
-    if squares is None:
-        squares = points.find(pictures[0], generator(0, item.name, "points"))
-    return cut_sequence(pictures, matrices, squares, generator(0, item.name, "jitter"))
+    return sequences.cut(item, pictures, matrices, SETTINGS, squares).patches
 
 
 def precisions(method: str, patches: np.ndarray) -> np.ndarray:
@@ -102,7 +89,7 @@ def _recut(folder: Path) -> float:
     places, squares = official.reference_frames(folder)
     image = read_grey(str(folder / "sequences" / official.STRIP_OF / "1.ppm"))
     theirs = official.reference_patches(folder)[places]
-    return float(np.median(correlations(cut(image, squares), theirs)))
+    return float(np.median(official.correlations(ImageSampler(image).sample(squares), theirs)))
 
 
 def _empty_table() -> Table:
@@ -111,9 +98,7 @@ def _empty_table() -> Table:
     )
     for column in ("sequence (points)", "method"):
         table.add_column(column)
-    for column in ("published", "calibrated cut", "away", "e by target", "published", "by target"):
-        table.add_column(column, justify="right")
-    for column in ("default cut", "away"):
+    for column in ("published", "here", "away", "e by target", "published", "by target"):
         table.add_column(column, justify="right")
     return table
 
@@ -124,7 +109,6 @@ def _add_rows(
     name: str,
     role: str,
     patches: np.ndarray,
-    before: dict[str, np.ndarray],
 ) -> float:
     """Adds the rows of an image sequence.
 
@@ -133,8 +117,7 @@ def _add_rows(
         folder: Of the shared data.
         name: Image sequence.
         role: What it is there for.
-        patches: Calibrated ones.
-        before: AP on the default cut by method.
+        patches: uint8 [N, 16, 65, 65].
 
     Returns:
         Mean absolute difference to the published figures over counted methods and noise levels.
@@ -154,8 +137,6 @@ def _add_rows(
             _by_target(ours),
             _by_target(theirs),
             f"{np.abs(difference).mean():.1f}",
-            _by_noise(before[method]),
-            f"{np.abs((before[method] - theirs).mean(1)).mean():.1f}",
             end_section=number == len(METHODS) - 1,
         )
     return float(np.mean(away))

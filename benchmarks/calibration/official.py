@@ -56,3 +56,20 @@ def published(folder: Path, method: str, sequence: str) -> np.ndarray:
     content = json.loads((folder / "hpatches" / "published_results.json").read_text())
     scores = content[method]["full"]["matching"][sequence]
     return 100 * np.array([scores[noise] for noise in NOISES])
+
+
+def correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Returns the correlation of the pixels of each pair of patches, float64 [N].
+
+    Args:
+        first: [N, h, w].
+        second: [N, h, w].
+
+    Example:
+        >>> patch = np.arange(4.0).reshape(1, 2, 2)
+        >>> correlations(patch, 3 - patch)
+        array([-1.])
+    """
+    a, b = (each.reshape(len(each), -1).astype(np.float64) for each in (first, second))
+    a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
+    return (a * b).sum(1) / np.sqrt(np.maximum((a * a).sum(1) * (b * b).sum(1), 1e-12))

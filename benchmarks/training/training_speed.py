@@ -39,7 +39,7 @@ from benchmarks.training import training_data
 from trainer import cpu_kernels
 from trainer.core.config import ModelConfig, StageConfig, TrainerConfig
 from trainer.data.image import INPUT_SIZE
-from trainer.model.l2net import CONVOLUTIONS, channels
+from trainer.model.l2net import CONVOLUTIONS
 
 WIDTHS, BATCHES, PATCHES_PER_POINT = (0.25, 0.5, 1.0), (256, 512, 1024), 4
 BATCH_ON_TWO_THREADS = BATCH_BESIDE_OTHERS = 512
@@ -128,8 +128,8 @@ def training_operations(width: float) -> float:
     layer, for that of the input.
     """
     side, before, total = INPUT_SIZE, 1, 0.0
-    for number, filters in enumerate(channels(width)):
-        side //= CONVOLUTIONS[number][1]
+    for number, layer in enumerate(CONVOLUTIONS["l2net"]):
+        side, filters = side // layer.stride, layer.filters(width)
         products = 9.0 * before * filters * side**2
         total += 2 * products * (3 if number else 2)
         before = filters

@@ -32,7 +32,7 @@ class Training:
     """
 
     def __init__(self, job: Job) -> None:
-        model = ModelConfig(width=job.width)
+        model = ModelConfig(network="l2net", width=job.width)
         config = TrainerConfig(model=model, augment=job.augment, bfloat16=job.bfloat16)
         placement = tf.distribute.OneDeviceStrategy("/cpu:0")
         self._job = job

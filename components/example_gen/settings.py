@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from components.example_gen.registry import FORMATS, PHOTOS
 from trainer.core.settings import Settings
+from trainer.core.variants import TRAIN
 
 Detector = Literal["hessian", "harris", "dog"]
 OfficialSplit = Literal["a", "b", "c", "illum", "view"]
@@ -56,46 +57,47 @@ class SplitSettings(Settings):
         return self
 
 
-class JitterSettings(Settings):
-    """Strength of the disturbance of a frame before it is projected, by noise level.
-
-    What a strength means stands in `geometry.frames.jitter`. The defaults give a median overlap
-    (intersection over union with the undisturbed frame's ellipse) of 0.85, 0.72 and 0.60.
-
-    Source: HPatches, section 4 (easy and hard); tough is not published and taken as 0.60.
-    """
-
-    easy: float = Field(default=0.617, ge=0)
-    hard: float = Field(default=1.211, ge=0)
-    tough: float = Field(default=1.890, ge=0)
-
-
 class ExtractionSettings(Settings):
-    """How points are found and patches cut.
+    """What a point is, wherever one is described: the region, and how it is found.
 
     Attributes:
-        detectors: Kinds of points that are detected.
-        min_sigma: Smallest detection scale in pixels; the smallest region is 10 times that.
-        hessian_threshold: Least scale-normalised determinant of the Hessian, grey in 0..1.
-        harris_threshold: Least det/trace of the scale-normalised second-moment matrix.
-        dog_threshold: Contrast threshold of OpenCV's SIFT detector.
-        max_overlap: Detected discs (radius sigma) that overlap more are one cluster, of
-            which a random member stays.
-        half_width: Half the side of the measurement region, in sigmas.
-        jitter: Disturbance of the frames of the target patches.
-        check_homographies: Refuse image sequences whose reference and target patches hardly
-            correlate. False for images of different kinds, e.g. visible and thermal light.
+        half_width: Half the side of the measurement region, in sigmas. It is stored in the
+            model, and photographs that are matched are cut by it.
+        detectors: Kinds of points that are detected in photographs that are matched.
+        min_sigma: Smallest scale of these in pixels; the smallest region is 10 times that.
+        max_overlap: Of points whose discs (radius sigma) overlap more, the strongest is matched.
     """
 
+    half_width: float = Field(default=5.0, gt=0)
     detectors: tuple[Detector, ...] = Field(default=("hessian", "harris", "dog"), min_length=1)
     min_sigma: float = Field(default=1.6, ge=0.8)
-    hessian_threshold: float = Field(default=2e-4, gt=0)
-    harris_threshold: float = Field(default=2e-4, gt=0)
-    dog_threshold: float = Field(default=0.03, gt=0)
     max_overlap: float = Field(default=0.5, gt=0, lt=1)
-    half_width: float = Field(default=5.0, gt=0)
-    jitter: JitterSettings = JitterSettings()
-    check_homographies: bool = True
+
+
+class CutSettings(Settings):
+    """How the patches of an image sequence are cut: those that are trained on, or judged.
+
+    The defaults are those of patches that are judged, as HPatches' are (`docs/protocol.md`).
+
+    Attributes:
+        min_sigma: Smallest scale of a point in pixels.
+        jitter: Spread of the disturbance of frames, in that of HPatches' at each noise level
+            (`geometry.disturbances.JITTERS`); 0 for none.
+        offset: Pixels from the corner that homographies count from to the centre of the first
+            pixel. HPatches' patches were cut with homographies one pixel off.
+    """
+
+    min_sigma: float = Field(default=1.6, ge=0.8)
+    jitter: float = Field(default=1.0, ge=0, le=3)
+    offset: float = Field(default=-1.0, ge=-2, le=2)
+
+
+class TrainingCutSettings(CutSettings):
+    """How patches that are trained on are cut: also small ones, displaced less, by true places."""
+
+    min_sigma: float = Field(default=1.0, ge=0.8)
+    jitter: float = Field(default=0.7, ge=0, le=3)
+    offset: float = Field(default=0.0, ge=-2, le=2)
 
 
 class PhotographSettings(Settings):
@@ -135,7 +137,12 @@ class DataSettings(Settings):
         skip_bad_sequences: Go on without sequences that cannot be read, and list them.
         max_points: Most points cut from an image sequence, chosen by seed. Patch
             releases are read whole, because official task files count on their indices.
-        extraction: How points are found and patches cut (sequences and photographs).
+        extraction: What a point is (sequences and photographs).
+        cut: How patches are cut that a model is judged on (`val` and `eval`), and by
+            `hpatches extract`: as HPatches' own are.
+        training_cut: How patches of `train` are cut: to be learnt from, not to be compared.
+        check_homographies: Refuse image sequences whose reference and target patches hardly
+            correlate. False for images of different kinds, e.g. visible and thermal light.
         photographs: How image sequences are made of photographs.
     """
 
@@ -143,6 +150,13 @@ class DataSettings(Settings):
     split: SplitSettings = SplitSettings()
     seed: int = Field(default=0, ge=0)
     skip_bad_sequences: bool = False
-    max_points: int | None = Field(default=300, ge=2)
+    max_points: int | None = Field(default=2000, ge=2)
     extraction: ExtractionSettings = ExtractionSettings()
+    cut: CutSettings = CutSettings()
+    training_cut: TrainingCutSettings = TrainingCutSettings()
+    check_homographies: bool = True
     photographs: PhotographSettings = PhotographSettings()
+
+    def of_split(self, split: str) -> DataSettings:
+        """Returns the settings whose `cut` is that of a split."""
+        return self.model_copy(update={"cut": self.training_cut}) if split == TRAIN else self

@@ -52,7 +52,7 @@ class WriteShards(beam.DoFn):
         """
         split, item = element
         try:
-            patch_set = reading.load_sequence(item, self._settings)
+            patch_set = reading.load_sequence(item, self._settings.of_split(split))
             if not len(patch_set):
                 raise UserError(
                     f"{item.name}: no patch could be cut; expected an image with texture whose "

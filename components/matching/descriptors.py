@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import ValidationError
 
-from components.descriptor_evaluator.descriptors import handcrafted, saved_model
+from components.descriptor_evaluator.descriptors import handcrafted, patch_identity, saved_model
 from components.example_gen.settings import ExtractionSettings
 from trainer.core.errors import UserError
 from trainer.model.names import IDENTITY_FILE
@@ -77,7 +77,7 @@ def extraction_of(path: str) -> ExtractionSettings | None:
 
     A model of photographs saw points of shrunk pictures, for which thresholds were lowered;
     photographs that are matched are taken as image sequences are, unshrunk. The size of a
-    region in sigmas is the same for both, and that of HPatches' own patch release.
+    region in sigmas is what the model says.
 
     Returns:
         None of a model that says nothing of itself, as one that was not exported here.
@@ -99,7 +99,9 @@ def extraction_of(path: str) -> ExtractionSettings | None:
             f"on examples that this project made"
         )
     try:
-        return ExtractionSettings.model_validate(rules)
+        valid = ExtractionSettings.model_validate(rules)
+        region = patch_identity.of_model(path).measurement_region
+        return valid.model_copy(update={"half_width": region})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in (_KEY, _KEY, *first["loc"]))

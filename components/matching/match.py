@@ -172,7 +172,7 @@ def as_json(result: Result) -> dict[str, Any]:
             for item, count in zip(pair, result.points, strict=True)
         ],
         "settings": result.settings.model_dump(mode="json"),
-        "extraction": result.extraction.model_dump(mode="json", exclude={"jitter"}),
+        "extraction": result.extraction.model_dump(mode="json"),
         "notes": list(result.notes),
         "descriptors": [_matches_as_json(outcome, pair) for outcome in result.descriptors],
         "versions": versions(),

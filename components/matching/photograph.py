@@ -48,7 +48,11 @@ def read(path: str, max_side: int) -> Photograph:
     Raises:
         UserError: When it cannot be decoded.
     """
-    image = images.read_grey(path)
+    return shrunk(path, images.read_grey(path), max_side)
+
+
+def shrunk(path: str, image: np.ndarray, max_side: int) -> Photograph:
+    """Does what `read` does with an image uint8 [height, width] that has been read."""
     height, width = image.shape
     factor = max_side / max(width, height)
     if factor < 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from trainer.core.settings import Settings
@@ -29,3 +31,29 @@ class MatchSettings(Settings):
     threshold: float = Field(default=3.0, gt=0)
     seed: int = Field(default=0, ge=0, lt=2**31)
     max_side: int = Field(default=1600, ge=64)
+
+
+class FeatureSettings(Settings):
+    """Which points of a photograph are described.
+
+    Attributes:
+        points: Most points of each photograph; the strongest are taken.
+        detector: `training` as the model's training found them, `sift` for OpenCV's SIFT.
+        max_side: As for `MatchSettings`; positions are always in pixels of the file.
+    """
+
+    points: int = Field(default=8192, ge=1)
+    detector: Literal["training", "sift"] = "training"
+    max_side: int = Field(default=3200, ge=64)
+
+
+class RatioSettings(Settings):
+    """Which nearest neighbours are matches.
+
+    Attributes:
+        ratio: As for `MatchSettings`.
+        distance: Largest Euclidean distance; None for any.
+    """
+
+    ratio: float = Field(default=0.85, gt=0, le=1)
+    distance: float | None = Field(default=None, gt=0)

@@ -49,18 +49,16 @@ def measure(
 def patch_bytes(config: TrainerConfig) -> int:
     """Estimates the memory that a training step takes for each patch of its batch.
 
-    Kept for the backward pass are, of each 3 x 3 convolution, its output (which the batch norm
+    Kept for the backward pass are, of each convolution but the last, its output (which batch norm
     needs) and the output of its ReLU (which the next convolution needs); the gradients on the
     way back are as large as two of the largest feature maps at a time. The batches themselves
     lie in memory twice: those in use and those drawn ahead.
     """
     sizes = []
     side = INPUT_SIZE
-    for filters, (_, stride) in zip(
-        l2net.channels(config.model.width), l2net.CONVOLUTIONS, strict=True
-    ):
-        side //= stride
-        sizes.append(filters * side * side)
+    for layer in l2net.CONVOLUTIONS[config.model.network]:
+        side //= layer.stride
+        sizes.append(layer.filters(config.model.width) * side * side)
     bytes_per_value = 2 if config.bfloat16 else 4
     pixels = 2 * config.steps_per_loop * INPUT_SIZE**2
     return bytes_per_value * (2 * sum(sizes) + 2 * max(sizes)) + pixels

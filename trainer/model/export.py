@@ -28,7 +28,7 @@ from trainer.core.files import remove_folder, replace_folder, walk, writing
 from trainer.core.variants import TRAIN, VAL, VARIANTS
 from trainer.data import image, records, resizing
 from trainer.data.manifest import Manifest
-from trainer.model import byte_codes, canonical
+from trainer.model import byte_codes, canonical, patch_identity
 from trainer.model.names import (
     IDENTITY_FILE,
     OUTPUT,
@@ -133,7 +133,7 @@ def describe_itself(
     The `descriptor_id` depends on the weights and the preprocessing alone: descriptors of
     different ids cannot be compared with each other.
     """
-    architecture = {"name": "l2net", **config.model.model_dump()}
+    architecture = {"name": config.model.network, **config.model.model_dump()}
     preprocessing = {
         "resize": "area",
         "size": image.INPUT_SIZE,
@@ -149,6 +149,7 @@ def describe_itself(
         "uint8": byte_codes.describe_code(config.model.dimension) if unit_length else None,
         "architecture": architecture,
         "preprocessing": preprocessing,
+        **patch_identity.describe_patches(examples.settings),
         "extraction": examples.settings,
         "data_checksum": examples.checksum,
         "sequences": _names(examples, "name"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ class Describer:
 
     Attributes:
         name: `candidate`, `production`, or the name of a baseline or reference.
-        model: Folder of a SavedModel with our serving signature.
+        model: Folder of a SavedModel with our serving signature, or an exported file.
         descriptors: Folder of a CSV tree.
         baseline: One of `handcrafted.BASELINES`.
         recipe: Values of a tuned baseline's `SiftRecipe`; empty for the default.
@@ -84,9 +85,11 @@ class ModelError(Exception):
 
 def machinery_errors() -> tuple[type[Exception], ...]:
     """Returns what a failing machine raises: a full disk, no memory, a lost file system."""
-    import tensorflow as tf
-
-    return OSError, MemoryError, tf.errors.ResourceExhaustedError, tf.errors.UnavailableError
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None:  # who has not loaded it gets no errors of it
+        return OSError, MemoryError
+    errors = tensorflow.errors
+    return OSError, MemoryError, errors.ResourceExhaustedError, errors.UnavailableError
 
 
 def is_machinery(error: BaseException) -> bool:

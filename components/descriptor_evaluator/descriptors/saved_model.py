@@ -1,6 +1,7 @@
-"""Describing patches with an exported model, whoever trained it.
+"""Describing patches with a SavedModel, whoever trained it, or with what was exported from one.
 
-TensorFlow is imported inside the functions: commands that need no model start without it.
+TensorFlow is imported inside the functions: commands that need no model start without it, and
+exported files (`exported`) run without.
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from __future__ import annotations
 import errno
 import json
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from components.core import files
-from components.descriptor_evaluator.descriptors import csv_tree, safe_ops
+from components.descriptor_evaluator.descriptors import csv_tree, exported, safe_ops
 from components.example_gen.formats import reading
 from components.example_gen.registry import STRIPS
 from components.example_gen.settings import DataSettings
@@ -37,27 +38,26 @@ _BATCH = 1024  # 256 is a little quicker on some CPUs and slower on others
 
 @dataclass(frozen=True)
 class DescriptorModel:
-    """A loaded SavedModel.
+    """A loaded model.
 
     Attributes:
-        path: Folder of the SavedModel.
-        serve: Serving signature.
+        path: Folder of the SavedModel, or exported file.
+        describe: uint8 [N, h, w] to an array that should be float32 [N, D]; N at least 1.
         identity: Content of `assets.extra/descriptor.json`; None for a model without.
-        loaded: Keeps the variables alive.
     """
 
     path: str
-    serve: Any
+    describe: Callable[[np.ndarray], np.ndarray]
     identity: dict[str, Any] | None
-    loaded: Any
 
 
 def load_model(path: str, trusted: bool = False) -> DescriptorModel:
-    """Loads a SavedModel with our serving signature.
+    """Loads a SavedModel with our serving signature, or an exported file.
 
     Args:
-        path: Folder of the SavedModel, local or `gs://`.
-        trusted: Load it whatever it does; see `safe_ops`.
+        path: Folder of the SavedModel, or file that ends in .onnx or .tflite; local or `gs://`.
+        trusted: Load a SavedModel whatever it does; see `safe_ops`. Exported files can do no
+            more than compute.
 
     Raises:
         UserError: When there is none, it is damaged, it could do more than compute, or its
@@ -66,6 +66,9 @@ def load_model(path: str, trusted: bool = False) -> DescriptorModel:
         OSError: When the machine fails (a full disk); likewise `MemoryError` and
             TensorFlow's `ResourceExhaustedError` and `UnavailableError`.
     """
+    if exported.is_exported(path):
+        model = exported.read(path)
+        return DescriptorModel(path, model.describe, _identity_of_file(path, model))
     check_folder(path)
     import tensorflow as tf
 
@@ -90,15 +93,35 @@ def load_model(path: str, trusted: bool = False) -> DescriptorModel:
         )
     serve = signatures[SERVING_SIGNATURE]
     _check_signature(path, serve)
-    return DescriptorModel(path, serve, read_identity(path), loaded)
+    return DescriptorModel(path, _serving(path, loaded, serve), read_identity(path))
+
+
+def _serving(path: str, loaded: Any, serve: Any) -> Callable[[np.ndarray], np.ndarray]:
+    import tensorflow as tf
+
+    def describe(patches: np.ndarray) -> np.ndarray:
+        try:
+            return serve(**{PATCHES_INPUT: tf.constant(patches)})[OUTPUT].numpy()
+        except tf.errors.InvalidArgumentError as error:
+            height, width = patches.shape[1:]
+            raise UserError(
+                f"{path}: cannot describe patches of {height}x{width} ({_first_line(error)})"
+            ) from error
+
+    describe.loaded = loaded  # type: ignore[attr-defined]  # its variables must outlive it
+    return describe
 
 
 def check_folder(path: str) -> None:
-    """Looks, without loading TensorFlow for local paths, whether there is a SavedModel at all.
+    """Looks, without loading TensorFlow for local paths, whether there is a model at all.
 
     Raises:
-        UserError: When there is none.
+        UserError: When there is neither a SavedModel nor an exported file.
     """
+    if exported.is_exported(path):
+        if not files.exists(path) or files.is_folder(path):
+            raise UserError(f"{path}: is no file, expected a model that `hpatches export` wrote")
+        return
     if not files.exists(files.join(path, SAVED_MODEL_FILE)):
         raise UserError(f"{path}: holds no saved_model.pb, expected the folder of a SavedModel")
 
@@ -117,20 +140,12 @@ def describe_patches(
         UserError: When the model cannot describe patches of this size, or gives anything
             but one row of numbers per patch.
     """
-    import tensorflow as tf
-
     count, variants = patches.shape[:2]
     flat = patches.reshape(count * variants, *patches.shape[2:])
     result: np.ndarray | None = None
     for start in range(0, len(flat), batch_size):
         block = flat[start : start + batch_size]
-        try:
-            rows = model.serve(**{PATCHES_INPUT: tf.constant(block)})[OUTPUT].numpy()
-        except tf.errors.InvalidArgumentError as error:
-            height, width = block.shape[1:]
-            raise UserError(
-                f"{model.path}: cannot describe patches of {height}x{width} ({_first_line(error)})"
-            ) from error
+        rows = model.describe(block)
         if rows.ndim != 2 or len(rows) != len(block) or not rows.shape[1]:
             raise UserError(
                 f"{model.path}: gave an array of shape {rows.shape} for {len(block)} patches, "
@@ -180,13 +195,20 @@ def describe_release(
 
 
 def read_identity(path: str) -> dict[str, Any] | None:
-    """Reads what a SavedModel says of itself; None when it says nothing.
+    """Reads what a SavedModel, or an exported file, says of itself; None when nothing.
 
     Raises:
         UserError: When the file is there but is no JSON object, or its `sequences` or
             `scenes` are not lists of names by split.
     """
+    if exported.is_exported(path):
+        check_folder(path)
+        return _identity_of_file(path, exported.read(path))
     return _read_identity_file(files.join(path, IDENTITY_FILE))
+
+
+def _identity_of_file(path: str, model: exported.ExportedModel) -> dict[str, Any] | None:
+    return None if model.identity is None else _checked_identity(path, model.identity)
 
 
 def read_identity_of_descriptors(folder: str) -> dict[str, Any] | None:
@@ -224,8 +246,12 @@ def refuse_if_trained_on(
 def _read_identity_file(path: str) -> dict[str, Any] | None:
     if not files.exists(path):
         return None
+    return _checked_identity(path, files.read_text(path))
+
+
+def _checked_identity(path: str, text: str | bytes) -> dict[str, Any]:
     try:
-        content = read_json(files.read_text(path))
+        content = read_json(text)
     except ValueError as error:
         raise UserError(f"{path}: is not JSON ({error}), expected the model's identity") from error
     if not isinstance(content, dict):

@@ -138,8 +138,6 @@ def match(
 ) -> Result:
     """Matches a pair by the model and by RootSIFT, on the same points."""
     rules = settings.extraction
-    if settings.format == PHOTOS:
-        rules = photographs.detection_rules(rules)
     both = tuple(points.find(image, rules, _SETTINGS.points) for image in pair)
     model_loaded = descriptors.load_model(model, trusted=True)  # the evaluator has looked into it
     results = tuple(

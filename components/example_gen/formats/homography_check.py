@@ -85,7 +85,7 @@ def _advice(wrong: Sequence[int], matrices: Sequence[np.ndarray], cut: Cut) -> s
         )
     return (
         "neither the inverse nor a scaled one fits: check that the file belongs to these images "
-        "(data.extraction.check_homographies: false takes images of different kinds as they are)"
+        "(data.check_homographies: false takes images of different kinds as they are)"
     )
 
 

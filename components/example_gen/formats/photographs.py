@@ -23,7 +23,6 @@ from components.example_gen.geometry import homography
 from components.example_gen.registry import PHOTOS
 from components.example_gen.settings import (
     DataSettings,
-    ExtractionSettings,
     PhotographSettings,
 )
 from trainer.core.errors import UserError
@@ -32,9 +31,8 @@ from trainer.core.variants import ILLUMINATION, TARGETS, VIEWPOINT
 _OVERSAMPLING = 2
 _SHAKE = 0.02
 """Camera movement within `i_` sequences, as a share of the image's width."""
-# References are shrunk, so detail that was worth finding has become smaller and fainter.
-_MIN_SIGMA = 1.3
-_THRESHOLD_FACTOR = 0.5
+# References are shrunk, so detail that was worth finding has become smaller.
+_MIN_SIGMA = 1.0
 _MIN_SIDE = 65  # of a reference image in pixels; less cannot hold useful regions
 
 
@@ -122,9 +120,10 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
             f"{factor:g} times, see photographs.shrink)"
         )
     pictures, matrices = make_sequence(item.name, item.kind, photograph, settings)
-    detection = detection_rules(settings.extraction)
+    small = min(_MIN_SIGMA, settings.cut.min_sigma)
+    cut = settings.cut.model_copy(update={"min_sigma": small})
     return sequences.cut(
-        item, pictures, matrices, settings.model_copy(update={"extraction": detection}), flat=True
+        item, pictures, matrices, settings.model_copy(update={"cut": cut}), flat=True
     )
 
 
@@ -135,15 +134,6 @@ def read_photograph(item: SequenceInput) -> np.ndarray:
         UserError: When it cannot be decoded.
     """
     return images.read_grey(item.files[0])
-
-
-def detection_rules(extraction: ExtractionSettings) -> ExtractionSettings:
-    """Returns the extraction settings for references that were shrunk."""
-    thresholds = {
-        key: getattr(extraction, key) * _THRESHOLD_FACTOR
-        for key in ("hessian_threshold", "harris_threshold", "dog_threshold")
-    }
-    return extraction.model_copy(update={"min_sigma": _MIN_SIGMA, **thresholds})
 
 
 def shrinkage(shape: tuple[int, ...], rules: PhotographSettings) -> float:

@@ -1,16 +1,25 @@
 """Image sequences (six images, five homographies): reading them and cutting their patches.
 
-Source: HPatches (Balntas et al., CVPR 2017), section 4.
+Source: HPatches (Balntas et al., CVPR 2017), section 4, and what its patches show beyond that
+(`docs/protocol.md`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from components.core import files
-from components.example_gen.formats import content, copies, homography_check, images, layouts
+from components.example_gen.formats import (
+    content,
+    copies,
+    frame_files,
+    homography_check,
+    images,
+    layouts,
+)
 from components.example_gen.formats.base import (
     Format,
     PatchSet,
@@ -18,7 +27,13 @@ from components.example_gen.formats.base import (
     find_folders,
     generator,
 )
-from components.example_gen.geometry import detection, frames, homography
+from components.example_gen.geometry import (
+    detection,
+    disturbances,
+    frames,
+    homography,
+    points,
+)
 from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.registry import SEQUENCES
 from components.example_gen.settings import DataSettings
@@ -38,13 +53,15 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     """Checks the layout and the homographies of one image sequence.
 
     Returns:
-        One input; its files are the images 1 to 6, then the five homographies.
+        One input; its files are the images 1 to 6, the five homographies and, if it is there,
+        the file of the points' frames.
 
     Raises:
-        UserError: When images are missing, a file is no image by its header, or a homography
-            is no homography.
+        UserError: When images are missing, a file is no image by its header, a homography
+            is no homography, or the frames are none.
     """
-    return [_checked(name, paths[0], scene, IMAGES)]
+    item, given = _checked(name, paths[0], scene, IMAGES), frame_files.find(paths[0])
+    return [dataclasses.replace(item, files=(*item.files, given)) if given else item]
 
 
 def check_pairs(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
@@ -120,13 +137,14 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
         UserError: When an image cannot be decoded, no point survives or a homography does not
             fit its images.
     """
-    paths = item.files[IMAGES:]
+    paths, given = item.files[IMAGES : 2 * IMAGES - 1], item.files[2 * IMAGES - 1 :]
     matrices, pictures = [homography.read(path) for path in paths], read_images(item)
-    patch_set = cut(item, pictures, matrices, settings)
-    if settings.extraction.check_homographies:
+    squares = frame_files.read(given[0]) if given else None
+    patch_set = cut(item, pictures, matrices, settings, squares)
+    if settings.check_homographies:
         few = settings.model_copy(update={"max_points": _POINTS_OF_A_TRIAL})
         homography_check.check(
-            patch_set, paths, matrices, lambda others: cut(item, pictures, others, few)
+            patch_set, paths, matrices, lambda others: cut(item, pictures, others, few, squares)
         )
     return patch_set
 
@@ -145,90 +163,96 @@ def cut(
     pictures: Sequence[np.ndarray],
     matrices: Sequence[np.ndarray],
     settings: DataSettings,
+    squares: np.ndarray | None = None,
     flat: bool = False,
 ) -> PatchSet:
-    """Finds points in the reference image and cuts their 16 patches.
+    """Finds points in the reference image and cuts their 16 patches by `settings.cut`.
 
     Args:
         item: Names the sequence (and so seeds its random choices).
         pictures: Reference and five targets, uint8 [height, width] each.
         matrices: Five float64 [3, 3], reference pixels to target pixels.
-        settings: Seed, limits and extraction settings.
+        settings: Seed, limits, extraction settings and how to cut.
+        squares: float64 [N, 3, 3], frames in the reference (half-width coordinates to pixels);
+            by default, they are found.
         flat: The targets show the reference and nothing around it (they were made of one
             photograph), so disturbed frames must stay inside the reference, too.
 
     Returns:
-        The patches in order of (y, x) of their points, with statistics: `detections`,
-        `distinct` (after clustering), `cut`, `without_content` (points left out, see
+        The patches in random order (of frames that were given, in theirs), with statistics:
+        `points` (found or given), `cut`, `without_content` (points left out, see
         `formats.content`), `overlap_easy|hard|tough` (median) and `nearer_to_another` (share
         of disturbed frames).
 
     Raises:
         UserError: When no point stays inside all images, or none has content in all of them.
     """
-    reference = pictures[0]
-    height, width = reference.shape
-    facing = [homography.facing(matrix, width, height) for matrix in matrices]
-    sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
-    positions, squares, counts = _regions(item.name, reference, settings)
+    height, width = pictures[0].shape
+    rules = settings.cut
+    if squares is None:
+        squares = _squares(item.name, pictures[0], settings)
     jitters = _jitters(item.name, len(squares), settings)
     disturbed = squares[:, None, None] @ jitters  # to reference pixels
-    projected = [facing[k] @ disturbed[:, :, k] for k in range(TARGETS)]  # to target pixels
-    whole = frames.inside(disturbed, width, height).all((1, 2)) | (not flat)
-    for k in range(TARGETS):
-        whole &= frames.inside(projected[k], *sizes[k + 1]).all(1)
+    moved = [
+        homography.facing(disturbances.misplaced(matrix, rules.offset), width, height)
+        for matrix in matrices
+    ]
+    projected = [moved[k] @ disturbed[:, :, k] for k in range(TARGETS)]  # to target pixels
+    whole = frames.inside(squares, width, height)
+    whole &= frames.inside(disturbed, width, height).all((1, 2)) | (not flat)
+    for k, target in enumerate(pictures[1:]):
+        whole &= frames.inside(projected[k], target.shape[1], target.shape[0]).all(1)
     kept = np.flatnonzero(whole)
     if settings.max_points is not None and len(kept) > settings.max_points:
         rng = generator(settings.seed, item.name, "limit")
         kept = np.sort(rng.choice(kept, settings.max_points, replace=False))
     if not len(kept):
         raise UserError(
-            f"{item.name}: none of {counts['detections']:.0f} detections stays inside all "
+            f"{item.name}: none of {len(squares)} points stays inside all "
             f"{IMAGES} images, expected a textured reference that the targets show too, "
             "and homographies that map its pixels to theirs"
         )
-    patches = np.empty((len(kept), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)
-    patches[:, 0] = ImageSampler(reference).sample(squares[kept])
-    for k in range(TARGETS):
-        sampler = ImageSampler(pictures[k + 1])
-        for n in range(len(NOISES)):
-            patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][kept, n])
+    patches = _sample(pictures, squares[kept], [each[kept] for each in projected])
     chosen, remarks = content.choose(item.name, patches, made=flat)
     kept, patches = kept[chosen], patches[chosen]
-    statistics = {**counts, "cut": len(kept), "without_content": int((~chosen).sum())}
-    statistics |= _jitter_statistics(positions[kept], disturbed[kept], jitters[kept])
-    return PatchSet(item.name, item.scene, item.kind, patches, positions[kept], statistics, remarks)
+    positions = frames.positions(squares[kept], settings.extraction.half_width)
+    statistics: dict[str, float] = {"points": len(squares), "cut": len(kept)}
+    statistics["without_content"] = int((~chosen).sum())
+    statistics |= _jitter_statistics(positions, disturbed[kept], jitters[kept])
+    return PatchSet(item.name, item.scene, item.kind, patches, positions, statistics, remarks)
 
 
-def _regions(
-    name: str, reference: np.ndarray, settings: DataSettings
-) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
-    """Detects, thins out, orients: positions float32 [N, 3] and frames float64 [N, 3, 3]."""
-    rules = settings.extraction
-    height, width = reference.shape
-    detections = detection.detect(reference, rules)
-    detections = detections[
-        frames.discs_inside(detections, rules.half_width, width, height)
-    ]  # most, early
-    rng = generator(settings.seed, name, "cluster")
-    positions = detections[frames.distinct(detections, rules.max_overlap, rng)]
+def _squares(name: str, reference: np.ndarray, settings: DataSettings) -> np.ndarray:
+    """Finds points and their orientations: frames float64 [N, 3, 3]."""
+    half_width = settings.extraction.half_width
+    rng = generator(settings.seed, name, "points")
+    positions = points.find(reference, half_width, settings.cut.min_sigma, rng)
     angles = detection.orientations(reference, positions)
-    squares = frames.from_detections(positions, angles, rules.half_width)
-    whole = frames.inside(squares, width, height)
-    counts = {"detections": float(len(detections)), "distinct": float(len(positions))}
-    return positions[whole], squares[whole], counts
+    return frames.from_detections(positions, angles, half_width)
 
 
 def _jitters(name: str, count: int, settings: DataSettings) -> np.ndarray:
     """Disturbances float64 [N, 3 noises, 5 targets, 3, 3]."""
-    rules = settings.extraction.jitter
     drawn = []
     for noise in NOISES:
-        label = NOISE_NAMES[noise]
-        rng = generator(settings.seed, name, f"jitter {label}")
-        each = frames.jitter(count * TARGETS, getattr(rules, label), rng)
+        rng = generator(settings.seed, name, f"jitter {NOISE_NAMES[noise]}")
+        spread = disturbances.JITTERS[noise]
+        each = disturbances.draw(count * TARGETS, spread, rng, settings.cut.jitter)
         drawn.append(each.reshape(count, TARGETS, 3, 3))
     return np.stack(drawn, axis=1)
+
+
+def _sample(
+    pictures: Sequence[np.ndarray], squares: np.ndarray, projected: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Cuts the patches of points whose frames are known in all images: uint8 [N, 16, 65, 65]."""
+    patches = np.empty((len(squares), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)
+    patches[:, 0] = ImageSampler(pictures[0]).sample(squares)
+    for k, target in enumerate(pictures[1:]):
+        sampler = ImageSampler(target)
+        for n in range(len(NOISES)):
+            patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][:, n])
+    return patches
 
 
 def _jitter_statistics(

@@ -1,7 +1,8 @@
 """Finding points: Hessian, Harris and DoG, each with a scale, and a dominant orientation.
 
-Hessian and Harris run on a Gaussian scale space of three levels an octave, each octave at
-half the resolution of the one before; DoG is OpenCV's SIFT detector.
+Hessian and Harris run on a Gaussian scale space of three levels an octave. The first two octaves
+have the image's resolution, each further one half of that before: a blob is then at least three
+pixels wide where it is located. DoG is OpenCV's SIFT detector.
 
 Sources: Mikolajczyk and Schmid, IJCV 2004 (Hessian- and Harris-Laplace); Lowe, IJCV 2004
 (DoG, orientation).
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 
 from components.example_gen.settings import ExtractionSettings
+from trainer.model.patch_identity import KEYPOINT_SIZE_PER_SIGMA
 
 _LEVELS = 3  # per octave
 _CAMERA_BLUR = 0.5
@@ -24,6 +26,7 @@ _BINS = 36
 _ORIENTATION_RADIUS = 4.5  # sigmas; the weight's own sigma is 1.5 (Lowe, section 5)
 _ORIENTATION_SIZE = 27
 _DOG_LAYERS = 3  # per octave, OpenCV's default
+_THRESHOLDS = {"hessian": 2e-4, "harris": 2e-4, "dog": 0.03}
 
 
 def detect(image: np.ndarray, settings: ExtractionSettings) -> np.ndarray:
@@ -31,7 +34,7 @@ def detect(image: np.ndarray, settings: ExtractionSettings) -> np.ndarray:
 
     Args:
         image: uint8 [height, width].
-        settings: Detectors and thresholds.
+        settings: Detectors and bounds.
 
     Returns:
         float32 [N, 3]: x, y and sigma in pixels, ordered by (y, x, sigma). Points may
@@ -45,7 +48,7 @@ def detect_rated(image: np.ndarray, settings: ExtractionSettings) -> tuple[np.nd
 
     Args:
         image: uint8 [height, width].
-        settings: Detectors and thresholds.
+        settings: Detectors and bounds.
 
     Returns:
         The points, float32 [N, 3], and their strengths, float32 [N]: contrast relative to
@@ -55,12 +58,11 @@ def detect_rated(image: np.ndarray, settings: ExtractionSettings) -> tuple[np.nd
     max_sigma = min(image.shape) / (2 * settings.half_width)
     parts = [np.empty((0, 4), np.float32)]
     if "dog" in settings.detectors:
-        parts.append(_dog(image, settings.dog_threshold))
-    responses: list[tuple[Callable, float]] = []
-    if "hessian" in settings.detectors:
-        responses.append((_hessian_maxima, settings.hessian_threshold))
-    if "harris" in settings.detectors:
-        responses.append((_harris_maxima, settings.harris_threshold))
+        parts.append(difference_of_gaussians(image))
+    found: dict[str, Callable] = {"hessian": _hessian_maxima, "harris": _harris_maxima}
+    responses = [
+        (maxima, _THRESHOLDS[name]) for name, maxima in found.items() if name in settings.detectors
+    ]
     if responses:
         for step, sigmas, stack in _octaves(image, settings.min_sigma, max_sigma):
             for maxima, threshold in responses:
@@ -134,14 +136,22 @@ def _dominant(pixels: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return (peak + shift) * (2 * np.pi / _BINS)
 
 
-def _dog(image: np.ndarray, threshold: float) -> np.ndarray:
-    """Maxima of the difference of Gaussians: float32 [N, 4], x, y, sigma, strength."""
-    detector = cv2.SIFT.create(contrastThreshold=threshold, nOctaveLayers=_DOG_LAYERS)
+def difference_of_gaussians(image: np.ndarray) -> np.ndarray:
+    """Finds maxima of the difference of Gaussians: float32 [N, 4], x, y, sigma, strength.
+
+    Args:
+        image: uint8 [height, width].
+    """
+    threshold = _THRESHOLDS["dog"]
+    # Without the precise doubling of the image, places come out a quarter of a pixel off.
+    detector = cv2.SIFT.create(
+        contrastThreshold=threshold, nOctaveLayers=_DOG_LAYERS, enable_precise_upscale=True
+    )
     keypoints = detector.detect(image)
     if not keypoints:
         return np.empty((0, 4), np.float32)
-    # OpenCV's size is twice sigma; a second orientation is the same point once more.
-    points = np.array([(*k.pt, k.size / 2) for k in keypoints], np.float32)
+    points = np.array([(*k.pt, k.size / KEYPOINT_SIZE_PER_SIGMA) for k in keypoints], np.float32)
+    # A second orientation is the same point once more.
     points, first = np.unique(points, axis=0, return_index=True)
     # OpenCV compares a response times the number of layers with the threshold.
     strength = np.array([k.response for k in keypoints], np.float32) * _DOG_LAYERS / threshold
@@ -158,8 +168,7 @@ def _octaves(
     """
     sigmas = min_sigma * 2 ** (np.arange(-1, _LEVELS + 1) / _LEVELS)
     base = image.astype(np.float32) / 255
-    blur = _CAMERA_BLUR
-    step = 1
+    blur, step = _CAMERA_BLUR, 1
     while min(base.shape) >= _SMALLEST_SIDE and sigmas[1] * step <= max_sigma:
         stack = np.empty((len(sigmas), *base.shape), np.float32)
         current = base
@@ -170,8 +179,10 @@ def _octaves(
             stack[level] = current
             blur = sigma
         yield step, sigmas, stack
-        # The level at twice the first sigma, at half the resolution, starts the next octave.
-        base, blur, step = stack[_LEVELS][::2, ::2], sigmas[_LEVELS] / 2, step * 2
+        if sigmas[1] < 2 * min_sigma:  # the second octave keeps the resolution
+            base, blur, sigmas = stack[0], sigmas[0], 2 * sigmas
+        else:  # the level at twice the first sigma, at half the resolution, starts the next
+            base, blur, step = stack[_LEVELS][::2, ::2], sigmas[_LEVELS] / 2, step * 2
 
 
 def _hessian_maxima(stack: np.ndarray, sigmas: np.ndarray, threshold: float) -> np.ndarray:
@@ -259,10 +270,40 @@ def _spatial_maxima(response: np.ndarray, threshold: float) -> tuple[np.ndarray,
 
 def _refined(response: np.ndarray, y: np.ndarray, x: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """Places to a fraction of a pixel: float32 [N, 4], x, y, sigma, response."""
-    here = response[y, x]
-    dx = _parabola(response[y, x - 1], here, response[y, x + 1])
-    dy = _parabola(response[y - 1, x], here, response[y + 1, x])
-    return np.stack([x + dx, y + dy, sigma, here], axis=1).astype(np.float32)
+    dx, dy, _ = fit_maxima(response, y, x)
+    return np.stack([x + dx, y + dy, sigma, response[y, x]], axis=1).astype(np.float32)
+
+
+def fit_maxima(
+    response: np.ndarray, y: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fits a quadric through the nine values around each maximum.
+
+    Args:
+        response: float32 [height, width].
+        y: int64 [N], rows, none on the rim.
+        x: int64 [N], columns.
+
+    Returns:
+        The quadric's maximum relative to x and to y, within half a pixel, float64 [N] each, and
+        the ratio of its curvatures, at least 1 (infinite on a ridge), float64 [N].
+    """
+    around = {
+        (i, j): response[y + i, x + j].astype(np.float64) for i in (-1, 0, 1) for j in (-1, 0, 1)
+    }
+    here = around[0, 0]
+    gx, gy = (around[0, 1] - around[0, -1]) / 2, (around[1, 0] - around[-1, 0]) / 2
+    xx = around[0, -1] - 2 * here + around[0, 1]
+    yy = around[-1, 0] - 2 * here + around[1, 0]
+    xy = (around[1, 1] + around[-1, -1] - around[1, -1] - around[-1, 1]) / 4
+    determinant, trace = xx * yy - xy**2, xx + yy
+    round_ = determinant > 1e-6 * trace**2
+    safe = np.where(round_, determinant, 1)
+    dx = np.where(round_, (xy * gy - yy * gx) / safe, 0)
+    dy = np.where(round_, (xy * gx - xx * gy) / safe, 0)
+    half = trace**2 / (2 * safe) - 1  # (r + 1 / r) / 2 of the ratio r of the curvatures
+    ratio = np.where(round_, half + np.sqrt(np.maximum(half**2 - 1, 0)), np.inf)
+    return np.clip(dx, -0.5, 0.5), np.clip(dy, -0.5, 0.5), ratio
 
 
 def _parabola(before: np.ndarray, here: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ from scipy.spatial import cKDTree
 
 _CORNERS = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]], np.float64).T
 _DISC_POINTS = 2048
-_TRANSLATION, _ROTATION, _LOG_SCALE, _LOG_ANISOTROPY = 0.10, 9.0, 0.12, 0.12
 
 
 def from_detections(positions: np.ndarray, angles: np.ndarray, half_width: float) -> np.ndarray:
@@ -32,33 +31,15 @@ def from_detections(positions: np.ndarray, angles: np.ndarray, half_width: float
     return frames
 
 
-def jitter(count: int, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Draws disturbances in half-width coordinates.
-
-    At strength t: translation sigma 0.10 t per axis in half-widths, rotation sigma 9 t degrees,
-    logarithm of the scale sigma 0.12 t, logarithm of the stretch along a random axis (and of
-    the shrinkage across it) sigma 0.12 t.
+def positions(squares: np.ndarray, half_width: float) -> np.ndarray:
+    """Returns the detections of frames, float32 [N, 3]: x, y, sigma in pixels.
 
     Args:
-        count: Number of disturbances.
-        strength: Strength t, see `JitterSettings`.
-        rng: Source of randomness.
-
-    Returns:
-        float64 [count, 3, 3], affine; a disturbed frame is `frame @ jitter`.
+        squares: float64 [N, 3, 3], as `from_detections` returns them.
+        half_width: Half the side of the region in sigmas.
     """
-    normal = rng.standard_normal((5, count)) * strength
-    angle = np.deg2rad(_ROTATION) * normal[0]
-    scale = np.exp(_LOG_SCALE * normal[1])
-    stretch = np.exp(_LOG_ANISOTROPY * normal[2])
-    axis = _rotations(rng.uniform(0, np.pi, count))
-    diagonal = np.zeros((count, 2, 2))
-    diagonal[:, 0, 0], diagonal[:, 1, 1] = scale * stretch, scale / stretch
-    result = np.zeros((count, 3, 3))
-    result[:, :2, :2] = _rotations(angle) @ axis @ diagonal @ np.swapaxes(axis, 1, 2)
-    result[:, :2, 2] = _TRANSLATION * normal[3:].T
-    result[:, 2, 2] = 1
-    return result
+    sigma = np.hypot(squares[:, 0, 0], squares[:, 1, 0]) / half_width
+    return np.column_stack([squares[:, 0, 2], squares[:, 1, 2], sigma]).astype(np.float32)
 
 
 def overlaps(jitters: np.ndarray) -> np.ndarray:
@@ -68,7 +49,7 @@ def overlaps(jitters: np.ndarray) -> np.ndarray:
     error is about 0.001.
 
     Args:
-        jitters: float64 [N, 3, 3], as `jitter` returns them.
+        jitters: float64 [N, 3, 3], as `disturbances.draw` returns them.
 
     Returns:
         float64 [N], 0..1.
@@ -118,20 +99,6 @@ def discs_inside(positions: np.ndarray, half_width: float, width: int, height: i
     x, y, sigma = positions.T
     rim = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y))
     return rim >= half_width * sigma
-
-
-def distinct(positions: np.ndarray, max_overlap: float, rng: np.random.Generator) -> np.ndarray:
-    """Chooses one at random of detections whose discs overlap.
-
-    Args:
-        positions: float [N, 3]: x, y, sigma.
-        max_overlap: Largest intersection over union of two discs that stay.
-        rng: Source of randomness.
-
-    Returns:
-        int64 [M], sorted indices of those that stay.
-    """
-    return take_turns(positions, max_overlap, rng.permutation(len(positions)))
 
 
 def take_turns(positions: np.ndarray, max_overlap: float, turn: np.ndarray) -> np.ndarray:
@@ -230,8 +197,3 @@ def overlapping_pairs(positions: np.ndarray, max_overlap: float) -> tuple[np.nda
     distance = np.linalg.norm(positions[first, :2] - positions[second, :2], axis=1)
     much = disc_overlap(distance, sigma[first], sigma[second]) > max_overlap
     return first[much], second[much]
-
-
-def _rotations(angles: np.ndarray) -> np.ndarray:
-    c, s = np.cos(angles), np.sin(angles)
-    return np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], -2)

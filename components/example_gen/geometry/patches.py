@@ -1,4 +1,8 @@
-"""Cutting squares out of an image: many at a time, without aliasing."""
+"""Cutting squares out of an image as HPatches' are: many at a time.
+
+Source: the official `ref.png` of v_graffiti and the frames of its patches, measured (see
+`docs/protocol.md`).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,10 @@ import numpy as np
 
 from components.example_gen.geometry.homography import jacobian
 from trainer.core.variants import PATCH_SIZE
+from trainer.model.patch_identity import BLUR_SIGMAS
 
 # cv2.remap takes at most 32766 rows and columns; a block of maps this high fits the cache.
 _PATCHES_PER_BLOCK = 128
-_CAMERA_BLUR = 0.5  # sigma in pixels that any image is assumed to have (Lowe 2004)
 
 
 class ImageSampler:
@@ -27,19 +31,18 @@ class ImageSampler:
     def sample(self, matrices: np.ndarray, size: int = PATCH_SIZE) -> np.ndarray:
         """Cuts squares and resamples them bilinearly, uint8 [N, size, size].
 
-        A patch whose pixels are s > 1 image pixels apart is taken from the image blurred by
-        a Gaussian of sigma 0.5 * sqrt(s^2 - 1): what remains is the blur of a camera with
-        pixels of that size. s is the larger of both directions (so nothing aliases in
-        either) in steps of sqrt(2).
+        The image is blurred first for patches whose samples are more than a pixel apart, in
+        the mean of both directions: by 0.7 pixels up to 2, by 1.6 up to 4, and so on.
 
         Args:
             matrices: float64 [N, 3, 3], half-width coordinates to image pixels (projective).
-                The pixels of a patch cover [-1, 1]: pixel i is centred at (2i + 1) / size - 1.
-            size: Side of a patch in pixels.
+                The outermost samples of a patch lie on the half-width: sample i of `size` is
+                at 2i / (size - 1) - 1.
+            size: Number of samples along a side, at least 2.
         """
         patches = np.empty((len(matrices), size * size), np.uint8)
-        levels = self._levels(matrices, size)
-        steps = (2 * np.arange(size) + 1) / size - 1
+        levels = _levels(matrices, size)
+        steps = 2 * np.arange(size) / (size - 1) - 1
         x, y = np.meshgrid(steps, steps)
         grid = np.stack([x.ravel(), y.ravel(), np.ones(size * size)]).astype(np.float32)
         for level in np.unique(levels):
@@ -50,21 +53,21 @@ class ImageSampler:
                 patches[block] = _remap(image, matrices[block], grid)
         return patches.reshape(-1, size, size)
 
-    def _levels(self, matrices: np.ndarray, size: int) -> np.ndarray:
-        """Blur level of each patch: 0 for none, else 2 * log2 of the shrinkage, rounded."""
-        stretch = np.linalg.svd(
-            jacobian(matrices, np.zeros((len(matrices), 2))), compute_uv=False
-        ).max(-1, initial=0)
-        return np.maximum(np.round(2 * np.log2(np.maximum(stretch * 2 / size, 1e-6))), 0)
-
     def _blur(self, level: int) -> np.ndarray:
         if level not in self._blurred:
-            shrinkage = 2 ** (level / 2)
-            sigma = _CAMERA_BLUR * np.sqrt(shrinkage**2 - 1)
             self._blurred[level] = cv2.GaussianBlur(
-                self.image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE
+                self.image, (0, 0), BLUR_SIGMAS[level], borderType=cv2.BORDER_REPLICATE
             )
         return self._blurred[level]
+
+
+def _levels(matrices: np.ndarray, size: int) -> np.ndarray:
+    """Which of the blurs each patch takes, int64 [N]."""
+    stretch = np.linalg.svd(jacobian(matrices, np.zeros((len(matrices), 2))), compute_uv=False)
+    # The mean of both directions: a patch squeezed in one alone is hardly blurred.
+    step = np.sqrt(stretch.prod(-1)) * 2 / (size - 1)
+    octaves = np.ceil(np.log2(np.maximum(step, 1e-6)) - 1e-9)
+    return np.clip(octaves, 0, len(BLUR_SIGMAS) - 1).astype(np.int64)
 
 
 def _remap(image: np.ndarray, matrices: np.ndarray, grid: np.ndarray) -> np.ndarray:

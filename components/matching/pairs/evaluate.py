@@ -92,7 +92,7 @@ def evaluate_pairs(
     return {
         "data": {"sequences": data, "names": [item.name for item in inputs], "notes": list(notes)},
         "settings": settings.model_dump(mode="json"),
-        "extraction": rules.model_dump(mode="json", exclude={"jitter"}),
+        "extraction": rules.model_dump(mode="json"),
         "descriptors": [
             {"name": item.name, "descriptor_id": item.identity, **_as_json(scores[item.name])}
             for item in chosen

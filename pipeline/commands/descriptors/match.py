@@ -1,4 +1,4 @@
-"""`hpatches match`: two photographs to matches, a homography and a picture."""
+"""`hpatches match`: two photographs to matches, a homography and a picture; or many to files."""
 
 from __future__ import annotations
 
@@ -6,28 +6,48 @@ import math
 from pathlib import PurePosixPath
 
 import click
+from click.core import ParameterSource
 
 from components.core import files
 from components.core.files import check_writable, write_json
 from components.matching.settings import MatchSettings
+from pipeline.commands.descriptors.match_features import match_features
 from pipeline.commands.options import TRUST_OPTION, baseline_option, json_option, model_option
 from pipeline.terminal import consoles
 from pipeline.terminal.matches_table import print_matches
 from pipeline.terminal.work_view import show_progress
 from trainer.core.errors import UserError
 
+_OF_FEATURES = ("features", "pairs_file", "distance", "ratio", "output")
 PICTURES = ("png", "jpg", "jpeg", "svg", "pdf")
 
 
-def _finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
-    if not math.isfinite(value):
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a finite number.")
     return value
 
 
 @click.command()
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="[A", required=False)
+@click.argument("second", metavar="B]", required=False)
+@click.option(
+    "--features",
+    metavar="FILE",
+    help="Instead of A and B: match the photographs of a file that `hpatches features` wrote.",
+)
+@click.option(
+    "--pairs",
+    "pairs_file",
+    metavar="FILE",
+    help="With --features: two names a line [default: all pairs].",
+)
+@click.option(
+    "--max-distance",
+    "distance",
+    type=click.FloatRange(0, min_open=True),
+    help="With --features: largest distance of descriptors [default: the model's, else any].",
+)
 @model_option("Describe with an exported model.")
 @baseline_option(
     "Describe with a handcrafted descriptor; with --model, both are drawn side by side."
@@ -36,7 +56,8 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
     "--output",
     metavar="FILE",
     required=True,
-    help=f"The picture to draw ({', '.join(PICTURES)}).",
+    help=f"The picture to draw ({', '.join(PICTURES)}); with --features, hloc's new matches (.h5) "
+    "or the COLMAP database (.db) to add matches to.",
 )
 @click.option(
     "--homography",
@@ -54,9 +75,8 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
     "--ratio",
     type=click.FloatRange(0, 1, min_open=True),
     callback=_finite,
-    default=0.9,
-    show_default=True,
-    help="Largest distance relative to that of the second nearest; 1 keeps all.",
+    help="Largest distance relative to that of the second nearest, from either side; 1 keeps all "
+    "[default: 0.9; with --features the model's].",
 )
 @click.option(
     "--threshold",
@@ -83,22 +103,37 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float) -> 
 )
 @TRUST_OPTION
 @json_option("matches and counts")
+@click.pass_context
 def match(
-    first: str,
-    second: str,
+    context: click.Context,
+    first: str | None,
+    second: str | None,
+    features: str | None,
+    pairs_file: str | None,
+    distance: float | None,
     model: str | None,
     baseline: str | None,
     output: str,
     homography: str | None,
     json_file: str | None,
+    ratio: float | None,
     **rules: float,
 ) -> None:
-    """Match photographs A and B, and draw which points belong together.
+    """Match photographs A and B, and draw which points belong together; or match many.
 
     Matches are mutual nearest neighbours that pass the ratio test; inliers are those that
     agree with the homography which most agree with (RANSAC). At least one of --model and
-    --baseline says what describes the points.
+    --baseline says what describes the points. With --features, photographs that have been
+    described are matched, and their matches written for hloc or COLMAP.
     """
+    if features is not None:
+        _refuse_others(context)
+        match_features(features, output, pairs_file, ratio, distance)
+        return
+    if first is None or second is None:
+        raise click.UsageError("Give two photographs A and B, or --features.")
+    if pairs_file is not None or distance is not None:
+        raise click.UsageError("--pairs and --max-distance go with --features.")
     trusted = bool(rules.pop("trusted"))
     if model is None and baseline is None:
         raise click.UsageError("Give --model, --baseline or both.")
@@ -119,7 +154,9 @@ def match(
             model=model,
             baseline=baseline,
             true_homography=homography,
-            settings=MatchSettings.model_validate(rules),
+            settings=MatchSettings.model_validate(
+                rules if ratio is None else {**rules, "ratio": ratio}
+            ),
             trusted=trusted,
         )
         content = picture.render(result, kind)
@@ -128,6 +165,19 @@ def match(
         write_json(json_file, as_json(result))
     print_matches(consoles.output(), result)
     click.echo(f"Drawn: {output}")
+
+
+def _refuse_others(context: click.Context) -> None:
+    """Refuses what belongs to two photographs.
+
+    Raises:
+        UsageError: With the option.
+    """
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name not in _OF_FEATURES:
+            name = "A and B" if isinstance(option, click.Argument) else option.opts[0]
+            raise click.UsageError(f"{name} and --features do not go together.")
 
 
 def _kind_of(output: str) -> str:

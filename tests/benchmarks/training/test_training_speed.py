@@ -74,7 +74,7 @@ def test_both_networks_have_the_same_parameters():
         cwd=ROOT,
     )
     for width, count in json.loads(done.stdout).items():
-        network = l2net.build(ModelConfig(width=float(width)), 1)
+        network = l2net.build(ModelConfig(network="l2net", width=float(width)), 1)
         assert count == sum(int(tf.size(kernel)) for kernel in network.trainable_variables)
 
 

@@ -89,6 +89,10 @@ def test_large_photographs_are_matched_shrunk_and_told_in_their_own_pixels(tmp_p
     assert ransac.corner_error(told, true, (960, 780)) < 3
 
 
+def points(positions, patches):
+    return Points(positions, np.zeros(12), np.ones(12, np.float32), patches)
+
+
 def test_each_photographs_points_are_described_and_their_rows_matched():
     code = np.eye(12, dtype=np.float32)
     patches = np.arange(12, dtype=np.uint8)[:, None, None]  # a patch's only pixel is its code
@@ -100,7 +104,7 @@ def test_each_photographs_points_are_described_and_their_rows_matched():
     picture = Photograph("a.png", np.zeros((100, 100), np.uint8), (100, 100))
     truth = np.array([[1.0, 0, 5], [0, 1, 7], [0, 0, 1]])
     matched = match_points(
-        descriptor, (picture, picture), (Points(first, patches), Points(second, patches[order])),
+        descriptor, (picture, picture), (points(first, patches), points(second, patches[order])),
         MatchSettings(), truth,
     )  # fmt: skip
     np.testing.assert_array_equal(matched.matches.second, np.argsort(order))

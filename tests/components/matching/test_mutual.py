@@ -29,8 +29,23 @@ def test_the_limit_of_the_ratio_is_included(ratio, kept):
     assert len(pairs([[0.0]], [[2.0], [4.0]], ratio)) == kept
 
 
+def test_the_ratio_is_tested_from_both_sides():
+    # From 0 the rival is far (1 : 9); from 1 there is another as near as 0 is (1 : 1.5).
+    first, second = [[0.0], [2.5]], [[1.0], [9.0]]
+    assert pairs(first, second, 0.6) == pairs(second, first, 0.6) == []
+    assert pairs(first, second, 0.7) == pairs(second, first, 0.7) == [(0, 0)]
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 300, 8)).astype(np.float32)
+    assert pairs(a, b, 0.95) == sorted((i, j) for j, i in pairs(b, a, 0.95))
+
+
+@pytest.mark.parametrize(("distance", "kept"), [(2.0, 1), (1.99, 0)])
+def test_the_limit_of_the_distance_is_included(distance, kept):
+    assert len(mutual.match(np.float32([[0]]), np.float32([[2]]), 1.0, distance)) == kept
+
+
 def test_a_single_descriptor_has_no_rival_and_none_match_nothing():
-    assert pairs([[0.0], [9.0]], [[1.0]], 0.1) == [(0, 0)]
+    assert pairs([[0.0]], [[1.0]], 0.1) == [(0, 0)]
     for n, m in ((0, 0), (0, 3), (3, 0)):
         none = mutual.match(np.zeros((n, 4), np.float32), np.zeros((m, 4), np.float32), 0.9)
         assert len(none) == 0
@@ -56,8 +71,8 @@ def test_many_blocks_agree_with_the_whole_distance_matrix():
                              rng.standard_normal((900, 16))]).astype(np.float32)  # fmt: skip
     distance = cdist(first, second)
     nearest = distance.argmin(1)
-    ordered = np.sort(distance, axis=1)
-    ratio = ordered[:, 0] / ordered[:, 1]
+    there, back = np.sort(distance, axis=1), np.sort(distance, axis=0)
+    ratio = np.maximum(there[:, 0] / there[:, 1], (back[0] / back[1])[nearest])
     wanted = (distance.argmin(0)[nearest] == np.arange(1500)) & (ratio <= 0.8)
     matched = mutual.match(first, second, 0.8)
     assert 100 < wanted.sum() < 1000

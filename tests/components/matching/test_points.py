@@ -32,10 +32,10 @@ def test_the_strongest_points_come_first_and_do_not_overlap():
     image = texture(300, 240)
     few, many = (points.find(photograph(image), RULES, limit) for limit in (20, 60))
     np.testing.assert_array_equal(many.positions[:20], few.positions)
-    detections, strength = detection.detect_rated(image, RULES)
-    strengths = {tuple(place): value for place, value in zip(detections, strength, strict=True)}
-    ordered = [strengths[tuple(place)] for place in many.positions]
-    assert ordered == sorted(ordered, reverse=True)
+    assert (many.positions[:, 2] >= RULES.min_sigma).all()
+    assert many.strengths.tolist() == sorted(many.strengths, reverse=True)
+    strength = detection.detect_rated(image, RULES)[1]
+    assert many.strengths[0] == pytest.approx(strength.max(), rel=0.1)
     rng = np.random.default_rng(0)
     assert len(frames.distinct(many.positions, RULES.max_overlap, rng)) == 60
 
@@ -48,10 +48,62 @@ def test_a_photograph_with_fewer_points_gives_what_it_has():
 @pytest.mark.parametrize(
     ("image", "sentence"),
     [
-        (texture(40, 15), "a.png: is 40x15 pixels, expected at least 16 on the"),
+        (texture(40, 10), "a.png: is 40x10 pixels, expected at least 11 on the"),
         (np.full((80, 90), 120, np.uint8), r"a.png: no point was found .*\(90x80 pixels\)"),
     ],
 )
 def test_a_photograph_that_is_too_small_or_shows_nothing_is_refused(image, sentence):
     with pytest.raises(UserError, match=sentence):
         points.find(photograph(image), RULES, 10)
+
+
+def test_points_smaller_than_training_has_come_after_all_others():
+    found = points.find(photograph(texture(300, 240)), RULES, 10_000)
+    small = found.positions[:, 2] < RULES.min_sigma
+    assert 50 < small.sum() < len(found) - 50
+    assert not small[: -small.sum()].any()
+    assert found.positions[small, 2].min() >= points.MIN_SIGMA
+    strengths = found.strengths[small].tolist()
+    assert strengths == sorted(strengths, reverse=True)
+
+
+def blob(x, y, sigma, size=121):
+    columns, rows = np.meshgrid(np.arange(size), np.arange(size))
+    spot = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2))
+    return (40 + 180 * spot).astype(np.uint8)
+
+
+def test_sift_puts_a_spot_where_it_is_and_says_its_size():
+    found = points.from_opencv(points.sift_keypoints(blob(60.3, 55.6, 6.0), 1))
+    x, y, sigma = found.positions[0]
+    assert (x, y) == pytest.approx((60.3, 55.6), abs=0.05)
+    assert sigma == pytest.approx(6.0, rel=0.2)
+
+
+def test_angles_of_sift_run_as_ours():
+    image = texture(300, 240)
+    found = points.from_opencv(points.sift_keypoints(image, 400))
+    inner = frames.discs_inside(found.positions, 5.0, 300, 240) & (found.positions[:, 2] > 1.6)
+    ours = detection.orientations(image, found.positions[inner])
+    off = np.angle(np.exp(1j * (found.angles[inner] - ours)))
+    assert inner.sum() > 50
+    assert np.median(np.abs(off)) < np.deg2rad(5)
+
+
+def test_points_of_sift_stay_at_the_rim_and_the_edge_is_repeated():
+    image = texture(300, 240)
+    found = points.find(photograph(image), RULES, 2000, "sift")
+    assert not frames.discs_inside(found.positions, RULES.half_width, 300, 240).all()
+    padded = np.pad(image, 100, mode="edge")
+    positions = found.positions + np.float32([100, 100, 0])
+    moved = points.Keypoints(positions, found.angles, found.strengths)
+    again = points.cut(padded, moved, RULES.half_width)
+    off = np.abs(again.astype(int) - found.patches)
+    assert np.mean(off <= 1) > 0.99
+
+
+def test_a_larger_region_shows_more():
+    image = blob(60, 60, 5.0)
+    one = points.Keypoints(np.float32([[60, 60, 5]]), np.zeros(1), np.ones(1))
+    near, far = (points.cut(image, one, region)[0] for region in (5.0, 10.0))
+    np.testing.assert_allclose(far[20:45:2, 32], near[8:58:4, 32], atol=3)

@@ -235,6 +235,9 @@ def test_the_model_knows_what_it_is(saved):
     assert identity["architecture"]["width"] == 0.1
     assert identity["preprocessing"]["normalisation"]["kind"] == "patch"
     assert identity["extraction"] == {"seed": 3}
+    assert identity["patch"]["measurement_region"] == 5.0
+    assert identity["matching"] == {"ratio": None, "max_distance": None}
+    assert identity["licence"].startswith("Code: Apache-2.0.")
     assert identity["data_checksum"] == _EXAMPLES.checksum
     assert identity["sequences"] == {"train": ["i_a"], "val": []}
     assert identity["scenes"] == {"train": ["a"], "val": []}

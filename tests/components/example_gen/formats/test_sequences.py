@@ -8,11 +8,11 @@ from components.example_gen.formats import sequences
 from components.example_gen.formats.base import SequenceInput
 from components.example_gen.geometry import detection, frames
 from components.example_gen.geometry.patches import ImageSampler
-from components.example_gen.settings import DataSettings, ExtractionSettings, JitterSettings
+from components.example_gen.settings import CutSettings, DataSettings
 from tests.support.pictures import texture, write_sequence
 from trainer.core.errors import UserError
 
-STILL = JitterSettings(easy=0, hard=0, tough=0)
+STILL = CutSettings(jitter=0, offset=0)
 
 
 def item(name="v_x"):
@@ -138,7 +138,7 @@ def test_an_image_that_cannot_be_decoded_is_told_by_name(tmp_path):
 
 def test_without_jitter_a_shifted_target_gives_the_reference_patch(tmp_path):
     folder = write_sequence(tmp_path / "v_x")
-    rules = settings(extraction=ExtractionSettings(jitter=STILL))
+    rules = settings(cut=STILL)
     cut = sequences.load(check(folder)[0], rules)
     assert cut.patches.shape == (len(cut), 16, 65, 65)
     assert cut.patches.dtype == np.uint8
@@ -152,7 +152,7 @@ def test_patches_follow_a_strong_homography_of_either_sign():
     reference = cv2.GaussianBlur(texture(400, 320), (0, 0), 2)
     matrix = np.array([[0.9, 0.25, 10], [-0.15, 1.0, 60], [3e-4, 1e-4, 1]])
     target = cv2.warpPerspective(reference, matrix, (480, 480))
-    rules = settings(max_points=60, extraction=ExtractionSettings(jitter=STILL, min_sigma=4))
+    rules = settings(max_points=60, cut=CutSettings(jitter=0, offset=0, min_sigma=4))
     both = [
         sequences.cut(item(), [reference] + [target] * 5, [sign * matrix] * 5, rules)
         for sign in (1, -1)
@@ -167,7 +167,8 @@ def test_each_position_names_the_region_that_was_cut():
     cut = sequences.cut(item(), [reference] * 6, [np.eye(3)] * 5, settings(max_points=20))
     angles = detection.orientations(reference, cut.positions)
     squares = frames.from_detections(cut.positions, angles, 5.0)
-    np.testing.assert_array_equal(cut.patches[:, 0], ImageSampler(reference).sample(squares))
+    again = ImageSampler(reference).sample(squares)
+    assert np.abs(cut.patches[:, 0].astype(int) - again).max() <= 1
     assert frames.inside(squares, 300, 240).all()
 
 
@@ -196,6 +197,53 @@ def test_equal_seed_gives_equal_bytes_and_another_seed_does_not():
     assert first.patches.tobytes() != renamed.patches.tobytes()
 
 
+def test_points_come_in_random_order():
+    reference = texture(300, 240)
+    cut = sequences.cut(item(), [reference] * 6, [np.eye(3)] * 5, settings())
+    order = cut.positions[:, 1].argsort().argsort()
+    assert abs(np.corrcoef(order, np.arange(len(cut)))[0, 1]) < 0.3
+
+
+def test_homographies_are_taken_one_pixel_off_as_those_of_hpatches_were():
+    reference = cv2.GaussianBlur(texture(400, 320), (0, 0), 2)
+    matrix = np.diag([0.5, 0.5, 1.0])
+    target = cv2.warpPerspective(reference, matrix, (200, 160))
+    # x' = H (x - 1) + 1: both images are counted from 1.
+    moved = matrix + np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
+    there, off, expected = (
+        sequences.cut(item(), [reference] + [target] * 5, [each] * 5, settings(cut=rules)).patches
+        for each, rules in (
+            (matrix, STILL),
+            (matrix, CutSettings(jitter=0)),
+            (moved, STILL),
+        )
+    )
+    np.testing.assert_array_equal(off, expected)
+    assert there.shape != off.shape or (there != off).any()
+
+
+def test_frames_that_are_given_are_cut_in_their_order(tmp_path):
+    folder = write_sequence(tmp_path / "v_x")
+    rows = [(60, 50, 12, 0), (80, 60, 10, 90), ("", "", "", ""), (70, 55, 14.5, -30)]
+    text = "\n".join(
+        ",".join(map(str, row)) for row in [("x", "y", "half_width", "angle_deg"), *rows]
+    )
+    (folder / "frames.csv").write_text(text)
+    (listed,) = check(folder)
+    assert listed.files[-1].endswith("frames.csv")
+    cut = sequences.load(listed, settings(cut=STILL))
+    np.testing.assert_allclose(
+        cut.positions, [(60, 50, 2.4), (80, 60, 2), (70, 55, 2.9)], rtol=1e-6
+    )
+
+
+def test_patches_of_train_are_cut_by_their_own_settings():
+    rules = settings(training_cut={"jitter": 0.3})
+    assert rules.of_split("train").cut == rules.training_cut
+    assert (rules.training_cut.offset, rules.training_cut.min_sigma) == (0, 1)
+    assert rules.of_split("val") == rules.of_split("eval") == rules
+
+
 def test_the_limit_draws_from_all_points():
     pictures, matrices = [texture(300, 240)] * 6, [np.eye(3)] * 5
     whole = sequences.cut(item(), pictures, matrices, settings(max_points=None))
@@ -218,8 +266,8 @@ def test_points_whose_disturbed_region_leaves_a_target_are_dropped():
 @pytest.mark.parametrize(
     ("picture", "shift", "sentence"),
     [
-        (np.full((100, 100), 7, np.uint8), 0, "v_x: none of 0 detections stays"),
-        (texture(), 5000, r"none of \d+ detections stays inside all 6 images"),  # something else
+        (np.full((100, 100), 7, np.uint8), 0, "v_x: none of 0 points stays"),
+        (texture(), 5000, r"none of \d+ points stays inside all 6 images"),  # something else
     ],
 )
 def test_a_sequence_without_a_point_is_refused(picture, shift, sentence):

@@ -73,7 +73,7 @@ def test_strengths_are_of_grey_levels_from_0_to_1():
     nearest = np.linalg.norm(points[:, :2] - [70, 50], axis=1).argmin()
     scale = points[nearest, 2] ** 2
     curvature = 150 / 255 * 6.0**2 * scale / (6.0**2 + scale) ** 2
-    expected = curvature / np.sqrt(rules.hessian_threshold)
+    expected = curvature / np.sqrt(2e-4)
     assert strength[nearest] == pytest.approx(expected, rel=0.2)
 
 
@@ -98,10 +98,32 @@ def test_scales_respect_the_limits():
     assert points[:, 2].max() <= 240 / 10
 
 
-def test_higher_thresholds_find_less():
-    image = texture(300, 240)
-    few = ExtractionSettings(hessian_threshold=2e-3, harris_threshold=2e-3, dog_threshold=0.1)
-    assert len(detection.detect(image, few)) < len(detection.detect(image, ExtractionSettings()))
+@pytest.mark.parametrize("detector", ["hessian", "harris"])
+@pytest.mark.parametrize("sigma", [3.0, 6.0, 12.0])
+def test_a_blob_is_located_to_a_twentieth_of_a_pixel(detector, sigma):
+    for x, y in ((127.7, 128.4), (128.2, 127.9)):
+        points = detection.detect(
+            blob_at(x, y, sigma), ExtractionSettings(detectors=(detector,), min_sigma=1.6)
+        )
+        away = np.hypot(points[:, 0] - x, points[:, 1] - y) + 0.1 * np.abs(points[:, 2] - sigma)
+        nearest = points[away.argmin()]
+        assert np.abs(nearest[:2] - [x, y]).max() < 0.05
+        assert nearest[2] == pytest.approx(sigma, rel=0.03)
+
+
+@pytest.mark.parametrize("sigma", [1.5, 3.0, 6.0, 12.0])
+def test_a_dog_point_lies_on_its_blob_and_has_its_scale(sigma):
+    x, y = 127.7, 128.4
+    points = detection.difference_of_gaussians(blob_at(x, y, sigma))
+    nearest = points[np.hypot(points[:, 0] - x, points[:, 1] - y).argmin()]
+    assert np.abs(nearest[:2] - [x, y]).max() < 0.06
+    assert nearest[2] == pytest.approx(sigma, rel=0.035)
+
+
+def blob_at(x, y, sigma):
+    rows, columns = np.mgrid[:256, :256]
+    squared = (columns - x) ** 2 + (rows - y) ** 2
+    return np.uint8(np.round(60 + 120 * np.exp(-squared / (2 * sigma**2))))
 
 
 @pytest.mark.parametrize("degrees", [0, 37, 90, 200, 359])
@@ -151,7 +173,7 @@ def test_orientations_turn_with_the_image():
 
 
 @pytest.mark.parametrize("detector", ["hessian", "harris", "dog"])
-def test_a_strength_says_which_thresholds_a_point_survives(detector):
+def test_a_strength_says_which_thresholds_a_point_survives(detector, monkeypatch):
     image = texture(300, 240)
     rules = ExtractionSettings(detectors=(detector,))
     points, strength = detection.detect_rated(image, rules)
@@ -160,9 +182,8 @@ def test_a_strength_says_which_thresholds_a_point_survives(detector):
     half = len(points) // 2
     limit = float(np.sort(strength)[half - 1 : half + 1].mean())
     # Responses of Hessian and Harris are squares of contrasts, that of DoG is a contrast.
-    key, factor = f"{detector}_threshold", limit if detector == "dog" else limit**2
-    survivors = detection.detect(
-        image, rules.model_copy(update={key: factor * getattr(rules, key)})
-    )
+    factor = limit if detector == "dog" else limit**2
+    monkeypatch.setitem(detection._THRESHOLDS, detector, factor * detection._THRESHOLDS[detector])
+    survivors = detection.detect(image, rules)
     assert len(points) - half == len(survivors) > 20
     np.testing.assert_array_equal(points[strength > limit], survivors)

@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 
-from components.example_gen.formats import sequences
 from components.example_gen.geometry import frames
-from components.example_gen.settings import DataSettings, JitterSettings
 
 
 def affine(matrix, shift=(0.0, 0.0)):
@@ -56,40 +54,10 @@ def test_a_frame_maps_its_axis_along_the_orientation():
     np.testing.assert_allclose(frame @ [1, 0, 1], [50, 50, 1])  # 5 sigma downwards
 
 
-@pytest.mark.parametrize(("name", "median"), [("easy", 0.85), ("hard", 0.72), ("tough", 0.60)])
-def test_default_strengths_give_the_overlaps_of_hpatches(name, median):
-    drawn = frames.jitter(4000, getattr(JitterSettings(), name), np.random.default_rng(1))
-    assert np.median(frames.overlaps(drawn)) == pytest.approx(median, abs=0.01)
-
-
-def test_no_strength_is_no_disturbance():
-    drawn = frames.jitter(3, 0.0, np.random.default_rng(0))
-    np.testing.assert_allclose(drawn, np.broadcast_to(np.eye(3), (3, 3, 3)), atol=1e-12)
-
-
-def test_jitter_has_the_stated_sizes(monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(frames, "_LOG_ANISOTROPY", 0)
-        drawn = frames.jitter(20000, 2.0, np.random.default_rng(0))
-    angle = np.rad2deg(np.arctan2(drawn[:, 1, 0], drawn[:, 0, 0]))
-    scale = 0.5 * np.log(np.linalg.det(drawn[:, :2, :2]))
-    assert angle.std() == pytest.approx(18, rel=0.03)
-    assert scale.std() == pytest.approx(0.24, rel=0.03)
-    np.testing.assert_allclose(drawn[:, :2, 2].std(0), 0.2, rtol=0.03)
-    monkeypatch.setattr(frames, "_LOG_SCALE", 0)
-    stretched = frames.jitter(20000, 2.0, np.random.default_rng(0))
-    values = np.linalg.svd(stretched[:, :2, :2], compute_uv=False)
-    assert np.sqrt((np.log(values[:, 0]) ** 2).mean()) == pytest.approx(0.24, rel=0.03)
-
-
-@pytest.mark.parametrize("name", ["v_wall", "i_leuven"])
-def test_real_frames_have_the_overlaps_of_hpatches(shared, name):
-    inputs = sequences.check(name, (str(shared / "sequences" / name),), name)
-    cut = sequences.load(inputs[0], DataSettings(format="sequences", max_points=300))
-    assert len(cut) + cut.statistics["without_content"] == 300
-    for noise, median in (("easy", 0.85), ("hard", 0.72), ("tough", 0.60)):
-        assert cut.statistics[f"overlap_{noise}"] == pytest.approx(median, abs=0.02)
-    assert 0 < cut.statistics["nearer_to_another"] < 0.2
+def test_positions_are_those_that_frames_were_made_of():
+    detections = np.array([[50.0, 40, 2], [7, 9, 3.5]], np.float32)
+    squares = frames.from_detections(detections, np.array([0.3, -2]), 6.0)
+    np.testing.assert_allclose(frames.positions(squares, 6.0), detections, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +87,7 @@ def test_what_lies_behind_the_camera_is_not_inside():
 def test_distinct_points_do_not_overlap_and_cover_the_rest(seed):
     rng = np.random.default_rng(seed)
     points = np.column_stack([rng.uniform(0, 30, (400, 2)), np.exp(rng.uniform(0, 3, 400))])
-    stays = frames.distinct(points, 0.5, rng)
+    stays = frames.take_turns(points, 0.5, rng.permutation(400))
     distance = np.linalg.norm(points[:, None, :2] - points[None, :, :2], axis=2)
     radii = np.broadcast_to(points[:, 2], distance.shape)
     overlap = frames.disc_overlap(distance.ravel(), radii.ravel(), radii.T.ravel()).reshape(
@@ -132,12 +100,6 @@ def test_distinct_points_do_not_overlap_and_cover_the_rest(seed):
     assert (overlap[np.ix_(goes, stays)].max(1) > 0.5).all()
 
 
-def test_each_member_of_a_cluster_has_its_chance():
-    points = np.array([[10.0, 10, 2], [10.1, 10, 2], [10, 10.1, 2], [50, 50, 2]])
-    kept = [tuple(frames.distinct(points, 0.5, np.random.default_rng(seed))) for seed in range(60)]
-    assert set(kept) == {(0, 3), (1, 3), (2, 3)}
-
-
 def test_who_comes_first_stays_and_only_those_who_stay_push_others_out():
     # Discs half a radius apart share 0.52 of their union, a whole radius apart 0.24.
     points = np.array([[0.0, 0, 2], [1, 0, 2], [2, 0, 2], [30, 30, 2]])
@@ -146,7 +108,7 @@ def test_who_comes_first_stays_and_only_those_who_stay_push_others_out():
 
 
 def test_no_points_stay_no_points():
-    assert len(frames.distinct(np.empty((0, 3)), 0.5, np.random.default_rng(0))) == 0
+    assert len(frames.take_turns(np.empty((0, 3)), 0.5, np.empty(0, int))) == 0
 
 
 def test_a_disturbed_centre_is_nearer_to_another_point_or_not():

@@ -1,6 +1,6 @@
-"""Points as those of HPatches' v_graffiti lie: at sampled scales, one of each cluster.
+"""Points whose patches are cut: as those of HPatches lie, at sampled scales, one of each cluster.
 
-What the official frames say (`v_graffiti_frames.csv` of the shared data, measured):
+What the official frames of v_graffiti say (measured, see `docs/protocol.md`):
 
 * 94 % have a sampled scale, 1.6 * 2^(k/3), k no multiple of 3. Of those, seven in ten lie within a
   tenth of sigma of a maximum of |det Hessian| over place at that scale (blobs and saddles; scales
@@ -22,9 +22,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from components.example_gen.geometry import detection, frames
-from components.example_gen.settings import ExtractionSettings
 
-HALF_WIDTH = 5.0  # half the side of a region, in sigmas
 MAX_OVERLAP = 0.5
 SHARE = 0.6  # of the detections that are clustered
 _FIRST_SIGMA = 1.6
@@ -35,26 +33,27 @@ _TRACE = 0.05
 _EDGE = 10.0  # largest ratio of a maximum's two curvatures, Lowe's and VLFeat's default
 
 
-def find(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def find(
+    image: np.ndarray, half_width: float, min_sigma: float, rng: np.random.Generator
+) -> np.ndarray:
     """Finds points of which one of each cluster stays.
 
     Args:
         image: uint8 [height, width].
+        half_width: Half the side of a region, in sigmas.
+        min_sigma: Smallest scale in pixels.
         rng: Source of randomness.
 
     Returns:
-        float64 [N, 3, 3], frames (half-width coordinates to pixels) wholly inside the image,
-        square, x along the dominant gradient, in random order.
+        float64 [N, 3], x, y and sigma in pixels, in random order; the disc of the region lies
+        inside the image.
     """
     height, width = image.shape
-    positions = detect(image)
+    positions = detect(image, min_sigma, min(image.shape) / (2 * half_width))
     positions = positions[rng.random(len(positions)) < SHARE]
-    positions = positions[frames.discs_inside(positions, HALF_WIDTH, width, height)]
-    regions = positions * np.array([1, 1, HALF_WIDTH])
-    positions = positions[one_of_each(regions, MAX_OVERLAP, rng)]
-    angles = detection.orientations(image, positions)
-    found = frames.from_detections(positions, angles, HALF_WIDTH)
-    return found[frames.inside(found, width, height)]
+    positions = positions[frames.discs_inside(positions, half_width, width, height)]
+    regions = positions * np.array([1, 1, half_width])
+    return positions[one_of_each(regions, MAX_OVERLAP, rng)]
 
 
 def one_of_each(discs: np.ndarray, max_overlap: float, rng: np.random.Generator) -> np.ndarray:
@@ -77,31 +76,34 @@ def one_of_each(discs: np.ndarray, max_overlap: float, rng: np.random.Generator)
     return rng.permutation(turn[chosen])
 
 
-def levels(largest: float) -> np.ndarray:
+def levels(smallest: float, largest: float) -> np.ndarray:
     """Returns the sampled sigmas, 1.6 * 2^(k/3) without those of k a multiple of 3.
 
     Args:
+        smallest: Lower bound in pixels.
         largest: Upper bound in pixels.
 
     Example:
-        >>> levels(5.0).round(2).tolist()
+        >>> levels(1.6, 5.0).round(2).tolist()
         [2.02, 2.54, 4.03]
     """
-    k = np.arange(1, 64)
+    k = np.arange(-6, 64)
     sigmas = _FIRST_SIGMA * 2 ** (k[k % 3 > 0] / 3)
-    return sigmas[sigmas <= largest]
+    return sigmas[(sigmas >= smallest) & (sigmas <= largest)]
 
 
-def detect(image: np.ndarray) -> np.ndarray:
+def detect(image: np.ndarray, smallest: float, largest: float) -> np.ndarray:
     """Finds all detections, float64 [N, 3]: x, y, sigma in pixels.
 
     Args:
         image: uint8 [height, width].
+        smallest: Lower bound of sigma in pixels.
+        largest: Upper bound of sigma in pixels.
     """
     base = image.astype(np.float32) / 255
     found = []
-    for sigma in levels(min(image.shape) / (2 * HALF_WIDTH)):
-        blur = float(np.sqrt(sigma**2 - _CAMERA_BLUR**2))
+    for sigma in levels(smallest, largest):
+        blur = float(np.sqrt(max(sigma**2 - _CAMERA_BLUR**2, 0.01)))
         smooth = cv2.GaussianBlur(base, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
         hessian = _hessian(smooth, sigma)
         for response, least in (
@@ -111,8 +113,9 @@ def detect(image: np.ndarray) -> np.ndarray:
         ):
             places = maxima(response, least)
             found.append(np.column_stack([places, np.full(len(places), sigma)]))
-    dog = ExtractionSettings(detectors=("dog",), min_sigma=_FIRST_SIGMA)
-    return np.concatenate([*found, detection.detect(image, dog)])
+    dog = detection.difference_of_gaussians(image)[:, :3].astype(np.float64)
+    fits = (dog[:, 2] >= smallest) & (dog[:, 2] <= largest)
+    return np.concatenate([*found, dog[fits]])
 
 
 def maxima(response: np.ndarray, least: float) -> np.ndarray:
@@ -129,18 +132,8 @@ def maxima(response: np.ndarray, least: float) -> np.ndarray:
     top[[0, -1]] = False
     top[:, [0, -1]] = False
     y, x = np.nonzero(top)
-    around = {
-        (i, j): response[y + i, x + j].astype(np.float64) for i in (-1, 0, 1) for j in (-1, 0, 1)
-    }
-    here = around[0, 0]
-    xx = around[0, -1] - 2 * here + around[0, 1]
-    yy = around[-1, 0] - 2 * here + around[1, 0]
-    xy = (around[1, 1] + around[-1, -1] - around[1, -1] - around[-1, 1]) / 4
-    kept = (xx + yy) ** 2 * _EDGE < (xx * yy - xy**2) * (_EDGE + 1) ** 2
-    dx = 0.5 * (around[0, -1] - around[0, 1]) / np.minimum(xx, -1e-12)
-    dy = 0.5 * (around[-1, 0] - around[1, 0]) / np.minimum(yy, -1e-12)
-    places = np.column_stack([x + np.clip(dx, -0.5, 0.5), y + np.clip(dy, -0.5, 0.5)])
-    return places[kept]
+    dx, dy, ratio = detection.fit_maxima(response, y, x)
+    return np.column_stack([x + dx, y + dy])[ratio < _EDGE]
 
 
 def _hessian(smooth: np.ndarray, sigma: float) -> np.ndarray:

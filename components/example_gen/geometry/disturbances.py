@@ -1,8 +1,8 @@
 """What displaces target patches: jitter, and homographies applied one pixel off.
 
-Jitter is drawn per patch. Its spreads are those of official patches (`jitter_samples.csv` of the
-shared data, rms of 14 to 17 patches a level, so known to about 17 %), times 0.9, 1 and 1.15 at e,
-h and t, which v_graffiti's published figures ask for.
+Jitter is drawn per patch. Its spreads are those of official patches (rms of 14 to 17 patches a
+level, so known to about 17 %), times 0.9, 1 and 1.15 at e, h and t, which v_graffiti's published
+figures ask for; see `docs/protocol.md`.
 
 Beside it, official patches of one point share a displacement per target image, which grows with
 the change of viewpoint. It is that of homographies applied to coordinates that are one pixel off
@@ -15,10 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
-from trainer.core.variants import NOISES, TARGETS
-
-OFFSET = -1.0  # pixels
 
 
 @dataclass(frozen=True)
@@ -46,18 +42,19 @@ JITTERS = {
 }
 
 
-def draw(count: int, jitter: Jitter, rng: np.random.Generator) -> np.ndarray:
+def draw(count: int, jitter: Jitter, rng: np.random.Generator, factor: float = 1) -> np.ndarray:
     """Draws disturbances in half-width coordinates.
 
     Args:
         count: Number of disturbances.
         jitter: Their spread.
         rng: Source of randomness.
+        factor: Factor for all spreads.
 
     Returns:
         float64 [count, 3, 3], affine; a disturbed frame is `frame @ disturbance`.
     """
-    values = rng.standard_normal((5, count))
+    values = rng.standard_normal((5, count)) * factor
     turn = _rotations(np.deg2rad(jitter.rotation) * values[0])
     axis = _rotations(rng.uniform(0, np.pi, count))
     scale, stretch = np.exp(jitter.scale * values[1]), np.exp(jitter.stretch * values[2])
@@ -70,13 +67,7 @@ def draw(count: int, jitter: Jitter, rng: np.random.Generator) -> np.ndarray:
     return result
 
 
-def draw_all(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draws the disturbances of an image sequence, float64 [count, 3 noises, 5 targets, 3, 3]."""
-    drawn = [draw(count * TARGETS, JITTERS[noise], rng) for noise in NOISES]
-    return np.stack([each.reshape(count, TARGETS, 3, 3) for each in drawn], axis=1)
-
-
-def misplaced(matrix: np.ndarray, offset: float = OFFSET) -> np.ndarray:
+def misplaced(matrix: np.ndarray, offset: float) -> np.ndarray:
     """Returns what a homography becomes when coordinates are counted from another corner.
 
     Args:
@@ -84,7 +75,7 @@ def misplaced(matrix: np.ndarray, offset: float = OFFSET) -> np.ndarray:
         offset: What is added to both coordinates before, and subtracted after, in pixels.
 
     Example:
-        >>> misplaced(np.diag([2.0, 2.0, 1.0]))[:2, 2].tolist()
+        >>> misplaced(np.diag([2.0, 2.0, 1.0]), -1)[:2, 2].tolist()
         [-1.0, -1.0]
     """
     there, back = np.eye(3), np.eye(3)

@@ -1,0 +1,1 @@
+"""Descriptors in structure from motion: COLMAP reconstructs a scene from them."""

@@ -1,0 +1,1 @@
+"""A model for programs without TensorFlow: ONNX, TFLite and PyTorch, each checked first."""
