@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.core.documents import read_json
+from trainer.core.errors import UserError
 from trainer.core.files import remove_folder, replace_folder, writing
 from trainer.engine.learner import Snapshot
 
@@ -69,7 +70,7 @@ class CheckpointStore:
         Raises:
             UserError: When it cannot be written; those before it are still there.
         """
-        final = self._path(f"{_PREFIX}{checkpoint.step:08d}")
+        final = self._path(_name(checkpoint.step))
         temporary = final + _TEMPORARY
         contents = _contents(checkpoint)
         checksums = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
@@ -106,6 +107,21 @@ class CheckpointStore:
                 # Were it left, it would count as the newest one again.
                 self._remove(name)
         return None, damaged
+
+    def at(self, step: int) -> Checkpoint:
+        """Reads the checkpoint of a step, which another host has found to be whole.
+
+        Raises:
+            UserError: When it is not there, or not whole.
+        """
+        path = self._path(_name(step))
+        try:
+            return self._read(_name(step))
+        except (*_DAMAGED, tf.errors.OpError) as error:
+            raise UserError(
+                f"{path}: cannot be read here, but by the chief of the run ({error}); expected a "
+                f"folder of checkpoints that all hosts share"
+            ) from error
 
     def clear(self, *, packed: bool = True) -> None:
         """Removes all checkpoints; then the folder and the one above, each when it is empty.
@@ -164,6 +180,10 @@ class CheckpointStore:
             loaded[file] = _unpacked(contents[file])
         snapshots = {use: loaded[file] for use, file in described["snapshots"].items()}
         return Checkpoint(described["step"], snapshots, described["state"])
+
+
+def _name(step: int) -> str:
+    return f"{_PREFIX}{step:08d}"
 
 
 def _contents(checkpoint: Checkpoint) -> dict[str, bytes]:

@@ -17,6 +17,7 @@ from trainer.curriculum import probe
 from trainer.data import image
 from trainer.data.augmentation import augment
 from trainer.engine import strategy
+from trainer.engine.hosts import Hosts
 from trainer.losses.loss import Loss
 from trainer.model import l2net
 
@@ -58,6 +59,7 @@ class Learner:
         self.loss = Loss.of(config.loss, config.model)
         self.traces = 0
         self.placement = placement
+        self.hosts = Hosts(placement)
         self.replicas = placement.num_replicas_in_sync
         with placement.scope():
             self.model = l2net.build(
@@ -177,9 +179,27 @@ class Learner:
     def snapshot(self) -> Snapshot:
         """Copies the present state to host memory."""
         return Snapshot(
-            tuple(variable.numpy() for variable in self.model.variables),
-            tuple(variable.numpy() for variable in self.optimizer.variables),
+            tuple(map(self._value, self.model.variables)),
+            tuple(map(self._value, self.optimizer.variables)),
         )
+
+    def exported(self) -> tf_keras.Model:
+        """Returns the network to export: one that no other host is needed to read."""
+        if self.hosts.count == 1:
+            return self.model
+        network = l2net.build(self.config.model, self.config.seed, bfloat16=self.config.bfloat16)
+        for variable, value in zip(network.variables, self.snapshot().model, strict=True):
+            variable.assign(value)
+        return network
+
+    def _value(self, variable: tf.Variable) -> np.ndarray:
+        """Reads a variable; with several hosts this one's copy, all of which are equal.
+
+        Reading a batch norm's statistics would otherwise be a collective operation.
+        """
+        if self.hosts.count == 1:
+            return variable.numpy()
+        return self.placement.experimental_local_results(variable)[0].numpy()
 
     def restore(self, snapshot: Snapshot) -> None:
         """Goes back to a snapshot, optimizer slots included."""
@@ -278,8 +298,9 @@ class Learner:
                 taken.append(part[number])
         if self.replicas == 1:
             return taken[0]
+        local = iter(taken)  # asked for in this order, whatever the replicas' numbers
         return self.placement.experimental_distribute_values_from_function(
-            lambda context: taken[context.replica_id_in_sync_group]
+            lambda context: next(local)
         )
 
     def _replica_step(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +19,7 @@ from trainer.core.errors import UserError
 from trainer.core.files import make_writable_folder
 from trainer.core.variants import TRAIN, VAL
 from trainer.curriculum import auto_plan
+from trainer.curriculum.auto_plan import Resources
 from trainer.data import manifest, packing, stale_dirs
 from trainer.data.batches import check_stages
 from trainer.data.host_infeed import HostPatches
@@ -25,6 +28,7 @@ from trainer.data.manifest import Manifest
 from trainer.data.packing import PackedPatches
 from trainer.engine import output_folder, resources, run_identity, strategy
 from trainer.engine.checkpoints import CheckpointStore
+from trainer.engine.hosts import Hosts
 from trainer.engine.learner import Learner
 from trainer.engine.output_folder import Existing
 from trainer.engine.run import Run
@@ -37,6 +41,7 @@ from trainer.reporting.tensorboard import TensorBoardWriter
 from trainer.reporting.timeline import Timeline
 
 _TEMPORARY = "packed-"
+_UNSEEN = "unseen-"
 _COMPARED_POINTS = 16  # 256 patches, on which an export is compared with the trained network
 
 _log = logging.getLogger(__name__)
@@ -76,6 +81,8 @@ def train(
 
     A run that was killed goes on from its last checkpoint when it is started again with the
     same data, settings, code and warm start, whose hash names the folder of its checkpoints.
+    Where TF_CONFIG names several hosts, each calls this with the same arguments; the first one
+    (the chief) alone writes, and all must be able to read the data and the checkpoints.
 
     Args:
         config: Settings of the run.
@@ -88,7 +95,8 @@ def train(
         existing: Treatment of an earlier run's work (`trainer.engine.output_folder.Existing`).
 
     Raises:
-        Interrupted: After SIGTERM or Ctrl-C while it took steps, which are saved.
+        Interrupted: After SIGTERM or Ctrl-C while it took steps, which are saved; or when another
+            process of the run is gone.
         UserError: When the data cannot fill the batches, a shard or the warm start is broken,
             the devices asked for are not there, the output folder is another run's, or a folder
             cannot be written.
@@ -97,61 +105,82 @@ def train(
     _use_threads(config.threads)
     _make_deterministic(config)
     placement = strategy.create(config)
+    hosts = Hosts(placement)
     examples = manifest.read(examples_root)
     identity = run_identity.identify(config, examples, transform_graph, warm_start)
-    made_for = None
-    if config.stages == "auto":
-        made_for = resources.measure(config, examples, placement)
-        config = auto_plan.resolve(config, made_for)
-    strategy.check_divisible(config, placement.num_replicas_in_sync)
-    check_stages(config.plan, examples)
-    host_patches = _host_patches(config, examples_root, examples, strategy.hosts(placement))
-    output_dir, pack_dir = folders.output, folders.packed
-    checkpoint_dir = folders.checkpoints or posixpath.join(output_dir, output_folder.CHECKPOINTS)
+    checkpoint_dir = folders.checkpoints or posixpath.join(
+        folders.output, output_folder.CHECKPOINTS
+    )
     store = CheckpointStore(posixpath.join(checkpoint_dir, identity.hash))
-    if output_folder.is_finished(output_dir, checkpoint_dir, identity, existing):
-        outcome = result.read(output_dir)
+
+    def earlier() -> dict[str, Any] | None:
+        """Returns the result of this very run, if it has ended before; else makes the folders."""
+        if output_folder.is_finished(folders.output, checkpoint_dir, identity, existing):
+            outcome = result.read(folders.output)
+            if not keep_checkpoints:
+                store.clear()  # which a process that was killed behind its result has left
+            return dataclasses.asdict(outcome)
+        for written in (folders.output, folders.logs):
+            make_writable_folder(written)
+        if config.checkpoint_every:
+            make_writable_folder(checkpoint_dir)
+        return None
+
+    def finish() -> dict[str, Any]:
+        """Exports the network, writes the result and returns it."""
+        itself = export.describe_itself(network, config, normalisation, examples, matching)
+        model_path = posixpath.join(folders.output, SERVING_DIR)
+        export.save(network, normalisation, itself, model_path, reference)
+        outcome = run.result(state, identity.hash, model_path)
+        result.write(outcome, folders.output)
         if not keep_checkpoints:
-            store.clear()  # which a process that was killed behind its result has left
-        return outcome
-    for written in (output_dir, folders.logs):
-        make_writable_folder(written)
-    if config.checkpoint_every:
-        make_writable_folder(checkpoint_dir)
-        if "://" not in checkpoint_dir:
+            store.clear()
+        return dataclasses.asdict(outcome)
+
+    with hosts.loss_told():
+        hosts.check_same(identity.hash)
+        config, made_for = _planned(config, examples, placement, hosts)
+        strategy.check_divisible(config, placement.num_replicas_in_sync)
+        check_stages(config.plan, examples)
+        host_patches = _host_patches(config, examples_root, examples, strategy.hosts(placement))
+        ended = hosts.on_chief(earlier)
+        if ended is not None:
+            return TrainingResult(**ended)
+        pack_dir = folders.packed
+        if config.checkpoint_every and "://" not in checkpoint_dir:
             pack_dir = pack_dir or store.packed
-    with _tidied(store), _folder(pack_dir) as folder:
-        train_set = packing.pack(examples_root, TRAIN, transform_graph, folder)
-        val_set = packing.pack(examples_root, VAL, transform_graph, folder)
-        normalisation = _normalisation(config, train_set)
-        learner = Learner(config, placement, normalisation)
-        if warm_start:
-            export.load_weights(learner.model, warm_start)
-        # Deletes earlier work: not before all that was given has been found good.
-        output_folder.claim(output_dir, checkpoint_dir, identity, existing)
-        logs = TensorBoardWriter(folders.logs)
-        logs.settings(config, identity.hash)
-        run = Run(
-            learner,
-            (train_set, val_set),
-            logs,
-            Timeline(output_dir, logs.writer),
-            store,
-            clock,
-            made_for,
-            host_patches,
-        )
-        state = run.to_the_end(calibrate=not warm_start)
-        reference = _reference(learner, val_set if len(val_set) else train_set)
-        matching = run.matching_rule()
-    itself = export.describe_itself(learner.model, config, normalisation, examples, matching)
-    model_path = posixpath.join(output_dir, SERVING_DIR)
-    export.save(learner.model, normalisation, itself, model_path, reference)
-    outcome = run.result(state, identity.hash, model_path)
-    result.write(outcome, output_dir)
-    if not keep_checkpoints:
-        store.clear()
-    return outcome
+        with (
+            _tidied(store, hosts),
+            _own(folders, hosts) as own,
+            _folder(pack_dir if hosts.is_chief else None) as folder,
+        ):
+            train_set = packing.pack(examples_root, TRAIN, transform_graph, folder)
+            val_set = packing.pack(examples_root, VAL, transform_graph, folder)
+            normalisation = _normalisation(config, train_set)
+            learner = Learner(config, placement, normalisation)
+            if warm_start:
+                export.load_weights(learner.model, warm_start)
+            # Deletes earlier work: not before all that was given has been found good.
+            hosts.on_chief(
+                lambda: output_folder.claim(folders.output, checkpoint_dir, identity, existing)
+            )
+            logs = TensorBoardWriter(own.logs)
+            logs.settings(config, identity.hash)
+            run = Run(
+                learner,
+                (train_set, val_set),
+                logs,
+                Timeline(own.output, logs.writer),
+                store,
+                clock,
+                made_for,
+                host_patches,
+            )
+            state = run.to_the_end(calibrate=not warm_start)
+            reference = _reference(learner, val_set if len(val_set) else train_set)
+            matching = run.matching_rule()
+            network = learner.exported()
+        return TrainingResult(**hosts.on_chief(finish))
 
 
 def forget(run: str, checkpoint_dir: str) -> None:
@@ -162,6 +191,27 @@ def forget(run: str, checkpoint_dir: str) -> None:
         checkpoint_dir: As `train` was given it.
     """
     CheckpointStore(posixpath.join(checkpoint_dir, run)).clear()
+
+
+def _planned(
+    config: TrainerConfig, examples: Manifest, placement: tf.distribute.Strategy, hosts: Hosts
+) -> tuple[TrainerConfig, Resources | None]:
+    """Returns the settings with a plan, and what it was made for if it was not given."""
+    if config.stages != "auto":
+        return config, None
+    measured = dataclasses.asdict(resources.measure(config, examples, placement))
+    made_for = Resources(**hosts.from_chief(measured))
+    return auto_plan.resolve(config, made_for), made_for
+
+
+@contextlib.contextmanager
+def _own(folders: Folders, hosts: Hosts) -> Iterator[Folders]:
+    """Yields the folders to write into: those given for the chief, others for nobody to see."""
+    if hosts.is_chief:
+        yield folders
+        return
+    with stale_dirs.temporary(_UNSEEN) as unseen:
+        yield Folders(unseen, posixpath.join(unseen, output_folder.LOGS))
 
 
 def _host_patches(
@@ -221,7 +271,7 @@ def _folder(kept: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _tidied(store: CheckpointStore) -> Iterator[None]:
+def _tidied(store: CheckpointStore, hosts: Hosts) -> Iterator[None]:
     """Leaves nothing of a run that failed before its first checkpoint, if it can be deleted.
 
     It can hardly be gone on with: what put it right, a setting or a shard, makes it another run.
@@ -230,6 +280,6 @@ def _tidied(store: CheckpointStore) -> Iterator[None]:
         yield
     except Exception:
         with contextlib.suppress(UserError, OSError, tf.errors.OpError):
-            if not len(store):
+            if hosts.is_chief and not len(store):
                 store.clear()
         raise

@@ -17,12 +17,13 @@ from trainer.core.variants import NOISES
 from trainer.curriculum import collapse, stages
 from trainer.curriculum.auto_plan import Resources
 from trainer.curriculum.plan import rate_at
+from trainer.curriculum.probe import ProbeSignals
 from trainer.data.batches import Sampler, SamplerState, largest_batch
 from trainer.data.host_infeed import HostInfeed, HostPatches
 from trainer.data.infeed import Infeed
 from trainer.data.packing import PackedPatches
 from trainer.data.pixels import pixels
-from trainer.engine.checkpoints import CheckpointStore
+from trainer.engine.checkpoints import Checkpoint, CheckpointStore
 from trainer.engine.learner import Learner
 from trainer.engine.run_state import Best, Clock, RunState
 from trainer.model.patch_identity import MatchingRule
@@ -70,6 +71,7 @@ class Run:
         train_set, val_set = data
         self._config = config = learner.config
         self._learner = learner
+        self._hosts = learner.hosts
         self._data = train_set
         self._host_patches = host_patches
         self._clock = clock
@@ -121,7 +123,7 @@ class Run:
             values = dataclasses.asdict(self._made_for)
             values["plan"] = [stage.in_words for stage in self._config.plan]
             self._timeline.add("plan", 0, 0, reason, **values)
-        start = learner.probe(self._probe_batch, PROBE_PATCHES)
+        start = self._signals()
         self._timeline.add("start", 0, 0, "before the first step", **start.as_dict())
         controller = stages.ControllerState(
             self._config.plan,
@@ -135,9 +137,14 @@ class Run:
             self._validate(state)
         return state
 
+    def _signals(self) -> ProbeSignals:
+        """Returns the chief's signs of a collapse, with which all hosts decide the same."""
+        seen = self._learner.probe(self._probe_batch, PROBE_PATCHES)
+        return ProbeSignals(**self._hosts.from_chief(seen.as_dict()))
+
     def _resumed(self) -> RunState | None:
         """Returns the state of the newest whole checkpoint, and puts its weights in place."""
-        checkpoint, damaged = self._store.restore()
+        checkpoint, damaged = self._newest_checkpoint()
         state = None
         if checkpoint is not None:
             state = RunState.of(checkpoint)
@@ -145,7 +152,8 @@ class Run:
             self._learner.restore(checkpoint.snapshots["learner"])
             self._clock.add(state.wall_seconds, state.cpu_seconds)
             self._timeline.events = list(checkpoint.state["events"])
-            self._tensorboard.take_over(state.log_dir)
+            if self._hosts.is_chief:
+                self._tensorboard.take_over(state.log_dir)
         step, stage = (state.controller.step, state.controller.stage) if state else (0, 0)
         for problem in damaged:
             _log.warning("%s; the one before it is taken", problem)
@@ -154,6 +162,14 @@ class Run:
             self._timeline.add("resume", step, stage, f"from {self._store.folder}")
             report("going on from a checkpoint", step, step, "steps taken before")
         return state
+
+    def _newest_checkpoint(self) -> tuple[Checkpoint | None, list[str]]:
+        """Returns what `CheckpointStore.restore` returns, on all hosts that of the chief."""
+        found, damaged = self._store.restore() if self._hosts.is_chief else (None, [])
+        step = self._hosts.from_chief(found and found.step)
+        if step is not None and found is None:
+            found = self._store.at(step)
+        return found, damaged
 
     def _on_these_replicas(self, controller: stages.ControllerState) -> stages.ControllerState:
         """Returns the controller of a run that may have begun on another number of replicas.
@@ -208,10 +224,12 @@ class Run:
         state.weights_at = after.step
         state.stepping_seconds += seconds
         state.waited += waited
-        probe = learner.probe(self._probe_batch, PROBE_PATCHES)
+        probe = self._signals()
         next_normalized_loss = None
         if self._config.controller.enabled and stages.wants_next_probe(controller, steps):
-            next_normalized_loss = self._normalized_loss_on(controller.following)
+            next_normalized_loss = self._hosts.from_chief(
+                self._normalized_loss_on(controller.following)
+            )
         speed = {"patches_per_second": steps * stage.batch / seconds}
         speed |= {"input_wait": waited / seconds, "learning_rate": float(rates[-1])}
         seen = {**metrics, **speed, "stage": float(controller.stage)}
@@ -222,7 +240,7 @@ class Run:
             normalized_loss=learner.loss.normalized(metrics["triplet_loss"]),
             probe=probe,
             next_normalized_loss=next_normalized_loss,
-            cpu_seconds=self._clock.cpu(),
+            cpu_seconds=self._hosts.from_chief(self._clock.cpu()),
         )
 
     def _normalized_loss_on(self, stage: StageConfig | None) -> float | None:
@@ -273,7 +291,7 @@ class Run:
         step, stage = state.controller.step, state.controller.stage
         state.validated_at = step
         descriptors = self._validation_set.described(self._describe)
-        scores = self._validation_set.score(descriptors)
+        scores = self._hosts.from_chief(self._validation_set.score(descriptors))
         self._tensorboard.scalars(step, val=scores)
         self._progress.validated(scores["mean"])
         # Just after a rollback the weights are older than the step.
@@ -304,18 +322,19 @@ class Run:
         controller, every = state.controller, self._config.checkpoint_every
         due = controller.step - state.checkpointed_at >= every
         due = due or controller.entered != entered or bool(controller.ended)
-        if every and (due or request.signal):
+        stop = self._hosts.any_signal(request.signal)
+        if every and (due or stop):
             self._save(state)
-        if request.signal:
+        if stop:
             kept = "the same command goes on from there"
             lost = "nothing was kept, as checkpoint_every is 0"
-            raise Interrupted(
-                f"stopped at step {controller.step}; {kept if every else lost}", request.signal
-            )
+            raise Interrupted(f"stopped at step {controller.step}; {kept if every else lost}", stop)
 
     def _save(self, state: RunState) -> None:
         step = state.controller.step
         state.checkpointed_at, state.log_dir = step, self._tensorboard.folder
+        if not self._hosts.is_chief:
+            return
         self._tensorboard.flush()  # the curves up to a checkpoint are on disk like it
         state.wall_seconds, state.cpu_seconds = self._clock.wall(), self._clock.cpu()
         # The present weights may have been copied already: one copy, one file.

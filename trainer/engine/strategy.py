@@ -1,8 +1,9 @@
-"""Where a run computes: one device, several GPUs, or a TPU."""
+"""Where a run computes: one device, several GPUs, several hosts, or a TPU."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from trainer.core.errors import UserError
 # Where TensorFlow's TPUClusterResolver looks for a TPU whose name it is not told.
 _TPU_VARIABLES = ("TPU_NAME", "TPU_CONFIG", "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS")
 _TPU_CHIPS = ("accel[0-9]*", "vfio/[0-9]*")  # the latter from v5e on
+_TRAINING_JOBS = ("chief", "worker")
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +69,14 @@ def create(
     if here is not None:
         _log.info("strategy auto: tpu %s", here)
         return _tpu(here, f"strategy is auto and this machine offers tpu {here!r}")
+    if several_hosts():
+        if name == "one_device":
+            raise UserError(
+                "strategy is one_device, but TF_CONFIG names several hosts, each of which would "
+                "train and write the same; set strategy to auto, or unset TF_CONFIG"
+            )
+        # Before anything lists devices, too.
+        return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 else "one_device"
@@ -76,6 +86,42 @@ def create(
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     return tf.distribute.OneDeviceStrategy(gpus[0].name if gpus else "/cpu:0")
+
+
+def several_hosts(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tells whether `TF_CONFIG` names more than one process that trains.
+
+    Raises:
+        UserError: When it is not what TensorFlow describes, or names parameter servers.
+    """
+    text = environment.get("TF_CONFIG", "")
+    if not text:
+        return False
+    try:
+        config = json.loads(text)
+        cluster = {job: list(hosts) for job, hosts in config.get("cluster", {}).items()}
+        trains = sum(len(cluster.get(job, ())) for job in _TRAINING_JOBS)
+        if trains < 2:
+            return False
+        task, index = config["task"]["type"], int(config["task"]["index"])
+        known = index < len(cluster.get(task, ()))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"TF_CONFIG cannot be read ({type(error).__name__}: {error}), expected JSON with "
+            f"cluster (chief, worker) and task (type, index)"
+        ) from error
+    others = sorted(set(cluster) - set(_TRAINING_JOBS))
+    if others:
+        raise UserError(
+            f"TF_CONFIG names {', '.join(others)} in its cluster, expected chief and worker only, "
+            f"as every host trains"
+        )
+    if not known or task not in _TRAINING_JOBS:
+        raise UserError(
+            f"TF_CONFIG says that this is {task} {index}, which its cluster does not have; "
+            f"expected one of its {trains} hosts"
+        )
+    return True
 
 
 def _tpu(name: str, why_it: str) -> tf.distribute.Strategy:
