@@ -98,13 +98,13 @@ def losses(output: Path) -> list[float]:
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 if value.tag == "train/loss":
-                    found[event.step] = float(tf.make_ndarray(value.tensor))
+                    found[event.step] = value.simple_value
     return [found[step] for step in sorted(found)]
 
 
 def assert_the_same(output: Path, expected: Path) -> None:
     left, right = weights(output), weights(expected)
-    assert left.keys() == right.keys() and len(left) > 15
+    assert left.keys() == right.keys() and len(left) > 10
     for name, value in right.items():
         np.testing.assert_allclose(left[name], value, atol=1e-4, err_msg=name)
     assert len(losses(expected)) == STEPS // 5
