@@ -91,7 +91,7 @@ bench-collapse: setup  ## Measure the whole collapse matrix (hours; goes on wher
 bench-quality: setup  ## Measure quality over processor time (two hours; goes on where it stopped).
 	$(BIN)/python -m benchmarks.training.quality
 
-bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch, which `make bench` compares with.
+bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch and COLMAP, which `make bench` compares with.
 
 $(BENCH_STAMP): requirements/bench.txt
 	@command -v $(BENCH_PYTHON) >/dev/null || { echo "No $(BENCH_PYTHON) was found on the PATH." \

@@ -5,7 +5,7 @@ keypoints that COLMAP found, matched by us or by COLMAP's matcher from the bytes
 and on the points that `hpatches features` finds. All with the same number of points, camera
 and mapper; then the true matches of the model and RootSIFT on OpenCV's SIFT keypoints.
 
-pycolmap is needed for this alone: `make bench-env` installs it apart.
+COLMAP runs in a process of its own, with pycolmap of `make bench-env` or `make setup`.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ def colmap_python() -> str:
     Raises:
         UserError: When there is none.
     """
-    if importlib.util.find_spec("pycolmap"):
-        return sys.executable
     if list(_BENCH_PYTHON.parents[1].glob("lib/python*/site-packages/pycolmap")):
         return str(_BENCH_PYTHON)
-    raise UserError("pycolmap is missing: `make bench-env` installs it in an environment apart")
+    if importlib.util.find_spec("pycolmap"):
+        return sys.executable
+    raise UserError("pycolmap is missing; `make bench-env` installs it in an environment apart")
 
 
 def reconstruct(python: str, database: Path, images: str, **options: Any) -> dict[str, Any]:

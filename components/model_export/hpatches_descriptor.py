@@ -27,11 +27,10 @@ from torch.nn import functional
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
 SIDE = 32  # pixels of the network's input
-STRIDES = (1, 1, 2, 1, 2, 1)
 
 
 class HPatchesDescriptor(nn.Module):
-    """Seven convolutions (L2-Net, Tian et al., CVPR 2017), with their batch norms folded in.
+    """Convolutions with their batch norms folded in, and a projection of the last map.
 
     Args:
         weights: The safetensors file.
@@ -46,13 +45,14 @@ class HPatchesDescriptor(nn.Module):
         with safe_open(str(weights), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             self.identity = json.loads(file.metadata()["descriptor"])
+            strides = json.loads(file.metadata()["strides"])
         architecture = self.identity["architecture"]
         self.unit_length = architecture["final_normalisation"].endswith("l2")
         self.normalisation = self.identity["preprocessing"]["normalisation"]
         layers = []
-        for number, stride in enumerate(STRIDES):
-            outputs, inputs = tensors[f"convolutions.{number}.weight"].shape[:2]
-            layers.append(nn.Conv2d(inputs, outputs, 3, stride, padding=stride % 2))
+        for number, stride in enumerate(strides):
+            outputs, inputs, kernel, _ = tensors[f"convolutions.{number}.weight"].shape
+            layers.append(nn.Conv2d(inputs, outputs, kernel, stride))
         self.convolutions = nn.ModuleList(layers)
         self.dimension, inputs, last, _ = tensors["projection.weight"].shape
         self.projection = nn.Conv2d(inputs, self.dimension, last)
@@ -70,14 +70,21 @@ class HPatchesDescriptor(nn.Module):
         """
         values = self._normalised(self._resized(patches))
         for convolution in self.convolutions:
-            if convolution.stride[0] == 2:  # TensorFlow pads an even side after its end alone
-                values = functional.pad(values, (0, 1, 0, 1))
+            before, after = self._padding(values.shape[-1], convolution)
+            values = functional.pad(values, (before, after, before, after))
             values = functional.relu(convolution(values))
         descriptors = self.projection(values).flatten(1)
         if not self.unit_length:
             return descriptors
         squared = descriptors.square().sum(1, keepdim=True)
         return descriptors * torch.rsqrt(squared.clamp_min(1e-12))
+
+    @staticmethod
+    def _padding(side: int, convolution: nn.Conv2d) -> tuple[int, int]:
+        """Zeros before and after a side, as TensorFlow pads: an odd one after it."""
+        stride, kernel = convolution.stride[0], convolution.kernel_size[0]
+        total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+        return total // 2, total - total // 2
 
     @staticmethod
     def _resized(patches: Tensor) -> Tensor:

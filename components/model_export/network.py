@@ -21,22 +21,20 @@ LEAST_SQUARED_NORM = 1e-12  # as `trainer.model.l2net.l2_normalise`
 
 @dataclass(frozen=True)
 class Convolution:
-    """A 3 x 3 convolution whose output is as large as its input over the stride, and a ReLU.
+    """A convolution whose output is as large as its input over the stride, and a ReLU.
 
     Attributes:
-        kernel: float32 [3, 3, channels in, channels out].
+        kernel: float32 [k, k, channels in, channels out].
         bias: float32 [channels out].
-        stride: 1 or 2. With 2, TensorFlow pads an even side after its end alone.
+        stride: Pixels from one output to the next.
+        padding: Rows (and columns) of zeros before the first and after the last; TensorFlow
+            puts an odd one after the last.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     stride: int
-
-    @property
-    def padding(self) -> tuple[int, int]:
-        """Rows (and columns) of zeros before the first and after the last."""
-        return (1, 1) if self.stride == 1 else (0, 1)
+    padding: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Network:
         normalisation: Grey levels to input: `kind`, `mean`, `deviation` and `floor` as
             `trainer.data.image.Normalisation` has them.
         convolutions: In order.
-        projection: float32 [8, 8, channels, D], applied to the whole last map.
+        projection: float32 [h, h, channels, D], applied to the whole last map.
         bias: float32 [D], added to its products.
         unit_length: Whether descriptors are divided by their length.
     """
@@ -86,32 +84,40 @@ def load(path: str) -> Network:
     from trainer.data.image import Normalisation
     from trainer.model import export, l2net
 
+    place = files.join(path, IDENTITY_FILE)
     try:
+        # `name` alone says it in models of earlier versions.
         architecture = dict(identity["architecture"])
-        if architecture.pop("name", None) != "l2net":
-            raise UserError(
-                f"{files.join(path, IDENTITY_FILE)}: architecture.name is "
-                f"{identity['architecture'].get('name')!r}, expected 'l2net'; use the version "
-                f"that trained the model"
-            )
+        architecture.setdefault("network", architecture.pop("name", None))
+        architecture.pop("name", None)
         config = ModelConfig.model_validate(architecture)
         normalisation = Normalisation.model_validate(identity["preprocessing"]["normalisation"])
     except (KeyError, TypeError, ValueError) as error:
         told = first_problem(error) if isinstance(error, ValidationError) else f"{error} is missing"
         raise UserError(
-            f"{files.join(path, IDENTITY_FILE)}: does not describe a network of this version "
-            f"({told}); use the version that trained the model"
+            f"{place}: does not describe a network of this version ({told}); use the version that "
+            f"trained the model"
         ) from error
     network = l2net.build(config, seed=0)
     export.load_weights(network, path)
     layers = {layer.name: layer for layer in network.layers}
-    convolutions = tuple(
-        Convolution(*_folded(layers, f"conv{number}", f"norm{number}", l2net), stride)
-        for number, (_, stride) in enumerate(l2net.CONVOLUTIONS, start=1)
-    )
+    convolutions = []
+    side = INPUT_SIZE
+    for number, layer in enumerate(l2net.CONVOLUTIONS[config.network], start=1):
+        kernel, bias = _folded(layers, f"conv{number}", f"norm{number}", l2net)
+        padding = _padding(side, len(kernel), layer.stride)
+        convolutions.append(Convolution(kernel, bias, layer.stride, padding))
+        side = -(-side // layer.stride)
     projection, bias = _folded(layers, f"conv{len(convolutions) + 1}", "final_norm", l2net)
     unit_length = l2net.on_unit_sphere(config.final_normalisation)
-    return Network(identity, normalisation, convolutions, projection, bias, unit_length)
+    return Network(identity, normalisation, tuple(convolutions), projection, bias, unit_length)
+
+
+def _padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Returns TensorFlow's padding `same` of a side: zeros before and after it."""
+    outputs = -(-side // stride)
+    total = max((outputs - 1) * stride + kernel - side, 0)
+    return total // 2, total - total // 2
 
 
 def _folded(

@@ -51,7 +51,7 @@ def build(network: Network, size: int) -> bytes:
             values,
             graph.constant(convolution.kernel.transpose(3, 2, 0, 1)),
             graph.constant(convolution.bias),
-            kernel_shape=[3, 3],
+            kernel_shape=list(convolution.kernel.shape[:2]),
             strides=[convolution.stride] * 2,
             pads=[before, before, after, after],
         )

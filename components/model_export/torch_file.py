@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from safetensors import numpy as safetensors
 
-from components.model_export.network import Convolution, Network
+from components.model_export.network import Network
 
 _MODULE = Path(__file__).with_name("hpatches_descriptor.py")  # is not imported: needs PyTorch
-METADATA = "descriptor"
+METADATA, STRIDES = "descriptor", "strides"
 
 
 def module() -> bytes:
@@ -29,7 +29,8 @@ def weights(network: Network, metadata: dict[str, Any]) -> bytes:
 
     Args:
         network: Its convolutions have kernels [out, in, h, w] there.
-        metadata: What the file says of itself, as JSON under the key `descriptor`.
+        metadata: What the file says of itself, as JSON under the key `descriptor`; the
+            convolutions' strides are under `strides`.
     """
     tensors: dict[str, np.ndarray] = {}
     for number, convolution in enumerate(network.convolutions):
@@ -37,7 +38,9 @@ def weights(network: Network, metadata: dict[str, Any]) -> bytes:
         tensors[f"convolutions.{number}.bias"] = convolution.bias
     tensors["projection.weight"] = _transposed(network.projection)
     tensors["projection.bias"] = network.bias
-    return safetensors.save(tensors, {METADATA: json.dumps(metadata, sort_keys=True)})
+    strides = json.dumps([convolution.stride for convolution in network.convolutions])
+    told = {METADATA: json.dumps(metadata, sort_keys=True), STRIDES: strides}
+    return safetensors.save(tensors, told)
 
 
 def in_pytorch(content: bytes) -> Callable[[np.ndarray], np.ndarray]:
@@ -80,10 +83,10 @@ def in_tensorflow(content: bytes, network: Network, size: int) -> Callable[[np.n
     stored = replace(
         network,
         convolutions=tuple(
-            Convolution(
-                tensors[f"convolutions.{number}.weight"].transpose(2, 3, 1, 0),
-                tensors[f"convolutions.{number}.bias"],
-                convolution.stride,
+            replace(
+                convolution,
+                kernel=tensors[f"convolutions.{number}.weight"].transpose(2, 3, 1, 0),
+                bias=tensors[f"convolutions.{number}.bias"],
             )
             for number, convolution in enumerate(network.convolutions)
         ),

@@ -128,7 +128,7 @@ def train(
 
     def finish() -> dict[str, Any]:
         """Exports the network, writes the result and returns it."""
-        itself = export.describe_itself(network, config, normalisation, examples)
+        itself = export.describe_itself(network, config, normalisation, examples, matching)
         model_path = posixpath.join(folders.output, SERVING_DIR)
         export.save(network, normalisation, itself, model_path, reference)
         outcome = run.result(state, identity.hash, model_path)
@@ -178,6 +178,7 @@ def train(
             )
             state = run.to_the_end(calibrate=not warm_start)
             reference = _reference(learner, val_set if len(val_set) else train_set)
+            matching = run.matching_rule()
             network = learner.exported()
         return TrainingResult(**hosts.on_chief(finish))
 

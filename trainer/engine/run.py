@@ -26,6 +26,8 @@ from trainer.data.pixels import pixels
 from trainer.engine.checkpoints import Checkpoint, CheckpointStore
 from trainer.engine.learner import Learner
 from trainer.engine.run_state import Best, Clock, RunState
+from trainer.model.patch_identity import MatchingRule
+from trainer.reporting import matching_rule
 from trainer.reporting.result import TrainingResult, shortfall
 from trainer.reporting.stage_progress import StageProgress
 from trainer.reporting.tensorboard import TensorBoardWriter
@@ -355,6 +357,14 @@ class Run:
             reason = "the last good one, as the run gave up and there is no val split"
         self._timeline.add("export", step, state.controller.stage, reason, **scores)
         self._tensorboard.flush()
+
+    def matching_rule(self) -> MatchingRule:
+        """Returns the rule by which the exported descriptors are matched; empty without `val`."""
+        if not self._validation_set:
+            return MatchingRule()
+        descriptors = self._validation_set.described(self._describe)
+        parts = self._validation_set.by_sequence(descriptors)
+        return matching_rule.choose(dict(zip(self._validation_set.names, parts, strict=True)))
 
     def result(self, state: RunState, run: str, model_path: str) -> TrainingResult:
         """Returns how the run went."""

@@ -127,6 +127,7 @@ def describe_itself(
     config: TrainerConfig,
     normalisation: image.Normalisation,
     examples: Manifest,
+    matching: patch_identity.MatchingRule = patch_identity.MatchingRule(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
     """Returns the identity of a trained network.
 
@@ -149,7 +150,7 @@ def describe_itself(
         "uint8": byte_codes.describe_code(config.model.dimension) if unit_length else None,
         "architecture": architecture,
         "preprocessing": preprocessing,
-        **patch_identity.describe_patches(examples.settings),
+        **patch_identity.describe_patches(examples.settings, matching),
         "extraction": examples.settings,
         "data_checksum": examples.checksum,
         "sequences": _names(examples, "name"),

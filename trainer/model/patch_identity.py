@@ -91,15 +91,19 @@ class MatchingRule(Settings):
     max_distance: float | None = Field(default=None, gt=0)
 
 
-def describe_patches(extraction: dict[str, Any]) -> dict[str, Any]:
+def describe_patches(
+    extraction: dict[str, Any],
+    matching: MatchingRule = MatchingRule(),  # noqa: B008 - frozen
+) -> dict[str, Any]:
     """Returns the part of a model's identity that says what its patches are.
 
     Args:
         extraction: Data settings of the examples it was trained on (`Manifest.settings`).
+        matching: Which nearest neighbours are taken for matches.
     """
     return {
         PATCH: _of_extraction(extraction).model_dump(),
-        MATCHING: MatchingRule().model_dump(),
+        MATCHING: matching.model_dump(),
         LICENCE: _licence(extraction),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,18 +72,26 @@ class ValidationSet:
             descriptors: float32 [N, D] of all patches (`described`).
         """
         scores: dict[str, list[float]] = {noise: [] for noise in NOISES}
-        start = 0
-        for part in self.patches:
-            count, variants = part.shape[:2]
-            end = start + count * variants
-            by_variant = descriptors[start:end].reshape(count, variants, -1).transpose(1, 0, 2)
-            start = end
+        for by_variant in self.by_sequence(descriptors):
             for noise in NOISES:
                 for target in range(1, TARGETS + 1):
                     other = by_variant[variant_index(noise, target)]
                     scores[noise].append(matching_average_precision(by_variant[0], other))
         means = {noise: float(np.mean(values)) for noise, values in scores.items()}
         return {**means, "mean": float(np.mean(list(means.values())))}
+
+    def by_sequence(self, descriptors: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the descriptors of each image sequence, float32 [16, n, D].
+
+        Args:
+            descriptors: float32 [N, D] of all patches (`described`).
+        """
+        start = 0
+        for part in self.patches:
+            count, variants = part.shape[:2]
+            end = start + count * variants
+            yield descriptors[start:end].reshape(count, variants, -1).transpose(1, 0, 2)
+            start = end
 
 
 def matching_average_precision(reference: np.ndarray, target: np.ndarray) -> float:

@@ -93,10 +93,10 @@ def test_batches_that_photographs_cannot_fill_are_refused(tmp_path, settings, se
 
 @pytest.mark.usefixtures("no_runner")
 def test_more_patch_sequences_per_batch_than_the_demo_can_give_are_refused(tmp_path):
-    stages = "training.stages=[{points_per_batch: 9000, patches_per_point: 2}]"
+    stages = "training.stages=[{points_per_batch: 60000, patches_per_point: 2}]"
     result = hpatches("run", "--work", "work", "--set", stages)
     assert result.exit_code == 2
-    assert "training.stages.0.points_per_batch: found 9000, expected at most" in result.stderr
+    assert "training.stages.0.points_per_batch: found 60000, expected at most" in result.stderr
     assert not (tmp_path / "work" / "metadata.db").exists()
 
 
