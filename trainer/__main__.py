@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command and returns its exit status.
 
     2: the user can put it right; 3: the model is of no use, unless a pipeline waits for it
-    (`--failure-file`), whose gate judges it; 130 and 143: Ctrl-C and SIGTERM, the run can go on.
+    (`--failure-file`), whose gate judges it; 130 and 143: Ctrl-C and SIGTERM, the run can go on;
+    129: another host of the run is gone, and all can go on.
     """
     options = _parser().parse_args(arguments)
     # On Python 3.10 each of Google's libraries says that it will end support; TensorFlow imports
@@ -81,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except Interrupted as stop:
         print(f"{stop.signal.name}: {stop}", file=sys.stderr)
-        failure_file.write(options.failure_file, stop.exit_status, str(stop))
+        if stop.signal != signal.SIGHUP:  # the host that is gone has said why, or could not
+            failure_file.write(options.failure_file, stop.exit_status, str(stop))
         return stop.exit_status
     except KeyboardInterrupt:
         print("interrupted: no model was written", file=sys.stderr)

@@ -251,7 +251,8 @@ class TrainerConfig(Settings):
         jitter: Small rotation, scale and shift of each patch on its own; none by default.
         clip_norm: Maximum global norm of the gradients; None: no clipping.
         strategy: Where it runs; `auto` takes a TPU (`tpu`, or the one that the machine offers:
-            `trainer.engine.strategy.offered_tpu`), several GPUs or one device, in that order.
+            `trainer.engine.strategy.offered_tpu`), the hosts of `TF_CONFIG`, several GPUs or one
+            device, in that order.
         tpu: Name of the TPU, `local` on a TPU VM, `environment` where TPU_NAME or TPU_CONFIG
             names it; only with the strategies `tpu` and `auto`.
         bfloat16: Convolutions in bfloat16; weights, distances and loss stay float32.

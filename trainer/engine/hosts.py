@@ -122,9 +122,9 @@ class Hosts:
         try:
             yield
         except _LOST as error:
-            if self.count == 1:
-                raise
             named = _TASK.search(str(error))
+            if self.count == 1 or (isinstance(error, tf.errors.InternalError) and not named):
+                raise
             which = f" ({named[1]} {named[2]} of TF_CONFIG)" if named else ""
             raise Interrupted(
                 f"another of the run's {self.count} processes is gone{which}; start all of them "

@@ -33,6 +33,9 @@ def check(
     _check_spot(settings, machine, training)
 
 
+_REPLICAS = {"tpu": "cores", "tpu_v5e": "cores", "gpu": "GPUs", "cpu": "hosts"}
+
+
 def image_of(settings: VertexTrainingSettings) -> str:
     """Returns the image of the job.
 
@@ -72,7 +75,7 @@ def _check_spot(
 
 
 def _check_pod(settings: VertexTrainingSettings, machine: Machine) -> None:
-    if machine.hosts > 1 and not settings.image_for_pods:
+    if machine.is_tpu and machine.hosts > 1 and not settings.image_for_pods:
         raise UserError(
             f"{KEY}: {_named(settings)} is a slice of {machine.hosts} hosts, on which TensorFlow "
             f"needs an image built on Vertex's base image for TPU pods; expected a slice of one "
@@ -111,7 +114,7 @@ def _check_batches(
         if points % replicas:
             raise UserError(
                 f"training.stages.{number}.points_per_batch: found {points}, which the "
-                f"{replicas} {'cores' if machine.is_tpu else 'GPUs'} of {_named(settings)} cannot "
+                f"{replicas} {_REPLICAS[machine.kind]} of {_named(settings)} cannot "
                 f"share evenly; expected a multiple of {replicas}"
             )
 

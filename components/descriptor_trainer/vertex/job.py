@@ -120,34 +120,42 @@ def custom_job(
     """
     machine = machine_of(settings)
     command = trainer_command(places)
+    in_pod = machine.is_tpu and machine.hosts > 1
     container = aiplatform_v1.ContainerSpec(
         image_uri=check.image_of(settings),
         # Vertex's base image for pods starts its servers in its entry point, which a command
         # would replace.
-        command=command[:1] if machine.hosts == 1 else [],
-        args=command[1:] if machine.hosts == 1 else command,
+        command=[] if in_pod else command[:1],
+        args=command if in_pod else command[1:],
         env=[
             aiplatform_v1.EnvVar(name=name, value=value)
             for name, value in (_PJRT.items() if machine.kind == "tpu_v5e" else ())
         ],
     )
-    pool = aiplatform_v1.WorkerPoolSpec(
-        machine_spec=aiplatform_v1.MachineSpec(
-            machine_type=settings.machine_type,
-            accelerator_type=settings.accelerator_type,
-            accelerator_count=settings.accelerator_count,
-            tpu_topology=settings.tpu_topology,
-        ),
-        replica_count=1,  # of a pod slice, too
-        container_spec=container,
-        disk_spec=aiplatform_v1.DiskSpec(boot_disk_size_gb=settings.boot_disk_gb),
-    )
+
+    def pool(replicas: int) -> aiplatform_v1.WorkerPoolSpec:
+        return aiplatform_v1.WorkerPoolSpec(
+            machine_spec=aiplatform_v1.MachineSpec(
+                machine_type=settings.machine_type,
+                accelerator_type=settings.accelerator_type,
+                accelerator_count=settings.accelerator_count,
+                tpu_topology=settings.tpu_topology,
+            ),
+            replica_count=replicas,
+            container_spec=container,
+            disk_spec=aiplatform_v1.DiskSpec(boot_disk_size_gb=settings.boot_disk_gb),
+        )
+
+    # The first pool is one machine, the chief; that of a pod slice stands for all of its hosts.
+    pools = [pool(1)]
+    if settings.hosts > 1:
+        pools.append(pool(settings.hosts - 1))
     strategies = aiplatform_v1.Scheduling.Strategy
     return aiplatform_v1.CustomJob(
         display_name=f"hpatches-training-{key}",
         labels={**settings.labels, **_TASK_LABELS, KEY_LABEL: key},
         job_spec=aiplatform_v1.CustomJobSpec(
-            worker_pool_specs=[pool],
+            worker_pool_specs=pools,
             scheduling=aiplatform_v1.Scheduling(
                 timeout=duration_pb2.Duration(seconds=round(settings.timeout_hours * 3600)),
                 restart_job_on_worker_restart=settings.restart,

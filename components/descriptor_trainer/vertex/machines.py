@@ -33,8 +33,8 @@ class Machine:
 
     Attributes:
         kind: What it computes on; TPU v5e is reached otherwise than v2 and v3.
-        replicas: Cores (TPU), GPUs, or 1: a global batch is dealt out among them.
-        hosts: Machines of the slice.
+        replicas: Cores (TPU), GPUs or CPU hosts: a global batch is dealt out among them.
+        hosts: Machines of the slice, or of the cluster.
     """
 
     kind: Literal["cpu", "gpu", "tpu", "tpu_v5e"]
@@ -59,6 +59,11 @@ def machine_of(settings: VertexTrainingSettings) -> Machine:
         Machine(kind='tpu_v5e', replicas=16, hosts=4)
     """
     kind = settings.machine_type
+    if settings.hosts > 1 and (kind == _CLOUD_TPU or kind.startswith("ct5lp-")):
+        raise UserError(
+            f"{KEY}.hosts: found {settings.hosts} with machine_type {kind}, a TPU; expected its "
+            f"hosts in {'accelerator_count' if kind == _CLOUD_TPU else 'tpu_topology'} alone"
+        )
     if kind.startswith("ct5lp-"):
         return _v5e(settings)
     if _OTHER_TPU.match(kind):
@@ -85,9 +90,10 @@ def machine_of(settings: VertexTrainingSettings) -> Machine:
             f"{settings.accelerator_type or 'no accelerator_type'}; name the GPU and how many of "
             f"it, or remove both"
         )
-    return (
-        Machine("gpu", settings.accelerator_count) if settings.accelerator_type else Machine("cpu")
-    )
+    hosts = settings.hosts
+    if settings.accelerator_type:
+        return Machine("gpu", settings.accelerator_count * hosts, hosts)
+    return Machine("cpu", hosts, hosts)
 
 
 def _v5e(settings: VertexTrainingSettings) -> Machine:

@@ -26,6 +26,8 @@ class VertexTrainingSettings(Settings):
         accelerator_type: `TPU_V2`, `TPU_V3` or a GPU such as `NVIDIA_L4`; none for TPU v5e,
             whose machine type says it, and for CPUs.
         accelerator_count: Cores of a TPU v2 or v3 (8, or of a slice, e.g. 32), or GPUs.
+        hosts: Machines of this kind, each with its GPUs, that train together; of a TPU the topology
+            or the number of cores says it.
         tpu_topology: Arrangement of the chips of a TPU v5e, e.g. `2x2`.
         image_for_pods: Says that the image is built on Vertex's base image for TPU pods,
             without which TensorFlow uses one host of a slice only.
@@ -46,6 +48,7 @@ class VertexTrainingSettings(Settings):
     machine_type: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")
     accelerator_type: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]+$")
     accelerator_count: int = Field(default=0, ge=0, le=2048)
+    hosts: int = Field(default=1, ge=1, le=100)
     tpu_topology: str | None = Field(default=None, pattern=r"^\d+(x\d+){1,2}$")
     image_for_pods: bool = False
     location: str | None = Field(default=None, pattern=r"^[a-z]+-[a-z]+\d+$")

@@ -90,8 +90,10 @@ def test_a_lost_process_is_told_by_its_name():
     with pytest.raises(Interrupted, match=sentence) as told, hosts.loss_told():
         raise tf.errors.UnavailableError(None, None, why)
     assert told.value.exit_status == 129
-    with pytest.raises(ValueError, match="a bug"), hosts.loss_told():
-        raise ValueError("a bug")
+    with pytest.raises(Interrupted, match="processes is gone; start all"), hosts.loss_told():
+        raise tf.errors.AbortedError(None, None, "collectives were aborted")
+    with pytest.raises(tf.errors.InternalError, match="a bug"), hosts.loss_told():
+        raise tf.errors.InternalError(None, None, "a bug")
 
 
 def _config(**changes):

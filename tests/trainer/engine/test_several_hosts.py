@@ -82,7 +82,7 @@ def log_of(folder: Path, number: int) -> str:
 def run(root: Path, folder: Path, count: int) -> None:
     with started(commands(root, folder, count), folder / "logs") as processes:
         for number, process in enumerate(processes):
-            assert process.wait(600) == 0, log_of(folder, number)[-3000:]
+            assert process.wait(900) == 0, log_of(folder, number)[-3000:]
 
 
 def weights(output: Path) -> dict[str, np.ndarray]:
@@ -98,13 +98,13 @@ def losses(output: Path) -> list[float]:
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 if value.tag == "train/loss":
-                    found[event.step] = float(tf.make_ndarray(value.tensor))
+                    found[event.step] = value.simple_value
     return [found[step] for step in sorted(found)]
 
 
 def assert_the_same(output: Path, expected: Path) -> None:
     left, right = weights(output), weights(expected)
-    assert left.keys() == right.keys() and len(left) > 15
+    assert left.keys() == right.keys() and len(left) > 10
     for name, value in right.items():
         np.testing.assert_allclose(left[name], value, atol=1e-4, err_msg=name)
     assert len(losses(expected)) == STEPS // 5
@@ -121,12 +121,12 @@ def test_processes_train_what_as_many_replicas_of_one_process_train(root, tmp_pa
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_ends_the_others_and_all_go_on_from_the_checkpoint(root, tmp_path, victim):
     with started(commands(root, tmp_path, 2), tmp_path / "logs") as processes:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 900
         while not list((tmp_path / "checkpoints").glob("*/step-*/complete.json")):
             assert time.monotonic() < deadline and processes[victim].poll() is None
             time.sleep(0.05)
         processes[victim].send_signal(signal.SIGKILL)
-        assert processes[1 - victim].wait(120) == 128 + signal.SIGHUP
+        assert processes[1 - victim].wait(300) == 128 + signal.SIGHUP
     said = log_of(tmp_path, 1 - victim).splitlines()[-1]
     assert said == (
         f"SIGHUP: another of the run's 2 processes is gone (worker {victim} of TF_CONFIG); start "
@@ -144,13 +144,13 @@ def test_a_killed_process_ends_the_others_and_all_go_on_from_the_checkpoint(root
 
 def test_a_process_that_is_told_to_stop_stops_all_of_them_with_a_checkpoint(root, tmp_path):
     with started(commands(root, tmp_path, 2), tmp_path / "logs") as processes:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 900
         while "5/50" not in log_of(tmp_path, 1):
             assert time.monotonic() < deadline and processes[1].poll() is None
             time.sleep(0.05)
         processes[1].send_signal(signal.SIGTERM)
         for number, process in enumerate(processes):
-            assert process.wait(120) == 143, log_of(tmp_path, number)[-3000:]
+            assert process.wait(300) == 143, log_of(tmp_path, number)[-3000:]
     assert "SIGTERM: stopped at step" in log_of(tmp_path, 0)
     assert list((tmp_path / "checkpoints").glob("*/step-*/complete.json"))
 
@@ -162,5 +162,5 @@ def test_what_one_has_and_the_chief_has_not_is_told(root, tmp_path):
     other[other.index("--config") + 1] = str(tmp_path / "other.yaml")
     with started([chief, other], tmp_path / "logs") as processes:
         assert processes[1].wait(300) == 2
-        assert processes[0].wait(120) == 128 + signal.SIGHUP
+        assert processes[0].wait(300) == 128 + signal.SIGHUP
     assert "this host has other data, settings or code than the chief" in log_of(tmp_path, 1)

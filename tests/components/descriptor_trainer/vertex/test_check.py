@@ -28,8 +28,8 @@ def tpu(version: int, cores: int, **changes) -> VertexTrainingSettings:
     return settings("cloud-tpu", **accelerator, **changes)
 
 
-def gpu(machine_type: str, kind: str, count: int) -> VertexTrainingSettings:
-    return settings(machine_type, accelerator_type=kind, accelerator_count=count)
+def gpu(machine_type: str, kind: str, count: int, **changes) -> VertexTrainingSettings:
+    return settings(machine_type, accelerator_type=kind, accelerator_count=count, **changes)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,8 @@ def gpu(machine_type: str, kind: str, count: int) -> VertexTrainingSettings:
         (gpu("g2-standard-12", "NVIDIA_L4", 1), "gpu", 1, 1),
         (gpu("a2-highgpu-8g", "NVIDIA_TESLA_A100", 8), "gpu", 8, 1),
         (settings("n1-standard-16"), "cpu", 1, 1),
+        (settings("n1-standard-16", hosts=3), "cpu", 3, 3),
+        (gpu("n1-standard-8", "NVIDIA_TESLA_T4", 2, hosts=4), "gpu", 8, 4),
     ],
 )
 def test_machines_are_understood(job, kind, replicas, hosts):
@@ -56,6 +58,11 @@ def test_machines_are_understood(job, kind, replicas, hosts):
 @pytest.mark.parametrize(
     ("job", "message"),
     [
+        (
+            settings(hosts=2),
+            "hosts: found 2 with machine_type ct5lp-hightpu-4t, a TPU; expected its",
+        ),
+        (tpu(3, 8, hosts=2), "a TPU; expected its hosts in accelerator_count alone"),
         (settings("ct6e-standard-4t", tpu_topology="2x2"), "found ct6e-standard-4t, a TPU"),
         (settings("ct5p-hightpu-4t"), "Vertex AI does not train with TensorFlow"),
         (settings("ct5lp-hightpu-2t", tpu_topology="1x2"), "expected one of ct5lp-hightpu-1t, "),

@@ -74,6 +74,15 @@ def test_a_pod_keeps_the_entry_point_of_its_image():
     assert pool.replica_count == 1
 
 
+def test_several_hosts_are_two_pools_whose_first_is_the_chief():
+    machine = gpu("g2-standard-12", "NVIDIA_L4", 1, hosts=4)
+    pools = job.custom_job(machine, _PLACES, "key").job_spec.worker_pool_specs
+    assert [pool.replica_count for pool in pools] == [1, 3]
+    assert pools[0].machine_spec == pools[1].machine_spec
+    assert pools[0].container_spec == pools[1].container_spec
+    assert list(pools[0].container_spec.command) == ["python"]
+
+
 def test_the_terms_of_the_job():
     request = job.custom_job(
         settings(
@@ -117,6 +126,8 @@ def test_without_wishes_the_capacity_is_the_regular_one():
         (gpu("a2-highgpu-8g", "NVIDIA_TESLA_A100", 8), "mirrored", None),
         (gpu("a2-highgpu-1g", "NVIDIA_TESLA_A100", 1), "one_device", None),
         (settings("n1-standard-8"), "one_device", None),
+        (settings("n1-standard-8", hosts=3), "mirrored", None),
+        (gpu("g2-standard-12", "NVIDIA_L4", 1, hosts=2), "mirrored", None),
     ],
 )
 def test_the_trainer_is_told_what_it_runs_on(machine, strategy, name):
