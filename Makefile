@@ -17,6 +17,10 @@ BENCH_STAMP := $(BENCH_VENV)/.set-up
 BENCH_PYTHON ?= python3.11
 TRAINER_VENV := .venv-trainer-cpu
 TRAINER_STAMP := $(TRAINER_VENV)/.set-up-$(shell sha256sum requirements/trainer/cpu.txt | cut -c1-16)
+EXPORT_VENV := .venv-export
+EXPORT_STAMP := $(EXPORT_VENV)/.set-up
+LIGHT_VENV := .venv-light
+LIGHT_STAMP := $(LIGHT_VENV)/.set-up-$(shell cat requirements/light.txt setup.py | sha256sum | cut -c1-16)
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
 CHECKED := $(PACKAGES) tests tools $(wildcard benchmarks) setup.py
@@ -31,7 +35,7 @@ TFX_OF_py312 := 121 2_39
 TFX_OF_py313 := 121 2_39
 
 .PHONY: help setup demo test test-fast test-fuzz test-kubeflow test-other-stack lint format bench \
-	bench-collapse bench-quality bench-env lock trainer-cpu-env test-trainer-cpu \
+	bench-collapse bench-quality bench-env export-env light-env test-foreign lock trainer-cpu-env test-trainer-cpu \
 	test-mutants image image-check clean
 
 help:  ## Show this list.
@@ -100,10 +104,32 @@ $(BENCH_STAMP): requirements/bench.txt
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+export-env: $(EXPORT_STAMP)  ## Make .venv-export: PyTorch, kornia and LiteRT, which run exported models.
+
+$(EXPORT_STAMP): requirements/export.txt
+	@command -v $(BENCH_PYTHON) >/dev/null || { echo "No $(BENCH_PYTHON) was found on the PATH." \
+	    "Name a Python 3.11 or newer: make export-env BENCH_PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(BENCH_PYTHON) -m venv $(EXPORT_VENV)
+	@$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+light-env: $(LIGHT_STAMP)  ## Make .venv-light: this project without TensorFlow, TFX and Beam.
+
+$(LIGHT_STAMP): requirements/light.txt | setup
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LIGHT_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(LIGHT_VENV)/bin/python --require-hashes \
+	    --compile-bytecode requirements/light.txt
+	@$(BIN)/uv pip install --quiet --python $(LIGHT_VENV)/bin/python --no-deps .
+	@touch $@
+
+test-foreign: export-env light-env  ## Test exported models in PyTorch, kornia, LiteRT, and without TensorFlow.
+	$(BIN)/python -m pytest tests/components/model_export/test_foreign.py tests/e2e/test_light.py
+
 lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolve the requirements anew (UPGRADE= keeps the versions).
 	for name in bootstrap build; do \
 	    $(UV_COMPILE) --python-version 3.10 requirements/$$name.in -o requirements/$$name.txt; \
 	done
+	$(UV_COMPILE) --python-version 3.10 --universal requirements/light.in -o requirements/light.txt
 	for name in tpu cpu; do \
 	    $(UV_COMPILE) --python-version 3.10 --universal --excludes requirements/trainer/excludes.txt \
 	        requirements/trainer/$$name.in -o requirements/trainer/$$name.txt; \

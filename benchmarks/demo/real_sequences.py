@@ -2,7 +2,8 @@
 
 Trains with the demo's budget on the photographs alone (or takes the model that `make demo`
 left), then scores it on patches cut from six real image sequences, beside RootSIFT with and
-without smoothing. The blur is chosen on the demo's validation photographs.
+without smoothing. The blur is chosen on the demo's validation photographs. For sequences that
+HPatches has, the published means of three methods stand beside, on HPatches' own patches.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from components.descriptor_evaluator.descriptors import handcrafted, saved_model
 from components.descriptor_evaluator.descriptors.sift import SiftRecipe
 from components.descriptor_evaluator.descriptors.store import read_patches
 from components.descriptor_evaluator.protocol import matching
+from components.descriptor_evaluator.published.matching import PublishedMatching, published_on
 from components.descriptor_evaluator.scoring import recipes
 from components.example_gen.formats import demo_photographs, reading
 from components.example_gen.settings import DataSettings
@@ -29,7 +31,7 @@ from trainer.core.variants import NOISES
 from trainer.data import manifest
 from trainer.model.names import SERVING_DIR
 
-POINTS = 500
+PUBLISHED = ("cvRSIFT", "hardnet+", "SOSNet")  # the first is our `rootsift`
 _COLUMNS = (*NOISES, "mean")
 
 
@@ -41,7 +43,7 @@ def run(work: str) -> Table:
     result = demo_run(work)
     model = saved_model.load_model(str(Path(result.uri(TRAINER, MODEL_KEY)) / SERVING_DIR))
     recipe = _recipe(result.uri(EXAMPLE_GEN, EXAMPLES_KEY))
-    settings = DataSettings(format="sequences", max_points=POINTS)
+    settings = DataSettings(format="sequences")
     inputs, _ = reading.list_sequences("sequences", str(root), settings)
     scores: dict[str, dict[str, dict[str, float]]] = {}
     for item in inputs:
@@ -88,14 +90,35 @@ def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Table:
     names = list(next(iter(scores.values())))
     table = Table(title="Matching mAP on real sequences, per cent (easy / hard / tough / mean)")
     table.add_column("sequence (points)")
-    for name in (*names, "model - smoothed"):
+    for name in (*names, "model - smoothed", *(f"{method}, published" for method in PUBLISHED)):
         table.add_column(name, justify="right")
-    mean = {
+    known = {sequence.split()[0]: sequence for sequence in scores}
+    published = {result.method: result for result in published_on(known)}
+    both = {known[name] for result in published.values() for name in result.by_sequence}
+    rows = {**scores, "mean": _means(scores)}
+    rows[f"mean of these {len(both)}"] = _means({key: scores[key] for key in both})
+    for sequence, means in rows.items():
+        cells = [" / ".join(f"{100 * means[name][key]:.1f}" for key in _COLUMNS) for name in names]
+        gain = means[MODEL_KEY]["mean"] - means[names[1]]["mean"]
+        row = "these" if "these" in sequence else sequence.split()[0]
+        theirs = [_published(published[method], row) for method in PUBLISHED]
+        last = sequence == list(scores)[-1]
+        table.add_row(sequence, *cells, f"{100 * gain:+.1f}", *theirs, end_section=last)
+    return table
+
+
+def _means(scores: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Means over sequences, by name of the descriptor and noise."""
+    names = next(iter(scores.values()))
+    return {
         name: {key: float(np.mean([s[name][key] for s in scores.values()])) for key in _COLUMNS}
         for name in names
     }
-    for sequence, means in (*scores.items(), ("mean", mean)):
-        cells = [" / ".join(f"{100 * means[name][key]:.1f}" for key in _COLUMNS) for name in names]
-        gain = means[MODEL_KEY]["mean"] - means[names[1]]["mean"]
-        table.add_row(sequence, *cells, f"{100 * gain:+.1f}", end_section=sequence != "mean")
-    return table
+
+
+def _published(result: PublishedMatching, row: str) -> str:
+    """Mean over the noise levels on a sequence, or on all of these that HPatches has."""
+    if row == "these":
+        return f"{100 * result.by_noise['mean']:.1f}"
+    values = result.by_sequence.get(row)
+    return f"{100 * np.mean(list(values.values())):.1f}" if values else ""

@@ -1,7 +1,7 @@
 """Reconstructs a scene by COLMAP, and prints what came out as JSON.
 
-Needs pycolmap alone, so that the benchmarks' environment (`make bench-env`) can run it. The focal length and the principal point are kept, the radial distortion is
-estimated.
+Needs pycolmap alone, so that the benchmarks' environment (`make bench-env`) can run it. The focal
+length and the principal point are kept, the radial distortion is estimated.
 
 python -m benchmarks.downstream.colmap_worker DATABASE IMAGES OPTIONS
 """

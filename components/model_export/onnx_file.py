@@ -67,7 +67,9 @@ def build(network: Network, size: int) -> bytes:
     values = graph.add("Flatten", values, axis=1)
     if network.unit_length:
         squared = graph.add("ReduceSumSquare", values, axes=[1], keepdims=1)
-        least = graph.add("Max", squared, graph.constant(np.float32([LEAST_SQUARED_NORM])))
+        least = graph.add(
+            "Max", squared, graph.constant(np.array([LEAST_SQUARED_NORM], np.float32))
+        )
         values = graph.add("Div", values, graph.add("Sqrt", least))
     graph.add("Identity", values, output=OUTPUT)
     return _file(graph, network.dimension, size)
@@ -89,19 +91,21 @@ def _resized(graph: _Graph, values: str, size: int) -> str:
     for _ in range(2):  # columns, then what were rows
         values = graph.add("MatMul", values, matrix)
         values = graph.add("Transpose", values, perm=[0, 2, 1])
-    return graph.add("Round", graph.add("Div", values, graph.constant(np.float32([size * size]))))
+    return graph.add(
+        "Round", graph.add("Div", values, graph.constant(np.array([size * size], np.float32)))
+    )
 
 
 def _normalised(graph: _Graph, values: str, network: Network) -> str:
     how = network.normalisation
     if how.kind == "dataset":
-        centred = graph.add("Sub", values, graph.constant(np.float32([how.mean])))
-        return graph.add("Div", centred, graph.constant(np.float32([how.deviation])))
+        centred = graph.add("Sub", values, graph.constant(np.array([how.mean], np.float32)))
+        return graph.add("Div", centred, graph.constant(np.array([how.deviation], np.float32)))
     mean = graph.add("ReduceMean", values, axes=[2, 3], keepdims=1)
     centred = graph.add("Sub", values, mean)
     squares = graph.add("Mul", centred, centred)
     variance = graph.add("ReduceMean", squares, axes=[2, 3], keepdims=1)
-    least = graph.add("Max", variance, graph.constant(np.float32([how.floor**2])))
+    least = graph.add("Max", variance, graph.constant(np.array([how.floor**2], np.float32)))
     return graph.add("Div", centred, graph.add("Sqrt", least))
 
 

@@ -6,6 +6,7 @@ is read. Several files of one reader (formats of images, the parts of a checkpoi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from components.example_gen import splits
 from components.example_gen.formats import images, scene_table, strips
 from components.example_gen.geometry import homography
 from components.matching.brown import photo_tour
+from components.matching.features import formats, pairs
 from components.pusher import push_log
 from pipeline.config.tree import load_config
 from pipeline.kfp import check as spec_check
@@ -35,6 +37,7 @@ from pipeline.kfp.local.run_folder import Run, RunFolder
 from pipeline.runs import records
 from tests.components.descriptor_evaluator.gate import score_samples
 from tests.components.matching.brown import photo_tours
+from tests.components.matching.features import described
 from tests.pipeline.runs.summaries import summary
 from tests.support import synthetic
 from tests.support.pictures import SHIFT, texture, write_strips
@@ -98,6 +101,21 @@ def _descriptors(folder: Path) -> list[Path]:
     rows = np.random.default_rng(0).normal(size=(16, 4, 8)).astype(np.float32)
     csv_tree.write_sequence(str(folder), "v_a", rows)
     return [folder / "v_a" / "ref.csv"]
+
+
+def _features(folder: Path) -> list[Path]:
+    paths = [folder / f"features.{kind}" for kind in ("h5", "npz", "db")]
+    for path in paths:
+        with formats.writer(str(path))(str(path), described.IDENTITY) as add:
+            add(described.features("a.jpg"))
+            add(described.features("b.jpg", count=3))
+    return paths
+
+
+def _read_features(_: Path, path: Path) -> None:
+    with contextlib.closing(formats.read(str(path))) as store:
+        for name in store.counts:
+            store.descriptors(name)
 
 
 _PAIRS = "s1,t1,idx1,s2,t2,idx2\nv_a,0,0,v_a,3,0\nv_b,1,1,v_b,5,1\n"
@@ -293,6 +311,10 @@ READERS = {
     "checkpoint": Reader(_checkpoint, lambda folder, _: CheckpointStore(str(folder)).restore()),
     "training result": Reader(
         _training_result, lambda folder, _: training_result.read(str(folder))
+    ),
+    "features": Reader(_features, _read_features),
+    "pairs": Reader(
+        _one("pairs.txt", "a.jpg b.jpg\nb.jpg c.jpg\n"), lambda _, path: pairs.read_pairs(str(path))
     ),
     "PhotoTour": Reader(_tour, _read_tour),
     "SavedModel": Reader(_model, lambda folder, _: saved_model.load_model(str(folder))),

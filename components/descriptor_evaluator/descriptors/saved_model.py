@@ -70,7 +70,13 @@ def load_model(path: str, trusted: bool = False) -> DescriptorModel:
         model = exported.read(path)
         return DescriptorModel(path, model.describe, _identity_of_file(path, model))
     check_folder(path)
-    import tensorflow as tf
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{path}: a SavedModel needs TensorFlow, which is not installed; install it, or give a "
+            f"file that `hpatches export` wrote (.onnx, .tflite)"
+        ) from error
 
     try:
         if not trusted:

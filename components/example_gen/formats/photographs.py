@@ -31,8 +31,9 @@ from trainer.core.variants import ILLUMINATION, TARGETS, VIEWPOINT
 _OVERSAMPLING = 2
 _SHAKE = 0.02
 """Camera movement within `i_` sequences, as a share of the image's width."""
-# References are shrunk, so detail that was worth finding has become smaller.
+# References are shrunk, so detail that was worth finding has become smaller and fainter.
 _MIN_SIGMA = 1.0
+_CONTRAST = 1 / 3
 _MIN_SIDE = 65  # of a reference image in pixels; less cannot hold useful regions
 
 
@@ -122,9 +123,9 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     pictures, matrices = make_sequence(item.name, item.kind, photograph, settings)
     small = min(_MIN_SIGMA, settings.cut.min_sigma)
     cut = settings.cut.model_copy(update={"min_sigma": small})
-    return sequences.cut(
-        item, pictures, matrices, settings.model_copy(update={"cut": cut}), flat=True
-    )
+    settings = settings.model_copy(update={"cut": cut})
+    squares = sequences.squares_of(item.name, pictures[0], settings, _CONTRAST)
+    return sequences.cut(item, pictures, matrices, settings, squares, flat=True)
 
 
 def read_photograph(item: SequenceInput) -> np.ndarray:

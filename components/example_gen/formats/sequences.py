@@ -190,7 +190,7 @@ def cut(
     height, width = pictures[0].shape
     rules = settings.cut
     if squares is None:
-        squares = _squares(item.name, pictures[0], settings)
+        squares = squares_of(item.name, pictures[0], settings)
     jitters = _jitters(item.name, len(squares), settings)
     disturbed = squares[:, None, None] @ jitters  # to reference pixels
     moved = [
@@ -222,11 +222,23 @@ def cut(
     return PatchSet(item.name, item.scene, item.kind, patches, positions, statistics, remarks)
 
 
-def _squares(name: str, reference: np.ndarray, settings: DataSettings) -> np.ndarray:
-    """Finds points and their orientations: frames float64 [N, 3, 3]."""
+def squares_of(
+    name: str, reference: np.ndarray, settings: DataSettings, contrast: float = 1.0
+) -> np.ndarray:
+    """Finds points and their orientations.
+
+    Args:
+        name: Image sequence; seeds the choice of points together with `settings.seed`.
+        reference: uint8 [height, width].
+        settings: Seed, extraction settings and how to cut.
+        contrast: Least contrast of points, relative to that of HPatches'.
+
+    Returns:
+        Frames, float64 [N, 3, 3], half-width coordinates to pixels, in random order.
+    """
     half_width = settings.extraction.half_width
     rng = generator(settings.seed, name, "points")
-    positions = points.find(reference, half_width, settings.cut.min_sigma, rng)
+    positions = points.find(reference, half_width, settings.cut.min_sigma, rng, contrast)
     angles = detection.orientations(reference, positions)
     return frames.from_detections(positions, angles, half_width)
 

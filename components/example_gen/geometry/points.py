@@ -34,7 +34,11 @@ _EDGE = 10.0  # largest ratio of a maximum's two curvatures, Lowe's and VLFeat's
 
 
 def find(
-    image: np.ndarray, half_width: float, min_sigma: float, rng: np.random.Generator
+    image: np.ndarray,
+    half_width: float,
+    min_sigma: float,
+    rng: np.random.Generator,
+    contrast: float = 1.0,
 ) -> np.ndarray:
     """Finds points of which one of each cluster stays.
 
@@ -43,13 +47,14 @@ def find(
         half_width: Half the side of a region, in sigmas.
         min_sigma: Smallest scale in pixels.
         rng: Source of randomness.
+        contrast: Least contrast, relative to that of HPatches' points.
 
     Returns:
         float64 [N, 3], x, y and sigma in pixels, in random order; the disc of the region lies
         inside the image.
     """
     height, width = image.shape
-    positions = detect(image, min_sigma, min(image.shape) / (2 * half_width))
+    positions = detect(image, min_sigma, min(image.shape) / (2 * half_width), contrast)
     positions = positions[rng.random(len(positions)) < SHARE]
     positions = positions[frames.discs_inside(positions, half_width, width, height)]
     regions = positions * np.array([1, 1, half_width])
@@ -92,13 +97,14 @@ def levels(smallest: float, largest: float) -> np.ndarray:
     return sigmas[(sigmas >= smallest) & (sigmas <= largest)]
 
 
-def detect(image: np.ndarray, smallest: float, largest: float) -> np.ndarray:
+def detect(image: np.ndarray, smallest: float, largest: float, contrast: float = 1.0) -> np.ndarray:
     """Finds all detections, float64 [N, 3]: x, y, sigma in pixels.
 
     Args:
         image: uint8 [height, width].
         smallest: Lower bound of sigma in pixels.
         largest: Upper bound of sigma in pixels.
+        contrast: Least contrast of blobs and corners, relative to that of HPatches' points.
     """
     base = image.astype(np.float32) / 255
     found = []
@@ -106,12 +112,12 @@ def detect(image: np.ndarray, smallest: float, largest: float) -> np.ndarray:
         blur = float(np.sqrt(max(sigma**2 - _CAMERA_BLUR**2, 0.01)))
         smooth = cv2.GaussianBlur(base, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
         hessian = _hessian(smooth, sigma)
-        for response, least in (
-            (hessian, _HESSIAN),
-            (-hessian, _HESSIAN),
-            (_harris(smooth, sigma), _HARRIS),
+        for response, least, power in (
+            (hessian, _HESSIAN, 2),
+            (-hessian, _HESSIAN, 2),
+            (_harris(smooth, sigma), _HARRIS, 4),
         ):
-            places = maxima(response, least)
+            places = maxima(response, least * contrast**power)
             found.append(np.column_stack([places, np.full(len(places), sigma)]))
     dog = detection.difference_of_gaussians(image)[:, :3].astype(np.float64)
     fits = (dog[:, 2] >= smallest) & (dog[:, 2] <= largest)

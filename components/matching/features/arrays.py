@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from components.matching.features import new_file
-from components.matching.features.features import Add, Features
+from components.matching.features.features import (
+    Add,
+    Features,
+    checked,
+    read_identity,
+    told_damaged,
+)
 from trainer.core.errors import UserError
 
 _IDENTITY = "descriptor.json"
@@ -47,21 +53,20 @@ class FeaturesFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        try:
+        with told_damaged(path, "features in npz"):
             self._file = np.load(path, allow_pickle=False)
             names = [name.removesuffix("/keypoints") for name in self._file.files]
             names = [name for name in names if f"{name}/descriptors" in self._file.files]
             self.counts = {name: len(self._file[f"{name}/keypoints"]) for name in names}
-            told = self._file[_IDENTITY] if _IDENTITY in self._file.files else "{}"
-            self.identity: dict[str, Any] = json.loads(str(told))
-        except (OSError, ValueError, zipfile.BadZipFile, AttributeError, KeyError) as error:
-            raise UserError(f"{path}: cannot be read as features in npz ({error})") from error
+            told = str(self._file[_IDENTITY]) if _IDENTITY in self._file.files else None
+        self.identity = read_identity(path, told)
         if not self.counts:
             raise UserError(f"{path}: holds no features, expected what `hpatches features` wrote")
 
     def descriptors(self, name: str) -> np.ndarray:
         """Returns a photograph's descriptors, float32 [N, D]."""
-        return self._file[f"{name}/descriptors"].astype(np.float32, copy=False)
+        with told_damaged(self.path, "features in npz"):
+            return checked(self.path, name, self._file[f"{name}/descriptors"], self.counts[name])
 
     def close(self) -> None:
         """Closes the file."""

@@ -24,7 +24,13 @@ import numpy as np
 
 from components.matching.features import new_file
 from components.matching.features.cameras import Camera
-from components.matching.features.features import Add, Features
+from components.matching.features.features import (
+    Add,
+    Features,
+    checked,
+    read_identity,
+    told_damaged,
+)
 from components.matching.features.hloc import AddMatches
 from components.matching.mutual import Matches
 from trainer.core.errors import UserError
@@ -116,24 +122,20 @@ class Database:
             self._images, self.counts = _images(self._database)
             if not self.counts:
                 raise UserError(f"{path}: holds no keypoints, expected a COLMAP database with some")
-            self.identity: dict[str, Any] = {}
+            told = None
             if _has_table(self._database, _IDENTITY):
                 told = self._database.execute(f"SELECT identity FROM {_IDENTITY}").fetchone()
-                self.identity = json.loads(told[0]) if told else {}
+            self.identity = read_identity(path, told[0] if told else None)
             self._stack = stack.pop_all()
 
     def descriptors(self, name: str) -> np.ndarray:
         """Returns a photograph's bytes, float32 [N, 128], at the descriptors' distances."""
-        row = self._database.execute(
-            "SELECT rows, cols, data FROM descriptors WHERE image_id = ?", [self._images[name]]
-        ).fetchone()
-        if row is None or len(row[2]) != row[0] * row[1] or row[0] != self.counts[name]:
-            raise UserError(
-                f"{self.path}: has no descriptors for the {self.counts[name]} keypoints of {name}, "
-                f"expected one of 128 bytes each; find and describe them again"
-            )
-        codes = np.frombuffer(row[2], np.uint8).reshape(row[:2])
-        return codes.astype(np.float32) / np.float32(_LENGTH)
+        with told_damaged(self.path, "a COLMAP database"):
+            row = self._database.execute(
+                "SELECT rows, cols, data FROM descriptors WHERE image_id = ?", [self._images[name]]
+            ).fetchone()
+            codes = np.empty((0, 0), np.uint8) if row is None else _bytes(*row)
+            return checked(self.path, name, codes, self.counts[name]) / np.float32(_LENGTH)
 
     def close(self) -> None:
         """Closes the database."""
@@ -215,7 +217,13 @@ def _images(database: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int
         "SELECT name, images.image_id, rows FROM images JOIN keypoints "
         "ON images.image_id = keypoints.image_id ORDER BY name"
     ).fetchall()
+    if not all(isinstance(name, str) and isinstance(count, int) for name, _, count in rows):
+        raise sqlite3.DatabaseError("names or counts are none")
     return {name: number for name, number, _ in rows}, {name: count for name, _, count in rows}
+
+
+def _bytes(rows: int, columns: int, data: bytes) -> np.ndarray:
+    return np.frombuffer(data, np.uint8).reshape(rows, columns)
 
 
 def _has_table(database: sqlite3.Connection, name: str) -> bool:
@@ -230,7 +238,7 @@ def _open(path: str, place: str, mode: str = "") -> Iterator[sqlite3.Connection]
             sqlite3.connect(f"{place}?mode={mode}" if mode else place, uri=bool(mode))
         ) as database:
             yield database
-    except sqlite3.Error as error:
+    except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:
         raise UserError(
             f"{path}: cannot be used as a COLMAP database ({error}), expected one that is whole, "
             f"not locked, and may be written"

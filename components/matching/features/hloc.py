@@ -20,7 +20,13 @@ import h5py
 import numpy as np
 
 from components.matching.features import new_file
-from components.matching.features.features import Add, Features
+from components.matching.features.features import (
+    Add,
+    Features,
+    checked,
+    read_identity,
+    told_damaged,
+)
 from components.matching.mutual import Matches
 from trainer.core.errors import UserError
 
@@ -54,21 +60,20 @@ class FeaturesFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise UserError(f"{path}: cannot be opened as HDF5 ({error})") from error
         self.counts: dict[str, int] = {}
-        self._file.visititems(self._count)
-        if not self.counts:
-            self.close()
-            raise UserError(f"{path}: holds no features, expected hloc's features.h5")
-        told = self._file.attrs.get(_IDENTITY)
-        self.identity: dict[str, Any] = json.loads(told) if told else {}
+        with contextlib.ExitStack() as stack, told_damaged(path, "HDF5"):
+            self._file = stack.enter_context(h5py.File(path, "r"))
+            self._file.visititems(self._count)
+            if not self.counts:
+                raise UserError(f"{path}: holds no features, expected hloc's features.h5")
+            self.identity = read_identity(path, self._file.attrs.get(_IDENTITY))
+            stack.pop_all()
 
     def descriptors(self, name: str) -> np.ndarray:
         """Returns a photograph's descriptors, float32 [N, D]."""
-        return np.ascontiguousarray(self._file[name]["descriptors"][()].T, np.float32)
+        with told_damaged(self.path, "HDF5"):
+            values = self._file[name]["descriptors"][()]
+            return checked(self.path, name, values.T, self.counts[name])
 
     def close(self) -> None:
         """Closes the file."""

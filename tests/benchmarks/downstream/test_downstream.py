@@ -1,10 +1,10 @@
 """What passes between COLMAP and our descriptors."""
 
 import numpy as np
-import pytest
 
 from benchmarks.downstream import downstream
 from components.matching.features import colmap
+from tests.support.colmap import ask
 
 
 def test_keypoints_of_colmap_become_ours_and_back():
@@ -16,18 +16,20 @@ def test_keypoints_of_colmap_become_ours_and_back():
     np.testing.assert_allclose(found.angles, angles, atol=1e-5)
 
 
+_MAKE_UP = """
+options = pycolmap.SyntheticDatasetOptions()
+options.num_frames_per_rig, options.num_points3D = 6, 60
+with pycolmap.Database.open(arguments[0]) as database:
+    pycolmap.synthesize_dataset(options, database)
+    answer = database.read_all_cameras()[0].params[:3].tolist()
+"""
+
+
 def test_colmap_reconstructs_what_it_made_up(tmp_path):
-    pycolmap = pytest.importorskip("pycolmap", reason="no pycolmap: `make setup` installs it")
-    options = pycolmap.SyntheticDatasetOptions()
-    options.num_frames_per_rig, options.num_points3D = 6, 60
     path = tmp_path / "scene.db"
-    with pycolmap.Database.open(path) as database:
-        pycolmap.synthesize_dataset(options, database)
-        camera = database.read_all_cameras()[0]
+    camera = ask(_MAKE_UP, path)
     python = downstream.colmap_python()
-    result = downstream.reconstruct(
-        python, path, str(tmp_path), camera=[*camera.params[:3].tolist(), 0.0]
-    )
+    result = downstream.reconstruct(python, path, str(tmp_path), camera=[*camera, 0.0])
     assert result["images"] == len(result["cameras"]) == result["registered"]
     assert result["verified"] > 0.9 * result["matches"] > 0
     assert result["error"] < 1

@@ -63,9 +63,10 @@ def test_patch_bytes_by_hand():
     # Width 1: values of 32 x 32 x 32, twice; 16 x 16 x 64, twice; 8 x 8 x 128, twice.
     values = 2 * (32_768 + 16_384 + 8_192)
     batches = 2 * 10 * 1024
-    config = TrainerConfig(model=ModelConfig(width=1))
+    full = ModelConfig(network="l2net", width=1)
+    config = TrainerConfig(model=full)
     assert resources.patch_bytes(config) == 4 * (2 * values + 2 * 32_768) + batches
-    half = TrainerConfig(model=ModelConfig(width=1), bfloat16=True, steps_per_loop=20)
+    half = TrainerConfig(model=full, bfloat16=True, steps_per_loop=20)
     assert resources.patch_bytes(half) == 2 * (2 * values + 2 * 32_768) + 2 * batches
 
 

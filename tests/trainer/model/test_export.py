@@ -224,7 +224,7 @@ def test_a_clean_process_without_project_code_loads_it(saved, tmp_path):
 def test_no_optimizer_travels_with_it(saved):
     names = [name for name, _ in tf.train.list_variables(saved + "/variables/variables")]
     weights = [name for name in names if name.startswith("network/")]
-    assert len(weights) == 7 + 2 * 7
+    assert len(weights) == 5 + 2 * 5
     assert {name.split("/")[0] for name in names} == {"network", "_CHECKPOINTABLE_OBJECT_GRAPH"}
 
 

@@ -18,15 +18,23 @@ def _outputs(config: ModelConfig, training: bool = False, **options):
 
 @pytest.mark.parametrize(("width", "parameters"), [(0.25, 0.28e6), (0.5, 0.60e6), (1.0, 1.34e6)])
 def test_published_sizes(width, parameters):
-    config = ModelConfig(width=width)
+    config = ModelConfig(network="l2net", width=width)
     kernels = l2net.build(config, 1).trainable_variables
     assert sum(int(np.prod(kernel.shape)) for kernel in kernels) == pytest.approx(
         parameters, rel=0.05
     )
     assert len(kernels) == 7  # only convolutions are trained
     assert all("kernel" in kernel.name for kernel in kernels)
-    assert l2net.channels(0.01) == (1, 1, 1, 1, 1, 1)
-    assert l2net.channels(1.0) == (32, 32, 64, 64, 128, 128)
+    channels = [layer.filters(1.0) for layer in l2net.CONVOLUTIONS["l2net"]]
+    assert channels == [32, 32, 64, 64, 128, 128]
+    assert {layer.filters(0.001) for layer in l2net.CONVOLUTIONS["l2net"]} == {1}
+
+
+def test_the_strided_network_halves_the_resolution_at_once_and_again_before_the_end():
+    network = l2net.build(ModelConfig(), 1)
+    shapes = [network.get_layer(f"conv{k}").output.shape[1:] for k in range(1, 6)]
+    assert shapes == [(16, 16, 32), (16, 16, 32), (8, 8, 64), (8, 8, 64), (1, 1, 128)]
+    assert network.get_layer("conv1").kernel.shape == (6, 6, 1, 32)
 
 
 @pytest.mark.parametrize("dimension", [64, 128, 256])
@@ -105,7 +113,7 @@ def test_the_descriptors_before_l2_have_the_direction_of_those_after(final):
 
 
 def test_the_last_convolution_is_a_convolution():
-    layer = l2net.build(_SMALL, 1).get_layer("conv7")
-    features = np.random.default_rng(0).normal(size=(16, 8, 8, 16)).astype(np.float32)
+    layer = l2net.build(_SMALL, 1).get_layer("conv5")
+    features = np.random.default_rng(0).normal(size=(16, 8, 8, 32)).astype(np.float32)
     expected = tf.nn.conv2d(features, layer.kernel, 1, "VALID")
     np.testing.assert_allclose(layer(features), expected, atol=1e-4)

@@ -80,7 +80,7 @@ def test_a_file_that_is_there_is_kept(tmp_path):
 def test_what_is_no_features_file_is_refused(tmp_path):
     path = tmp_path / "features.h5"
     path.write_bytes(b"no HDF5")
-    with pytest.raises(UserError, match="cannot be opened as HDF5"):
+    with pytest.raises(UserError, match="cannot be read as HDF5"):
         hloc.FeaturesFile(str(path))
     with h5py.File(path, "w") as file:
         file.create_group("empty")

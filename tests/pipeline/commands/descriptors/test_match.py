@@ -110,7 +110,7 @@ def test_limits_are_kept(files, tmp_path):
 def broken(folder: Path) -> None:
     """Writes what a user may give by mistake."""
     (folder / "text.jpg").write_text("hello")
-    cv2.imwrite(str(folder / "tiny.png"), texture(40, 12))
+    cv2.imwrite(str(folder / "tiny.png"), texture(40, 10))
     cv2.imwrite(str(folder / "flat.png"), np.full((90, 90), 120, np.uint8))
     (folder / "H").write_text("1 0 0\n0 1 0\n")
     (folder / "folder.png").mkdir()
@@ -124,7 +124,7 @@ def broken(folder: Path) -> None:
         ("nowhere.png", {}, "nowhere.png: cannot be read (No such file or directory)"),
         ("text.jpg", {}, "text.jpg: cannot be decoded (no image format is recognised)"),
         ("folder.png", {}, "folder.png: cannot be read (Is a directory)"),
-        ("tiny.png", {}, "tiny.png: is 40x12 pixels, expected at least 16 on the shorter side"),
+        ("tiny.png", {}, "tiny.png: is 40x10 pixels, expected at least 11 on the shorter side"),
         ("flat.png", {}, "flat.png: no point was found whose region lies in the photograph"),
         (None, {"--output": "m.bmp"}, "--output: m.bmp is no picture that can be drawn"),
         (None, {"--output": "match"}, "--output: match is no picture that can be drawn"),
