@@ -10,9 +10,9 @@ to 32 pixels by area, and normalised, inside. In kornia:
     descriptors = describe(image, lafs)                  # image [B, 1, H, W] in 0..1
 
 `HPatchesDescriptor().identity["patch"]` says what a patch has to show. Its half side is
-`measurement_region` times sigma, and sigma is half the size of an OpenCV keypoint; that half side
-is the scale of kornia's local affine frames (LAFs). `identity` also says what the model was trained
-on, and its licence.
+`measurement_region` times sigma, and sigma is the size of an OpenCV keypoint divided by
+`keypoint_size_per_sigma`; that half side is the scale of kornia's local affine frames (LAFs), and
+minus the keypoint's angle their orientation. `identity` also says what the model was trained on.
 
 Needs torch and safetensors.
 """

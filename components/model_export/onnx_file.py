@@ -67,9 +67,7 @@ def build(network: Network, size: int) -> bytes:
     values = graph.add("Flatten", values, axis=1)
     if network.unit_length:
         squared = graph.add("ReduceSumSquare", values, axes=[1], keepdims=1)
-        least = graph.add(
-            "Max", squared, graph.constant(np.array([LEAST_SQUARED_NORM], np.float32))
-        )
+        least = graph.add("Max", squared, graph.number(LEAST_SQUARED_NORM))
         values = graph.add("Div", values, graph.add("Sqrt", least))
     graph.add("Identity", values, output=OUTPUT)
     return _file(graph, network.dimension, size)
@@ -91,21 +89,19 @@ def _resized(graph: _Graph, values: str, size: int) -> str:
     for _ in range(2):  # columns, then what were rows
         values = graph.add("MatMul", values, matrix)
         values = graph.add("Transpose", values, perm=[0, 2, 1])
-    return graph.add(
-        "Round", graph.add("Div", values, graph.constant(np.array([size * size], np.float32)))
-    )
+    return graph.add("Round", graph.add("Div", values, graph.number(size * size)))
 
 
 def _normalised(graph: _Graph, values: str, network: Network) -> str:
     how = network.normalisation
     if how.kind == "dataset":
-        centred = graph.add("Sub", values, graph.constant(np.array([how.mean], np.float32)))
-        return graph.add("Div", centred, graph.constant(np.array([how.deviation], np.float32)))
+        centred = graph.add("Sub", values, graph.number(how.mean))
+        return graph.add("Div", centred, graph.number(how.deviation))
     mean = graph.add("ReduceMean", values, axes=[2, 3], keepdims=1)
     centred = graph.add("Sub", values, mean)
     squares = graph.add("Mul", centred, centred)
     variance = graph.add("ReduceMean", squares, axes=[2, 3], keepdims=1)
-    least = graph.add("Max", variance, graph.constant(np.array([how.floor**2], np.float32)))
+    least = graph.add("Max", variance, graph.number(how.floor**2))
     return graph.add("Div", centred, graph.add("Sqrt", least))
 
 
@@ -132,6 +128,9 @@ class _Graph:
         name = f"constant{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
+
+    def number(self, value: float) -> str:
+        return self.constant(np.array([value], np.float32))
 
     def add(self, operation: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         name = output or f"{operation.lower()}{len(self.nodes)}"
