@@ -44,7 +44,8 @@ class _Scale:
     Attributes:
         batch: Patches of a batch at most. A CPU gains nothing from larger ones; on an
             accelerator small ones leave it idle.
-        patches: Patches seen over the main stage at most: half an hour of a core, or hours of others.
+        patches: Patches seen over the main stage at most: half an hour of a core,
+            hours of an accelerator.
         memory: Share of the memory that activations may take.
     """
 
