@@ -34,7 +34,7 @@ def test_the_demos_data_on_a_cpu_get_the_demos_batch_for_longer():
         # 76 x 1300 points are worth 49.4 million patches; a CPU takes 6 million.
         (_resources(98_800), [(256, 4, 6000)]),
         # On an accelerator all of them, in batches of 4096: 12,060 steps.
-        (_resources(98_800, device="gpu"), [(128, 2, 900), (256, 4, 900), (1024, 4, 7000)]),
+        (_resources(98_800, device="gpu"), [(128, 2, 1000), (256, 4, 1000), (1024, 4, 12000)]),
         # Small data are seen no more often than large ones: 500,000 patches / 800.
         (_resources(1000, 400), [(200, 4, 600)]),
         (_resources(8), [(8, 4, 120)]),
@@ -47,7 +47,7 @@ def test_every_size_of_data_gets_its_plan(resources, shapes):
 def test_losses_of_pairs_get_as_many_patches_in_pairs():
     assert _shapes(plan(_resources(5942, 2758), patches_per_point=2)) == [(512, 2, 2900)]
     stages = plan(_resources(98_800, device="gpu"), patches_per_point=2)
-    assert _shapes(stages) == [(128, 2, 900), (512, 2, 900), (2048, 2, 7000)]
+    assert _shapes(stages) == [(128, 2, 1000), (512, 2, 1000), (2048, 2, 12000)]
     hardnet = TrainerConfig(stages="auto", loss={"mining": "hardnet"})
     assert {s.patches_per_point for s in resolve(hardnet, _resources(5942)).plan} == {2}
 

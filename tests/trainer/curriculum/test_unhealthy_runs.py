@@ -14,7 +14,7 @@ from trainer.engine import loop
 pytestmark = pytest.mark.slow
 
 _CLEAN = synthetic.point_patches
-_BARE = ModelConfig(width=0.1, dimension=64, final_normalisation="none")
+_BARE = ModelConfig(network="l2net", width=0.1, dimension=64, final_normalisation="none")
 
 
 def _noisy_patches(sequence: str, scene: str, index: int) -> np.ndarray:
