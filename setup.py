@@ -17,6 +17,7 @@ LIGHT = [  # as requirements/light.in, which is locked
     "opencv-python-headless<5",
     "pydantic>=2",
     "pyyaml",
+    "requests",
     "rich",
     "ruamel.yaml",
     "scipy",

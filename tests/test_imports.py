@@ -25,6 +25,7 @@ def run(code: str) -> list[str]:
         ("import pipeline.cli", ()),
         ("from pipeline.config.tree import load_config; load_config('demo')", ()),
         ("from pipeline.runs import clean, records, rollback", ()),
+        ("from components.datasets import archives, catalogue, download, fetch, layout", ()),
         (EXAMPLE_GEN + "settings; " + EXAMPLE_GEN + "formats.demo_photographs", ()),
         (EXAMPLE_GEN + "extract; " + EXAMPLE_GEN + "splits", ("cv2", "scipy")),
         (
