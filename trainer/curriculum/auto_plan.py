@@ -32,6 +32,7 @@ _STEPS = (100, 60000)  # bounds of the main stage
 _AIMED_STEPS = 600  # the batch stays so small that the data last for them
 _FULL = 256  # patches of a batch that is not made smaller for that
 _DATA_SHARE = 0.5  # of the largest batch: otherwise every batch holds the same points
+_LOOKS = 500  # patches seen of each point, over the main stage
 _GROWTH = 4  # S grows by more than this over one stage in between
 _EASY_MOST = 128  # S of the easy stage at most
 
@@ -43,21 +44,20 @@ class _Scale:
     Attributes:
         batch: Patches of a batch at most. A CPU gains nothing from larger ones; on an
             accelerator small ones leave it idle.
-        looks: Patches seen of each point, over the main stage.
-        patches: Patches seen over the main stage at most: hours of work.
+        patches: Patches seen over the main stage at most: half an hour of a core,
+            hours of an accelerator.
         memory: Share of the memory that activations may take.
     """
 
     batch: int
-    looks: int
     patches: int
     memory: float
 
 
 _SCALES: dict[DeviceKind, _Scale] = {
-    "cpu": _Scale(batch=1024, looks=110, patches=4_000_000, memory=0.5),
-    "gpu": _Scale(batch=4096, looks=300, patches=60_000_000, memory=0.6),
-    "tpu": _Scale(batch=4096, looks=300, patches=60_000_000, memory=0.6),
+    "cpu": _Scale(batch=1024, patches=6_000_000, memory=0.5),
+    "gpu": _Scale(batch=4096, patches=60_000_000, memory=0.6),
+    "tpu": _Scale(batch=4096, patches=60_000_000, memory=0.6),
 }
 
 
@@ -114,10 +114,10 @@ def plan(
     Example:
         >>> resources = Resources(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
         >>> [(s.points_per_batch, s.patches_per_point, s.max_steps) for s in plan(resources)]
-        [(256, 4, 650)]
+        [(256, 4, 2900)]
     """
     scale = _SCALES[resources.device]
-    patches = min(scale.looks * resources.points, scale.patches)
+    patches = min(_LOOKS * resources.points, scale.patches)
     worth = max(_FULL, patches // _AIMED_STEPS)
     most = _largest(resources, scale, patches_per_point)
     main = _rounded(min(most, min(worth, scale.batch) // patches_per_point), resources.replicas)

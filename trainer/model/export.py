@@ -28,8 +28,9 @@ from trainer.core.files import remove_folder, replace_folder, walk, writing
 from trainer.core.variants import TRAIN, VAL, VARIANTS
 from trainer.data import image, records, resizing
 from trainer.data.manifest import Manifest
-from trainer.model import byte_codes, canonical, patch_identity
+from trainer.model import byte_codes, canonical, card, patch_identity
 from trainer.model.names import (
+    CARD_FILE,
     IDENTITY_FILE,
     OUTPUT,
     PATCHES_INPUT,
@@ -95,6 +96,8 @@ def save(
         tf.io.gfile.makedirs(posixpath.dirname(extra))
         with tf.io.gfile.GFile(extra, "w") as file:
             file.write(json.dumps(identity, indent=1, sort_keys=True))
+        with tf.io.gfile.GFile(posixpath.join(temporary, CARD_FILE), "w") as file:
+            file.write(card.write(identity))
     try:
         _compare(temporary, reference)
     except BaseException:

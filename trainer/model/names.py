@@ -5,6 +5,7 @@ SAVED_MODEL_FILE = "saved_model.pb"
 EXTRA_DIR = "assets.extra"
 IDENTITY_NAME = "descriptor.json"
 IDENTITY_FILE = f"{EXTRA_DIR}/{IDENTITY_NAME}"  # what the model says about itself
+CARD_FILE = f"{EXTRA_DIR}/MODEL_CARD.md"  # the same for people
 
 SERVING_SIGNATURE = "serving_default"
 RECORDS_SIGNATURE = "serialized_records"

@@ -43,9 +43,9 @@ def test_the_same_seed_gives_the_same_homography():
     np.testing.assert_array_equal(one.inliers, other.inliers)
 
 
-def test_eight_matches_that_agree_are_enough_and_fewer_or_chance_are_not():
-    assert ransac.fit(*matches(8, 0, noise=0), SIZE, 3.0, seed=0).inliers.sum() == 8
-    for count in range(8):
+def test_ten_matches_that_agree_are_enough_and_fewer_or_chance_are_not():
+    assert ransac.fit(*matches(10, 0, noise=0), SIZE, 3.0, seed=0).inliers.sum() == 10
+    for count in range(10):
         assert ransac.fit(*matches(count, 0, noise=0), SIZE, 3.0, seed=0) is None
     for seed in range(5):
         assert ransac.fit(*matches(0, 100, seed), SIZE, 3.0, seed=0) is None

@@ -21,23 +21,23 @@ def _shapes(stages: tuple[StageConfig, ...]) -> list[tuple[int, int, int]]:
     return [(s.points_per_batch, s.patches_per_point, s.max_steps) for s in stages]
 
 
-def test_the_demos_data_on_a_cpu_get_nearly_the_demos_plan():
-    (made,) = plan(_resources(5942, 2758))  # 110 patches of each: 653,620 / 1024 = 638 steps
+def test_the_demos_data_on_a_cpu_get_the_demos_batch_for_longer():
+    (made,) = plan(_resources(5942, 2758))  # 500 patches of each: 2,971,000 / 1024
     (tuned,) = demo_plan()
-    assert _shapes((made,)) == [(256, 4, 650)]
+    assert _shapes((made,)) == [(256, 4, 2900)]
     assert made.model_copy(update={"max_steps": tuned.max_steps}) == tuned
 
 
 @pytest.mark.parametrize(
     ("resources", "shapes"),
     [
-        # 76 x 1300 points are worth 10.9 million patches; a CPU takes 4 million.
-        (_resources(98_800), [(256, 4, 3900)]),
-        # On an accelerator, 300 patches of each, 29.6 million, in batches of 4096: 7236 steps.
+        # 76 x 1300 points are worth 49.4 million patches; a CPU takes 6 million.
+        (_resources(98_800), [(256, 4, 6000)]),
+        # On an accelerator all of them, in batches of 4096: 12,060 steps.
         (_resources(98_800, device="gpu"), [(128, 2, 900), (256, 4, 900), (1024, 4, 7000)]),
-        # Small data are seen no more often than large ones: 110,000 patches / 256.
-        (_resources(1000, 400), [(64, 4, 430)]),
-        (_resources(8), [(8, 4, 100)]),
+        # Small data are seen no more often than large ones: 500,000 patches / 800.
+        (_resources(1000, 400), [(200, 4, 600)]),
+        (_resources(8), [(8, 4, 120)]),
     ],
 )
 def test_every_size_of_data_gets_its_plan(resources, shapes):
@@ -45,7 +45,7 @@ def test_every_size_of_data_gets_its_plan(resources, shapes):
 
 
 def test_losses_of_pairs_get_as_many_patches_in_pairs():
-    assert _shapes(plan(_resources(5942, 2758), patches_per_point=2)) == [(512, 2, 650)]
+    assert _shapes(plan(_resources(5942, 2758), patches_per_point=2)) == [(512, 2, 2900)]
     stages = plan(_resources(98_800, device="gpu"), patches_per_point=2)
     assert _shapes(stages) == [(128, 2, 900), (512, 2, 900), (2048, 2, 7000)]
     hardnet = TrainerConfig(stages="auto", loss={"mining": "hardnet"})

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from tests.support.synthetic import point_patches
 from trainer.core.config import ModelConfig, TrainerConfig
 from trainer.core.errors import UserError
 from trainer.data import image, manifest, records
-from trainer.model import byte_codes, export, l2net
-from trainer.model.names import IDENTITY_FILE
+from trainer.model import byte_codes, card, export, l2net
+from trainer.model.names import CARD_FILE, IDENTITY_FILE
 
 _CONFIG = TrainerConfig(model=ModelConfig(width=0.1, dimension=64))
 _ENTRY = manifest.SequenceEntry(
@@ -243,6 +244,11 @@ def test_the_model_knows_what_it_is(saved):
     assert identity["scenes"] == {"train": ["a"], "val": []}
     assert identity["versions"]["tensorflow"] == tf.__version__
     assert len(identity["descriptor_id"]) == 32
+
+
+def test_a_card_for_people_lies_beside_it(saved):
+    identity = export.read_identity(saved)
+    assert (Path(saved) / CARD_FILE).read_text() == card.write(identity)
 
 
 def test_the_descriptor_id_is_of_weights_and_preprocessing():
