@@ -153,14 +153,3 @@ def test_a_process_that_is_told_to_stop_stops_all_of_them_with_a_checkpoint(root
             assert process.wait(300) == 143, log_of(tmp_path, number)[-3000:]
     assert "SIGTERM: stopped at step" in log_of(tmp_path, 0)
     assert list((tmp_path / "checkpoints").glob("*/step-*/complete.json"))
-
-
-def test_what_one_has_and_the_chief_has_not_is_told(root, tmp_path):
-    chief, other = commands(root, tmp_path, 2)
-    settings = (root / "settings.yaml").read_text().replace("dimension: 64", "dimension: 32")
-    (tmp_path / "other.yaml").write_text(settings)
-    other[other.index("--config") + 1] = str(tmp_path / "other.yaml")
-    with started([chief, other], tmp_path / "logs") as processes:
-        assert processes[1].wait(300) == 2
-        assert processes[0].wait(300) == 128 + signal.SIGHUP
-    assert "this host has other data, settings or code than the chief" in log_of(tmp_path, 1)
