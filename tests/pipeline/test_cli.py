@@ -17,8 +17,8 @@ from trainer.core.interruption import Interrupted
 
 _HEAVY = ("tensorflow", "tf_keras", "tfx", "apache_beam", "cv2", "pandas", "scipy", "sklearn")
 _NAMES = (
-    "fetch run extract describe evaluate compare match features export compile run-spec submit config "
-    "runs report rollback clean"
+    "fetch run extract describe evaluate compare match features export compile run-spec submit "
+    "config runs report rollback clean"
 )
 _COMMANDS = [[], *([name] for name in _NAMES.split()), ["config", "show"], ["config", "check"]]
 _HELP = f"""
