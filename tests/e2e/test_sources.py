@@ -82,7 +82,8 @@ def test_require_blessing_exits_with_3(tmp_path: Path):
         *("run", "--config", "strips", "--data", str(data), "--work", str(tmp_path / "work")),
         *_settings(
             "evaluation.gate.production.mode=point",
-            "evaluation.gate.floors=[{task: matching, at_least: 1.0}]",
+            "evaluation.gate.floors=["
+            "{task: matching, at_least: 1.0}, {task: verification, at_least: 1.0}]",
         ),
         "--require-blessing",
     )

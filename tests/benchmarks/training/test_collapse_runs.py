@@ -29,7 +29,12 @@ class _SmallCell(Cell):
         return TrainerConfig.model_validate(
             {
                 "seed": self.seed,
-                "model": {"width": 0.1, "dimension": 64, "final_normalisation": self.normalisation},
+                "model": {
+                    "network": "l2net",
+                    "width": 0.1,
+                    "dimension": 64,
+                    "final_normalisation": self.normalisation,
+                },
                 "loss": {"name": self.loss, "distance": self.distance},
                 "stages": [{**stage, "learning_rate": self.rate}],
                 "steps_per_loop": 4,

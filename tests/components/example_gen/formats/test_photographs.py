@@ -175,15 +175,15 @@ def test_a_photograph_of_512_pixels_gives_many_points(demo):
 
 @pytest.mark.slow
 def test_generated_patches_are_as_hard_for_rootsift_as_real_ones(demo):
-    """RootSIFT's matching mAP on easy patches: 55 to 85 per cent."""
+    """RootSIFT's matching mAP on easy patches: 35 to 65 per cent."""
     scores = []
     for stem in ("coffee.png", "retina.jpg", "chelsea.png", "cell.png"):
         for item in photographs.check(stem[:-4], (str(demo / stem),), stem):
             patches = photographs.load(item, DataSettings(max_points=80)).patches
             scores.append(matching_ap(patches[:, [0, 1, 3, 5, 11, 13, 15]]))
     easy, tough = np.mean(scores, axis=0).reshape(2, 3).mean(1)
-    assert 0.55 < easy < 0.85
-    assert 0.10 < tough < 0.35
+    assert 0.35 < easy < 0.65
+    assert 0.05 < tough < 0.25
 
 
 def matching_ap(patches):
