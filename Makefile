@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 VENV := .venv
+# Certificates of this machine, as pip takes them: a network that inspects traffic has its own.
+export UV_SYSTEM_CERTS ?= true
 BIN := $(VENV)/bin
 LOCKED := $(wildcard requirements/b*.txt requirements/py*/*.txt) setup.py
 # The stamp's name is the content of what is installed: an edit of a lock sets up again,
@@ -20,7 +22,7 @@ TRAINER_STAMP := $(TRAINER_VENV)/.set-up-$(shell sha256sum requirements/trainer/
 EXPORT_VENV := .venv-export
 EXPORT_STAMP := $(EXPORT_VENV)/.set-up
 LIGHT_VENV := .venv-light
-LIGHT_STAMP := $(LIGHT_VENV)/.set-up-$(shell cat requirements/light.txt setup.py | sha256sum | cut -c1-16)
+LIGHT_STAMP := $(LIGHT_VENV)/.set-up-$(shell cat requirements/optional/light.txt setup.py | sha256sum | cut -c1-16)
 DOCKER ?= docker
 PACKAGES := pipeline components trainer
 CHECKED := $(PACKAGES) tests tools $(wildcard benchmarks) setup.py
@@ -97,28 +99,21 @@ bench-quality: setup  ## Measure quality over processor time (two hours; goes on
 
 bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch and COLMAP, which `make bench` compares with.
 
-$(BENCH_STAMP): requirements/bench.txt
-	@command -v $(BENCH_PYTHON) >/dev/null || { echo "No $(BENCH_PYTHON) was found on the PATH." \
-	    "Name a Python 3.11 or newer: make bench-env BENCH_PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(BENCH_PYTHON) -m venv $(BENCH_VENV)
-	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
-
 export-env: $(EXPORT_STAMP)  ## Make .venv-export: PyTorch, kornia and LiteRT, which run exported models.
 
-$(EXPORT_STAMP): requirements/export.txt
+$(BENCH_STAMP) $(EXPORT_STAMP): .venv-%/.set-up: requirements/optional/%.txt
 	@command -v $(BENCH_PYTHON) >/dev/null || { echo "No $(BENCH_PYTHON) was found on the PATH." \
-	    "Name a Python 3.11 or newer: make export-env BENCH_PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(BENCH_PYTHON) -m venv $(EXPORT_VENV)
-	@$(EXPORT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	    "Name a Python 3.11 or newer: make $*-env BENCH_PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(BENCH_PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 light-env: $(LIGHT_STAMP)  ## Make .venv-light: this project without TensorFlow, TFX and Beam.
 
-$(LIGHT_STAMP): requirements/light.txt | setup
+$(LIGHT_STAMP): requirements/optional/light.txt | setup
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LIGHT_VENV)
 	@$(BIN)/uv pip sync --quiet --python $(LIGHT_VENV)/bin/python --require-hashes \
-	    --compile-bytecode requirements/light.txt
+	    --compile-bytecode requirements/optional/light.txt
 	@$(BIN)/uv pip install --quiet --python $(LIGHT_VENV)/bin/python --no-deps .
 	@touch $@
 
@@ -129,7 +124,7 @@ lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolv
 	for name in bootstrap build; do \
 	    $(UV_COMPILE) --python-version 3.10 requirements/$$name.in -o requirements/$$name.txt; \
 	done
-	$(UV_COMPILE) --python-version 3.10 --universal requirements/light.in -o requirements/light.txt
+	$(UV_COMPILE) --python-version 3.10 --universal requirements/optional/light.in -o requirements/optional/light.txt
 	for name in tpu cpu; do \
 	    $(UV_COMPILE) --python-version 3.10 --universal --excludes requirements/trainer/excludes.txt \
 	        requirements/trainer/$$name.in -o requirements/trainer/$$name.txt; \

@@ -8,7 +8,7 @@ locks in `requirements/`.
 
 from setuptools import find_packages, setup
 
-LIGHT = [  # as requirements/light.in, which is locked
+LIGHT = [  # as requirements/optional/light.in, which is locked
     "click",
     "h5py",
     "matplotlib",

@@ -19,10 +19,10 @@ from components.evaluation_report.component import EvaluationReport, templates_f
 from components.example_gen.component import PatchExampleGen
 from components.example_gen.settings import DataSettings
 from components.example_gen.splits import load_split_lists
-from components.production_model.component import ProductionModel
-from components.pusher.component import Pusher
 from components.schema.component import ImportSchemaGen, packaged_schema
-from components.serving_validator.component import ServingValidator
+from components.serving.production_model.component import ProductionModel
+from components.serving.pusher.component import Pusher
+from components.serving.serving_validator.component import ServingValidator
 from pipeline.config.tree import PipelineConfig
 from trainer.core.code_fingerprint import fingerprint
 from trainer.core.variants import TRAIN
@@ -125,7 +125,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     production = ProductionModel(
         push_destination=places.serving,
         production_checksum=places.production_checksum,
-        code_fingerprint=fingerprint("components.production_model", _CORE, *_MODEL),
+        code_fingerprint=fingerprint("components.serving.production_model", _CORE, *_MODEL),
     )
     trainer = DescriptorTrainer(
         examples=examples,
@@ -166,7 +166,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
     validator = ServingValidator(
         model=trainer.outputs["model"],
         examples=examples,
-        code_fingerprint=fingerprint("components.serving_validator", _CORE, *_RECORDS),
+        code_fingerprint=fingerprint("components.serving.serving_validator", _CORE, *_RECORDS),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
@@ -175,7 +175,7 @@ def create_pipeline(config: PipelineConfig, places: Places, **runner_args) -> tf
         push_destination=places.serving,
         destination_state=places.pusher_state,
         code_fingerprint=fingerprint(
-            "components.pusher", "components.production_model", _CORE, *_MODEL
+            "components.serving.pusher", "components.serving.production_model", _CORE, *_MODEL
         ),
     )
     return tfx_pipeline.Pipeline(

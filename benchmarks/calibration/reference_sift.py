@@ -21,7 +21,7 @@ _BLOCK = 1024  # patches at a time: some tens of MB
 def sift(patches: np.ndarray) -> np.ndarray:
     """Describes uint8 [M, 65, 65] by SIFT without blur, float32 [M, 128] of length 1."""
     weights = _spatial_weights()
-    found = np.empty((len(patches), _DIRECTIONS, _BINS * _BINS), np.float32)
+    histograms = np.empty((len(patches), _DIRECTIONS, _BINS * _BINS), np.float32)
     for start in range(0, len(patches), _BLOCK):
         block = patches[start : start + _BLOCK].astype(np.float32)
         gy, gx = np.gradient(block, axis=(1, 2))
@@ -30,9 +30,9 @@ def sift(patches: np.ndarray) -> np.ndarray:
         for direction in range(_DIRECTIONS):
             away = np.abs((place - direction + _DIRECTIONS / 2) % _DIRECTIONS - _DIRECTIONS / 2)
             share = strength * np.maximum(1 - away, 0)
-            found[start : start + _BLOCK, direction] = share @ weights
-    found = _unit(found.reshape(len(patches), -1))
-    return _unit(np.minimum(found, _LARGEST))
+            histograms[start : start + _BLOCK, direction] = share @ weights
+    histograms = _unit(histograms.reshape(len(patches), -1))
+    return _unit(np.minimum(histograms, _LARGEST))
 
 
 def rootsift(patches: np.ndarray) -> np.ndarray:

@@ -53,17 +53,17 @@ def reconstruct(database: str, images: str, options: dict[str, Any]) -> dict[str
         pycolmap.match_exhaustive(database, matching_options=matching)
     else:
         pycolmap.geometric_verification(database)
-    found = _counts(database)
+    counts = _counts(database)
     mapping = pycolmap.IncrementalPipelineOptions()
     mapping.num_threads = threads
     mapping.ba_refine_focal_length = mapping.ba_refine_principal_point = False
     with tempfile.TemporaryDirectory() as folder:
         models = pycolmap.incremental_mapping(database, images, folder, mapping)
     if not models:
-        return {**found, "registered": 0, "points": 0, "track_length": 0.0, "error": None}
+        return {**counts, "registered": 0, "points": 0, "track_length": 0.0, "error": None}
     model = max(models.values(), key=lambda one: one.num_reg_images())
     return {
-        **found,
+        **counts,
         "registered": model.num_reg_images(),
         "points": model.num_points3D(),
         "track_length": model.compute_mean_track_length(),

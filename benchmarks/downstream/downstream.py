@@ -52,7 +52,7 @@ def run(work: str) -> Group:
     scene = scenes.load()
     with tempfile.TemporaryDirectory() as folder:
         results = _reconstruct_all(python, model, scene, Path(folder))
-    found = true_matches.measure(model, [descriptors.extraction_for(model)[0].half_width])
+    by_region = true_matches.measure(model, [descriptors.extraction_for(model)[0].half_width])
     more = results[OURS]["verified"] / results[SIFT]["verified"]
     figures = [
         Figure("verified matches by SIFT's", more, "at least", 1.2),
@@ -61,7 +61,7 @@ def run(work: str) -> Group:
             results[SIFT]["registered"],
         ),
     ]  # fmt: skip
-    return Group(true_matches.table(found), held_to(_table(results), figures))
+    return Group(true_matches.table(by_region), held_to(_table(results), figures))
 
 
 def colmap_python() -> str:

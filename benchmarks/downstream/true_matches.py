@@ -49,25 +49,27 @@ class TrueMatches:
     ratio: float
 
 
-def rootsift(image: np.ndarray, found: Sequence[cv2.KeyPoint]) -> np.ndarray:
+def rootsift(image: np.ndarray, keypoints: Sequence[cv2.KeyPoint]) -> np.ndarray:
     """Describes SIFT's keypoints of an image by OpenCV, as RootSIFT, float32 [N, 128]."""
-    described = cv2.SIFT.create(enable_precise_upscale=True).compute(image, found)[1]
+    described = cv2.SIFT.create(enable_precise_upscale=True).compute(image, keypoints)[1]
     return np.sqrt(described / np.maximum(described.sum(axis=1, keepdims=True), 1e-12))
 
 
-def score(scene: Scene, found: Sequence[Keypoints], described: Sequence[np.ndarray]) -> TrueMatches:
+def score(
+    scene: Scene, keypoints: Sequence[Keypoints], described: Sequence[np.ndarray]
+) -> TrueMatches:
     """Matches all pairs of photographs.
 
     Args:
         scene: With the cameras.
-        found: Points of each photograph.
+        keypoints: Points of each photograph.
         described: float32 [N, D] of each.
     """
     ratios, errors, sigmas = [], [], []
     for pair in scene.pairs():
         matches = mutual.match(described[pair[0]], described[pair[1]], 1.0)
         places = [
-            found[image].positions[rows]
+            keypoints[image].positions[rows]
             for image, rows in zip(pair, (matches.first, matches.second), strict=True)
         ]
         ratios.append(matches.ratio)
@@ -104,16 +106,16 @@ def measure(model: str, regions: Sequence[float], trusted: bool = False) -> dict
     """
     scene = scenes.load()
     detected = [points.sift_keypoints(item.image, POINTS) for item in scene.photographs]
-    found = list(map(points.from_opencv, detected))
+    keypoints = list(map(points.from_opencv, detected))
     describe = descriptors.load_model(model, trusted).describe
     images = [item.image for item in scene.photographs]
-    result = {"rootsift": score(scene, found, list(map(rootsift, images, detected)))}
+    result = {"rootsift": score(scene, keypoints, list(map(rootsift, images, detected)))}
     for number, region in enumerate(regions):
         described = []
-        for place, (image, one) in enumerate(zip(images, found, strict=True)):
+        for place, (image, one) in enumerate(zip(images, keypoints, strict=True)):
             report("describing", number * len(images) + place, len(regions) * len(images))
             described.append(describe(points.cut(image, one, region)))
-        result[f"model, {region:g} sigma"] = score(scene, found, described)
+        result[f"model, {region:g} sigma"] = score(scene, keypoints, described)
     report("describing", 1, 1)
     return result
 

@@ -38,7 +38,7 @@ from benchmarks.harness.timing import ROOT, Job, Spread, Timing, Worker, ratios
 from benchmarks.training import training_data
 from trainer import cpu_kernels
 from trainer.core.config import ModelConfig, StageConfig, TrainerConfig
-from trainer.data.image import INPUT_SIZE
+from trainer.core.variants import INPUT_SIZE
 from trainer.model.l2net import CONVOLUTIONS
 
 WIDTHS, BATCHES, PATCHES_PER_POINT = (0.25, 0.5, 1.0), (256, 512, 1024), 4

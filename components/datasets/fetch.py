@@ -158,9 +158,9 @@ def _check_download(home: Home, path: Path) -> None:
         wrong = f"gave {path.stat().st_size} bytes, expected {home.bytes}"
     elif home.checksum is not None:
         algorithm, expected = home.checksum
-        found = _digest(path, algorithm)
-        if found != expected:
-            wrong = f"gave a file with {algorithm} {found}, expected {expected}"
+        actual = _digest(path, algorithm)
+        if actual != expected:
+            wrong = f"gave a file with {algorithm} {actual}, expected {expected}"
     elif not archives.is_archive(path):
         wrong = "gave something that is no archive"
     if wrong:

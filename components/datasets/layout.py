@@ -46,25 +46,25 @@ def _check_sequences(folder: Path, dataset: Dataset) -> str:
     from components.example_gen.formats import reading  # imports OpenCV and SciPy
 
     inputs, _ = reading.list_sequences(dataset.layout, str(folder), DataSettings())
-    found = Counter(kind_of(item.name) for item in inputs)
-    if found != Counter(dataset.sequences):
+    counts = Counter(kind_of(item.name) for item in inputs)
+    if counts != Counter(dataset.sequences):
         expected = _in_words(dataset.sequences)
-        raise UserError(f"{dataset.name}: found {_in_words(found)}, expected {expected}")
-    return _in_words(found)
+        raise UserError(f"{dataset.name}: found {_in_words(counts)}, expected {expected}")
+    return _in_words(counts)
 
 
 def _check_photo_tour(folder: Path, dataset: Dataset) -> str:
     from components.matching.brown import photo_tour  # imports OpenCV
 
     tour = photo_tour.open_set(str(folder))
-    found = len(tour.points)
+    patches = len(tour.points)
     sheets = -(-dataset.patches // photo_tour.PER_FILE)
-    if found != dataset.patches or len(tour.sheets) != sheets:
+    if patches != dataset.patches or len(tour.sheets) != sheets:
         raise UserError(
-            f"{dataset.name}: found {found} patches in info.txt and {len(tour.sheets)} files of "
+            f"{dataset.name}: found {patches} patches in info.txt and {len(tour.sheets)} files of "
             f"them, expected {dataset.patches} in {sheets}"
         )
-    return f"{found} patches of {len(set(tour.points.tolist()))} points"
+    return f"{patches} patches of {len(set(tour.points.tolist()))} points"
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

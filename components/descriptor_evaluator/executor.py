@@ -55,7 +55,7 @@ from components.descriptor_evaluator.scoring.evaluation_context import (
 from components.descriptor_evaluator.scoring.scores_cache import ScoresCache
 from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
-from components.pusher import push_log
+from components.serving.pusher import push_log
 from trainer.core import progress
 from trainer.core.errors import UserError
 from trainer.model import export

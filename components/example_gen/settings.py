@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -85,7 +85,11 @@ class CutSettings(Settings):
             (`geometry.disturbances.JITTERS`); 0 for none.
         offset: Pixels from the corner that homographies count from to the centre of the first
             pixel. HPatches' patches were cut with homographies one pixel off.
+        photograph_contrast: Least contrast of a photograph's points, relative to that of HPatches'
+            points (no setting). Photographs have few points else.
     """
+
+    photograph_contrast: ClassVar[float] = 0.5
 
     min_sigma: float = Field(default=1.6, ge=0.8)
     jitter: float = Field(default=1.0, ge=0, le=3)
@@ -94,6 +98,9 @@ class CutSettings(Settings):
 
 class TrainingCutSettings(CutSettings):
     """How patches that are trained on are cut: also small ones, displaced less, by true places."""
+
+    # Faint points drown in the noise: 43.2 against 47.6 mAP on real sequences with them.
+    photograph_contrast: ClassVar[float] = 1.0
 
     min_sigma: float = Field(default=1.0, ge=0.8)
     jitter: float = Field(default=0.7, ge=0, le=3)

@@ -18,8 +18,8 @@ MODULES = (
     "components.example_gen.executor",
     "components.descriptor_trainer.executor",
     "components.descriptor_evaluator.executor",
-    "components.serving_validator.executor",
-    "components.pusher.executor",
+    "components.serving.serving_validator.executor",
+    "components.serving.pusher.executor",
 )
 
 

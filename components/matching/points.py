@@ -83,18 +83,18 @@ def find(
         UserError: When the photograph is too small for a region, or shows none.
     """
     if detector == "sift":
-        found = from_opencv(sift_keypoints(photograph.image, limit))
+        keypoints = from_opencv(sift_keypoints(photograph.image, limit))
     else:
         _check_size(photograph, rules)
-        found = _strongest(photograph.image, rules, limit)
-    if not len(found):
+        keypoints = _strongest(photograph.image, rules, limit)
+    if not len(keypoints):
         width, height = photograph.size
         raise UserError(
             f"{photograph.path}: no point was found whose region lies in the photograph "
             f"({width}x{height} pixels), expected one that shows texture"
         )
-    patches = cut(photograph.image, found, rules.half_width)
-    return Points(found.positions, found.angles, found.strengths, patches)
+    patches = cut(photograph.image, keypoints, rules.half_width)
+    return Points(keypoints.positions, keypoints.angles, keypoints.strengths, patches)
 
 
 def cut(image: np.ndarray, keypoints: Keypoints, half_width: float) -> np.ndarray:

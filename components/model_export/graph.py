@@ -5,8 +5,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from components.core.area_resize import overlaps
-from components.model_export.network import INPUT_SIZE, LEAST_SQUARED_NORM, Network
-from trainer.model.names import OUTPUT, PATCHES_INPUT
+from components.model_export.network import Network
+from trainer.core.variants import INPUT_SIZE
+from trainer.model.names import LEAST_SQUARED_NORM, OUTPUT, PATCHES_INPUT
 
 
 class Graph(tf.Module):

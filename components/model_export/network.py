@@ -13,10 +13,8 @@ from components.descriptor_evaluator.descriptors import saved_model
 from trainer.core.config import ModelConfig
 from trainer.core.errors import UserError
 from trainer.core.validation_messages import first_problem
+from trainer.core.variants import INPUT_SIZE
 from trainer.model.names import IDENTITY_FILE
-
-INPUT_SIZE = 32
-LEAST_SQUARED_NORM = 1e-12  # as `trainer.model.l2net.l2_normalise`
 
 
 @dataclass(frozen=True)

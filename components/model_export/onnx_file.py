@@ -17,8 +17,9 @@ from onnx import TensorProto, checker, helper, numpy_helper
 
 from components.core.area_resize import overlaps
 from components.descriptor_evaluator.descriptors.exported import METADATA
-from components.model_export.network import INPUT_SIZE, LEAST_SQUARED_NORM, Network
-from trainer.model.names import OUTPUT, PATCHES_INPUT
+from components.model_export.network import Network
+from trainer.core.variants import INPUT_SIZE
+from trainer.model.names import LEAST_SQUARED_NORM, OUTPUT, PATCHES_INPUT
 
 OPSET = 11
 _IR_VERSION = 7

@@ -69,13 +69,13 @@ def _of_photographs(folder: Path, settings: DataSettings) -> dict[str, np.ndarra
 
 
 def _read(inputs: list[Any], settings: DataSettings) -> dict[str, np.ndarray]:
-    found = {}
+    by_sequence = {}
     for number, item in enumerate(inputs):
         progress.report("reading patches", number, len(inputs), item.name)
         patches = reading.load_sequence(item, settings).patches
         if len(patches) > 1:
-            found[item.name] = patches
-    return found
+            by_sequence[item.name] = patches
+    return by_sequence
 
 
 def _split(sequences: dict[str, np.ndarray], identity: dict[str, Any], origin: str) -> RealPatches:

@@ -1,1 +1,1 @@
-"""The schema of the records (`schema.pbtxt`); no code."""
+"""The schema of the records (`schema.pbtxt`), and the component that hands it to the pipeline."""

@@ -42,10 +42,10 @@ def work_option(help: str) -> Option:
 def _found_work(context: click.Context, _option: click.Parameter, chosen: str | None) -> str | None:
     if context.resilient_parsing:
         return chosen
-    found = lookup.work_folder(chosen)
-    if chosen is None and found != DEFAULT_WORK_DIR:
-        click.echo(f"Work folder: {found}", err=True)
-    return found
+    work = lookup.work_folder(chosen)
+    if chosen is None and work != DEFAULT_WORK_DIR:
+        click.echo(f"Work folder: {work}", err=True)
+    return work
 
 
 def model_option(help: str, required: bool = False, multiple: bool = False) -> Option:
@@ -69,10 +69,10 @@ def _found_model(
         return chosen
     if isinstance(chosen, tuple):
         return tuple(str(_found_model(context, option, one)) for one in chosen)
-    found = lookup.model(chosen)
-    if found != chosen:
-        click.echo(f"Model: {found}", err=True)
-    return found
+    model = lookup.model(chosen)
+    if model != chosen:
+        click.echo(f"Model: {model}", err=True)
+    return model
 
 
 def set_option(example: str) -> Option:

@@ -21,8 +21,8 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.core import beam_runner, files
 from components.core.user_errors import user_errors
-from components.production_model import served_model
-from components.pusher import push_log
+from components.serving.production_model import served_model
+from components.serving.pusher import push_log
 from pipeline.config.tree import PipelineConfig
 from pipeline.events import Event
 from pipeline.graph import Places, create_pipeline

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from components.core import files
 from components.core.names import MODEL_KEY, TRAINER
-from components.production_model import served_model
+from components.serving.production_model import served_model
 from pipeline.config.tree import DEFAULT_WORK_DIR
 from pipeline.runs import records
 from trainer.core.errors import UserError

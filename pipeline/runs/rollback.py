@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from components.production_model import served_model
-from components.pusher import destination as push_destinations
-from components.pusher import push_log
+from components.serving.production_model import served_model
+from components.serving.pusher import destination as push_destinations
+from components.serving.pusher import push_log
 from trainer.core.errors import UserError
 
 
@@ -13,7 +13,7 @@ def rollback(destination: str, version: int) -> int:
 
     Model servers and this project take the newest version for production, so going back
     means a new number with the old content; nothing is deleted. The step is noted in the
-    push log beside the destination (`components.pusher.push_log`).
+    push log beside the destination (`components.serving.pusher.push_log`).
 
     Args:
         destination: The push destination; local or `gs://`.

@@ -20,7 +20,7 @@ import pytest
 import tensorflow as tf
 
 from components.descriptor_evaluator.gate import verdict
-from components.production_model import served_model
+from components.serving.production_model import served_model
 from pipeline.kfp.tasks import read_tasks
 from tests.e2e.conftest import _SMALL, LENIENT, STRICT, small_config
 from tests.support.spec_runs import Place, Result, only_tasks

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from components.production_model import served_model
-from components.pusher import push_log
+from components.serving.production_model import served_model
+from components.serving.pusher import push_log
 from tests.e2e.conftest import _SMALL, LENIENT
 
 pytestmark = pytest.mark.slow

@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_list_is_the_one_that_is_locked():
-    lines = (_ROOT / "requirements" / "light.in").read_text().splitlines()
+    lines = (_ROOT / "requirements" / "optional" / "light.in").read_text().splitlines()
     asked = [line for line in lines if line and not line.startswith("#")]
     tree = ast.parse((_ROOT / "setup.py").read_text())
     (light,) = (
@@ -56,7 +56,7 @@ def test_the_list_is_the_one_that_is_locked():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LIGHT"
     )
     assert light == asked
-    locked = (_ROOT / "requirements" / "light.txt").read_text()
+    locked = (_ROOT / "requirements" / "optional" / "light.txt").read_text()
     for heavy in ("tensorflow", "tfx", "apache-beam", "torch"):
         assert f"\n{heavy}" not in locked
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 from tfx.utils import path_utils
 
 from components.descriptor_evaluator.gate import verdict
-from components.production_model import served_model
-from components.pusher import push_log
+from components.serving.production_model import served_model
+from components.serving.pusher import push_log
 from pipeline import graph
 from pipeline.runners import local
 from tests.e2e.conftest import LENIENT, STRICT, small_config

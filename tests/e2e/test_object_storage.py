@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from components.kubeflow.run_executor import TFX_ENTRY_POINT
-from components.production_model import served_model
-from components.pusher import push_log
+from components.serving.production_model import served_model
+from components.serving.pusher import push_log
 from pipeline.kfp.tasks import read_tasks
 from tests.e2e.conftest import LENIENT, small_config
 from tests.e2e.killing import Killer, survivors

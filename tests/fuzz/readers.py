@@ -29,7 +29,7 @@ from components.example_gen.formats import images, scene_table, strips
 from components.example_gen.geometry import homography
 from components.matching.brown import photo_tour
 from components.matching.features import formats, pairs
-from components.pusher import push_log
+from components.serving.pusher import push_log
 from pipeline.config.tree import load_config
 from pipeline.kfp import check as spec_check
 from pipeline.kfp import files as spec_files

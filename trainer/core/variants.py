@@ -10,6 +10,7 @@ Noise = Literal["e", "h", "t"]
 SplitName = Literal["train", "val", "eval"]
 
 PATCH_SIZE = 65
+INPUT_SIZE = 32  # pixels on a side of what a network sees
 TARGETS = 5
 NOISES = get_args(Noise)
 NOISE_NAMES = {"e": "easy", "h": "hard", "t": "tough"}

@@ -16,8 +16,8 @@ import tensorflow as tf
 from pydantic import Field
 
 from trainer.core.settings import Settings
+from trainer.core.variants import INPUT_SIZE
 
-INPUT_SIZE = 32
 _HIGH_PART = 256.0
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.core.errors import UserError
-from trainer.core.variants import VARIANTS
+from trainer.core.variants import INPUT_SIZE, VARIANTS
 from trainer.data import image, records
 
-PACKED_SHAPE = (len(VARIANTS), image.INPUT_SIZE, image.INPUT_SIZE)
+PACKED_SHAPE = (len(VARIANTS), INPUT_SIZE, INPUT_SIZE)
 
 Resizer = Callable[[list[bytes]], np.ndarray]
 """Turns B serialized records into uint8 [B, 16, 32, 32]."""

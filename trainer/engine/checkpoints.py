@@ -22,6 +22,7 @@ import tensorflow as tf
 from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.files import remove_folder, replace_folder, writing
+from trainer.engine.hosts import Hosts
 from trainer.engine.learner import Snapshot
 
 _STATE = "state.json"
@@ -180,6 +181,15 @@ class CheckpointStore:
             loaded[file] = _unpacked(contents[file])
         snapshots = {use: loaded[file] for use, file in described["snapshots"].items()}
         return Checkpoint(described["step"], snapshots, described["state"])
+
+
+def newest_of_chief(store: CheckpointStore, hosts: Hosts) -> tuple[Checkpoint | None, list[str]]:
+    """Returns what `CheckpointStore.restore` returns, on all hosts that of the chief."""
+    newest, damaged = store.restore() if hosts.is_chief else (None, [])
+    step = hosts.from_chief(newest and newest.step)
+    if step is not None and newest is None:
+        newest = store.at(step)
+    return newest, damaged
 
 
 def _name(step: int) -> str:

@@ -113,19 +113,6 @@ def train(
     )
     store = CheckpointStore(posixpath.join(checkpoint_dir, identity.hash))
 
-    def earlier() -> dict[str, Any] | None:
-        """Returns the result of this very run, if it has ended before; else makes the folders."""
-        if output_folder.is_finished(folders.output, checkpoint_dir, identity, existing):
-            outcome = result.read(folders.output)
-            if not keep_checkpoints:
-                store.clear()  # which a process that was killed behind its result has left
-            return dataclasses.asdict(outcome)
-        for written in (folders.output, folders.logs):
-            make_writable_folder(written)
-        if config.checkpoint_every:
-            make_writable_folder(checkpoint_dir)
-        return None
-
     def finish() -> dict[str, Any]:
         """Exports the network, writes the result and returns it."""
         itself = export.describe_itself(network, config, normalisation, examples, matching)
@@ -143,7 +130,9 @@ def train(
         strategy.check_divisible(config, placement.num_replicas_in_sync)
         check_stages(config.plan, examples)
         host_patches = _host_patches(config, examples_root, examples, strategy.hosts(placement))
-        ended = hosts.on_chief(earlier)
+        ended = hosts.on_chief(
+            lambda: _earlier(config, folders, checkpoint_dir, identity, existing, keep_checkpoints)
+        )
         if ended is not None:
             return TrainingResult(**ended)
         pack_dir = folders.packed
@@ -191,6 +180,27 @@ def forget(run: str, checkpoint_dir: str) -> None:
         checkpoint_dir: As `train` was given it.
     """
     CheckpointStore(posixpath.join(checkpoint_dir, run)).clear()
+
+
+def _earlier(
+    config: TrainerConfig,
+    folders: Folders,
+    checkpoint_dir: str,
+    identity: run_identity.RunIdentity,
+    existing: output_folder.Existing,
+    keep_checkpoints: bool,
+) -> dict[str, Any] | None:
+    """Returns the result of this very run, if it has ended before; else makes the folders."""
+    if output_folder.is_finished(folders.output, checkpoint_dir, identity, existing):
+        outcome = result.read(folders.output)
+        if not keep_checkpoints:
+            forget(identity.hash, checkpoint_dir)  # left by a kill just behind the result
+        return dataclasses.asdict(outcome)
+    for written in (folders.output, folders.logs):
+        make_writable_folder(written)
+    if config.checkpoint_every:
+        make_writable_folder(checkpoint_dir)
+    return None
 
 
 def _planned(

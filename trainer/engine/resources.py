@@ -11,10 +11,9 @@ import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from trainer.core.config import TrainerConfig
-from trainer.core.variants import TRAIN
+from trainer.core.variants import INPUT_SIZE, TRAIN
 from trainer.curriculum.auto_plan import DeviceKind, Resources
 from trainer.data.batches import most_per_batch
-from trainer.data.image import INPUT_SIZE
 from trainer.data.manifest import Manifest
 from trainer.model import l2net
 

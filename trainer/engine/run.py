@@ -23,11 +23,10 @@ from trainer.data.host_infeed import HostInfeed, HostPatches
 from trainer.data.infeed import Infeed
 from trainer.data.packing import PackedPatches
 from trainer.data.pixels import pixels
-from trainer.engine.checkpoints import Checkpoint, CheckpointStore
+from trainer.engine.checkpoints import CheckpointStore, newest_of_chief
 from trainer.engine.learner import Learner
 from trainer.engine.run_state import Best, Clock, RunState
 from trainer.model.patch_identity import MatchingRule
-from trainer.reporting import matching_rule
 from trainer.reporting.result import TrainingResult, shortfall
 from trainer.reporting.stage_progress import StageProgress
 from trainer.reporting.tensorboard import TensorBoardWriter
@@ -144,7 +143,7 @@ class Run:
 
     def _resumed(self) -> RunState | None:
         """Returns the state of the newest whole checkpoint, and puts its weights in place."""
-        checkpoint, damaged = self._newest_checkpoint()
+        checkpoint, damaged = newest_of_chief(self._store, self._hosts)
         state = None
         if checkpoint is not None:
             state = RunState.of(checkpoint)
@@ -162,14 +161,6 @@ class Run:
             self._timeline.add("resume", step, stage, f"from {self._store.folder}")
             report("going on from a checkpoint", step, step, "steps taken before")
         return state
-
-    def _newest_checkpoint(self) -> tuple[Checkpoint | None, list[str]]:
-        """Returns what `CheckpointStore.restore` returns, on all hosts that of the chief."""
-        found, damaged = self._store.restore() if self._hosts.is_chief else (None, [])
-        step = self._hosts.from_chief(found and found.step)
-        if step is not None and found is None:
-            found = self._store.at(step)
-        return found, damaged
 
     def _on_these_replicas(self, controller: stages.ControllerState) -> stages.ControllerState:
         """Returns the controller of a run that may have begun on another number of replicas.
@@ -360,11 +351,7 @@ class Run:
 
     def matching_rule(self) -> MatchingRule:
         """Returns the rule by which the exported descriptors are matched; empty without `val`."""
-        if not self._validation_set:
-            return MatchingRule()
-        descriptors = self._validation_set.described(self._describe)
-        parts = self._validation_set.by_sequence(descriptors)
-        return matching_rule.choose(dict(zip(self._validation_set.names, parts, strict=True)))
+        return self._validation_set.matching_rule(self._describe)
 
     def result(self, state: RunState, run: str, model_path: str) -> TrainingResult:
         """Returns how the run went."""

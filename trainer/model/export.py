@@ -25,7 +25,7 @@ from trainer.core.config import TrainerConfig
 from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.core.files import remove_folder, replace_folder, walk, writing
-from trainer.core.variants import TRAIN, VAL, VARIANTS
+from trainer.core.variants import INPUT_SIZE, TRAIN, VAL, VARIANTS
 from trainer.data import image, records, resizing
 from trainer.data.manifest import Manifest
 from trainer.model import byte_codes, canonical, card, patch_identity
@@ -140,7 +140,7 @@ def describe_itself(
     architecture = {"name": config.model.network, **config.model.model_dump()}
     preprocessing = {
         "resize": "area",
-        "size": image.INPUT_SIZE,
+        "size": INPUT_SIZE,
         "normalisation": normalisation.model_dump(),
     }
     digest = hashlib.sha256(json.dumps([architecture, preprocessing], sort_keys=True).encode())

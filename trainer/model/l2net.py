@@ -17,7 +17,8 @@ import tensorflow as tf
 import tf_keras
 
 from trainer.core.config import FinalNormalisation, ModelConfig
-from trainer.data.image import INPUT_SIZE
+from trainer.core.variants import INPUT_SIZE
+from trainer.model.names import LEAST_SQUARED_NORM
 
 
 class Convolution(NamedTuple):
@@ -48,7 +49,6 @@ CONVOLUTIONS = {
 BATCH_NORM_EPSILON = 1e-5
 # Runs are a few hundred steps long: with .99 the inference statistics would lag behind.
 BATCH_NORM_MOMENTUM = 0.9
-_LEAST_SQUARED_NORM = 1e-12
 _GAIN = 0.6  # of HardNet's orthogonal initialisation
 
 
@@ -199,7 +199,7 @@ def l2_normalise(values: tf.Tensor) -> tf.Tensor:
         values: float32 [N, D].
     """
     squared = tf.reduce_sum(tf.square(values), -1, keepdims=True)
-    return values * tf.math.rsqrt(tf.maximum(squared, _LEAST_SQUARED_NORM))
+    return values * tf.math.rsqrt(tf.maximum(squared, LEAST_SQUARED_NORM))
 
 
 def _batch_norm(name: str, synchronized: bool, policy: str) -> tf_keras.layers.Layer:

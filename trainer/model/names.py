@@ -1,4 +1,4 @@
-"""Names in a SavedModel and of its folder; imports nothing, so that every command may read them."""
+"""Names and numbers of a SavedModel; imports nothing, so that every command may read them."""
 
 SERVING_DIR = "Format-Serving"  # of a model artifact: where TFX keeps its SavedModel
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -13,3 +13,5 @@ UINT8_SIGNATURE = "uint8_descriptors"  # only of descriptors of unit length
 PATCHES_INPUT = "patches"
 RECORDS_INPUT = "records"
 OUTPUT = "descriptors"
+
+LEAST_SQUARED_NORM = 1e-12  # of a descriptor that is divided by its length

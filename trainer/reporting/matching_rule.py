@@ -71,11 +71,11 @@ def _matches(reference: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...
     nearest, back = distance.argmin(1), distance.argmin(0)
     rows = np.flatnonzero(back[nearest] == np.arange(len(a)))
     columns = nearest[rows]
-    found = distance[rows, columns]
+    nearest_distance = distance[rows, columns]
     rivals = (
         np.partition(distance, 1, axis=1)[rows, 1],
         np.partition(distance, 1, axis=0)[1, columns],
     )
     rival = np.minimum(*rivals)
-    ratio = np.divide(found, rival, out=np.ones_like(found), where=rival > 0)
-    return ratio, found, first[rows] == second[columns]
+    ratio = np.divide(nearest_distance, rival, out=np.ones_like(nearest_distance), where=rival > 0)
+    return ratio, nearest_distance, first[rows] == second[columns]

@@ -11,6 +11,8 @@ from trainer.core.average_precision import average_precision
 from trainer.core.config import ValidationConfig
 from trainer.core.variants import NOISES, TARGETS, variant_index
 from trainer.data.packing import PackedPatches
+from trainer.model.patch_identity import MatchingRule
+from trainer.reporting import matching_rule
 
 Describe = Callable[[np.ndarray], np.ndarray]
 _BATCH = 1024
@@ -92,6 +94,17 @@ class ValidationSet:
             end = start + count * variants
             yield descriptors[start:end].reshape(count, variants, -1).transpose(1, 0, 2)
             start = end
+
+    def matching_rule(self, describe: Describe) -> MatchingRule:
+        """Returns the rule that suits the descriptors of these patches; empty without any.
+
+        Args:
+            describe: As in `described`.
+        """
+        if not self:
+            return MatchingRule()
+        parts = self.by_sequence(self.described(describe))
+        return matching_rule.choose(dict(zip(self.names, parts, strict=True)))
 
 
 def matching_average_precision(reference: np.ndarray, target: np.ndarray) -> float:

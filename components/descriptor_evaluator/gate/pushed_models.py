@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from components.pusher.push_log import PushEntry
+    from components.serving.pusher.push_log import PushEntry
 
 
 def pushed_models(entries: Sequence[PushEntry]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from trainer.core.code_fingerprint import fingerprint
 
 _CODE = (
     "components.descriptor_evaluator",
-    "components.pusher.push_log",
+    "components.serving.pusher.push_log",
     "trainer.model.byte_codes",
     "trainer.model.export",
     "trainer.model.names",

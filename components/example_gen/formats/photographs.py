@@ -21,22 +21,15 @@ from components.example_gen.formats import copies, images, layouts, left_out, se
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput, generator
 from components.example_gen.geometry import homography
 from components.example_gen.registry import PHOTOS
-from components.example_gen.settings import (
-    DataSettings,
-    PhotographSettings,
-    TrainingCutSettings,
-)
+from components.example_gen.settings import DataSettings, PhotographSettings
 from trainer.core.errors import UserError
 from trainer.core.variants import ILLUMINATION, TARGETS, VIEWPOINT
 
 _OVERSAMPLING = 2
 _SHAKE = 0.02
 """Camera movement within `i_` sequences, as a share of the image's width."""
-# References are shrunk, so detail that was worth finding has become smaller and fainter. Where
-# photographs are judged, both are taken, as there are few points else; faint ones are not trained
-# on, as they drown in the noise (47.6 against 43.2 mAP on real sequences after 261,120 patches).
+# References are shrunk, so detail that was worth finding has become smaller.
 _MIN_SIGMA = 1.0
-_FAINT = 0.5
 _MIN_SIDE = 65  # of a reference image in pixels; less cannot hold useful regions
 
 
@@ -127,7 +120,7 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     small = min(_MIN_SIGMA, settings.cut.min_sigma)
     cut = settings.cut.model_copy(update={"min_sigma": small})
     settings = settings.model_copy(update={"cut": cut})
-    contrast = 1.0 if isinstance(settings.cut, TrainingCutSettings) else _FAINT
+    contrast = cut.photograph_contrast
     squares = sequences.squares_of(item.name, pictures[0], settings, contrast)
     return sequences.cut(item, pictures, matrices, settings, squares, flat=True)
 

@@ -88,14 +88,14 @@ def naming_the_format(format: str, root: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        found = layouts.recognise(root)
-        if found is None or found == format or layouts.of_sequence(files.names(root)):
+        recognised = layouts.recognise(root)
+        if recognised is None or recognised == format or layouts.of_sequence(files.names(root)):
             raise
-        cut = get(format).count is not None and get(found).count is None
+        cut = get(format).count is not None and get(recognised).count is None
         raise UserError(
-            f"{root}: holds {get(found).title} (--format {found}), expected {get(format).title} "
-            f"(--format {format})"
-            + (f"; `hpatches extract --format {found}` cuts patches of them" if cut else "")
+            f"{root}: holds {get(recognised).title} (--format {recognised}), "
+            f"expected {get(format).title} (--format {format})"
+            + (f"; `hpatches extract --format {recognised}` cuts patches of them" if cut else "")
         ) from error
 
 
@@ -104,8 +104,8 @@ def _list(
 ) -> tuple[list[SequenceInput], list[Skipped]]:
     candidates = layout.find(root)
     if not candidates:
-        found = "; ".join(["found nothing to read", *layout.left_out(root)])
-        raise UserError(f"{root}: {found}; expected {layout.expected}")
+        problems = "; ".join(["found nothing to read", *layout.left_out(root)])
+        raise UserError(f"{root}: {problems}; expected {layout.expected}")
     table = scene_table.read(root)
     inputs: list[SequenceInput] = []
     skipped: list[Skipped] = []

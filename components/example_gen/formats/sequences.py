@@ -15,7 +15,6 @@ from components.core import files
 from components.example_gen.formats import (
     content,
     copies,
-    frame_files,
     homography_check,
     images,
     layouts,
@@ -30,6 +29,7 @@ from components.example_gen.formats.base import (
 from components.example_gen.geometry import (
     detection,
     disturbances,
+    frame_files,
     frames,
     homography,
     points,

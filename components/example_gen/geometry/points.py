@@ -107,7 +107,7 @@ def detect(image: np.ndarray, smallest: float, largest: float, contrast: float =
         contrast: Least contrast of blobs and corners, relative to that of HPatches' points.
     """
     base = image.astype(np.float32) / 255
-    found = []
+    positions = []
     for sigma in levels(smallest, largest):
         blur = float(np.sqrt(max(sigma**2 - _CAMERA_BLUR**2, 0.01)))
         smooth = cv2.GaussianBlur(base, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
@@ -118,10 +118,10 @@ def detect(image: np.ndarray, smallest: float, largest: float, contrast: float =
             (_harris(smooth, sigma), _HARRIS, 4),
         ):
             places = maxima(response, least * contrast**power)
-            found.append(np.column_stack([places, np.full(len(places), sigma)]))
+            positions.append(np.column_stack([places, np.full(len(places), sigma)]))
     dog = detection.difference_of_gaussians(image)[:, :3].astype(np.float64)
     fits = (dog[:, 2] >= smallest) & (dog[:, 2] <= largest)
-    return np.concatenate([*found, dog[fits]])
+    return np.concatenate([*positions, dog[fits]])
 
 
 def maxima(response: np.ndarray, least: float) -> np.ndarray:

@@ -69,7 +69,7 @@ def describe(
         UserError: When something cannot be used or written; then no file is left.
     """
     writers = [(formats.writer(output), output) for output in outputs]
-    found = listing.photographs(place)
+    photographs = listing.photographs(place)
     rules, notes = descriptors.extraction_for(model)
     identity = identity_of(model, baseline, rules, settings.detector)
     if model is not None:
@@ -84,10 +84,10 @@ def describe(
     with contextlib.ExitStack() as stack:
         adds = [stack.enter_context(write(output, identity)) for write, output in writers]
         work = _finder(rules, settings)
-        for number, result in enumerate(parallel.in_order(work, found)):
-            report("describing photographs", number, len(found), found[number].name)
+        for number, result in enumerate(parallel.in_order(work, photographs)):
+            report("describing photographs", number, len(photographs), photographs[number].name)
             try:
-                features = _described(found[number].name, *result(), descriptor)
+                features = _described(photographs[number].name, *result(), descriptor)
             except UserError as error:
                 if not skip_bad:
                     raise _with_advice(error) from error
@@ -98,8 +98,8 @@ def describe(
             total, count = total + len(features), count + 1
             dimension = features.descriptors.shape[1]
         if not count:
-            raise UserError(f"{place}: none of {len(found)} images can be used; {skipped[0]}")
-        report("describing photographs", len(found), len(found))
+            raise UserError(f"{place}: none of {len(photographs)} images can be used; {skipped[0]}")
+        report("describing photographs", len(photographs), len(photographs))
     return Described(count, total, dimension, tuple(skipped), notes)
 
 
@@ -134,17 +134,17 @@ def _finder(
 
 
 def _described(
-    name: str, camera: Camera, to_full: np.ndarray, found: Points, descriptor: Descriptor
+    name: str, camera: Camera, to_full: np.ndarray, detected: Points, descriptor: Descriptor
 ) -> Features:
-    places = homography.project(to_full, found.positions[:, :2].astype(np.float64))
-    sigma = found.positions[:, 2:] * np.sqrt(to_full[0, 0] * to_full[1, 1])
+    places = homography.project(to_full, detected.positions[:, :2].astype(np.float64))
+    sigma = detected.positions[:, 2:] * np.sqrt(to_full[0, 0] * to_full[1, 1])
     return Features(
         name,
         camera,
         np.hstack([places, sigma]).astype(np.float32),
-        found.angles.astype(np.float32),
-        found.strengths,
-        descriptor.describe(found.patches),
+        detected.angles.astype(np.float32),
+        detected.strengths,
+        descriptor.describe(detected.patches),
     )
 
 

@@ -42,14 +42,14 @@ def photographs(place: str) -> list[Photograph]:
 
 def _in_folder(folder: Path) -> list[Photograph]:
     with files.refusals(str(folder), "the folder cannot be read"):
-        found = [
+        photographs = [
             Photograph(path.relative_to(folder).as_posix(), str(path))
             for path in folder.rglob("*")
             if is_photograph(path.name) and not path.is_dir() and not _hidden(path, folder)
         ]
-    if not found:
+    if not photographs:
         raise UserError(f"{folder}: holds no image, expected .jpg, .png, .tif or the like")
-    return sorted(found, key=lambda one: one.name)
+    return sorted(photographs, key=lambda one: one.name)
 
 
 def _in_list(place: str) -> list[Photograph]:

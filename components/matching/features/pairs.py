@@ -73,8 +73,8 @@ def match(
         limit = np.inf if rule.distance is None else rule.distance
 
         def work(item: _Work) -> tuple[Pair, int, Matches]:
-            found = mutual.match(item.first, item.second, rule.ratio, limit)
-            return item.pair, len(item.first), found
+            matches = mutual.match(item.first, item.second, rule.ratio, limit)
+            return item.pair, len(item.first), matches
 
         total = 0
         with writer as add:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import PurePosixPath
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -105,19 +106,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 @json_option("matches and counts")
 @click.pass_context
 def match(
-    context: click.Context,
-    first: str | None,
-    second: str | None,
-    features: str | None,
-    pairs_file: str | None,
-    distance: float | None,
-    model: str | None,
-    baseline: str | None,
-    output: str,
-    homography: str | None,
-    json_file: str | None,
-    ratio: float | None,
-    **rules: float,
+    context: click.Context, first: str | None, second: str | None, output: str, **options: Any
 ) -> None:
     """Match photographs A and B, and draw which points belong together; or match many.
 
@@ -126,17 +115,33 @@ def match(
     --baseline says what describes the points. With --features, photographs that have been
     described are matched, and their matches written for hloc or COLMAP.
     """
-    if features is not None:
+    of_features = {name: options.pop(name) for name in ("features", "pairs_file", "distance")}
+    if of_features["features"] is not None:
         _refuse_others(context)
-        match_features(features, output, pairs_file, ratio, distance)
+        match_features(**of_features, output=output, ratio=options["ratio"])
         return
     if first is None or second is None:
         raise click.UsageError("Give two photographs A and B, or --features.")
-    if pairs_file is not None or distance is not None:
+    if any(value is not None for value in of_features.values()):
         raise click.UsageError("--pairs and --max-distance go with --features.")
-    trusted = bool(rules.pop("trusted"))
-    if model is None and baseline is None:
+    if options["model"] is None and options["baseline"] is None:
         raise click.UsageError("Give --model, --baseline or both.")
+    match_two(first, second, output, **options)
+
+
+def match_two(
+    first: str,
+    second: str,
+    output: str,
+    *,
+    homography: str | None,
+    json_file: str | None,
+    model: str | None,
+    baseline: str | None,
+    trusted: bool,
+    **rules: Any,
+) -> None:
+    """Matches two photographs, draws the matches and tells how many there are."""
     kind = _kind_of(output)
     _check_places(
         read={"A": first, "B": second, "--homography": homography},
@@ -155,7 +160,7 @@ def match(
             baseline=baseline,
             true_homography=homography,
             settings=MatchSettings.model_validate(
-                rules if ratio is None else {**rules, "ratio": ratio}
+                {name: value for name, value in rules.items() if value is not None}
             ),
             trusted=trusted,
         )

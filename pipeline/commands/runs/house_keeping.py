@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from components.production_model import served_model
-from components.pusher import push_log
+from components.serving.production_model import served_model
+from components.serving.pusher import push_log
 from pipeline.commands.options import TABLE_OPTION, work_option
 from pipeline.runs import clean as cleaning
 from pipeline.runs import rollback as rolling_back

@@ -14,8 +14,8 @@ from components.example_gen.formats import reading
 from pipeline import preflight
 from pipeline.commands.options import config_name
 from pipeline.config.tree import load_config
+from tests.components.example_gen import npz_format
 from tests.components.example_gen.executor_runs import run
-from tests.support import npz_format
 from tests.support.training import folders_in, small_config, small_stage
 from trainer.core.errors import UserError
 from trainer.data import manifest, records

@@ -8,10 +8,10 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-from components.production_model import served_model
-from components.production_model.component import ProductionModel
+from components.serving.production_model import served_model
+from components.serving.production_model.component import ProductionModel
 from pipeline.runs import clean, records
-from tests.components.production_model import saved_model_folders
+from tests.components.serving.production_model import saved_model_folders
 from tests.pipeline.runs.summaries import summary
 
 

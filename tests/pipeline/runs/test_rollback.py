@@ -4,10 +4,10 @@ import uuid
 import pytest
 import tensorflow as tf
 
-from components.production_model import served_model
-from components.pusher import destination, push_log
+from components.serving.production_model import served_model
+from components.serving.pusher import destination, push_log
 from pipeline.runs.rollback import rollback
-from tests.components.production_model import saved_model_folders
+from tests.components.serving.production_model import saved_model_folders
 from trainer.core.errors import UserError
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components.production_model import served_model
-from components.pusher import push_log
+from components.serving.production_model import served_model
+from components.serving.pusher import push_log
 from tests.support.evaluator_runs import FLOORS, assert_blessing
 
 pytestmark = pytest.mark.slow

@@ -1,5 +1,5 @@
 from components.descriptor_evaluator.gate.pushed_models import pushed_models
-from components.pusher.push_log import PushEntry
+from components.serving.pusher.push_log import PushEntry
 
 
 def push(version, checksum):

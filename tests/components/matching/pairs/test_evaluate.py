@@ -109,7 +109,7 @@ def test_nothing_to_describe_with_and_no_sequences_are_refused(tmp_path, data):
 
 
 def test_a_model_that_says_nothing_of_itself_is_scored_with_a_remark(tmp_path, data):
-    from tests.components.serving_validator import tiny_model  # imports TensorFlow
+    from tests.components.serving.serving_validator import tiny_model  # imports TensorFlow
 
     model = tmp_path / "bare"
     tiny_model.save(model)

@@ -58,7 +58,7 @@ def test_photographs_become_features_and_matches(images):
 
 
 def test_a_model_of_ours_describes_and_another_is_refused(images):
-    from tests.components.serving_validator import tiny_model  # imports TensorFlow
+    from tests.components.serving.serving_validator import tiny_model  # imports TensorFlow
 
     tiny_model.save("model")
     (images.parent / "model/assets.extra/descriptor.json").unlink()

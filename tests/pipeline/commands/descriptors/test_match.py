@@ -27,7 +27,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """The smallest of models, which says how its patches were cut."""
-    from tests.components.serving_validator import tiny_model  # imports TensorFlow
+    from tests.components.serving.serving_validator import tiny_model  # imports TensorFlow
 
     folder = tmp_path_factory.mktemp("model") / "thumbnail"
     tiny_model.save(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from components.pusher import push_log
+from components.serving.pusher import push_log
 from pipeline.cli import cli
 from pipeline.runs import records, work_lock
 from tests.support.cloud import cloud_storage
