@@ -52,7 +52,7 @@ def run(work: str) -> Group:
     scene = scenes.load()
     with tempfile.TemporaryDirectory() as folder:
         results = _reconstruct_all(python, model, scene, Path(folder))
-    by_region = true_matches.measure(model, [descriptors.extraction_for(model)[0].half_width])
+    by_region = true_matches.measure(model)
     more = results[OURS]["verified"] / results[SIFT]["verified"]
     figures = [
         Figure("verified matches by SIFT's", more, "at least", 1.2),
@@ -125,7 +125,7 @@ def _reconstruct_all(
 
 def _describe_keypoints(database: Path, scene: Scene, model: str) -> None:
     """Puts the model's descriptors in place of those in a database, and drops its matches."""
-    region = descriptors.extraction_for(model)[0].half_width
+    rules, _ = descriptors.extraction_for(model)
     describe = descriptors.load_model(model).describe
     with closing(sqlite3.connect(database)) as opened:
         for name, item in zip(scene.names, scene.photographs, strict=True):
@@ -135,7 +135,8 @@ def _describe_keypoints(database: Path, scene: Scene, model: str) -> None:
                 [name],
             ).fetchone()
             places = keypoints(np.frombuffer(blob, np.float32).reshape(-1, 6))
-            codes = colmap_bytes.encode(describe(points.cut(item.image, places, region)))
+            patches = points.cut(item.image, places, rules.region, rules.smoothing)
+            codes = colmap_bytes.encode(describe(patches))
             opened.execute(
                 "UPDATE descriptors SET data = ? WHERE image_id = ?", [codes.tobytes(), number]
             )

@@ -4,9 +4,9 @@ Mutual nearest neighbours of all pairs of photographs are taken by their ratio, 
 as long as 90 % of them are true: within 3 pixels of each other's epipolar line. So each
 descriptor has the limit of the ratio that suits it. Points are OpenCV's SIFT keypoints with
 their own scales and orientations; RootSIFT describes them by OpenCV in its own window, the
-model by patches of a given region.
+model by patches of its own region and smoothing, or others.
 
-python -m benchmarks.downstream.true_matches --model demo --region 5 --region 6
+python -m benchmarks.downstream.true_matches --model demo --cut 6 .35 --cut 5 0
 """
 
 from __future__ import annotations
@@ -96,33 +96,40 @@ def at_precision(ratios: np.ndarray, errors: np.ndarray, sigmas: np.ndarray) -> 
     return TrueMatches(len(good), tuple(map(int, counts)), limit)
 
 
-def measure(model: str, regions: Sequence[float], trusted: bool = False) -> dict[str, TrueMatches]:
+def measure(
+    model: str, cuts: Sequence[tuple[float, float]] = (), trusted: bool = False
+) -> dict[str, TrueMatches]:
     """Scores RootSIFT and a model on the castle.
 
     Args:
         model: Folder of a SavedModel.
-        regions: Half the side of the region in sigmas, for each of which the model is scored.
+        cuts: Half the side of the region in sigmas, and smoothing, for each of which the model is
+            scored; by default its own.
         trusted: As for `saved_model.load_model`.
     """
+    rules, _ = descriptors.extraction_for(model)
+    cuts = cuts or [(rules.region, rules.smoothing)]
     scene = scenes.load()
     detected = [points.sift_keypoints(item.image, POINTS) for item in scene.photographs]
     keypoints = list(map(points.from_opencv, detected))
     describe = descriptors.load_model(model, trusted).describe
     images = [item.image for item in scene.photographs]
     result = {"rootsift": score(scene, keypoints, list(map(rootsift, images, detected)))}
-    for number, region in enumerate(regions):
+    for number, (region, smoothing) in enumerate(cuts):
         described = []
         for place, (image, one) in enumerate(zip(images, keypoints, strict=True)):
-            report("describing", number * len(images) + place, len(regions) * len(images))
-            described.append(describe(points.cut(image, one, region)))
-        result[f"model, {region:g} sigma"] = score(scene, keypoints, described)
+            report("describing", number * len(images) + place, len(cuts) * len(images))
+            described.append(describe(points.cut(image, one, region, smoothing)))
+        result[f"model, {region:g} sigma, smoothed to {smoothing:g}"] = score(
+            scene, keypoints, described
+        )
     report("describing", 1, 1)
     return result
 
 
-def table(scores: dict[str, TrueMatches]) -> Table:
+def table(scores: dict[str, TrueMatches], keypoints: int = POINTS) -> Table:
     """Shows true matches in all and by size, and each relative to the first row's."""
-    title = f"True matches at {PRECISION:.0%} precision, {POINTS:,} SIFT keypoints a photograph"
+    title = f"True matches at {PRECISION:.0%} precision, {keypoints:,} SIFT keypoints a photograph"
     shown = Table(title=title)
     shown.add_column("descriptor")
     shown.add_column("ratio", justify="right")
@@ -142,12 +149,12 @@ def table(scores: dict[str, TrueMatches]) -> Table:
 
 @click.command()
 @model_option("Model to score.", required=True)
-@click.option("--region", "regions", type=float, multiple=True, default=(5.0, 6.0, 7.5))
+@click.option("--cut", "cuts", type=(float, float), multiple=True, metavar="REGION SMOOTHING")
 @TRUST_OPTION
-def main(model: str, regions: tuple[float, ...], trusted: bool) -> None:
-    """Score a model beside RootSIFT on the castle, cut at regions of so many sigmas."""
+def main(model: str, cuts: tuple[tuple[float, float], ...], trusted: bool) -> None:
+    """Score a model beside RootSIFT on the castle, by its own cut or others."""
     with show_progress():
-        scores = measure(model, regions, trusted)
+        scores = measure(model, cuts, trusted)
     consoles.output().print(table(scores))
 
 

@@ -76,8 +76,8 @@ def extraction_of(path: str) -> ExtractionSettings | None:
     """Reads how the patches were cut that a model was trained on.
 
     A model of photographs saw points of shrunk pictures, for which thresholds were lowered;
-    photographs that are matched are taken as image sequences are, unshrunk. The size of a
-    region in sigmas is what the model says.
+    photographs that are matched are taken as image sequences are, unshrunk. Region and
+    smoothing are what the model says.
 
     Returns:
         None of a model that says nothing of itself, as one that was not exported here.
@@ -100,8 +100,9 @@ def extraction_of(path: str) -> ExtractionSettings | None:
         )
     try:
         valid = ExtractionSettings.model_validate(rules)
-        region = patch_identity.of_model(path).measurement_region
-        return valid.model_copy(update={"half_width": region})
+        patch = patch_identity.of_model(path)
+        told = {"region": patch.measurement_region, "smoothing": patch.smoothing}
+        return valid.model_copy(update=told)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in (_KEY, _KEY, *first["loc"]))

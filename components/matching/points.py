@@ -19,7 +19,8 @@ from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import ExtractionSettings
 from components.matching.photograph import Photograph
 from trainer.core.errors import UserError
-from trainer.model.patch_identity import KEYPOINT_SIZE_PER_SIGMA
+from trainer.core.variants import PATCH_SIZE
+from trainer.model.patch_identity import CAMERA_BLUR, KEYPOINT_SIZE_PER_SIGMA, LEAST_BLUR
 
 Detector = Literal["training", "sift"]
 
@@ -29,7 +30,7 @@ Detector = Literal["training", "sift"]
 MIN_SIGMA = 1.0
 _LEVELS = 3  # of the scale space, per octave
 # More points are oriented than are asked for: near the rim, not every square will fit.
-_SPARE = 1.25
+_SPARE = 2
 
 
 @dataclass(frozen=True)
@@ -93,23 +94,46 @@ def find(
             f"{photograph.path}: no point was found whose region lies in the photograph "
             f"({width}x{height} pixels), expected one that shows texture"
         )
-    patches = cut(photograph.image, keypoints, rules.half_width)
+    patches = cut(photograph.image, keypoints, rules.region, rules.smoothing)
     return Points(keypoints.positions, keypoints.angles, keypoints.strengths, patches)
 
 
-def cut(image: np.ndarray, keypoints: Keypoints, half_width: float) -> np.ndarray:
+def cut(
+    image: np.ndarray, keypoints: Keypoints, region: float, smoothing: float = 0.0
+) -> np.ndarray:
     """Cuts the patches of keypoints; beyond the rim the image's edge is repeated.
+
+    Detail that is far finer than a point is found again less surely than the point, and training
+    hardly shows it: most of its points are small.
 
     Args:
         image: uint8 [height, width].
         keypoints: Where to cut.
-        half_width: Half the side of a region in sigmas.
+        region: Half the side of a square in sigmas.
+        smoothing: The image is first blurred to so many sigmas of a point
+            (`trainer.model.patch_identity.PatchIdentity`).
 
     Returns:
         uint8 [N, 65, 65].
     """
-    squares = frames.from_detections(keypoints.positions, keypoints.angles, half_width)
-    return ImageSampler(image).sample(squares)
+    squares = frames.from_detections(keypoints.positions, keypoints.angles, region)
+    patches = np.empty((len(squares), PATCH_SIZE, PATCH_SIZE), np.uint8)
+    blurs = _blurs(keypoints.positions[:, 2], smoothing)
+    for blur in np.unique(blurs):
+        members = blurs == blur
+        smooth = image
+        if blur:
+            smooth = cv2.GaussianBlur(image, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+        patches[members] = ImageSampler(smooth).sample(squares[members])
+    return patches
+
+
+def _blurs(sigmas: np.ndarray, smoothing: float) -> np.ndarray:
+    """Returns by how many pixels the image is blurred for each point; few different values."""
+    half_octaves = np.round(2 * np.log2(sigmas.astype(np.float64))) / 2
+    squares = (smoothing * 2.0**half_octaves) ** 2 - CAMERA_BLUR**2
+    blurs = np.sqrt(np.maximum(squares, 0))
+    return np.where(blurs < LEAST_BLUR, 0.0, blurs)
 
 
 def sift_keypoints(image: np.ndarray, limit: int) -> list[cv2.KeyPoint]:
@@ -139,7 +163,7 @@ def from_opencv(keypoints: Sequence[cv2.KeyPoint]) -> Keypoints:
 
 def _check_size(photograph: Photograph, rules: ExtractionSettings) -> None:
     width, height = photograph.size
-    least = math.ceil(2 * rules.half_width * _finest(rules.min_sigma))
+    least = math.ceil(2 * rules.region * _finest(rules.min_sigma))
     if min(width, height) < least:
         raise UserError(
             f"{photograph.path}: is {width}x{height} pixels, expected at least {least} on the "
@@ -158,7 +182,7 @@ def _strongest(image: np.ndarray, rules: ExtractionSettings, limit: int) -> Keyp
     height, width = image.shape
     finer = rules.model_copy(update={"min_sigma": _finest(rules.min_sigma)})
     detections, strength = detection.detect_rated(image, finer)
-    whole = frames.discs_inside(detections, rules.half_width, width, height)
+    whole = frames.discs_inside(detections, rules.region, width, height)
     detections, strength = detections[whole], strength[whole]
     turn = np.empty(len(detections), np.int64)
     small = detections[:, 2] < rules.min_sigma
@@ -166,6 +190,6 @@ def _strongest(image: np.ndarray, rules: ExtractionSettings, limit: int) -> Keyp
     stays = frames.take_turns(detections, rules.max_overlap, turn)
     chosen = stays[np.argsort(turn[stays])][: math.ceil(limit * _SPARE)]
     angles = detection.orientations(image, detections[chosen])
-    squares = frames.from_detections(detections[chosen], angles, rules.half_width)
+    squares = frames.from_detections(detections[chosen], angles, rules.region)
     fits = np.flatnonzero(frames.inside(squares, width, height))[:limit]
     return Keypoints(detections[chosen[fits]], angles[fits], strength[chosen[fits]])

@@ -12,7 +12,8 @@ to 32 pixels by area, and normalised, inside. In kornia:
 `HPatchesDescriptor().identity["patch"]` says what a patch has to show. Its half side is
 `measurement_region` times sigma, and sigma is the size of an OpenCV keypoint divided by
 `keypoint_size_per_sigma`; that half side is the scale of kornia's local affine frames (LAFs), and
-minus the keypoint's angle their orientation. `identity` also says what the model was trained on.
+minus the keypoint's angle their orientation. The photograph is blurred to `smoothing` times sigma
+before. `identity` also says what the model was trained on.
 
 Needs torch and safetensors.
 """

@@ -21,6 +21,8 @@ KEYPOINT_SIZE_PER_SIGMA = 2 ** (5 / 6)
 """`cv2.KeyPoint.size` of a SIFT keypoint with sigma 1. OpenCV tells twice the smaller sigma of the
 two Gaussians that differ most there; the blob lies between both, a sixth of an octave above."""
 _REGION = 5.0  # sigmas; HPatches', and of all models that do not say it
+CAMERA_BLUR = 0.5  # pixels, that an image is taken to have by itself (Lowe, IJCV 2004, section 3.3)
+LEAST_BLUR = 0.3  # pixels; less is not worth an image of its own
 BLUR_SIGMAS = (0.0, 0.7, 1.6, 3.2, 6.4, 12.8)
 """Measured on official patches: steps from 1 to 2 pixels agree best with 0.7, from 2 to 4 with 1.6,
 beyond with 3.2; smaller ones with none."""
@@ -62,6 +64,9 @@ class PatchIdentity(Settings):
             samples of a patch lie on the square's sides: sample i is at 2 i / (size - 1) - 1
             half sides from the centre.
         resampling: Between the image's pixels.
+        smoothing: Before all else, the image is blurred to so many sigmas of the point, which are
+            rounded to half octaves: by a Gaussian of sqrt((smoothing * sigma)^2 - `CAMERA_BLUR`^2)
+            pixels, where that is at least `LEAST_BLUR`. 0 for none, as HPatches' patches.
         blur: A patch whose samples are s > 1 image pixels apart (the mean of both directions) is
             taken from the image blurred by a Gaussian.
         blur_sigmas: Of that, in image pixels: for s up to 1, 2, 4, 8, 16 and beyond.
@@ -74,6 +79,7 @@ class PatchIdentity(Settings):
     orientation: Orientation = Orientation()
     pixel_centres: Literal["whole_coordinates"] = "whole_coordinates"
     resampling: Literal["bilinear"] = "bilinear"
+    smoothing: float = Field(default=0.0, ge=0)
     blur: Literal["gaussian_by_octave"] = "gaussian_by_octave"
     blur_sigmas: tuple[float, ...] = BLUR_SIGMAS
     border: Literal["replicate"] = "replicate"
@@ -134,8 +140,11 @@ def read_matching(identity: dict[str, Any]) -> MatchingRule:
 
 def _of_extraction(settings: Any) -> PatchIdentity:
     rules = settings.get("extraction") if isinstance(settings, dict) else None
-    region = rules.get("half_width", _REGION) if isinstance(rules, dict) else _REGION
-    return PatchIdentity(measurement_region=region)
+    if not isinstance(rules, dict):
+        return PatchIdentity()
+    # Examples of earlier versions say nothing of photographs that are matched.
+    region = rules["region"] if "region" in rules else rules.get("half_width", _REGION)
+    return PatchIdentity(measurement_region=region, smoothing=rules.get("smoothing", 0.0))
 
 
 def _licence(settings: dict[str, Any]) -> str:

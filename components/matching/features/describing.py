@@ -113,7 +113,8 @@ def identity_of(
     """
     own = (saved_model.read_identity(model) if model else None) or {}
     kept = ("descriptor_id", patch_identity.PATCH, patch_identity.MATCHING, patch_identity.LICENCE)
-    region = {patch_identity.PATCH: {"measurement_region": rules.half_width}}
+    cut = {"measurement_region": rules.region, "smoothing": rules.smoothing}
+    region = {patch_identity.PATCH: cut}
     told = {key: own[key] for key in kept if own.get(key) is not None}
     return {"descriptor": baseline or "model", "detector": detector, **region, **told}
 

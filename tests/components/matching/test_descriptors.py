@@ -26,7 +26,7 @@ def model(tmp_path):
 
 
 def test_points_are_cut_as_the_model_says(model):
-    rules = ExtractionSettings(detectors=("dog",), half_width=4.0, min_sigma=2.0)
+    rules = ExtractionSettings(detectors=("dog",), region=4.0, smoothing=0.1, min_sigma=2.0)
     said = DataSettings(extraction=rules).model_dump(mode="json")
     path = model({"extraction": said})
     assert descriptors.extraction_of(path) == rules

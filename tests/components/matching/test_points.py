@@ -1,5 +1,6 @@
 """The strongest points of a photograph."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,12 +19,13 @@ def photograph(image):
     return Photograph("a.png", image, image.shape[::-1])
 
 
-def test_patches_are_cut_as_training_cuts_them():
+def test_unsmoothed_patches_are_cut_as_training_cuts_them():
     image = texture(300, 240)
-    strongest = points.find(photograph(image), RULES, 50)
+    rules = RULES.model_copy(update={"smoothing": 0.0})
+    strongest = points.find(photograph(image), rules, 50)
     assert len(strongest) == 50
     angles = detection.orientations(image, strongest.positions)
-    squares = frames.from_detections(strongest.positions, angles, RULES.half_width)
+    squares = frames.from_detections(strongest.positions, angles, RULES.region)
     assert frames.inside(squares, 300, 240).all()
     np.testing.assert_array_equal(strongest.patches, ImageSampler(image).sample(squares))
 
@@ -48,7 +50,7 @@ def test_a_photograph_with_fewer_points_gives_what_it_has():
 @pytest.mark.parametrize(
     ("image", "sentence"),
     [
-        (texture(40, 10), "a.png: is 40x10 pixels, expected at least 11 on the"),
+        (texture(40, 10), "a.png: is 40x10 pixels, expected at least 13 on the"),
         (np.full((80, 90), 120, np.uint8), r"a.png: no point was found .*\(90x80 pixels\)"),
     ],
 )
@@ -93,11 +95,11 @@ def test_angles_of_sift_run_as_ours():
 def test_points_of_sift_stay_at_the_rim_and_the_edge_is_repeated():
     image = texture(300, 240)
     found = points.find(photograph(image), RULES, 2000, "sift")
-    assert not frames.discs_inside(found.positions, RULES.half_width, 300, 240).all()
+    assert not frames.discs_inside(found.positions, RULES.region, 300, 240).all()
     padded = np.pad(image, 100, mode="edge")
     positions = found.positions + np.float32([100, 100, 0])
     moved = points.Keypoints(positions, found.angles, found.strengths)
-    again = points.cut(padded, moved, RULES.half_width)
+    again = points.cut(padded, moved, RULES.region, RULES.smoothing)
     off = np.abs(again.astype(int) - found.patches)
     assert np.mean(off <= 1) > 0.99
 
@@ -107,3 +109,34 @@ def test_a_larger_region_shows_more():
     one = points.Keypoints(np.float32([[60, 60, 5]]), np.zeros(1), np.ones(1))
     near, far = (points.cut(image, one, region)[0] for region in (5.0, 10.0))
     np.testing.assert_allclose(far[20:45:2, 32], near[8:58:4, 32], atol=6)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "smoothing", "blur"),
+    [
+        (8.0, 0.5, np.sqrt(4.0**2 - 0.5**2)),
+        (9.4, 0.5, np.sqrt(4.0**2 - 0.5**2)),  # nearer to 8 than to 11.3
+        (9.6, 0.5, np.sqrt(32 - 0.5**2)),
+        (1.0, 0.5, 0.0),  # no sharper than an image is by itself
+        (1.0, 0.58, 0.0),  # 0.294 pixels are not worth it
+        (8.0, 0.0, 0.0),
+    ],
+)
+def test_an_image_is_blurred_in_proportion_to_the_point(sigma, smoothing, blur):
+    image = texture(300, 240)
+    one = points.Keypoints(np.float32([[150, 120, sigma]]), np.zeros(1), np.ones(1))
+    smooth = image
+    if blur:
+        smooth = cv2.GaussianBlur(image, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+    expected = points.cut(smooth, one, 5.0, 0.0)
+    np.testing.assert_array_equal(points.cut(image, one, 5.0, smoothing), expected)
+
+
+def test_points_of_different_sizes_keep_their_order():
+    image = texture(300, 240)
+    positions = np.float32([[150, 120, 9], [100, 90, 2], [180, 100, 5]])
+    three = points.Keypoints(positions, np.zeros(3), np.ones(3))
+    together = points.cut(image, three, 6.0, 0.35)
+    for row in range(3):
+        one = points.Keypoints(positions[row : row + 1], np.zeros(1), np.ones(1))
+        np.testing.assert_array_equal(together[row], points.cut(image, one, 6.0, 0.35)[0])

@@ -4,7 +4,7 @@ from trainer.model import card, patch_identity
 
 
 def identity(names: list[str], ratio: float | None = None) -> dict:
-    settings = {"format": "photos", "extraction": {"half_width": 6.5}}
+    settings = {"format": "photos", "extraction": {"region": 6.5}}
     told = patch_identity.describe_patches(settings)
     told["matching"]["ratio"] = ratio
     return {
