@@ -103,9 +103,7 @@ def _sequences(folder: str, names: set[str]) -> list[KeypointSequence]:
     for item in inputs:
         if item.name in names:
             photograph = photographs.read_photograph(item)
-            images, matrices = photographs.make_sequence(
-                item.name, item.kind, photograph, _SETTINGS
-            )
+            images, matrices = photographs.make_sequence(item, photograph, _SETTINGS)
             detected = [points.sift_keypoints(image, POINTS) for image in images]
             made.append(KeypointSequence(images, matrices, detected))
     return made

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import posixpath
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -22,7 +24,7 @@ from components.example_gen.settings import DataSettings
 from components.example_gen.shards import ENTRIES, WriteShards
 from trainer.core.documents import read_json
 from trainer.core.errors import UserError
-from trainer.core.variants import SPLITS
+from trainer.core.variants import SPLITS, TRAIN, SplitName
 from trainer.data import manifest
 
 SETTINGS_KEY = "settings"
@@ -54,10 +56,7 @@ class Executor(executor.BeamExecutor):
             )
         except UserError as error:  # copies may be why there are too few scenes
             raise UserError("; ".join([str(error), *remarks])) from error
-        work = sorted(
-            ((assigned[item.name], item) for item in inputs if item.name in assigned),
-            key=lambda pair: (pair[0], pair[1].name),
-        )
+        work = _work(inputs, assigned, settings)
         write = WriteShards(settings, examples.uri, len(work))
         with user_errors(), self._make_beam_pipeline() as pipeline:
             _ = (
@@ -72,6 +71,33 @@ class Executor(executor.BeamExecutor):
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples.set_string_custom_property("checksum", content.checksum)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+
+
+def _work(
+    inputs: Sequence[reading.SequenceInput],
+    assigned: Mapping[str, SplitName],
+    settings: DataSettings,
+) -> list[tuple[SplitName, reading.SequenceInput]]:
+    """Returns the image sequences of each split, those that training adds among them.
+
+    Raises:
+        UserError: When one that is added has the name of another one.
+    """
+    work: list[tuple[SplitName, reading.SequenceInput]] = []
+    for item in inputs:
+        split = assigned.get(item.name)
+        if split == TRAIN:
+            work.extend((split, one) for one in reading.for_training(item, settings))
+        elif split:
+            work.append((split, item))
+    names = Counter(item.name for _, item in work)
+    for _, item in work:
+        if names[item.name] > 1:
+            raise UserError(
+                f"{item.files[0]}: its image sequence {item.name} has the name of another one, "
+                f"which photographs.training_sizes makes; rename the file"
+            )
+    return sorted(work, key=lambda pair: (pair[0], pair[1].name))
 
 
 def _custom_config(exec_properties: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ def _known_format(name: str) -> str:
     return name
 
 
+Size = Annotated[float, Field(ge=0.25, le=4)]
 FormatName = Annotated[str, AfterValidator(_known_format)]
 
 
@@ -124,6 +125,9 @@ class PhotographSettings(Settings):
         rotation: Rotation in the image plane in degrees (plus or minus) at the last target.
         zoom: Octaves by which the last target is smaller (negative) or larger, drawn from
             lowest to highest.
+        training_sizes: A photograph that is trained on is made into image sequences of each of
+            these sizes, relative to what `shrink` and `max_side` leave; one that is judged into
+            those of size 1.
     """
 
     shrink: float = Field(default=2.0, ge=1)
@@ -131,11 +135,14 @@ class PhotographSettings(Settings):
     tilt: float = Field(default=70.0, ge=0, lt=85)
     rotation: float = Field(default=90.0, ge=0, le=180)
     zoom: tuple[float, float] = (-1.2, 0.3)
+    training_sizes: tuple[Size, ...] = Field(default=(1.0, 2.0), min_length=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> PhotographSettings:
         if self.zoom[0] > self.zoom[1]:
             raise ValueError(f"zoom is {list(self.zoom)}, expected lowest <= highest")
+        if len(set(self.training_sizes)) < len(self.training_sizes):
+            raise ValueError(f"training_sizes {list(self.training_sizes)} name a size twice")
         return self
 
 

@@ -1,10 +1,9 @@
 """`stages: auto`: a plan made for the data, the memory and the device of a run.
 
-Its last stage is the tuned one (`trainer.core.config.demo_plan`): four patches of each point and
+Its last stage is the tuned one (`trainer.core.config.demo_plan`): two patches of each point and
 a rate that falls to zero, after as many patches per point as were found worth their
 time. What changes is how many steps the data are worth and how large a batch they and the
-device can fill. A batch that is larger than the tuned one is grown to, from pairs. Losses
-that work on pairs get batches of as many patches, two of each point.
+device can fill. A batch that is larger than the tuned one is grown to, from smaller ones.
 """
 
 from __future__ import annotations
@@ -21,15 +20,13 @@ DeviceKind = Literal["cpu", "gpu", "tpu"]
 LEAST = 8  # points of the smallest batch that has negatives worth mining
 
 _UNIT = 8  # S is a multiple of it where the data allow
-PAIR = 2  # K of losses that work on pairs
-_PATCHES_PER_POINT = 4  # K of the last stages for the others
-_EASY_PATCHES_PER_POINT = 2
+_PATCHES_PER_POINT = 2  # K; what losses of pairs need, and the others learn most from
 _EASY_RATE, _RATE = 1e-2, 2e-2
-_TUNED = 1024  # patches of the batch that is taken from the first step, without collapse
+_TUNED = 2048  # patches of the batch that is taken from the first step, without collapse
 _EASY_SHARE = 1 / 8  # of the main stage's steps, for each stage before it
 _EASY_STEPS = (50, 1000)  # bounds of the same
 _STEPS = (100, 60000)  # bounds of the main stage
-_AIMED_STEPS = 600  # the batch stays so small that the data last for them
+_AIMED_STEPS = 200  # the batch stays so small that the data last for them
 _FULL = 256  # patches of a batch that is not made smaller for that
 _DATA_SHARE = 0.5  # of the largest batch: otherwise every batch holds the same points
 _LOOKS = 500  # patches seen of each point, over the main stage
@@ -55,7 +52,7 @@ class _Scale:
 
 
 _SCALES: dict[DeviceKind, _Scale] = {
-    "cpu": _Scale(batch=1024, patches=6_000_000, memory=0.5),
+    "cpu": _Scale(batch=2048, patches=3_600_000, memory=0.5),
     "gpu": _Scale(batch=4096, patches=60_000_000, memory=0.6),
     "tpu": _Scale(batch=4096, patches=60_000_000, memory=0.6),
 }
@@ -90,23 +87,15 @@ def resolve(config: TrainerConfig, resources: Resources) -> TrainerConfig:
     """
     if config.stages != "auto":
         return config
-    patches_per_point = PAIR if config.loss.of_pairs else _PATCHES_PER_POINT
-    return config.model_copy(
-        update={"stages": plan(resources, patches_per_point=patches_per_point)}
-    )
+    return config.model_copy(update={"stages": plan(resources)})
 
 
-def plan(
-    resources: Resources,
-    noises: tuple[str, ...] = NOISES,
-    patches_per_point: int = _PATCHES_PER_POINT,
-) -> tuple[StageConfig, ...]:
+def plan(resources: Resources, noises: tuple[str, ...] = NOISES) -> tuple[StageConfig, ...]:
     """Makes a plan: the main stage, after easier ones where its batch is large.
 
     Args:
         resources: Data, memory and device.
         noises: Levels the patches come from.
-        patches_per_point: K of the main stage; 2 for losses of pairs.
 
     Raises:
         UserError: When the data, or the memory, do not suffice for the smallest batch.
@@ -114,28 +103,26 @@ def plan(
     Example:
         >>> resources = Resources(5942, 2758, patch_bytes=300_000, memory=8 * 2**30)
         >>> [(s.points_per_batch, s.patches_per_point, s.max_steps) for s in plan(resources)]
-        [(256, 4, 2900)]
+        [(1024, 2, 1450)]
     """
     scale = _SCALES[resources.device]
     patches = min(_LOOKS * resources.points, scale.patches)
     worth = max(_FULL, patches // _AIMED_STEPS)
-    most = _largest(resources, scale, patches_per_point)
-    main = _rounded(min(most, min(worth, scale.batch) // patches_per_point), resources.replicas)
-    steps = _within(_STEPS, _round_steps(patches / (main * patches_per_point)))
+    most = _largest(resources, scale)
+    main = _rounded(min(most, min(worth, scale.batch) // _PATCHES_PER_POINT), resources.replicas)
+    steps = _within(_STEPS, _round_steps(patches / (main * _PATCHES_PER_POINT)))
     before = _within(_EASY_STEPS, _round_steps(steps * _EASY_SHARE))
     growing = {"learning_rate": _EASY_RATE, "noises": noises, "min_steps": before // 3}
     stages = []
-    if main * patches_per_point > _TUNED:
+    if main * _PATCHES_PER_POINT > _TUNED:
         easy = _rounded(min(main, _EASY_MOST), resources.replicas)
-        if (easy, _EASY_PATCHES_PER_POINT) != (main, patches_per_point):
-            stages.append(
-                _stage(easy, _EASY_PATCHES_PER_POINT, before, promote_below=0.9, **growing)
-            )
+        if easy < main:
+            stages.append(_stage(easy, before, promote_below=0.9, **growing))
         if main > _GROWTH * easy:
             between = _rounded(main // _GROWTH, resources.replicas)
-            stages.append(_stage(between, patches_per_point, before, **growing))
+            stages.append(_stage(between, before, **growing))
     last = {"learning_rate": _RATE, "noises": noises, "schedule": "linear"}
-    return (*stages, _stage(main, patches_per_point, steps, **last))
+    return (*stages, _stage(main, steps, **last))
 
 
 def check_size(largest_batch: int, replicas: int = 1) -> None:
@@ -157,12 +144,12 @@ def check_size(largest_batch: int, replicas: int = 1) -> None:
         )
 
 
-def _largest(resources: Resources, scale: _Scale, patches_per_point: int) -> int:
+def _largest(resources: Resources, scale: _Scale) -> int:
     """Returns the largest S that data and memory allow."""
     check_size(resources.largest_batch, resources.replicas)
     least = _least(resources.replicas)
     room = int(scale.memory * resources.memory) * resources.replicas
-    by_memory = room // (resources.patch_bytes * patches_per_point)
+    by_memory = room // (resources.patch_bytes * _PATCHES_PER_POINT)
     if by_memory < least:
         raise UserError(
             f"stages is auto, but {resources.memory / 2**20:,.0f} MiB of memory hold a batch of "
@@ -194,10 +181,10 @@ def _within(bounds: tuple[int, int], value: int) -> int:
     return min(max(value, bounds[0]), bounds[1])
 
 
-def _stage(points: int, patches_per_point: int, steps: int, **settings: Any) -> StageConfig:
+def _stage(points: int, steps: int, **settings: Any) -> StageConfig:
     return StageConfig(
         points_per_batch=points,
-        patches_per_point=patches_per_point,
+        patches_per_point=_PATCHES_PER_POINT,
         warm_up_steps=min(20, steps // 5),
         max_steps=steps,
         **settings,

@@ -19,7 +19,8 @@ def write(identity: dict[str, Any]) -> str:
 
 - Takes grey patches, uint8; gives {identity["dimension"]} numbers each.
 - A patch of {patch["size"]} pixels shows {patch["measurement_region"]:g} sigmas of a point to
-  either side, smoothed to {patch["smoothing"]:g}, turned to the dominant gradient. `descriptor.json` beside this file says the rest.
+  either side, smoothed to {patch["smoothing"]:g}, turned to the dominant gradient.
+  `descriptor.json` beside this file says the rest.
 - Largest ratio of the nearest to the second nearest distance of a match: {ratio}.
 
 ## Trained on

@@ -98,7 +98,7 @@ def read_pair(
     item = _find(root, name, settings)
     if settings.format == PHOTOS:
         photograph = photographs.read_photograph(item)
-        images, matrices = photographs.make_sequence(name, item.kind, photograph, settings)
+        images, matrices = photographs.make_sequence(item, photograph, settings)
         matrix = matrices[target - 1]
     else:
         images = sequences.read_images(item)

@@ -28,6 +28,7 @@ class SequenceInput:
         kind: `i`, `v` or `u` (unspecified).
         format: Data format it was found in, e.g. `photos`.
         files: Files to read, in the order the reader expects; the first shows the scene.
+        size: How many times larger than usual its images are to be made; 1 where they are given.
     """
 
     name: str
@@ -35,6 +36,7 @@ class SequenceInput:
     kind: str
     format: str
     files: tuple[str, ...]
+    size: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Format:
         thumbnail: Returns what copies of one picture share, float32 [D] of length 1, see
             `formats.copies`; None for formats in which copies are not looked for.
         left_out: Says what of a folder is not read though a user may think so.
+        for_training: Returns what an image sequence is trained on as: itself, and others of the
+            same scene that are made of the same files.
     """
 
     title: str
@@ -112,6 +116,9 @@ class Format:
     count: Callable[[SequenceInput], int] | None = None
     thumbnail: Thumbnail | None = None
     left_out: Callable[[str], list[str]] = lambda root: []
+    for_training: Callable[[SequenceInput, DataSettings], list[SequenceInput]] = (
+        lambda item, settings: [item]
+    )
 
 
 def find_folders(root: str) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ that was done to the target.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -100,6 +101,13 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
     return [SequenceInput(f"{kind}_{name}", scene, kind, PHOTOS, paths) for kind in "iv"]
 
 
+def for_training(item: SequenceInput, settings: DataSettings) -> list[SequenceInput]:
+    """Returns the image sequence at each size that is trained on, the first under its own name."""
+    first, *others = settings.photographs.training_sizes
+    named = [(item.name, first), *((f"{item.name}_{size:g}x", size) for size in others)]
+    return [dataclasses.replace(item, name=name, size=size) for name, size in named]
+
+
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     """Makes an image sequence of a photograph and cuts its patches.
 
@@ -108,7 +116,7 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     """
     photograph = read_photograph(item)
     rules = settings.photographs
-    factor = shrinkage(photograph.shape, rules)
+    factor = shrinkage(photograph.shape, rules) / item.size
     if min(photograph.shape) / factor < _MIN_SIDE:
         height, width = photograph.shape
         raise UserError(
@@ -116,7 +124,7 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
             f"{math.ceil(_MIN_SIDE * factor)} on the shorter side (it is shrunk "
             f"{factor:g} times, see photographs.shrink)"
         )
-    pictures, matrices = make_sequence(item.name, item.kind, photograph, settings)
+    pictures, matrices = make_sequence(item, photograph, settings)
     small = min(_MIN_SIGMA, settings.cut.min_sigma)
     cut = settings.cut.model_copy(update={"min_sigma": small})
     settings = settings.model_copy(update={"cut": cut})
@@ -140,13 +148,13 @@ def shrinkage(shape: tuple[int, ...], rules: PhotographSettings) -> float:
 
 
 def make_sequence(
-    name: str, kind: str, photograph: np.ndarray, settings: DataSettings
+    item: SequenceInput, photograph: np.ndarray, settings: DataSettings
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Renders the six images of a sequence.
 
     Args:
-        name: Image sequence; seeds its random choices together with `settings.seed`.
-        kind: `v` moves the camera, `i` changes the light (and shakes the camera slightly).
+        item: Its name seeds the random choices together with `settings.seed`; its kind `v` moves
+            the camera, `i` changes the light (and shakes the camera slightly).
         photograph: uint8 [height, width].
         settings: Seed and photograph settings.
 
@@ -155,16 +163,16 @@ def make_sequence(
         reference pixels to target pixels.
     """
     rules = settings.photographs
-    light = LIGHT[kind]
-    factor = shrinkage(photograph.shape, rules)
+    light = LIGHT[item.kind]
+    factor = shrinkage(photograph.shape, rules) / item.size
     height, width = (round(side / factor) for side in photograph.shape)
-    rng = generator(settings.seed, name, "photograph")
+    rng = generator(settings.seed, item.name, "photograph")
     reference = cv2.resize(photograph, (width, height), interpolation=cv2.INTER_AREA)
     pictures = [expose(reference, light, light.reference, rng)]
     matrices = []
     for target in range(1, TARGETS + 1):
         degree = target / TARGETS
-        if kind == VIEWPOINT:
+        if item.kind == VIEWPOINT:
             matrix = draw_viewpoint(width, height, degree, rules, rng)
         else:
             matrix = draw_shake(width, rng)
@@ -286,4 +294,5 @@ FORMAT = Format(
     read=read_photograph,
     thumbnail=copies.thumbnail,
     left_out=left_out.remarks,
+    for_training=for_training,
 )

@@ -46,6 +46,11 @@ def get(name: str) -> Format:
     return pkgutil.resolve_name(registry.FORMATS[name])
 
 
+def for_training(item: SequenceInput, settings: DataSettings) -> list[SequenceInput]:
+    """Returns the image sequences that one of the train split is trained on as."""
+    return get(item.format).for_training(item, settings)
+
+
 def list_sequences(
     format: str, root: str, settings: DataSettings, check: Check | None = None
 ) -> tuple[list[SequenceInput], list[Skipped]]:

@@ -3,14 +3,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from components.example_gen import shards
+from components.example_gen import executor, shards
 from components.example_gen.formats import images
-from components.example_gen.settings import SplitSettings
+from components.example_gen.formats.base import SequenceInput
+from components.example_gen.settings import DataSettings, SplitSettings
 from tests.components.example_gen.conftest import NAMES, POINTS
 from tests.components.example_gen.executor_runs import run
+from tests.support.pictures import texture
 from trainer.core.errors import UserError
 from trainer.core.variants import SPLITS
 from trainer.data import manifest, records
@@ -141,3 +144,24 @@ def test_a_write_that_fails_is_told_and_leaves_no_half_shard(
     with pytest.raises(UserError, match="No space left on device"):
         run(release, tmp_path / "out", skip_bad_sequences=True)
     assert not list((tmp_path / "out").rglob("_tmp-*"))
+
+
+def test_photographs_are_made_at_more_sizes_where_they_are_trained_on_alone(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    for name in ("a", "b", "c", "d"):
+        cv2.imwrite(str(tmp_path / "data" / f"{name}.png"), texture(200, 160, seed=ord(name)))
+    root = run(tmp_path / "data", tmp_path / "out", format="photos", max_points=5)
+    listing = manifest.read(str(root))
+    names = {split: {entry.name for entry in listing.splits[split]} for split in SPLITS}
+    trained = {name for name in names["train"] if not name.endswith("_2x")}
+    assert names["train"] == trained | {f"{name}_2x" for name in trained}
+    assert not any(name.endswith("_2x") for name in names["val"] | names["eval"])
+    scenes = {entry.name: entry.scene for entry in listing.splits["train"]}
+    assert all(scenes[name] == scenes[f"{name}_2x"] for name in trained)
+
+
+def test_a_photograph_of_a_name_that_training_makes_is_refused():
+    items = [SequenceInput(f"v_{n}", n, "v", "photos", (f"{n}.png",)) for n in ("a", "a_2x", "b")]
+    assigned = {"v_a": "train", "v_a_2x": "train", "v_b": "eval"}
+    with pytest.raises(UserError, match=r"a(_2x)?\.png: its image sequence v_a_2x .* rename"):
+        executor._work(items, assigned, DataSettings())

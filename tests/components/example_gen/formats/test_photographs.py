@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import cv2
@@ -6,12 +7,17 @@ import pytest
 from scipy.integrate import trapezoid
 
 from components.example_gen.formats import demo_photographs, images, photographs
+from components.example_gen.formats.base import SequenceInput
 from components.example_gen.geometry import homography
 from components.example_gen.settings import DataSettings, PhotographSettings
 from tests.support.pictures import texture
 from trainer.core.errors import UserError
 
 CLEAR = photographs.Light((0, 0), (0, 0), 0, 0, 0, shading=0, jpeg=(100, 100))
+
+
+def sequence(name):
+    return SequenceInput(name, "x", name[0], "photos", ("x.png",))
 
 
 @pytest.fixture
@@ -67,7 +73,9 @@ def test_an_unmoved_target_is_the_shrunk_photograph():
 @pytest.mark.parametrize("kind", ["i", "v"])
 def test_the_homographies_are_those_of_the_images(kind, clear_light):
     photograph = cv2.GaussianBlur(texture(600, 480), (0, 0), 4)
-    pictures, matrices = photographs.make_sequence(f"{kind}_x", kind, photograph, DataSettings())
+    pictures, matrices = photographs.make_sequence(
+        sequence(f"{kind}_x"), photograph, DataSettings()
+    )
     reference = pictures[0]
     assert reference.shape == (240, 300)
     for picture, matrix in zip(pictures[1:], matrices, strict=True):
@@ -90,7 +98,7 @@ def test_a_target_that_is_closer_shows_detail_the_reference_has_lost():
 def test_every_image_gets_its_own_noise():
     flat = np.full((200, 260), 128, np.uint8)
     settings = DataSettings()
-    pictures, _ = photographs.make_sequence("i_x", "i", flat, settings)
+    pictures, _ = photographs.make_sequence(sequence("i_x"), flat, settings)
     for picture in pictures:
         assert picture.std() > 0.5
     residue = [p[20:80, 20:100] - cv2.GaussianBlur(p, (0, 0), 3)[20:80, 20:100] for p in
@@ -106,7 +114,7 @@ def test_light_changes_more_in_i_than_in_v():
         means = []
         for number in range(8):
             pictures, _ = photographs.make_sequence(
-                f"{kind}_{number}", kind, photograph, DataSettings()
+                sequence(f"{kind}_{number}"), photograph, DataSettings()
             )
             means += [np.median(picture) for picture in pictures[1:]]
         spread[kind] = np.std(means)
@@ -133,6 +141,35 @@ def test_homographies_are_as_strong_as_real_ones():
     assert 0.9 < scale[5].max() < 1.3
 
 
+def test_what_is_trained_on_is_made_at_several_sizes(tmp_path, clear_light):
+    rules = {"photographs": {"training_sizes": [1, 1.5, 2]}}
+    item = sequence("v_house")
+    made = photographs.for_training(item, DataSettings.model_validate(rules))
+    assert [(one.name, one.size) for one in made] == [
+        ("v_house", 1.0),
+        ("v_house_1.5x", 1.5),
+        ("v_house_2x", 2.0),
+    ]
+    assert {(one.scene, one.kind, one.files) for one in made} == {("x", "v", ("x.png",))}
+    photograph = cv2.GaussianBlur(texture(600, 480), (0, 0), 4)
+    shapes = [
+        photographs.make_sequence(one, photograph, DataSettings())[0][0].shape for one in made
+    ]
+    assert shapes == [(240, 300), (360, 450), (480, 600)]
+    pictures, matrices = photographs.make_sequence(made[2], photograph, DataSettings())
+    back = cv2.warpPerspective(pictures[3], np.linalg.inv(matrices[2]), (600, 480))
+    assert np.abs(back.astype(int) - pictures[0])[20:-20, 20:-20].mean() < 4
+
+
+def test_a_small_photograph_may_do_at_a_larger_size(tmp_path):
+    path = str(tmp_path / "a.png")
+    cv2.imwrite(path, texture(125, 120))
+    item = dataclasses.replace(sequence("v_a"), files=(path,))
+    with pytest.raises(UserError, match="is 125x120 pixels, expected at least 130"):
+        photographs.load(item, DataSettings())
+    assert len(photographs.load(dataclasses.replace(item, size=2.0), DataSettings(max_points=9)))
+
+
 def test_equal_seed_gives_equal_bytes(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), texture(400, 320))
     (item, _) = photographs.check("a", (str(tmp_path / "a.png"),), "a")
@@ -148,7 +185,7 @@ def test_patches_never_reach_beyond_the_photograph(tmp_path, monkeypatch, clear_
     photograph = np.clip(texture(500, 400), 0, 180)
     cv2.imwrite(str(tmp_path / "x.png"), photograph)
     settings = DataSettings(cut={"offset": 0})
-    pictures, matrices = photographs.make_sequence("v_x", "v", photograph, settings)
+    pictures, matrices = photographs.make_sequence(sequence("v_x"), photograph, settings)
     for k, matrix in enumerate(matrices, start=1):
         inside = cv2.warpPerspective(
             np.ones((200, 250), np.uint8), matrix, pictures[k].shape[::-1], flags=cv2.INTER_NEAREST
