@@ -87,7 +87,7 @@ def _work(
     for item in inputs:
         split = assigned.get(item.name)
         if split == TRAIN:
-            work.extend((split, one) for one in reading.for_training(item, settings))
+            work.extend((TRAIN, one) for one in reading.for_training(item, settings))
         elif split:
             work.append((split, item))
     names = Counter(item.name for _, item in work)
