@@ -73,7 +73,7 @@ def test_published_means_stand_beside_on_the_sequences_of_hpatches():
     assert table["headings"] == ["this model", "rootsift", *published]
     rows = dict(table["rows"])
     assert list(rows) == ["v_graffiti", "v_wall", "mean"]
-    assert rows["v_graffiti"] == pytest.approx((0.5, 0.4, 0.5630, 0.5455, 0.3220), abs=1e-4)
+    assert rows["v_graffiti"] == pytest.approx((0.5, 0.4, 0.5628, 0.5455, 0.3220), abs=1e-4)
     assert math.isnan(rows["v_wall"][1])
     assert rows["mean"][0] == pytest.approx(0.6)
     assert rows["mean"][2] == pytest.approx((rows["v_graffiti"][2] + rows["v_wall"][2]) / 2)
