@@ -1,0 +1,119 @@
+"""From a model that was trained for seconds to described and matched photographs."""
+
+import h5py
+import numpy as np
+import pytest
+
+from components.example_gen.settings import DataSettings
+from tests.components.matching import photograph_pairs
+from tests.pipeline.commands.bad_data import hpatches
+from tests.support.synthetic import write_examples
+from tests.support.training import folders_in, small_config
+from trainer.core.config import ValidationConfig
+from trainer.core.documents import read_json
+from trainer.data import manifest
+from trainer.engine import loop
+from trainer.model.names import IDENTITY_FILE
+
+pytestmark = pytest.mark.slow
+
+SPLITS = {"train": {"i_a": ("a", 30), "v_b": ("b", 30)}, "val": {"v_c": ("c", 60)}}
+MOST_POINTS = 300
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A folder with two photographs, below `images`."""
+    root = tmp_path_factory.mktemp("trained")
+    (root / "images").mkdir()
+    photograph_pairs.write(root / "images")
+    (root / "images" / "H_1_2").unlink()
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(root):
+    """The SavedModel."""
+    examples = write_examples(root / "examples", SPLITS)
+    settings = DataSettings(format="photos").model_dump(mode="json")
+    manifest.write(examples.model_copy(update={"settings": settings}), str(root / "examples"))
+    validation = ValidationConfig(every_steps=6, max_points=60)
+    config = small_config(validation=validation)
+    return loop.train(config, str(root / "examples"), None, folders_in(root)).model_path
+
+
+@pytest.fixture(scope="module")
+def features(root, model):
+    """The features that the SavedModel gives."""
+    return described(root, model, "saved.h5")
+
+
+def described(root, model, name):
+    """Runs `hpatches features`; returns the file."""
+    arguments = ("--output", root / name, "--points", MOST_POINTS)
+    done = hpatches("features", root / "images", "--model", model, *arguments)
+    assert done.exit_code == 0, done.output
+    return root / name
+
+
+def read(features):
+    """Returns keypoints [N, 2] and descriptors [N, D] by photograph."""
+    with h5py.File(features) as opened:
+        return {
+            name: (opened[name]["keypoints"][()], opened[name]["descriptors"][()].T)
+            for name in ("a.png", "b.png")
+        }
+
+
+def nearest(features, ratio, distance):
+    """Returns for each point of a.png the one of b.png that matches it, else -1."""
+    (_, a), (_, b) = (tuple(map(np.float64, part)) for part in read(features).values())
+    apart = np.linalg.norm(a[:, None] - b[None], axis=2)
+    partners = np.full(len(a), -1)
+    for i, j in enumerate(apart.argmin(1)):
+        rival = min(np.delete(apart[i], j).min(), np.delete(apart[:, j], i).min())
+        if apart[:, j].argmin() == i and apart[i, j] <= min(ratio * rival, distance):
+            partners[i] = j
+    return partners
+
+
+def matched(root, features, *options):
+    """Runs `hpatches match --features`; returns its words and what `nearest` does."""
+    output = root / f"matches-{len(list(root.glob('matches-*')))}.h5"
+    done = hpatches("match", "--features", features, *options, "--output", output)
+    assert done.exit_code == 0, done.output
+    with h5py.File(output) as opened:
+        return done.stdout, opened["a.png/b.png/matches0"][()]
+
+
+def test_the_rule_that_training_chose_is_what_features_are_matched_by(root, model, features):
+    rule = read_json((root / model / IDENTITY_FILE).read_text())["matching"]
+    ratio, distance = rule["ratio"], rule["max_distance"]
+    told, partners = matched(root, features)
+    assert f"(ratio at most {ratio:g}, distance at most {distance:g})" in told
+    np.testing.assert_array_equal(partners, nearest(features, ratio, distance))
+    # Each part of the rule takes matches away here, and neither is the default.
+    assert (partners >= 0).sum() > 0
+    for other in ((ratio, np.inf), (1.0, distance), (0.85, np.inf)):
+        assert (nearest(features, *other) != partners).any(), other
+
+
+def test_a_rule_that_is_given_comes_first(root, features):
+    told, partners = matched(root, features, "--ratio", 0.95, "--max-distance", 0.5)
+    assert "(ratio at most 0.95, distance at most 0.5)" in told
+    np.testing.assert_array_equal(partners, nearest(features, 0.95, 0.5))
+
+
+def test_an_exported_file_gives_the_features_of_its_saved_model(root, model, features):
+    arguments = ("--format", "onnx", "--output", root / "model.onnx")
+    done = hpatches("export", "--model", model, *arguments)
+    assert done.exit_code == 0, done.output
+    exported = described(root, root / "model.onnx", "exported.h5")
+    ours, theirs = read(features), read(exported)
+    for name, (keypoints, descriptors) in ours.items():
+        np.testing.assert_array_equal(theirs[name][0], keypoints)
+        np.testing.assert_allclose(theirs[name][1], descriptors, atol=1e-4)
+    rules = [
+        matched(root, each)[0].partition(" (")[2].partition(")")[0] for each in (features, exported)
+    ]
+    assert rules[0] == rules[1]
