@@ -92,16 +92,19 @@ def test_the_rule_that_training_chose_is_what_features_are_matched_by(root, mode
     told, partners = matched(root, features)
     assert f"(ratio at most {ratio:g}, distance at most {distance:g})" in told
     np.testing.assert_array_equal(partners, nearest(features, ratio, distance))
-    # Each part of the rule takes matches away here, and neither is the default.
-    assert (partners >= 0).sum() > 0
-    for other in ((ratio, np.inf), (1.0, distance), (0.85, np.inf)):
+    # Not by the rule that stands in where none was chosen, and not without the distance.
+    assert (partners >= 0).any()
+    for other in ((0.85, np.inf), (ratio, np.inf)):
         assert (nearest(features, *other) != partners).any(), other
 
 
-def test_a_rule_that_is_given_comes_first(root, features):
-    told, partners = matched(root, features, "--ratio", 0.95, "--max-distance", 0.5)
-    assert "(ratio at most 0.95, distance at most 0.5)" in told
-    np.testing.assert_array_equal(partners, nearest(features, 0.95, 0.5))
+def test_a_distance_that_is_given_leaves_the_ratio_that_training_chose(root, model, features):
+    ratio = read_json((root / model / IDENTITY_FILE).read_text())["matching"]["ratio"]
+    told, partners = matched(root, features, "--max-distance", 2)
+    assert f"(ratio at most {ratio:g}, distance at most 2)" in told
+    np.testing.assert_array_equal(partners, nearest(features, ratio, 2))
+    for other in (0.85, 1.0):
+        assert (nearest(features, other, 2) != partners).any(), other
 
 
 def test_an_exported_file_gives_the_features_of_its_saved_model(root, model, features):
