@@ -45,29 +45,27 @@ def model(root):
 @pytest.fixture(scope="module")
 def features(root, model):
     """The features that the SavedModel gives."""
-    return described(root, model, "saved.h5")
+    return described(root, model, "saved")
 
 
 def described(root, model, name):
-    """Runs `hpatches features`; returns the file."""
-    arguments = ("--output", root / name, "--points", MOST_POINTS)
+    """Runs `hpatches features`; returns hloc's file, beside which lie the same as arrays."""
+    files = [root / f"{name}{ending}" for ending in (".h5", ".npz")]
+    arguments = ("--output", files[0], "--output", files[1], "--points", MOST_POINTS)
     done = hpatches("features", root / "images", "--model", model, *arguments)
     assert done.exit_code == 0, done.output
-    return root / name
+    return files[0]
 
 
 def read(features):
-    """Returns keypoints [N, 2] and descriptors [N, D] by photograph."""
+    """Returns the descriptors of both photographs, float64 [N, D]."""
     with h5py.File(features) as opened:
-        return {
-            name: (opened[name]["keypoints"][()], opened[name]["descriptors"][()].T)
-            for name in ("a.png", "b.png")
-        }
+        return [opened[name]["descriptors"][()].T.astype(float) for name in ("a.png", "b.png")]
 
 
 def nearest(features, ratio, distance):
     """Returns for each point of a.png the one of b.png that matches it, else -1."""
-    (_, a), (_, b) = (tuple(map(np.float64, part)) for part in read(features).values())
+    a, b = read(features)
     apart = np.linalg.norm(a[:, None] - b[None], axis=2)
     partners = np.full(len(a), -1)
     for i, j in enumerate(apart.argmin(1)):
@@ -111,11 +109,14 @@ def test_an_exported_file_gives_the_features_of_its_saved_model(root, model, fea
     arguments = ("--format", "onnx", "--output", root / "model.onnx")
     done = hpatches("export", "--model", model, *arguments)
     assert done.exit_code == 0, done.output
-    exported = described(root, root / "model.onnx", "exported.h5")
-    ours, theirs = read(features), read(exported)
-    for name, (keypoints, descriptors) in ours.items():
-        np.testing.assert_array_equal(theirs[name][0], keypoints)
-        np.testing.assert_allclose(theirs[name][1], descriptors, atol=1e-4)
+    exported = described(root, root / "model.onnx", "exported")
+    # hloc's file has half precision.
+    ours, theirs = (np.load(each.with_suffix(".npz")) for each in (features, exported))
+    for name in ("a.png", "b.png"):
+        keypoints, descriptors = (f"{name}/{kind}" for kind in ("keypoints", "descriptors"))
+        np.testing.assert_array_equal(theirs[keypoints], ours[keypoints])
+        np.testing.assert_allclose(theirs[descriptors], ours[descriptors], rtol=0, atol=1e-4)
+        assert ours[descriptors].dtype == np.float32
     rules = [
         matched(root, each)[0].partition(" (")[2].partition(")")[0] for each in (features, exported)
     ]
