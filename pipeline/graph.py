@@ -28,7 +28,7 @@ from trainer.core.code_fingerprint import fingerprint
 from trainer.core.variants import TRAIN
 
 _CORE = "components.core"
-_MODEL = ("trainer.model.export", "trainer.model.names")
+_MODEL = ("trainer.model.card", "trainer.model.export", "trainer.model.names")
 _RECORDS = ("trainer.data.records", "trainer.data.manifest", "trainer.core.variants")
 Text: TypeAlias = str | data_types.RuntimeParameter
 """A text that is known now, or a parameter that a compiled pipeline is given when it runs."""

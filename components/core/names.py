@@ -26,4 +26,5 @@ EXAMPLES_KEY = "examples"
 MODEL_KEY = "model"
 MODEL_RUN_KEY = "model_run"
 EVALUATION_KEY = "evaluation"
+CARD_SCORES_FILE = "MODEL_CARD_SCORES.md"  # beside the blessing: for the card of a pushed model
 CODE_FINGERPRINT_KEY = "code_fingerprint"  # a parameter: part of the cache key

@@ -39,6 +39,7 @@ from components.descriptor_evaluator.descriptors import saved_model
 from components.descriptor_evaluator.descriptors.describer import ModelError, is_machinery
 from components.descriptor_evaluator.gate import (
     blessing,
+    card_scores,
     decision,
     pushed_models,
     slicing,
@@ -57,6 +58,7 @@ from components.descriptor_evaluator.settings import EvaluationSettings
 from components.descriptor_evaluator.statistics.score_table import ScoreTable
 from components.serving.pusher import push_log
 from trainer.core import progress
+from trainer.core.documents import read_json
 from trainer.core.errors import UserError
 from trainer.model import export
 from trainer.model.names import SAVED_MODEL_FILE
@@ -107,6 +109,10 @@ class Executor(executor.BeamExecutor):
                 production=_not_compared(production),
             )
         verdict.write(result, output)
+        if result.blessed:
+            about = read_json(files.read_text(files.join(output, result_files.ABOUT_FILE)))
+            place = execution.output(BLESSING_KEY).uri
+            card_scores.write(result, Tasks.load(output), about, place)
         blessing.write(
             result.blessed,
             execution.output(BLESSING_KEY),

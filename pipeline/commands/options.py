@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from components.descriptor_evaluator.descriptors.handcrafted import BASELINES
+from components.descriptor_evaluator.published.matching import check_methods
 from components.example_gen.registry import FORMATS, STRIPS
 from pipeline.config.files import packaged_names
 from pipeline.config.tree import DEFAULT_WORK_DIR, PipelineConfig, load_config
@@ -110,6 +111,34 @@ TASKS_OPTION = click.option(
     metavar="DIR",
     help="Published task files of the split [default: tasks are drawn by the same rules].",
 )
+
+
+def published_options(help: str, default: str) -> Option:
+    """Returns `--published` and `--published-method`, as the command's `published`.
+
+    It gets the names of published descriptors, none of them for the default; or None, when
+    nothing published is asked for.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_published(published: bool, published_methods: tuple[str, ...], **rest: Any) -> Any:
+            asked = published or bool(published_methods)
+            named = check_methods(published_methods) if asked else None
+            return command(published=named, **rest)
+
+        shown = click.option("--published", is_flag=True, help=help)
+        methods = click.option(
+            "--published-method",
+            "published_methods",
+            metavar="NAME",
+            multiple=True,
+            help=f"Of what is published this descriptor, e.g. SOSNet; repeatable "
+            f"[default: {default}].",
+        )
+        return shown(methods(with_published))
+
+    return decorate
 
 
 @dataclass(frozen=True)

@@ -191,10 +191,14 @@ def read_identity(path: str) -> dict[str, Any] | None:
 
 
 def model_checksum(path: str) -> str:
-    """Returns the sha256 over names and bytes of all files of a SavedModel."""
+    """Returns the sha256 over names and bytes of all files of a SavedModel but its card.
+
+    The card is for people and gets the scores when the model is pushed, which stays the same one.
+    """
     digest = hashlib.sha256()
     root = path.rstrip("/")
-    for file in sorted(walk(root)):
+    card_file = posixpath.join(root, CARD_FILE)
+    for file in sorted(file for file in walk(root) if file != card_file):
         with tf.io.gfile.GFile(file, "rb") as opened:
             content = opened.read()
         name = file[len(root) :].lstrip("/")

@@ -1,4 +1,7 @@
-"""A line per image sequence with a dot per descriptor, sorted by the change."""
+"""A line per image sequence with a dot per descriptor, sorted by the change.
+
+Below them, published matching mAP on the image sequences that HPatches has.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 
 from components.core.names import MATCHING, RETRIEVAL
 from components.descriptor_evaluator.protocol.scores import UnitScore
+from components.descriptor_evaluator.published.matching import SHOWN, SOURCE, published_on
 from components.evaluation_report import figures
 from components.evaluation_report.material import CANDIDATE, PRODUCTION, Material, NotShownError
 
@@ -18,21 +22,49 @@ _METRIC = "ap"
 
 
 def section(material: Material) -> dict[str, Any]:
-    """Returns `plots` (`task`, `against`, `lines`) and `legend`.
+    """Returns `plots` (`task`, `against`, `lines`), `legend` and `published`.
 
     Raises:
         NotShownError: When nothing was scored by image sequence.
     """
     names = list(material.rows)
-    plots = []
+    looks = figures.looks(names)
+    plots, published = [], None
     for task in _TASKS:
         means = {name: means_by_sequence(rows, task) for name, rows in material.rows.items()}
         against = opponent(means)
         if means.get(CANDIDATE):
             plots.append({"task": task, "against": against, "lines": lines(means, against)})
+        if task == MATCHING:
+            published = beside_published({looks[name].label: means[name] for name in names})
     if not plots:
         raise NotShownError("nothing was scored by image sequence")
-    return {"plots": plots, "legend": list(figures.looks(names).values())}
+    return {"plots": plots, "legend": list(looks.values()), "published": published}
+
+
+def beside_published(means: Mapping[str, Mapping[str, float]]) -> dict[str, Any] | None:
+    """Returns a table of matching mAP beside published ones, mean over the noise levels.
+
+    Args:
+        means: By label of what was scored and image sequence, 0..1; a sequence may be missing.
+
+    Returns:
+        `source`, `headings` and `rows` of numbers (NaN where there is none), the mean's last;
+        None where HPatches has none of the image sequences.
+    """
+    results = published_on({name for by_sequence in means.values() for name in by_sequence}, SHOWN)
+    if not results:
+        return None
+    sequences = sorted(results[0].by_sequence)
+    columns = {
+        label: [by_sequence.get(name, math.nan) for name in sequences]
+        for label, by_sequence in means.items()
+    }
+    for result in results:
+        columns[f"{result.method}, published"] = [result.mean(name) for name in sequences]
+    rows = list(zip(sequences, zip(*columns.values(), strict=True), strict=True))
+    rows.append(("mean", tuple(float(np.mean(values)) for values in columns.values())))
+    return {"source": SOURCE, "headings": list(columns), "rows": rows}
 
 
 def means_by_sequence(rows: Sequence[UnitScore], task: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.core import files
@@ -26,7 +27,7 @@ class ServedModel:
     Attributes:
         version: Name of its folder, as a number.
         path: The SavedModel.
-        checksum: sha256 over the SavedModel's file names and bytes.
+        checksum: sha256 over the SavedModel's file names and bytes, its card left out.
     """
 
     version: int
@@ -82,21 +83,29 @@ def current_checksum(destination: str) -> str:
 
 
 def checksum(saved_model: str) -> str:
-    """sha256 over the SavedModel's file names and bytes."""
+    """sha256 over the SavedModel's file names and bytes, its card left out."""
     from trainer.model import export  # late: loads TensorFlow and tf_keras
 
     return export.model_checksum(saved_model)
 
 
-def copy(source: str, target: str) -> None:
-    """Copies a SavedModel, `saved_model.pb` last."""
+def copy(source: str, target: str, rewritten: Mapping[str, str] | None = None) -> None:
+    """Copies a SavedModel, `saved_model.pb` last.
+
+    Args:
+        source: A SavedModel folder.
+        target: Folder of the copy.
+        rewritten: Text that some of its files get in the copy, by their names below the folder.
+    """
     import tensorflow as tf  # late: ten seconds
 
-    source = source.rstrip("/")
-    paths = [status.path for status in files.files_under(source)]
-    for path in sorted(
-        paths, key=lambda path: (path == files.join(source, SAVED_MODEL_FILE), path)
-    ):
-        copied = files.join(target, path[len(source) + 1 :])
+    source, texts = source.rstrip("/"), rewritten or {}
+    names = [status.path[len(source) + 1 :] for status in files.files_under(source)]
+    # Rewritten ones behind the first copied one, which fails where another copy is being made.
+    for name in sorted(names, key=lambda name: (name == SAVED_MODEL_FILE, name in texts, name)):
+        copied = files.join(target, name)
+        if name in texts:
+            files.write_text(copied, texts[name])
+            continue
         tf.io.gfile.makedirs(posixpath.dirname(copied))
-        tf.io.gfile.copy(path, copied)
+        tf.io.gfile.copy(files.join(source, name), copied)

@@ -18,7 +18,7 @@ from pathlib import Path
 from components.core import files
 from components.serving.production_model import served_model
 from trainer.core.errors import UserError
-from trainer.model.names import SAVED_MODEL_FILE
+from trainer.model.names import CARD_FILE, SAVED_MODEL_FILE
 
 TEMPORARY_PREFIX = ".pushing-"
 """TensorFlow Serving passes over folders whose names are no integers."""
@@ -27,12 +27,13 @@ _STALE_AFTER_SECONDS = 24 * 3600.0
 _ATTEMPTS = 100  # each is lost to another push that went through
 
 
-def place(source: str, destination: str) -> served_model.ServedModel:
+def place(source: str, destination: str, card: str = "") -> served_model.ServedModel:
     """Copies a SavedModel to a version newer than all that are there.
 
     Args:
         source: A SavedModel folder.
         destination: Folder of versions, made if it is not there; local or `gs://`.
+        card: Text of the copy's model card; "" takes the source's.
 
     Returns:
         The new version; its checksum was taken from the copy and equals the source's.
@@ -50,7 +51,7 @@ def place(source: str, destination: str) -> served_model.ServedModel:
         tf.io.gfile.makedirs(destination)
         remove_stale(destination)
         place_as = _place_remotely if files.is_remote(destination) else _place_locally
-        return place_as(source, destination)
+        return place_as(source, destination, card)
 
 
 def next_version(destination: str) -> int:
@@ -83,13 +84,13 @@ def remove_stale(destination: str) -> list[str]:
     return stale
 
 
-def _place_locally(source: str, destination: str) -> served_model.ServedModel:
+def _place_locally(source: str, destination: str, card: str) -> served_model.ServedModel:
     """Copies under a temporary name, once, and renames it to the first number that is free."""
     import tensorflow as tf
 
     writing = _temporary_path(destination, next_version(destination))
     try:
-        checksum = _copy(source, writing, destination)
+        checksum = _copy(source, writing, destination, card)
         for version in _numbers(destination):
             final = posixpath.join(destination, str(version))
             try:
@@ -107,7 +108,7 @@ def _place_locally(source: str, destination: str) -> served_model.ServedModel:
     raise _taken(destination)
 
 
-def _place_remotely(source: str, destination: str) -> served_model.ServedModel:
+def _place_remotely(source: str, destination: str, card: str) -> served_model.ServedModel:
     import tensorflow as tf
 
     for version in _numbers(destination):
@@ -115,7 +116,7 @@ def _place_remotely(source: str, destination: str) -> served_model.ServedModel:
         if tf.io.gfile.isdir(final):
             continue
         try:
-            checksum = _copy(source, final, destination)
+            checksum = _copy(source, final, destination, card)
         except tf.errors.AlreadyExistsError:  # the files there are another push's
             continue
         except BaseException:
@@ -133,9 +134,9 @@ def _numbers(destination: str) -> Iterator[int]:
         yield version
 
 
-def _copy(source: str, target: str, destination: str) -> str:
+def _copy(source: str, target: str, destination: str, card: str) -> str:
     """Copies the model and returns the copy's checksum, which equals the source's."""
-    served_model.copy(source, target)
+    served_model.copy(source, target, {CARD_FILE: card} if card else {})
     checksum = served_model.checksum(target)
     if checksum != served_model.checksum(source):
         raise UserError(

@@ -12,11 +12,14 @@ from tfx.components.pusher import executor as stock
 from tfx.types import standard_component_specs
 from tfx.utils import io_utils
 
-from components.core import executor
+from components.core import executor, files
+from components.core.names import CARD_SCORES_FILE
 from components.serving.production_model import served_model
 from components.serving.pusher import destination as push_destinations
 from components.serving.pusher import push_log
 from trainer.core.errors import UserError
+from trainer.model import card
+from trainer.model.names import CARD_FILE
 
 PUSH_DESTINATION_KEY = standard_component_specs.PUSH_DESTINATION_KEY
 DESTINATION_STATE_KEY = "destination_state"
@@ -32,7 +35,8 @@ class Executor(executor.ExecuteMixin, stock.Executor):
         `pushed_destination` and `pushed_version`) and always `reason`, `production_path`,
         `production_version` and `production_checksum` (what is served afterwards; "" and 0
         when nothing is). After a push its folder holds a copy of the model, as the stock
-        Pusher's does.
+        Pusher's does. The card of what is pushed tells the scores that lie beside the
+        blessing.
 
         Raises:
             UserError: When the destination cannot be written.
@@ -52,10 +56,10 @@ class Executor(executor.ExecuteMixin, stock.Executor):
             logging.info("Finishing a push that was interrupted: version %s", production.version)
             pushed = production
         else:
-            pushed = push_destinations.place(model_path, destination)
+            pushed = push_destinations.place(model_path, destination, _card(model_path, execution))
         _note(destination, pushed, pushed_model.uri)
         with _served_already(pushed):
-            io_utils.copy_dir(model_path, pushed_model.uri)
+            io_utils.copy_dir(pushed.path, pushed_model.uri)
         self._MarkPushed(
             pushed_model, pushed_destination=pushed.path, pushed_version=str(pushed.version)
         )
@@ -71,6 +75,16 @@ class Executor(executor.ExecuteMixin, stock.Executor):
         self._MarkNotPushed(pushed_model)
         _describe(pushed_model, production, reason)
         logging.info("Nothing pushed: %s.", reason)
+
+
+def _card(model_path: str, execution: executor.Execution) -> str:
+    """Returns the model's card with the scores that it was blessed by; "" leaves it as it is."""
+    blessing = execution.input_uri(standard_component_specs.MODEL_BLESSING_KEY)
+    scores = files.join(blessing, CARD_SCORES_FILE)
+    own = files.join(model_path, CARD_FILE)
+    if not (blessing and files.exists(scores) and files.exists(own)):
+        return ""
+    return card.with_scores(files.read_text(own), files.read_text(scores))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import click
 
 from components.core import files
 from components.core.files import check_writable, write_json
+from components.descriptor_evaluator.published.matching import SHOWN, published_on
 from components.descriptor_evaluator.scoring import provenance, result_files
 from pipeline.commands.descriptors import compare_options
 from pipeline.commands.options import (
@@ -17,10 +18,16 @@ from pipeline.commands.options import (
     TASKS_OPTION,
     TRUST_OPTION,
     json_option,
+    published_options,
 )
 from pipeline.terminal import consoles
 from pipeline.terminal.comparison_table import print_comparison, short_names
-from pipeline.terminal.tables import check_table_file, save_table
+from pipeline.terminal.published_table import (
+    NOTHING_PUBLISHED,
+    published_json,
+    published_sequences_table,
+)
+from pipeline.terminal.tables import check_table_file, print_table, save_table
 from pipeline.terminal.work_view import show_progress
 from trainer.core.errors import UserError
 
@@ -40,6 +47,10 @@ if TYPE_CHECKING:
     type=click.Choice(DISTANCES),
     help="Distance metric for --data [default: l2].",
 )
+@published_options(
+    "Also show published matching mAP per image sequence; --table then writes that.",
+    ", ".join(SHOWN),
+)
 @TRUST_OPTION
 @json_option()
 @TABLE_OPTION
@@ -49,9 +60,9 @@ def compare(
     split: str | None,
     tasks_folder: str | None,
     distance: Distance | None,
-    json_file: str | None,
-    table_file: str | None,
+    published: tuple[str, ...] | None,
     trusted: bool,
+    **written: str | None,
 ) -> None:
     """Compare descriptors with the first one on the same units, paired over scenes.
 
@@ -68,6 +79,7 @@ def compare(
         )
     if len(names) < 2:
         raise click.UsageError("Give two descriptors or more, to compare with the first one.")
+    json_file, table_file = written["json_file"], written["table_file"]
     if table_file is not None and len(names) > 2:
         raise click.UsageError("--table goes with two descriptors; `evaluate` has one for more.")
     check_writable("--json", json_file)
@@ -79,17 +91,37 @@ def compare(
             comparisons = [_of_results((sides[0], other)) for other in sides[1:]]
         else:
             comparisons = _on_data(sides, data, split, tasks_folder, distance or "l2")
+    known = [item.sequence for item in comparisons[0].sequences]
+    others = [] if published is None else published_on(known, published)
     if json_file is not None:
         told = [
             {"first": names[0], "second": second, **comparison.as_json()}
             for second, comparison in zip(names[1:], comparisons, strict=True)
         ]
-        write_json(json_file, told[0] if len(told) == 1 else {"comparisons": told})
-    first, *others = short_names(names)
-    for second, comparison in zip(others, comparisons, strict=True):
-        table = print_comparison(consoles.output(), comparison, (first, second))
+        content = told[0] if len(told) == 1 else {"comparisons": told}
+        beside = {"published": published_json(others)} if published is not None else {}
+        write_json(json_file, {**content, **beside})
+    console, (first, *seconds) = consoles.output(), short_names(names)
+    for second, comparison in zip(seconds, comparisons, strict=True):
+        table = print_comparison(console, comparison, (first, second))
+    if others:
+        shown = [result for result in others if published or result.method in SHOWN]
+        table = published_sequences_table(_by_sequence(first, seconds, comparisons), shown)
+        print_table(console, table)
+    elif published is not None:
+        console.print(NOTHING_PUBLISHED, soft_wrap=True)
     if table_file is not None:
         save_table(table_file, table)
+
+
+def _by_sequence(
+    first: str, seconds: Sequence[str], comparisons: Sequence[Comparison]
+) -> dict[str, dict[str, float]]:
+    """Returns matching mAP by descriptor and image sequence, the first descriptor's first."""
+    means = {first: {item.sequence: item.first for item in comparisons[0].sequences}}
+    for second, comparison in zip(seconds, comparisons, strict=True):
+        means[second] = {item.sequence: item.second for item in comparison.sequences}
+    return means
 
 
 def _of_results(sides: tuple[Side, Side]) -> Comparison:

@@ -19,9 +19,10 @@ from pipeline.commands.options import (
     baseline_option,
     json_option,
     model_option,
+    published_options,
 )
 from pipeline.terminal import consoles
-from pipeline.terminal.published_table import published_json, published_table
+from pipeline.terminal.published_table import NOTHING_PUBLISHED, published_json, published_table
 from pipeline.terminal.scores_table import name_of, print_scores
 from pipeline.terminal.tables import check_table_file, save_table
 from pipeline.terminal.work_view import show_progress
@@ -68,11 +69,7 @@ if TYPE_CHECKING:
 @click.option(
     "--pairs", "pairs_file", metavar="FILE", help="Pairs of a PhotoTour set [default: its only]."
 )
-@click.option(
-    "--published",
-    is_flag=True,
-    help="Also show published matching mAP on the same image sequences.",
-)
+@published_options("Also show published matching mAP on the same image sequences.", "all 23")
 @TRUST_OPTION
 @json_option()
 @TABLE_OPTION
@@ -87,7 +84,7 @@ def evaluate(
     which: tuple[str, ...],
     distance: Distance,
     trusted: bool,
-    published: bool,
+    published: tuple[str, ...] | None,
     **options: str | None,
 ) -> None:
     """Score descriptors on patch verification, image matching and patch retrieval.
@@ -106,7 +103,7 @@ def evaluate(
         "--tasks": options["tasks_folder"],
         "--rows": rows_folder,
         "--table": table_file,
-        "--published": published,
+        "--published": published is not None,
         f"--distance {distance}": distance != "l2",
     }
     other = other_data.check_options(which, releases, pairs_file)
@@ -144,10 +141,10 @@ def evaluate(
     chosen = ReleaseOptions(**options, which=tasks, distance=distance)
     with show_progress():
         results = evaluate_release(data, describers, chosen, rows_folder=rows_folder)
-    others = published_on(results[0]["by_sequence"]) if published else []
+    others = [] if published is None else published_on(results[0]["by_sequence"], published)
     if json_file is not None:
         content = results[0] if count == 1 else {"descriptors": results}
-        told = {"published": published_json(others)} if published else {}
+        told = {"published": published_json(others)} if published is not None else {}
         write_json(json_file, {**content, **told})
     console = consoles.output()
     table = print_scores(console, results)
@@ -155,8 +152,7 @@ def evaluate(
         scored = {name_of(result): result["by_sequence"] for result in results}
         table = published_table(scored, others)
         console.print(table)
-    elif published:
-        sentence = "Nothing is published on these image sequences: HPatches has none of the names."
-        console.print(sentence, soft_wrap=True)
+    elif published is not None:
+        console.print(NOTHING_PUBLISHED, soft_wrap=True)
     if table_file is not None:
         save_table(table_file, table)

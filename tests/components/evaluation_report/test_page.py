@@ -74,6 +74,18 @@ def test_run_and_time_are_named(report):
     assert f"Report of the {title}" in report
 
 
+def test_published_figures_are_shown_for_sequences_of_hpatches(run, report, without_curves):
+    assert "published" not in report
+    known = dataclasses.replace(run)
+    known.__dict__["rows"] = {
+        name: tuple(dataclasses.replace(row, sequence="v_wall") for row in rows)
+        for name, rows in run.rows.items()
+    }
+    text = page.draw(known)
+    assert "Published ones (HPatches benchmark, results of split full)" in text
+    assert re.search(r"<th>SOSNet, published</th>.*<td>v_wall</td>.*<td>76\.0</td>", text, re.S)
+
+
 def test_the_verdict_and_its_checks_come_first(report):
     order = [
         report.index(text) for text in ("Blessed: all 2 checks passed", "10.00 above the floor")

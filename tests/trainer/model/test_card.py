@@ -26,6 +26,19 @@ def test_it_says_what_the_model_is_and_was_trained_on():
         assert part in text
 
 
+def test_scores_take_the_place_of_the_section_without_any():
+    text = card.write(identity(["i_a"]))
+    scored = card.with_scores(text, "## Scores\n\nBlessed, 47.1\\n.\n")
+    before, _, rest = text.partition("## Scores\n")
+    after = rest[rest.index("## Limits") :]
+    assert scored == f"{before}## Scores\n\nBlessed, 47.1\\n.\n\n{after}"
+    again = card.with_scores(scored, "## Scores\n\nOther.\n")
+    assert again == f"{before}## Scores\n\nOther.\n\n{after}"
+    assert card.with_scores("# Own card\n", "## Scores\n\nOther.") == (
+        "# Own card\n\n## Scores\n\nOther.\n"
+    )
+
+
 def test_long_lists_end_and_what_is_not_known_is_told():
     text = card.write(identity([f"v_{number}" for number in range(45)]))
     assert "v_39 and 5 more." in text and "v_40" not in text

@@ -265,10 +265,12 @@ def test_a_model_without_identity_has_none(tmp_path):
     assert export.read_identity(str(tmp_path)) is None
 
 
-def test_the_checksum_sees_every_byte_and_name(saved, tmp_path):
+def test_the_checksum_sees_every_byte_and_name_but_the_cards(saved, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(saved, copy)
     assert export.model_checksum(str(copy)) == export.model_checksum(saved + "/")
+    (copy / CARD_FILE).write_text("with scores")  # is no part of what the model is
+    assert export.model_checksum(f"{copy}/") == export.model_checksum(saved)
     identity = copy / "assets.extra" / "descriptor.json"
     identity.write_text(identity.read_text() + " ")
     changed = export.model_checksum(str(copy))

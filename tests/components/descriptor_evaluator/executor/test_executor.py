@@ -33,6 +33,9 @@ def test_a_good_first_model_is_blessed_with_everything_written(run):
     assert row.scenes == 2
     assert set(row.baselines) == {"rootsift", "rootsift-smoothed"}
     assert all(0.0 < value <= 1.0 for value in row.baselines.values())
+    card = (folder.parent / "blessing" / "MODEL_CARD_SCORES.md").read_text()
+    assert card.startswith(f"## Scores\n\n{verdict.summary} ")
+    assert f"| matching mAP | mean | {100 * row.candidate:.1f} | {100 * row.low:.1f} to " in card
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["matching"]["mean"] == pytest.approx(row.candidate)
     rows = (folder / "scores" / "candidate.jsonl").read_text().splitlines()

@@ -61,3 +61,23 @@ def test_verification_alone_has_no_image_sequences():
     material.__dict__["rows"] = {"candidate": (row("", "e", 0.5, task="verification"),)}
     with pytest.raises(NotShownError, match="by image sequence"):
         sequence_dots.section(material)
+
+
+def test_published_means_stand_beside_on_the_sequences_of_hpatches():
+    means = {
+        "this model": {"v_graffiti": 0.5, "v_wall": 0.7, "v_mine": 0.1},
+        "rootsift": {"v_graffiti": 0.4},
+    }
+    table = sequence_dots.beside_published(means)
+    published = ["SOSNet, published", "hardnet+, published", "cvRSIFT, published"]
+    assert table["headings"] == ["this model", "rootsift", *published]
+    rows = dict(table["rows"])
+    assert list(rows) == ["v_graffiti", "v_wall", "mean"]
+    assert rows["v_graffiti"] == pytest.approx((0.5, 0.4, 0.5628, 0.5455, 0.3220), abs=1e-4)
+    assert math.isnan(rows["v_wall"][1])
+    assert rows["mean"][0] == pytest.approx(0.6)
+    assert rows["mean"][2] == pytest.approx((rows["v_graffiti"][2] + rows["v_wall"][2]) / 2)
+
+
+def test_without_sequences_of_hpatches_nothing_published_is_shown(run):
+    assert sequence_dots.section(run)["published"] is None

@@ -13,6 +13,7 @@ from components.serving.production_model import served_model
 from components.serving.pusher import destination
 from tests.components.serving.production_model import saved_model_folders
 from trainer.core.errors import UserError
+from trainer.model.names import CARD_FILE
 
 DAY = 24 * 3600
 
@@ -180,6 +181,25 @@ def test_without_atomic_renames_nothing_is_renamed_and_the_marker_is_last(
     monkeypatch.delattr(tf.io.gfile, "rename")
     destination.place(model, bucket)
     assert served_meanwhile == [None] * 3
+
+
+def test_without_atomic_renames_the_card_is_rewritten_before_the_model_is_served(
+    model, bucket, monkeypatch
+):
+    tf.io.gfile.copy(f"{model}/saved_model.pb", f"{model}/{CARD_FILE}")
+    copied, copy = [], tf.io.gfile.copy
+
+    def look(source, target, **options):
+        copied.append((Path(target).name, tf.io.gfile.exists(f"{Path(target).parent}/{CARD_FILE}")))
+        copy(source, target, **options)
+
+    monkeypatch.setattr(tf.io.gfile, "copy", look)
+    placed = destination.place(model, bucket, "with scores")
+    with tf.io.gfile.GFile(f"{placed.path}/{CARD_FILE}") as file:
+        assert file.read() == "with scores"
+    assert copied[-1][0] == "saved_model.pb"
+    assert len(copied) == 3
+    assert placed.checksum == served_model.checksum(model)
 
 
 def test_half_written_versions_in_an_object_store_are_removed(model, bucket):

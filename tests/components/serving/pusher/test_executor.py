@@ -7,6 +7,8 @@ from tfx.components.pusher import component as stock
 from tfx.orchestration import data_types
 from tfx.types import channel_utils, standard_artifacts
 
+from components.core import files
+from components.core.names import CARD_SCORES_FILE
 from components.serving.production_model import served_model
 from components.serving.pusher import executor, push_log
 from components.serving.pusher.component import Pusher
@@ -14,6 +16,9 @@ from components.serving.pusher.executor import Executor
 from tests.components.serving.production_model import saved_model_folders
 from tests.support.artifacts import artifact
 from trainer.core.errors import UserError
+from trainer.model.names import CARD_FILE, SERVING_DIR
+
+CARD = "# Patch descriptor\n\n## Scores\n\nNone are stored here.\n\n## Limits\n\nMany.\n"
 
 
 @pytest.fixture
@@ -21,7 +26,7 @@ def serving(tmp_path):
     return tmp_path / "serving"
 
 
-def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1, number=None):
+def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1, number=None, scores=""):
     """Runs the executor on a candidate; returns the `pushed_model` artifact.
 
     The `number` of an earlier execution makes it an attempt at the same once more.
@@ -32,6 +37,10 @@ def push(tmp_path, serving, content="weights", blessed=1, infra_blessed=1, numbe
         saved_model_folders.write(tmp_path / f"candidate-{number}/Format-Serving", content)
     model_blessing = standard_artifacts.ModelBlessing()
     model_blessing.set_int_custom_property("blessed", blessed)
+    if scores:
+        model_blessing.uri = str(tmp_path / f"blessing-{number}")
+        files.write_text(f"{model_blessing.uri}/{CARD_SCORES_FILE}", scores)
+        Path(model.uri, SERVING_DIR, CARD_FILE).write_text(CARD)
     infra_blessing = standard_artifacts.InfraBlessing()
     infra_blessing.set_int_custom_property("blessed", infra_blessed)
     pushed_model = artifact(standard_artifacts.PushedModel, tmp_path / f"pushed-{number}")
@@ -78,6 +87,19 @@ def test_the_model_in_production_is_not_pushed_again(tmp_path, serving):
     assert again.get_int_custom_property("production_version") == production.version
     assert str(production.version) in again.get_string_custom_property("reason")
     assert len(push_log.read(str(serving))) == 1
+
+
+def test_the_card_of_a_pushed_model_tells_its_scores_and_stays_the_same_model(tmp_path, serving):
+    pushed = push(tmp_path, serving, scores="## Scores\n\nBlessed, 47.1.\n")
+    production = saved_model_folders.production_of(serving)
+    told = CARD.replace("None are stored here.", "Blessed, 47.1.")
+    for folder in (production.path, pushed.uri):
+        assert Path(folder, CARD_FILE).read_text() == told
+    assert Path(tmp_path / "candidate-0", SERVING_DIR, CARD_FILE).read_text() == CARD
+    again = push(tmp_path, serving, scores="## Scores\n\nBlessed on other data, 52.0.\n")
+    assert again.get_int_custom_property("pushed") == 0
+    assert served_model.versions(str(serving)) == (production.version,)
+    assert Path(production.path, CARD_FILE).read_text() == told
 
 
 class _Killed(BaseException):

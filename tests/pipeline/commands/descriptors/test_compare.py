@@ -1,5 +1,6 @@
 """`hpatches compare` on a small patch release."""
 
+import csv
 import json
 import shutil
 
@@ -65,6 +66,58 @@ def test_result_filess_give_the_same_numbers_without_the_data(release, results, 
         json.loads((tmp_path / name).read_text()) for name in ("stored.json", "scored.json")
     )
     assert stored["slices"] == scored["slices"]
+
+
+@pytest.fixture(scope="module")
+def known_release(release, tmp_path_factory):
+    """A patch release with one image sequence named as HPatches has it, and one as it has not."""
+    folder = tmp_path_factory.mktemp("known") / "release"
+    for name in ("v_graffiti", "v_mine"):
+        shutil.copytree(f"{release}/v_three", folder / name)
+    return folder
+
+
+def test_published_figures_stand_beside_per_image_sequence(known_release, tmp_path):
+    target, table = tmp_path / "comparison.json", tmp_path / "published.csv"
+    arguments = ("--data", known_release, "--json", target, "--table", table)
+    done = hpatches("compare", "pixels", "rootsift", *arguments, "--published")
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.stdout.split())
+    assert "published ones (HPatches benchmark, results of split full) are of the" in told
+    content = json.loads(target.read_text())
+    (ours,) = (item for item in content["sequences"] if item["sequence"] == "v_graffiti")
+    with table.open() as file:
+        headings, *rows = csv.reader(file)
+    published = ["SOSNet, published", "hardnet+, published", "cvRSIFT, published"]
+    assert headings == ["sequence", "pixels", "rootsift", *published]
+    mine = [f"{100 * ours[side]:.1f}" for side in ("first", "second")]
+    assert rows == [[name, *mine, "56.3", "54.5", "32.2"] for name in ("v_graffiti", "mean")]
+    beside = content["published"]
+    assert beside["source"] == "HPatches benchmark, results of split full"
+    assert len(beside["matching"]) == 23
+    assert list(beside["matching"]["SOSNet"]) == ["v_graffiti"]
+
+
+def test_named_published_descriptors_alone_are_shown_beside_several(known_release, tmp_path):
+    target = tmp_path / "comparison.json"
+    arguments = ("--data", known_release, "--json", target, "--published-method", "Orb")
+    done = hpatches("compare", "pixels", "rootsift", "sift", *arguments)
+    assert done.exit_code == 0, done.output
+    last = " ".join(done.stdout.split()).rpartition("image sequences, mean over")[2]
+    assert "orb, published" in last.replace("\n", " ") and "SOSNet" not in last
+    content = json.loads(target.read_text())
+    assert [list(content), list(content["published"]["matching"])] == [
+        ["comparisons", "published"],
+        ["orb"],
+    ]
+
+
+def test_where_nothing_is_published_that_is_said_and_unknown_names_are_refused(release):
+    done = hpatches("compare", "pixels", "rootsift", "--data", release, "--published")
+    assert done.exit_code == 0, done.output
+    assert "HPatches has none of the names." in done.stdout
+    told = refused("compare", "pixels", "rootsift", "--data", release, "--published-method", "Sos")
+    assert told.startswith("--published-method: found Sos, expected one of 32x32-CDbin-256,")
 
 
 def refused(*arguments) -> str:

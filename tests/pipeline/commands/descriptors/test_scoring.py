@@ -75,6 +75,10 @@ def test_published_results_stand_beside_on_the_sequences_that_both_know(release,
     ours = scores["by_sequence"]["v_graffiti"]
     assert rows["pixels"][:2] == ["here", f"{100 * ours['e']:.1f}"]
 
+    result = hpatches("evaluate", *arguments[:-2], "--published-method", "hardnet+")
+    assert result.exit_code == 0, result.output
+    assert "hardnet+" in result.stdout and "SOSNet" not in result.stdout
+
 
 def test_where_nothing_is_published_that_is_said(release):
     result = hpatches("evaluate", "--data", release, "--baseline", "pixels", "--published")
