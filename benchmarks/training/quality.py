@@ -58,9 +58,9 @@ class Run:
 
 
 def staged(budget: float) -> tuple[StageConfig, ...]:
-    """An easy start of 150 steps at S 128 K 2, then S 128 K 4: 2e-2 falling to 0."""
+    """An easy start of 150 steps at S 256 K 2, then S 1024 K 2: 2e-2 falling to 0."""
     easy = StageConfig(
-        points_per_batch=128,
+        points_per_batch=256,
         patches_per_point=2,
         learning_rate=1e-2,
         warm_up_steps=20,
@@ -69,7 +69,7 @@ def staged(budget: float) -> tuple[StageConfig, ...]:
         promote_below=0.9,
     )
     left = budget * DEMO_PATCHES - easy.batch * easy.max_steps
-    return easy, _hard(128, 4, 2e-2, left)
+    return easy, _hard(1024, 2, 2e-2, left)
 
 
 def _hard(points: int, patches_per_point: int, rate: float, patches: float) -> StageConfig:
@@ -91,16 +91,15 @@ def single(
 
 
 PLANS: dict[str, Any] = {
-    "staged S128 K2 -> K4, 2e-2": staged,
-    "S128 K4, 2e-2": lambda budget: single(128, 4, 2e-2, budget),
-    "S128 K4, 1e-2": lambda budget: single(128, 4, 1e-2, budget),
-    "S256 K2, 2e-2": lambda budget: single(256, 2, 2e-2, budget),
+    "staged S256 -> S1024, K2, 2e-2": staged,
     "S256 K4, 2e-2": lambda budget: single(256, 4, 2e-2, budget),
-    "S64 K4, 1e-2": lambda budget: single(64, 4, 1e-2, budget),
-    "S64 K8, 1e-2": lambda budget: single(64, 8, 1e-2, budget),
+    "S256 K2, 2e-2": lambda budget: single(256, 2, 2e-2, budget),
+    "S512 K2, 2e-2": lambda budget: single(512, 2, 2e-2, budget),
+    "S1024 K2, 2e-2": lambda budget: single(1024, 2, 2e-2, budget),
+    "S2048 K2, 2e-2": lambda budget: single(2048, 2, 2e-2, budget),
 }
-DEFAULT = "S256 K4, 2e-2"  # the demo's
-RIVALS = ("S256 K2, 2e-2", "S128 K4, 2e-2", "staged S128 K2 -> K4, 2e-2")
+DEFAULT = "S1024 K2, 2e-2"  # the demo's
+RIVALS = ("S256 K4, 2e-2", "S512 K2, 2e-2", "staged S256 -> S1024, K2, 2e-2")
 SCREENED = tuple(Run(plan, SCREENED_AT, 1) for plan in PLANS)
 PAIRED = tuple(Run(plan, 1.0, seed) for plan in (DEFAULT, *RIVALS) for seed in SEEDS)
 
