@@ -29,10 +29,10 @@ def print_pairs(console: Console, result: Mapping[str, Any]) -> None:
     ]
     table = make_table(
         f"{len(result['data']['names'])} image sequences, {mean['pairs']} pairs: mean number "
-        f"of matches and right ones (3 px), matching accuracy (MMA) and AUC of corner errors at "
-        f"pixels, per cent",
+        f"of matches, right ones (3 px) and points found again, which bound those; matching "
+        f"accuracy (MMA) and AUC of corner errors at pixels, per cent",
         ("",),
-        ("matches", "right", *shares),
+        ("matches", "right", "again", *shares),
     )
     table.box, table.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)  # type: ignore[assignment]
     for name, rows in _rows(descriptors):
@@ -57,6 +57,7 @@ def _rows(descriptors: list[dict[str, Any]]) -> Iterator[tuple[str, list[tuple[s
 
 
 def _cells(values: Mapping[str, Any]) -> list[str]:
-    counts = [f"{values['matches']:.0f}", f"{values['right']['3']:.0f}"]
+    numbers = (values["matches"], values["right"]["3"], values["found_again"])
+    counts = [f"{number:.0f}" for number in numbers]
     shares = [*values["accuracy"].values(), *values["corner_auc"].values()]
     return [*counts, *map(percent, shares)]

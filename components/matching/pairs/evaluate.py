@@ -22,7 +22,12 @@ from components.example_gen.settings import DataSettings, ExtractionSettings
 from components.matching import descriptors, photograph, points
 from components.matching.descriptors import Descriptor
 from components.matching.match import PairMatches, match_described
-from components.matching.pairs.scores import PairScore, matching_accuracy, summarise
+from components.matching.pairs.scores import (
+    PairScore,
+    found_again,
+    matching_accuracy,
+    summarise,
+)
 from components.matching.photograph import Photograph
 from components.matching.settings import MatchSettings
 from trainer.core.errors import UserError
@@ -123,7 +128,7 @@ def score_sequence(
         if matches.contradiction:
             file = sequence.item.files[len(sequence.images) + target - 1]
             raise UserError(f"{file}: {matches.contradiction}")
-        scores.append(_score(matches, sequence.item, target + 1))
+        scores.append(_score(matches, sequence, target))
     return scores
 
 
@@ -138,11 +143,20 @@ def _prepare(item: SequenceInput, rules: ExtractionSettings, settings: MatchSett
     return Sequence(item, images, detected, truths)
 
 
-def _score(matches: PairMatches, item: SequenceInput, target: int) -> PairScore:
+def _score(matches: PairMatches, sequence: Sequence, target: int) -> PairScore:
     errors = np.zeros(0) if matches.errors is None else matches.errors
-    corner_error = math.inf if matches.corner_error is None else matches.corner_error
+    first, second = (
+        sequence.points[image].positions[:, :2].astype(np.float64) for image in (0, target)
+    )
+    true_places = homography.project(sequence.truths[target - 1], first)
     return PairScore(
-        item.name, item.kind, target, len(matches), matching_accuracy(errors), corner_error
+        sequence=sequence.item.name,
+        kind=sequence.item.kind,
+        target=target + 1,
+        matches=len(matches),
+        found_again=found_again(true_places, second),
+        accuracy=matching_accuracy(errors),
+        corner_error=math.inf if matches.corner_error is None else matches.corner_error,
     )
 
 
@@ -162,6 +176,7 @@ def _as_json(scores: list[PairScore]) -> dict[str, Any]:
                 "sequence": score.sequence,
                 "target": score.target,
                 "matches": score.matches,
+                "found_again": score.found_again,
                 "accuracy": list(score.accuracy),
                 "corner_error": score.corner_error if math.isfinite(score.corner_error) else None,
             }

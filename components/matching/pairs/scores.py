@@ -3,6 +3,9 @@
 * Matching accuracy: the share of a pair's matches that the true homography puts within so many
   pixels; the mean over pairs is the MMA of Dusmanu et al., D2-Net, CVPR 2019 (the measure of
   Mikolajczyk and Schmid, PAMI 2005, over thresholds).
+* Points found again: those of one image that have a point of the other within so many pixels
+  (the repeatability of Mikolajczyk et al., IJCV 2005, by places alone). No descriptor can match
+  more rightly.
 * Corner error: mean distance by which the estimated homography puts the reference's corners
   off (DeTone et al., SuperPoint, CVPR workshops 2018), and the area under the share of pairs
   over the error, up to a threshold (Sarlin et al., SuperGlue, CVPR 2020).
@@ -16,8 +19,10 @@ from typing import Any
 
 import numpy as np
 from scipy.integrate import trapezoid
+from scipy.spatial import cKDTree
 
 ACCURACY_WITHIN = (1.0, 3.0, 5.0)  # pixels
+AGAIN_WITHIN = 3.0  # pixels
 CORNERS_WITHIN = (3.0, 5.0, 10.0)  # pixels
 
 
@@ -30,6 +35,7 @@ class PairScore:
         kind: `i`, `v` or `u`.
         target: Number of the target image, 2..6.
         matches: Mutual nearest neighbours.
+        found_again: Points detected in both images, see `found_again`.
         accuracy: Share of right ones for each of `ACCURACY_WITHIN`; 0 without matches.
         corner_error: Pixels; infinite when no homography was found.
     """
@@ -38,8 +44,33 @@ class PairScore:
     kind: str
     target: int
     matches: int
+    found_again: int
     accuracy: tuple[float, ...]
     corner_error: float
+
+
+def found_again(first: np.ndarray, second: np.ndarray) -> int:
+    """Counts the points of one image that were detected in the other, too.
+
+    Args:
+        first: float64 [N, 2], the true places of one image's points in the other, in pixels.
+        second: float64 [M, 2], the other's points.
+
+    Returns:
+        Points with one of the other side within `AGAIN_WITHIN`, on the side that has fewer.
+
+    Example:
+        Two points of the first image, but only one of the second, are near another one.
+
+        >>> found_again(np.array([[0.0, 0], [1, 0], [50, 0]]), np.array([[0.0, 2], [90, 0]]))
+        1
+    """
+    if not (len(first) and len(second)):
+        return 0
+    there, back = (
+        cKDTree(places).query(others)[0] for places, others in ((second, first), (first, second))
+    )
+    return min(int((there <= AGAIN_WITHIN).sum()), int((back <= AGAIN_WITHIN).sum()))
 
 
 def matching_accuracy(errors: np.ndarray) -> tuple[float, ...]:
@@ -93,9 +124,9 @@ def summarise(scores: Sequence[PairScore]) -> dict[str, Any]:
 
     Returns:
         `pairs` (how many), `matches` (mean number), `right` (mean number of right matches, by
-        pixels: accuracy alone favours a descriptor that finds few), `accuracy` by pixels,
-        `corner_auc` by pixels, and `homographies` (share of pairs for which one was found);
-        shares are fractions.
+        pixels: accuracy alone favours a descriptor that finds few), `found_again` (mean number of
+        points that could be matched rightly), `accuracy` by pixels, `corner_auc` by
+        pixels, and `homographies` (share of pairs for which one was found); shares are fractions.
     """
     accuracy = np.array([score.accuracy for score in scores])
     matches = np.array([score.matches for score in scores], np.float64)
@@ -104,6 +135,7 @@ def summarise(scores: Sequence[PairScore]) -> dict[str, Any]:
         "pairs": len(scores),
         "matches": float(matches.mean()),
         "right": _by_pixels((accuracy * matches[:, None]).mean(axis=0)),
+        "found_again": float(np.mean([score.found_again for score in scores])),
         "accuracy": _by_pixels(accuracy.mean(axis=0)),
         "corner_auc": {f"{limit:g}": area_under_errors(errors, limit) for limit in CORNERS_WITHIN},
         "homographies": float(np.isfinite(errors).mean()),

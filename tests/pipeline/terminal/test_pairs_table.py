@@ -10,6 +10,7 @@ VALUES = {
     "pairs": 5,
     "matches": 120.4,
     "right": {"3": 99.6},
+    "found_again": 151.5,
     "accuracy": {"3": 0.827},
     "corner_auc": {"3": 0.5},
 }
@@ -30,7 +31,7 @@ def printed(notes):
 
 def test_a_row_holds_counts_and_shares_in_per_cent():
     (row,) = [line for line in printed([]) if line.strip().startswith("v_a")]
-    assert row.split() == ["v_a", "120", "100", "82.7", "50.0"]
+    assert row.split() == ["v_a", "120", "100", "152", "82.7", "50.0"]
 
 
 def test_remarks_stand_below_the_table_in_a_line_each():

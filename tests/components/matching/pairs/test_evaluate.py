@@ -37,6 +37,8 @@ def test_copies_match_and_other_pictures_do_not(result):
     moved, other = scored["sequences"]["i_moved"], scored["sequences"]["v_other"]
     assert moved["accuracy"]["3"] > 0.9 and moved["corner_auc"]["3"] > 0.9
     assert moved["homographies"] == 1.0 and moved["matches"] > 20
+    assert moved["right"]["3"] <= moved["found_again"]
+    assert moved["found_again"] > 2 * other["found_again"]
     assert other["accuracy"]["5"] < 0.1 and other["corner_auc"]["10"] == 0.0
     assert other["homographies"] == 0.0
     assert scored["by_kind"]["i"] == moved and scored["by_kind"]["v"] == other
