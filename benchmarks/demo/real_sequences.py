@@ -120,5 +120,4 @@ def _published(result: PublishedMatching, row: str) -> str:
     """Mean over the noise levels on a sequence, or on all of these that HPatches has."""
     if row == "these":
         return f"{100 * result.by_noise['mean']:.1f}"
-    values = result.by_sequence.get(row)
-    return f"{100 * np.mean(list(values.values())):.1f}" if values else ""
+    return f"{100 * result.mean(row):.1f}" if row in result.by_sequence else ""
