@@ -102,6 +102,9 @@ def _portable(address: str) -> list[str]:
 def _as_in_a_task():
     beam_runner.use_direct_runner_by_default()
     beam_workers.end_jobs_without_workers()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["task"])  # TFX reads it when there are options for Beam
+        yield
 
 
 @pytest.fixture(scope="module")
