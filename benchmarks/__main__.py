@@ -24,7 +24,7 @@ BENCHMARKS = {  # module by name
     "gate": "benchmarks.evaluator.gate",
     "real-sequences": "benchmarks.demo.real_sequences",
     "calibration": "benchmarks.calibration.calibration",
-    "growth": "benchmarks.growth",
+    "growth": "benchmarks.growth.growth",
     "downstream": "benchmarks.downstream.downstream",
     "training-speed": "benchmarks.training.training_speed",
     "sampling": "benchmarks.training.sampling",

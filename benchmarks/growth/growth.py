@@ -1,6 +1,6 @@
 """What it costs to grow: a pipeline's stages on one, three and ten times the photographs.
 
-Each size runs in a process of its own (`benchmarks.growth_stages`). Processor seconds are
+Each size runs in a process of its own (`benchmarks.growth.stages`). Processor seconds are
 compared, not those of the clock, as machines that measure are rarely idle; and per point, as
 the photographs do not all give the same number of points.
 """
@@ -15,20 +15,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 
+from benchmarks.growth import needs
 from benchmarks.harness import targets
 from trainer.core.errors import UserError
 
 PHOTOGRAPHS = {1: 6, 3: 18, 10: 60}  # by size
-POINTS = 150  # of an image sequence; there are two for each photograph
+POINTS, FEW_POINTS = 150, 15  # of an image sequence; there are two for each photograph
 MOST_TIMES, MOST_MEMORY = 10.5, 1.25
 HELD = ("cut", "statistics", "pack", "describe", "score pairs and matches")
 """What has to grow with the data; retrieval is queries x pool, and the survey is within `cut`."""
 
 
-def run(work: str) -> Table:
-    """Returns processor seconds and peak memory by stage and size.
+def run(work: str) -> Group:
+    """Returns processor seconds and peak memory by stage and size, and what large data need.
 
     Raises:
         MissedError: When a stage costs more than it should with ten times the data.
@@ -36,15 +38,17 @@ def run(work: str) -> Table:
     """
     folder = Path(work).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    results = {size: _measured(folder, count) for size, count in PHOTOGRAPHS.items()}
-    return targets.held_to(table_of(results), figures_of(results))
+    few = _measured(folder, PHOTOGRAPHS[1], FEW_POINTS)
+    results = {size: _measured(folder, count, POINTS) for size, count in PHOTOGRAPHS.items()}
+    table = targets.held_to(table_of(results), figures_of(results))
+    return Group(table, needs.table_of(needs.costs_of(few, results[1], results[max(results)])))
 
 
-def _measured(folder: Path, photographs: int) -> dict[str, Any]:
+def _measured(folder: Path, photographs: int, points: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="growth-", dir=folder) as root:
-        command = [sys.executable, "-m", "benchmarks.growth_stages", root]
+        command = [sys.executable, "-m", "benchmarks.growth.stages", root]
         done = subprocess.run(
-            [*command, str(photographs), str(POINTS)], capture_output=True, text=True, check=False
+            [*command, str(photographs), str(points)], capture_output=True, text=True, check=False
         )
     if done.returncode:
         raise UserError(f"{photographs} photographs failed: {done.stderr.strip()[-500:]}")

@@ -1,7 +1,7 @@
 """The stages of a pipeline on made-up photographs, each with its time and its peak memory.
 
-Run by `benchmarks.growth` in a process of its own, as the components run them: in Beam's runner
-for one machine with one worker, which is this process.
+Run by `benchmarks.growth.growth` in a process of its own, as the components run them: in Beam's
+runner for one machine with one worker, which is this process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,10 @@ class Stages:
             ("score pairs and matches", ("verification", "matching")),
             ("score retrieval", ("retrieval",)),
         ):
-            self._take(name, lambda which=which: self._score(entries, which))
+            self._take(name, partial(self._score, entries, which))
         return {
             "stages": self.costs,
+            "photographs": len(list(Path(self._data).iterdir())),
             "points": sum(entry.count for entry in entries),
             "sequences": len(entries),
             "trained_on": manifest.read(self._root).count("train"),

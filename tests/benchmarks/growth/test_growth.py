@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import growth
+from benchmarks.growth import growth
 from benchmarks.harness import targets
 
 
@@ -58,7 +58,7 @@ def test_the_table_shows_every_stage_and_what_a_point_weighs():
 
 @pytest.mark.slow
 def test_a_small_size_runs_through_all_stages(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.growth_stages", str(tmp_path), "3", "12"]
+    command = [sys.executable, "-m", "benchmarks.growth.stages", str(tmp_path), "3", "12"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     measured = json.loads(done.stdout.splitlines()[-1])
