@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[3]
@@ -26,13 +26,12 @@ class WorkerPool:
         hides: Whether the folders that were to be hidden are.
     """
 
-    def __init__(self, folder: Path, hidden: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, hidden: Path) -> None:
         """Starts it and waits until it answers.
 
         Args:
             folder: For its log; its working, home and temporary folders are in there.
             hidden: Folder that it shall not see, where this user may hide one.
-            environment: Variables besides this process's own.
         """
         own = folder / "own"
         own.mkdir()
@@ -54,12 +53,17 @@ class WorkerPool:
             self._process = subprocess.Popen(
                 command,
                 cwd=own,
-                env={**os.environ, **environment, **variables},
+                env={**os.environ, **variables},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         self._wait(port)
+
+    @property
+    def started(self) -> int:
+        """Workers that it has started so far."""
+        return self.log.read_text().count("Starting worker with command")
 
     def kill(self) -> None:
         """Kills it and its workers, as a lost machine would."""
@@ -78,9 +82,9 @@ class WorkerPool:
 
 
 @contextlib.contextmanager
-def running(folder: Path, hidden: Path, environment: Mapping[str, str]) -> Iterator[WorkerPool]:
+def running(folder: Path, hidden: Path) -> Iterator[WorkerPool]:
     """Runs a pool in the context; see `WorkerPool`."""
-    pool = WorkerPool(folder, hidden, environment)
+    pool = WorkerPool(folder, hidden)
     try:
         yield pool
     finally:
