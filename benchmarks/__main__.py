@@ -25,6 +25,7 @@ BENCHMARKS = {  # module by name
     "real-sequences": "benchmarks.demo.real_sequences",
     "calibration": "benchmarks.calibration.calibration",
     "regions": "benchmarks.downstream.regions",
+    "growth": "benchmarks.growth.growth",
     "downstream": "benchmarks.downstream.downstream",
     "training-speed": "benchmarks.training.training_speed",
     "sampling": "benchmarks.training.sampling",

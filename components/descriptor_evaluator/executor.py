@@ -35,6 +35,7 @@ from components.core.names import (
     ROOTSIFT,
     ROOTSIFT_SMOOTHED,
 )
+from components.core.user_errors import user_errors
 from components.descriptor_evaluator.descriptors import saved_model
 from components.descriptor_evaluator.descriptors.describer import ModelError, is_machinery
 from components.descriptor_evaluator.gate import (
@@ -202,6 +203,7 @@ class Executor(executor.BeamExecutor):
 
         Raises:
             RunError: When the machinery failed.
+            UserError: When Beam's workers were lost.
         """
         progress.report("slicing with TFMA", 0, 1)
         try:
@@ -212,7 +214,10 @@ class Executor(executor.BeamExecutor):
                 slicing.metrics_used(settings.gate),
             )
             config = slicing.eval_config(list(evidence.baselines), evidence.production is not None)
-            slicing.run_tfma(batch, config, output, self._make_beam_pipeline)
+            with user_errors():  # of the machinery: a lost worker
+                slicing.run_tfma(batch, config, output, self._make_beam_pipeline)
+        except UserError:
+            raise
         except Exception as error:
             if is_machinery(error):
                 raise model_scores.RunError(f"slicing with TFMA failed: {error}") from error

@@ -19,6 +19,7 @@ import sys
 from typing import NoReturn
 
 from components.core.beam_runner import use_direct_runner_by_default
+from components.core.beam_workers import end_jobs_without_workers
 from components.core.user_errors import find_user_error
 from components.kubeflow import (
     accelerators,
@@ -65,6 +66,7 @@ def _run(outputs: list[str]) -> None:
     accelerators.check(os.environ)
     try:
         use_direct_runner_by_default()
+        end_jobs_without_workers()
         with importing():
             importlib.import_module("tfx.components")  # nearly all that the entry point imports
         runpy.run_module(TFX_ENTRY_POINT, run_name="__main__", alter_sys=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from trainer.core.errors import UserError
 
@@ -45,4 +46,27 @@ def check(options: Sequence[str]) -> None:
         raise UserError(
             f"beam: unknown option --{unknown[0]}; expected options of Apache Beam, e.g. "
             "--direct_num_workers=2"
+        )
+    _check_places(runner.rpartition(".")[2], parsed)
+
+
+def _check_places(runner: str, options: Any) -> None:
+    """Refuses work whose job server or worker pool is not named; Beam asks for them in the middle.
+
+    Args:
+        runner: Name of the runner.
+        options: Beam's, parsed.
+    """
+    from apache_beam.options.pipeline_options import PortableOptions
+
+    given = options.view_as(PortableOptions)
+    if runner == "PortableRunner" and not given.job_endpoint:
+        raise UserError(
+            "beam: PortableRunner hands its work to a job server; expected "
+            "--job_endpoint=HOST:PORT, or --job_endpoint=embed to have each task be its own"
+        )
+    if given.environment_type == "EXTERNAL" and not given.environment_config:
+        raise UserError(
+            "beam: --environment_type=EXTERNAL takes workers from a pool; expected "
+            "--environment_config=HOST:PORT, where it answers"
         )

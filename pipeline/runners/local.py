@@ -19,7 +19,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils, tfx_runner
 from tfx.proto.orchestration import pipeline_pb2
 
-from components.core import beam_runner, files
+from components.core import beam_runner, beam_workers, files
 from components.core.user_errors import user_errors
 from components.serving.production_model import served_model
 from components.serving.pusher import push_log
@@ -150,6 +150,7 @@ def run(
     """
     beam_options.check(config.beam)
     beam_runner.use_direct_runner_by_default()
+    beam_workers.end_jobs_without_workers()
     work = Path(config.work_dir).expanduser().absolute()
     assert config.data.path is not None, "the command fills in data.path"
     data = _absolute(config.data.path)

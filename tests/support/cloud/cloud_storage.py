@@ -11,6 +11,8 @@ import os
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,17 +78,46 @@ def running(folder: Path) -> Iterator[CloudStorage]:
     """Starts the service, with a bucket `b`, and has this process find it in the context."""
     service = CloudStorage(folder)
     service.objects.make_bucket("b")
-    earlier = {name: os.environ.get(name) for name in service.environment}
-    os.environ.update(service.environment)
     try:
-        yield service
+        with _in_environment(service.environment):
+            yield service
+    finally:
+        service.close()
+
+
+@contextlib.contextmanager
+def running_apart(folder: Path) -> Iterator[dict[str, str]]:
+    """Does what `running` does in a process of its own; yields the service's environment.
+
+    Some calls of TensorFlow hold Python's lock while they wait for the service, which then
+    cannot answer in the same process.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        text=True,
+    )
+    with process:  # it ends with its standard input
+        assert process.stdout is not None
+        environment = json.loads(process.stdout.readline())
+        with _in_environment(environment):
+            yield environment
+
+
+@contextlib.contextmanager
+def _in_environment(environment: dict[str, str]) -> Iterator[None]:
+    earlier = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        yield
     finally:
         for name, value in earlier.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        service.close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -162,3 +193,15 @@ class _Handler(BaseHTTPRequestHandler):
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
             self.wfile.flush()
+
+
+def main() -> None:
+    """Serves until the standard input ends; prints the environment of its clients first."""
+    service = CloudStorage(Path(sys.argv[1]))
+    service.objects.make_bucket("b")
+    print(json.dumps(service.environment), flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
