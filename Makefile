@@ -97,7 +97,7 @@ bench-collapse: setup  ## Measure the whole collapse matrix (hours; goes on wher
 bench-quality: setup  ## Measure quality over processor time (two hours; goes on where it stopped).
 	$(BIN)/python -m benchmarks.training.quality
 
-bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch and COLMAP, which `make bench` compares with.
+bench-env: $(BENCH_STAMP)  ## Make .venv-bench: PyTorch, COLMAP and other descriptors, which `make bench` compares with.
 
 export-env: $(EXPORT_STAMP)  ## Make .venv-export: PyTorch, kornia and LiteRT, which run exported models.
 

@@ -24,6 +24,7 @@ BENCHMARKS = {  # module by name
     "gate": "benchmarks.evaluator.gate",
     "real-sequences": "benchmarks.demo.real_sequences",
     "calibration": "benchmarks.calibration.calibration",
+    "peers": "benchmarks.calibration.peers",
     "regions": "benchmarks.downstream.regions",
     "growth": "benchmarks.growth.growth",
     "downstream": "benchmarks.downstream.downstream",

@@ -1,0 +1,90 @@
+"""Describes patches with OpenCV's contributed descriptors; runs where they are installed.
+
+python benchmarks/calibration/peers_worker.py PATCHES.npy METHOD DESCRIPTORS.npy
+
+Each patch is described at its centre, upright, in a window as wide as the patch. Imports nothing
+of this project, which is not installed there.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import cv2
+import numpy as np
+
+_COLUMNS = 32  # patches beside each other in one picture
+_OF_SIFT = 6.75  # window of these descriptors by the size of a SIFT keypoint (OpenCV's manual)
+_SIFT_LIKE = {"VGG", "BoostDesc", "BEBLID", "TEBLID"}
+_PATTERN = 48  # pixels that BRIEF, LATCH and FREAK compare within, at most
+FLOATS = {"VGG", "DAISY"}  # the others are bits
+
+
+def extractor(method: str) -> tuple[cv2.Feature2D, int]:
+    """Returns an OpenCV descriptor, and the side in pixels that a patch is to have for it."""
+    contributed = cv2.xfeatures2d
+    if method == "VGG":
+        return contributed.VGG_create(use_scale_orientation=True, scale_factor=_OF_SIFT), 64
+    if method == "BoostDesc":
+        return (
+            contributed.BoostDesc_create(use_scale_orientation=True, scale_factor=_OF_SIFT),
+            64,
+        )
+    if method == "BEBLID":
+        return contributed.BEBLID_create(_OF_SIFT, contributed.BEBLID_SIZE_512_BITS), 64
+    if method == "TEBLID":
+        return contributed.TEBLID_create(_OF_SIFT, contributed.TEBLID_SIZE_512_BITS), 64
+    if method == "DAISY":  # its rings reach 15 pixels
+        return contributed.DAISY_create(), 32
+    if method == "BRIEF":
+        return contributed.BriefDescriptorExtractor_create(64), _PATTERN
+    if method == "LATCH":
+        return contributed.LATCH_create(64, rotationInvariance=False), _PATTERN
+    if method == "FREAK":
+        return (
+            contributed.FREAK_create(orientationNormalized=False, scaleNormalized=False),
+            _PATTERN,
+        )
+    raise ValueError(f"unknown method {method}")
+
+
+def describe(patches: np.ndarray, method: str) -> np.ndarray:
+    """Describes patches.
+
+    Args:
+        patches: uint8 [N, h, h].
+        method: See `extractor`.
+
+    Returns:
+        float32 [N, D]; of bits zeros and ones.
+    """
+    features, side = extractor(method)
+    border = side  # beyond a patch its edge is mirrored, so that no window is cut off
+    tile = side + 2 * border
+    centre = border + (side - 1) / 2
+    size = side / _OF_SIFT if method in _SIFT_LIKE else float(side)
+    described = []
+    for start in range(0, len(patches), _COLUMNS):
+        row = [
+            cv2.copyMakeBorder(
+                cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA),
+                *(border,) * 4, cv2.BORDER_REFLECT,
+            )
+            for patch in patches[start : start + _COLUMNS]
+        ]  # fmt: skip
+        keypoints = [
+            cv2.KeyPoint(number * tile + centre, centre, size, 0.0) for number in range(len(row))
+        ]
+        kept, values = features.compute(np.hstack(row), keypoints)
+        if len(kept) != len(row):
+            raise ValueError(f"{method} left out {len(row) - len(kept)} of {len(row)} patches")
+        described.append(values)
+    values = np.concatenate(described)
+    if method not in FLOATS:
+        values = np.unpackbits(values, axis=1)
+    return values.astype(np.float32)
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    np.save(sys.argv[3], describe(np.load(sys.argv[1]), sys.argv[2]))
