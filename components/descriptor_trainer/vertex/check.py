@@ -6,10 +6,7 @@ from components.descriptor_trainer.vertex.machines import KEY, Machine, machine_
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
-from trainer.curriculum import auto_plan
-from trainer.curriculum.auto_plan import Resources
 
-_PLENTY = 10**9  # points, bytes: more than any plan asks for
 
 
 def check(
@@ -101,14 +98,7 @@ def _check_batches(
     """Refuses batches that the replicas cannot share evenly."""
     replicas = machine.replicas
     if training.stages == "auto":
-        most = _largest_automatic_batch(training, machine)
-        if most < replicas:
-            raise UserError(
-                f"training.stages: auto makes batches of at most {most} points, which the "
-                f"{replicas} cores of {_named(settings)} cannot share; expected a smaller slice "
-                f"or a plan of your own"
-            )
-        return
+        return  # its largest batch has a point for each core of the largest slice
     for number, stage in enumerate(training.stages):
         points = stage.points_per_batch
         if points % replicas:
@@ -117,19 +107,6 @@ def _check_batches(
                 f"{replicas} {_REPLICAS[machine.kind]} of {_named(settings)} cannot "
                 f"share evenly; expected a multiple of {replicas}"
             )
-
-
-def _largest_automatic_batch(training: TrainerConfig, machine: Machine) -> int:
-    """Returns S of the largest batch that `auto` makes however much data and memory there is."""
-    plenty = Resources(
-        points=_PLENTY,
-        largest_batch=_PLENTY,
-        patch_bytes=1,
-        memory=_PLENTY,
-        device="tpu" if machine.kind == "tpu_v5e" else machine.kind,
-    )
-    resolved = auto_plan.resolve(training, plenty)
-    return max(stage.points_per_batch for stage in resolved.plan)
 
 
 def _named(settings: VertexTrainingSettings) -> str:

@@ -173,14 +173,14 @@ def test_data_that_cannot_fill_a_plan_are_refused_before_training(
 def test_a_plan_is_made_for_the_data(examples, tmp_path):
     config = _CONFIG.model_copy(update={"stages": "auto"})
     result = _train(examples, tmp_path, config)
-    plan = ["S8 K4 rate 0.02 steps 470"]  # half of the 20 there are
+    plan = ["S8 K2 rate 0.02 steps 950"]  # half of the 20 there are
     assert result.stages == plan
-    assert result.patches == 470 * 32
+    assert result.patches == 950 * 16
     (event,) = (event for event in _events(tmp_path) if event["event"] == "plan")
     assert event["plan"] == plan
     assert (event["points"], event["largest_batch"], event["device"]) == (30, 20, "cpu")
     told = _identity(result.model_path)["training"]["stages"]
-    assert [stage["max_steps"] for stage in told] == [470]
+    assert [stage["max_steps"] for stage in told] == [950]
 
 
 def test_a_broken_shard_is_named_and_leaves_no_model(tmp_path):

@@ -10,6 +10,8 @@ from components.descriptor_trainer.vertex.machines import Machine, machine_of
 from components.descriptor_trainer.vertex.settings import VertexTrainingSettings
 from trainer.core.config import StageConfig, TrainerConfig
 from trainer.core.errors import UserError
+from trainer.curriculum import auto_plan
+from trainer.curriculum.auto_plan import Resources
 
 
 def settings(machine_type="ct5lp-hightpu-4t", **changes) -> VertexTrainingSettings:
@@ -112,13 +114,11 @@ def test_every_stage_must_divide_among_the_replicas(job, replicas):
         check.check(job, training(64, 130))
 
 
-def test_automatic_stages_are_possible_only_where_their_batches_suffice():
+def test_automatic_stages_are_possible_on_the_largest_slice():
     check.check(tpu(3, 8), training(stages="auto"))
-    check.check(tpu(3, 1024, image_for_pods=True), training(stages="auto"))
-    with pytest.raises(UserError, match="auto makes batches of at most 1024 points"):
-        check.check(tpu(3, 2048, image_for_pods=True), training(stages="auto"))
-    pairs = TrainerConfig.model_validate({"stages": "auto", "loss": {"mining": "hardnet"}})
-    check.check(tpu(3, 2048, image_for_pods=True), pairs)
+    check.check(tpu(3, 2048, image_for_pods=True), training(stages="auto"))
+    plenty = Resources(10**9, 10**9, patch_bytes=1, memory=10**9, device="tpu", replicas=2048)
+    assert auto_plan.plan(plenty)[-1].points_per_batch == 2048
 
 
 def test_a_run_in_another_region_than_the_job_is_meant_for_is_refused():
