@@ -8,7 +8,6 @@ from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 
 
-
 def check(
     settings: VertexTrainingSettings, training: TrainerConfig, location: str | None = None
 ) -> None:
