@@ -35,7 +35,7 @@ def extractor(method: str) -> tuple[cv2.Feature2D, int]:
     if method == "TEBLID":
         return contributed.TEBLID_create(_OF_SIFT, contributed.TEBLID_SIZE_512_BITS), 64
     if method == "DAISY":  # its rings reach 15 pixels
-        return contributed.DAISY_create(), 32
+        return contributed.DAISY_create(norm=contributed.DAISY_NRM_PARTIAL), 32
     if method == "BRIEF":
         return contributed.BriefDescriptorExtractor_create(64), _PATTERN
     if method == "LATCH":
