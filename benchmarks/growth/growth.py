@@ -56,8 +56,8 @@ def _measured(folder: Path, photographs: int, points: int) -> dict[str, Any]:
 
 
 def points_of(result: Mapping[str, Any], stage: str) -> int:
-    """Returns how many points a stage worked on; what is packed is the train split."""
-    return result["trained_on" if stage == "pack" else "points"]
+    """Returns how many points a stage or what it made is of; what is packed is the train split."""
+    return result["trained_on" if stage in ("pack", "packed") else "points"]
 
 
 def times(results: Mapping[int, Mapping[str, Any]], stage: str, size: int = 10) -> float:
@@ -100,7 +100,7 @@ def table_of(results: Mapping[int, Mapping[str, Any]]) -> Table:
     last = results[max(results)]
     counts = ", ".join(f"{result['points']:,}" for result in results.values())
     made = ", ".join(
-        f"{name} {size / last['points']:,.0f} bytes a point"
+        f"{name} {size / points_of(last, name):,.0f} bytes a point"
         for name, size in last["bytes"].items()
         if name != "manifest"
     )

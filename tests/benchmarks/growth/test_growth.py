@@ -23,7 +23,7 @@ def result(size: int, points: int, factor: float = 1.0, peak: float = 100.0) -> 
         "points": points,
         "trained_on": points // 2,
         "sequences": 2 * size,
-        "bytes": {"examples": 5 * points, "manifest": 600 * size},
+        "bytes": {"examples": 5 * points, "packed": 3 * points, "manifest": 600 * size},
     }
 
 
@@ -49,9 +49,8 @@ def test_the_worst_stage_is_held_to_the_target_and_retrieval_to_none():
 def test_the_table_shows_every_stage_and_what_a_point_weighs():
     table = growth.table_of(grown())
     assert table.row_count == 7
-    assert "100, 300, 1,100 points; examples 5 bytes a point; manifest 300 bytes" in str(
-        table.title
-    )
+    made = "examples 5 bytes a point, packed 6 bytes a point; manifest 300 bytes"
+    assert f"100, 300, 1,100 points; {made}" in str(table.title)
     with pytest.raises(targets.MissedError):
         targets.held_to(table, growth.figures_of(grown(2.0)))
 
