@@ -130,7 +130,10 @@ def lines(data: Data, costs: Costs) -> dict[str, float]:
 
 def table_of(costs: Costs) -> Table:
     """Returns what each of `CASES` needs."""
-    table = Table(title="By these costs (arithmetic)")
+    table = Table(
+        title=f"By these costs, {costs.photograph:.2f} s a photograph and {1000 * costs.point:.2f} "
+        "ms a point to cut (arithmetic)"
+    )
     table.add_column("what")
     needed = [lines(data, costs) for data in CASES]
     for data in CASES:
