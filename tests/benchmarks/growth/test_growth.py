@@ -62,7 +62,7 @@ def test_a_small_size_runs_through_all_stages(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     measured = json.loads(done.stdout.splitlines()[-1])
     # Two image sequences of each photograph, and of the one that is trained on two larger ones.
-    assert measured["sequences"] == 8 and measured["points"] == 96
+    assert measured["sequences"] == 8 and 72 < measured["points"] <= 96
     assert set(measured["stages"]) == {*growth.HELD, "survey", "score retrieval"}
     assert all(cost["peak"] > 0 for cost in measured["stages"].values())
     assert measured["bytes"]["packed"] >= 16 * 32 * 32 * measured["trained_on"]
