@@ -57,7 +57,8 @@ class CloudStorage:
         return {
             "https_proxy": proxy,
             "HTTPS_PROXY": proxy,
-            "no_proxy": "localhost,127.0.0.1",
+            # Beam's workers reach a job's own services by the host's name.
+            "no_proxy": f"localhost,127.0.0.1,{socket.gethostname()},{socket.getfqdn()}",
             "CURL_CA_BUNDLE": authority,
             "REQUESTS_CA_BUNDLE": authority,
             "SSL_CERT_FILE": authority,
