@@ -13,6 +13,7 @@ from typing import Any
 
 from trainer.core.errors import UserError
 
+VERIFIED = "2.59."  # of Beam; what is taken here is private, and does not work in 2.77
 _SECONDS_TO_CONNECT = 600.0  # of a worker that was started; it imports Beam first
 _SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -22,7 +23,12 @@ def end_jobs_without_workers() -> None:
 
     Likewise when a worker pool (`--environment_type=EXTERNAL`) or a job server
     (`--job_endpoint=HOST:PORT`) does not answer. Jobs on a job server are watched by that.
+    With other versions of Beam than `VERIFIED` nothing is changed.
     """
+    import apache_beam
+
+    if not apache_beam.__version__.startswith(VERIFIED):
+        return
     import grpc
     from apache_beam.portability import common_urns, python_urns
     from apache_beam.portability.api import beam_runner_api_pb2

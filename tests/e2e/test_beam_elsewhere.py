@@ -41,7 +41,14 @@ from trainer.core.errors import UserError
 from trainer.core.variants import SPLITS
 from trainer.data import image, manifest, records, resizing
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not beam.__version__.startswith(beam_workers.VERIFIED),
+        reason=f"Beam {beam.__version__}: a pool elsewhere was tried with "
+        f"{beam_workers.VERIFIED}* alone",
+    ),
+]
 
 _MODEL = "gs://b/model"
 _IN_BEAM = ("PatchExampleGen", "StatisticsGen", "Transform", "DescriptorEvaluator")
