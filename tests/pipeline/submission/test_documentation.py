@@ -54,11 +54,19 @@ def _configuration(part: str) -> str:
     return block.replace("REGION-", "us-west4-").replace("/PROJECT/", "/my-project/")
 
 
-def test_the_options_for_dataflow_can_be_compiled(tmp_path):
-    (tmp_path / "dataflow.yaml").write_text("base: demo\n" + _configuration("beam:"))
-    config = load_config(str(tmp_path / "dataflow.yaml"))
+def _compiles(part: str, folder: Path) -> None:
+    (folder / "beam.yaml").write_text("base: demo\n" + _configuration(part))
+    config = load_config(str(folder / "beam.yaml"))
     check_platform(config, "vertex", "us-west4-docker.pkg.dev/my-project/hpatches/pipeline:1")
     beam_options.check(config.beam)
+
+
+def test_the_options_for_dataflow_can_be_compiled(tmp_path):
+    _compiles("--runner=DataflowRunner", tmp_path)
+
+
+def test_the_options_for_a_pool_of_workers_can_be_compiled(tmp_path):
+    _compiles("--environment_type=EXTERNAL", tmp_path)
 
 
 def test_the_configuration_can_run(tmp_path):
