@@ -30,6 +30,7 @@ BENCHMARKS = {  # module by name
     "downstream": "benchmarks.downstream.downstream",
     "training-speed": "benchmarks.training.training_speed",
     "sampling": "benchmarks.training.sampling",
+    "infeed": "benchmarks.training.infeed",
     "memory": "benchmarks.training.memory",
     "kill": "benchmarks.training.kill",
     "collapse": "benchmarks.training.collapse",

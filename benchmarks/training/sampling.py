@@ -64,11 +64,11 @@ def sampler_rates(work: str, sizes: tuple[int, ...] = SIZES) -> dict[tuple[int, 
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="sampling-", dir=folder) as temporary:
         file = Path(temporary) / "patches"
-        _write(file, max(sizes) // PACKED_SHAPE[0])
+        write_patches(file, max(sizes) // PACKED_SHAPE[0])
         rates_of: dict[tuple[int, str], list[float]] = {}
         for _ in range(_ROUNDS):
             for size in sizes:
-                packed = _mapped(file, size // PACKED_SHAPE[0])
+                packed = mapped_patches(file, size // PACKED_SHAPE[0])
                 for name, shape in SHAPES.items():
                     rates_of.setdefault((size, name), []).append(_drawn(packed, *shape))
     return {key: float(np.median(rates)) for key, rates in rates_of.items()}
@@ -82,7 +82,7 @@ def _drawn(
     sampler = Sampler(packed, points, patches_per_point, NOISES, state, same_sequence_fraction)
     epochs = -(-_BATCHES * points // len(packed))
     batches = epochs * -(-len(packed) // points)
-    seconds = _cpu_seconds(lambda: [next(sampler) for _ in range(batches)] and None)
+    seconds = cpu_seconds(lambda: [next(sampler) for _ in range(batches)] and None)
     return batches * points * patches_per_point / seconds
 
 
@@ -96,14 +96,14 @@ def step_demand() -> float:
     )
     rates = np.full(_STEPS, 1e-3, np.float32)
     learner.train(batches, stage.patches_per_point, rates[:1], 0)  # traced
-    seconds = _cpu_seconds(
+    seconds = cpu_seconds(
         lambda: learner.train(batches, stage.patches_per_point, rates, 1) and None
     )
     return _STEPS * stage.batch / seconds * _cores()
 
 
-def _write(file: Path, points: int) -> None:
-    """Writes patches of random bytes."""
+def write_patches(file: Path, points: int) -> None:
+    """Writes patches of random bytes, uint8 [points, 16, 32, 32]."""
     rng = np.random.default_rng(0)
     with open(file, "wb") as opened:
         for start in range(0, points, 1024):
@@ -111,7 +111,8 @@ def _write(file: Path, points: int) -> None:
             opened.write(rng.integers(0, 256, part, dtype=np.uint8).tobytes())
 
 
-def _mapped(file: Path, points: int) -> PackedPatches:
+def mapped_patches(file: Path, points: int) -> PackedPatches:
+    """Returns them as a train split of two image sequences a scene."""
     patches = np.memmap(file, np.uint8, mode="r", shape=(points, *PACKED_SHAPE))
     sequence = np.arange(points, dtype=np.int32) // _POINTS
     scene = sequence // 2
@@ -130,7 +131,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _cpu_seconds(work: Callable[[], None]) -> float:
+def cpu_seconds(work: Callable[[], None]) -> float:
+    """Returns the processor time that work takes."""
     begin = time.process_time()
     work()
     return time.process_time() - begin

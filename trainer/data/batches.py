@@ -18,7 +18,7 @@ import numpy as np
 
 from trainer.core.config import StageConfig
 from trainer.core.errors import UserError
-from trainer.core.variants import NOISES, TARGETS, TRAIN
+from trainer.core.variants import NOISES, TARGETS, TRAIN, VARIANTS
 from trainer.data.manifest import Manifest
 from trainer.data.packing import PackedPatches
 
@@ -223,9 +223,11 @@ def _split(
     """
     if len(pool) == 0:
         return pool, pool
-    owners, first, inverse = np.unique(scene[pool], return_index=True, return_inverse=True)
-    fits = sequence[pool] == sequence[pool[first]][inverse.reshape(-1)]
-    if len(owners) == len(pool) or fits.all():
+    owners = scene[pool]
+    first = np.empty(owners.max() + 1, np.int64)
+    first[owners[::-1]] = np.arange(len(pool))[::-1]  # of those of a scene, the first one's stays
+    fits = sequence[pool] == sequence[pool[first[owners]]]
+    if fits.all():
         return pool[:size], pool[size:]
     fits &= np.cumsum(fits) <= size
     return pool[fits], pool[~fits]
@@ -248,6 +250,21 @@ def _filled_up(
     fitting, _ = _split(candidates, sequence, scene, len(candidates))
     extra = fitting[len(kept) :]
     return np.concatenate([kept, rng.permutation(extra)[: size - len(kept)]])
+
+
+def _lowest(lots: np.ndarray, count: int) -> np.ndarray:
+    """Returns the places of each row's lowest values, the lowest first, int64 [S, count].
+
+    Args:
+        lots: float32 [S, P], in 0..1; spoilt.
+        count: K, at most P. It is small: sorting whole rows takes several times as long.
+    """
+    rows = np.arange(len(lots))
+    places = np.empty((len(lots), count), np.int64)
+    for number in range(count):
+        places[:, number] = lots.argmin(axis=1)
+        lots[rows, places[:, number]] = np.inf
+    return places
 
 
 @dataclass
@@ -308,6 +325,11 @@ class Sampler:
         points, variants = self.draw()
         return self.packed.take(points, variants)
 
+    def rows(self) -> np.ndarray:
+        """Returns the next batch as rows int32 [S*K] of all patches, [N * 16, ...] of them."""
+        points, variants = self.draw()
+        return (points[:, None] * len(VARIANTS) + variants).ravel()
+
     def draw(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the next batch's points int32 [S] and variants int32 [S, K]."""
         state = self.state
@@ -318,7 +340,7 @@ class Sampler:
         rng = np.random.default_rng([state.seed, _VARIANT_STREAM, state.epoch, state.position])
         points = order[state.position]
         lots = rng.random((self.points_per_batch, len(self._pool)), dtype=np.float32)
-        variants = self._pool[np.argsort(lots, axis=1)[:, : self.patches_per_point]]
+        variants = self._pool[_lowest(lots, self.patches_per_point)]
         self.state = replace(state, position=state.position + 1)
         return points, variants
 

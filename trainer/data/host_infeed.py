@@ -22,7 +22,6 @@ import tensorflow as tf
 
 from trainer.core.config import StageConfig
 from trainer.core.errors import UserError
-from trainer.core.variants import VARIANTS
 from trainer.data import records
 from trainer.data.batches import Sampler, SamplerState
 from trainer.data.manifest import SequenceEntry
@@ -204,8 +203,7 @@ class HostInfeed:
 
     def _draw(self) -> np.ndarray:
         """Returns the next batch of every host, int32 [hosts, S/hosts * K], as rows of patches."""
-        drawn = [sampler.draw() for sampler in self._samplers]
-        return np.stack([(points[:, None] * len(VARIANTS) + of).ravel() for points, of in drawn])
+        return np.stack([sampler.rows() for sampler in self._samplers])
 
     def _draw_chunk(self) -> tuple[np.ndarray, list[list[SamplerState]]]:
         """Returns rows int32 [chunk, block, hosts, S/hosts * K] and the states between blocks."""

@@ -13,22 +13,29 @@ from trainer.data.batches import Sampler, SamplerState
 class Infeed:
     """Blocks of batches, drawn one block ahead by a thread while the context is open.
 
+    Args:
+        sampler: Draws the batches.
+        block: Batches in a block.
+        rows: Draw the rows of the patches only (`trainer.data.resident_patches`).
+
     Attributes:
         waited: Seconds that callers of `take` waited in all.
         state: The sampler's state after the blocks taken so far (not those drawn ahead), from
             which another sampler goes on.
     """
 
-    def __init__(self, sampler: Sampler, block: int) -> None:
+    def __init__(self, sampler: Sampler, block: int, *, rows: bool = False) -> None:
         self.waited = 0.0
         self.state = sampler.state
         self._sampler = sampler
         self._block = block
+        self._draw_one = sampler.rows if rows else sampler.__next__
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="infeed")
         self._ahead: tuple[int, Future[tuple[np.ndarray, SamplerState]]] | None = None
 
     def take(self, steps: int, ahead: int) -> np.ndarray:
-        """Returns batches for `steps`, uint8 [block, S*K, 32, 32], zeros after them.
+        """Returns batches for `steps`, zeros after them: uint8 [block, S*K, 32, 32], or their
+        rows, int32 [block, S*K].
 
         Args:
             steps: Batches wanted now, at most the block.
@@ -58,9 +65,9 @@ class Infeed:
             self._sampler.state = self.state
 
     def _draw(self, steps: int) -> tuple[np.ndarray, SamplerState]:
-        first = next(self._sampler)
-        batches = np.zeros((self._block, *first.shape), np.uint8)
+        first = self._draw_one()
+        batches = np.zeros((self._block, *first.shape), first.dtype)
         batches[0] = first
         for number in range(1, steps):
-            batches[number] = next(self._sampler)
+            batches[number] = self._draw_one()
         return batches, self._sampler.state

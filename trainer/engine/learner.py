@@ -16,6 +16,7 @@ from trainer.core.config import TrainerConfig
 from trainer.curriculum import probe
 from trainer.data import image
 from trainer.data.augmentation import augment
+from trainer.data.resident_patches import ResidentPatches
 from trainer.engine import strategy
 from trainer.engine.hosts import Hosts
 from trainer.losses.loss import Loss
@@ -46,15 +47,24 @@ class Snapshot:
 
 
 class Learner:
-    """The network, its optimizer and its loss, placed by a strategy."""
+    """The network, its optimizer and its loss, placed by a strategy.
+
+    Args:
+        config: Settings of the run.
+        placement: Strategy that places it.
+        normalisation: Of the pixels.
+        resident: Patches in the devices' memory, if batches are given as rows of them.
+    """
 
     def __init__(
         self,
         config: TrainerConfig,
         placement: tf.distribute.Strategy,
         normalisation: image.Normalisation,
+        resident: ResidentPatches | None = None,
     ) -> None:
         self.config = config
+        self.resident = resident
         self.normalisation = normalisation
         self.loss = Loss.of(config.loss, config.model)
         self.traces = 0
@@ -92,8 +102,9 @@ class Learner:
 
         Args:
             batches: uint8 [steps or more, S*K, 32, 32]; what exceeds the rates is padding that
-                keeps the shape, and with it the compiled function, the same. Or each replica's
-                part of it (`trainer.data.host_infeed`).
+                keeps the shape, and with it the compiled function, the same. Or int32 [steps or
+                more, S*K], rows of the resident patches. Or each replica's part of either
+                (`trainer.data.host_infeed`).
             patches_per_point: K.
             rates: float32, learning rate of each step.
             first_step: Number of the first step in the run; seeds the augmentation.
@@ -244,7 +255,8 @@ class Learner:
         """
         compiled = strategy.compiles_with_xla(self.config, self.placement)
 
-        def replica_step(patches: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        def replica_step(batch: tf.Tensor, rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            patches = self.resident.gather(batch) if self.resident else batch
             return self._replica_step(patches, patches_per_point, rate, step)
 
         step_function = (
@@ -284,12 +296,12 @@ class Learner:
         Not in the replicas: a TPU would be sent the whole block for every step.
 
         Args:
-            batches: uint8 [block, S*K / replicas, 32, 32] of each replica.
+            batches: uint8 [block, S*K / replicas, 32, 32] of each replica, or rows.
             number: int32 [], which one.
             devices: Where each replica's block lies.
 
         Returns:
-            uint8 [S*K / replicas, 32, 32] of each replica.
+            uint8 [S*K / replicas, 32, 32] of each replica, or rows.
         """
         taken = []
         parts = self.placement.experimental_local_results(batches)

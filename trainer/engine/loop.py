@@ -146,7 +146,8 @@ def train(
             train_set = packing.pack(examples_root, TRAIN, transform_graph, folder)
             val_set = packing.pack(examples_root, VAL, transform_graph, folder)
             normalisation = _normalisation(config, train_set)
-            learner = Learner(config, placement, normalisation)
+            here = None if host_patches else resources.resident(train_set, placement)
+            learner = Learner(config, placement, normalisation, here)
             if warm_start:
                 export.load_weights(learner.model, warm_start)
             # Deletes earlier work: not before all that was given has been found good.

@@ -13,8 +13,10 @@ from tensorflow.python.client import device_lib
 from trainer.core.config import TrainerConfig
 from trainer.core.variants import INPUT_SIZE, TRAIN
 from trainer.curriculum.auto_plan import DeviceKind, Resources
+from trainer.data import resident_patches
 from trainer.data.batches import most_per_batch
 from trainer.data.manifest import Manifest
+from trainer.data.packing import PackedPatches
 from trainer.model import l2net
 
 _log = logging.getLogger(__name__)
@@ -68,6 +70,19 @@ def device_kind(placement: tf.distribute.Strategy) -> DeviceKind:
     if isinstance(placement, tf.distribute.TPUStrategy):
         return "tpu"
     return "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
+
+
+def resident(
+    data: PackedPatches, placement: tf.distribute.Strategy
+) -> resident_patches.ResidentPatches | None:
+    """Puts patches into a TPU's memory if they fit; other devices are sent each batch.
+
+    TensorFlow's operations for GPUs do not all take bytes, and collectives between hosts do not.
+    """
+    kind = device_kind(placement)
+    if kind != "tpu" or not resident_patches.fit(data, accelerator_memory(kind)):
+        return None
+    return resident_patches.ResidentPatches(data, placement)
 
 
 def host_memory() -> int:

@@ -191,7 +191,8 @@ class Run:
         if self._host_patches is not None:
             placement = self._learner.placement
             return HostInfeed(placement, self._host_patches, stage, block, state.sampler)
-        return Infeed(Sampler.of(self._data, stage, state.sampler), block)
+        rows = self._learner.resident is not None
+        return Infeed(Sampler.of(self._data, stage, state.sampler), block, rows=rows)
 
     def _advance(self, state: RunState, infeed: Infeed | HostInfeed) -> stages.Observation:
         """Takes some steps and observes the outcome."""

@@ -195,3 +195,19 @@ def test_a_saved_state_goes_on_where_it_was():
     resumed = Sampler(data, 16, 2, _NOISES, saved)
     for batch in expected:
         np.testing.assert_array_equal(next(resumed), batch)
+
+
+@pytest.mark.parametrize("patches_per_point", [1, 2, 16])
+def test_each_points_patches_are_those_of_its_lowest_lots(patches_per_point):
+    data = packed([20, 20], [0, 1])
+    _, variants = Sampler(data, 8, patches_per_point, _NOISES, START).draw()
+    lots = np.random.default_rng([START.seed, 1, 0, 0]).random((8, 16), dtype=np.float32)
+    np.testing.assert_array_equal(variants, np.argsort(lots, axis=1)[:, :patches_per_point])
+
+
+def test_rows_are_where_the_patches_of_a_batch_lie():
+    data = packed([20, 20], [0, 1])
+    rows, patches = (Sampler(data, 8, 3, _NOISES, START) for _ in range(2))
+    everything = data.patches.reshape(-1, 32, 32)
+    for _ in range(6):
+        np.testing.assert_array_equal(everything[rows.rows()], next(patches))

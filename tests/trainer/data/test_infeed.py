@@ -50,6 +50,19 @@ def test_the_state_counts_what_was_taken_not_what_was_drawn(infeed):
     np.testing.assert_array_equal(infeed.take(3, ahead=0)[0], next(resumed))
 
 
+def test_blocks_of_rows_are_those_of_the_same_batches():
+    expected = _sampler()
+    with Infeed(_sampler(), block=3, rows=True) as infeed:
+        for steps in (3, 2):
+            rows = infeed.take(steps, ahead=2)
+            assert (rows.shape, rows.dtype) == ((3, 16), np.int32)
+            for number in range(steps):
+                patches = _DATA.patches.reshape(-1, 32, 32)[rows[number]]
+                np.testing.assert_array_equal(patches, next(expected))
+        assert not rows[2].any()  # padding
+        assert infeed.state.position == expected.state.position
+
+
 def test_errors_of_the_thread_reach_the_caller():
     class Broken:
         state = START

@@ -16,7 +16,8 @@ from trainer.core.config import TrainerConfig
 from trainer.core.errors import UserError
 from trainer.core.progress import Progress, listen
 from trainer.data import packing, stale_dirs
-from trainer.engine import loop
+from trainer.data.resident_patches import ResidentPatches
+from trainer.engine import loop, resources
 from trainer.engine.learner import Learner
 from trainer.engine.loop import Folders
 from trainer.model import export
@@ -150,6 +151,22 @@ def test_the_same_seed_trains_the_same_network(run, examples, tmp_path):
     assert first["descriptor_id"] == second["descriptor_id"]  # the same weights, bit for bit
     assert first["data_checksum"] == second["data_checksum"]
     assert [e["event"] for e in _events(folder)] == [e["event"] for e in _events(tmp_path)]
+
+
+def test_patches_that_lie_on_a_tpu_train_the_same_network(run, examples, tmp_path, monkeypatch):
+    _, result, _ = run
+    monkeypatch.setattr(resources, "device_kind", lambda _: "tpu")
+    gathered = []
+    gather = ResidentPatches.gather
+    monkeypatch.setattr(
+        ResidentPatches, "gather", lambda *given: gathered.append(given) or gather(*given)
+    )
+    again = _train(examples, tmp_path)
+    assert gathered
+    assert (
+        _identity(again.model_path)["descriptor_id"]
+        == (_identity(result.model_path)["descriptor_id"])
+    )
 
 
 @pytest.mark.parametrize(

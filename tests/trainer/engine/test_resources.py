@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from tests.support.synthetic import write_examples
+from tests.support.synthetic import packed, write_examples
 from trainer.core.config import ModelConfig, TrainerConfig
 from trainer.core.errors import UserError
 from trainer.engine import resources, strategy
@@ -96,3 +96,15 @@ def test_the_estimate_is_near_what_a_step_takes(width, points):
     measured = float(subprocess.run(arguments, capture_output=True, check=True).stdout)
     config = TrainerConfig(model=ModelConfig(width=width), steps_per_loop=1)
     assert 0.7 < resources.patch_bytes(config) / measured < 1.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "spare", "there"),
+    [("tpu", 0, True), ("tpu", -1, False), ("gpu", 0, False), ("cpu", 0, False)],
+)
+def test_patches_lie_in_a_tpu_that_has_room_for_them(kind, spare, there, monkeypatch):
+    data = packed([3], [0])
+    monkeypatch.setattr(resources, "device_kind", lambda _: kind)
+    monkeypatch.setattr(resources, "accelerator_memory", lambda _: 8 * data.patches.nbytes + spare)
+    resident = resources.resident(data, tf.distribute.OneDeviceStrategy("/cpu:0"))
+    assert (resident is not None) == there

@@ -125,6 +125,32 @@ for more in ({}, dict(loss=everything, clip_norm=0.01)):
     assert np.isfinite(learner.forward(patches[0])[1]).all()
 """
 
+# Patches sent, and rows of patches that lie in each replica's memory.
+_RESIDENT = """
+from types import SimpleNamespace
+from trainer.data.resident_patches import ResidentPatches
+rng = np.random.default_rng(0)
+data = SimpleNamespace(patches=rng.integers(0, 256, (50, 16, 32, 32), dtype=np.uint8))
+rows = rng.integers(0, 800, (3, 32), dtype=np.int32)
+config = TrainerConfig(
+    strategy="mirrored",
+    model=dict(width=0.125, dimension=64),
+    stages=[dict(points_per_batch=16, patches_per_point=2)],
+)
+ends = []
+for batches in (data.patches.reshape(-1, 32, 32)[rows], rows):
+    placement = create(config)
+    resident = ResidentPatches(data, placement)
+    resident = resident if batches.dtype == np.int32 else None
+    learner = Learner(config, placement, image.Normalisation(kind="patch"), resident)
+    metrics = learner.train(batches, 2, np.full(3, 1e-3, np.float32), 0)
+    ends.append((metrics, learner.snapshot().model))
+assert ends[0][0] == ends[1][0], ends
+assert ends[0][0]["gradient_norm"] > 0
+for sent, gathered_there in zip(ends[0][1], ends[1][1]):
+    np.testing.assert_array_equal(sent, gathered_there)
+"""
+
 
 def _run_on(replicas: int, script: str) -> None:
     command = [sys.executable, "-c", _DEVICES + script, str(replicas)]
@@ -143,3 +169,8 @@ def test_every_loss_and_its_gradients_are_those_of_one_device(replicas):
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_replicas_take_the_same_step_as_one_device(replicas):
     _run_on(replicas, _STEPS)
+
+
+@pytest.mark.slow
+def test_replicas_gather_the_rows_of_their_own_points():
+    _run_on(2, _RESIDENT)
