@@ -11,15 +11,14 @@ alone, so that a sampler's state is three numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from trainer.core.config import StageConfig
 from trainer.core.errors import UserError
-from trainer.core.variants import NOISES, TARGETS, TRAIN, VARIANTS
-from trainer.data.manifest import Manifest
+from trainer.core.variants import NOISES, TARGETS, VARIANTS
 from trainer.data.packing import PackedPatches
 
 _EPOCH_STREAM, _VARIANT_STREAM = 0, 1
@@ -51,46 +50,8 @@ def largest_batch(sequence: np.ndarray, scene: np.ndarray) -> int:
     return int(largest.sum())
 
 
-def most_per_batch(listing: Manifest) -> int:
-    """Most points of the train split that a batch can hold.
-
-    Raises:
-        UserError: When the train split is empty.
-    """
-    return sum(_largest_of_scenes(listing).values())
-
-
-def _largest_of_scenes(listing: Manifest) -> dict[str, int]:
-    """Returns the size of the largest image sequence of every scene of the train split."""
-    if not listing.count(TRAIN):
-        raise UserError(
-            "the train split holds no point; expected at least one image sequence "
-            "there: check the data's split settings"
-        )
-    largest: dict[str, int] = {}
-    for entry in listing.splits[TRAIN]:
-        largest[entry.scene] = max(entry.count, largest.get(entry.scene, 0))
-    return largest
-
-
-def check_stages(plan: Sequence[StageConfig], listing: Manifest) -> None:
-    """Refuses a plan that the data cannot fill, before they are packed.
-
-    Raises:
-        UserError: When the train split is empty, or a stage's S or its fraction from one image
-            sequence is too large for it.
-    """
-    largest = _largest_of_scenes(listing)
-    most = sum(largest.values())
-    for stage in plan:
-        if stage.points_per_batch > most:
-            raise _too_large(stage.points_per_batch, most, listing.count(TRAIN), len(largest))
-        _check_same_sequence_fraction(
-            stage.points_per_batch, stage.same_sequence_fraction, max(largest.values())
-        )
-
-
-def _check_same_sequence_fraction(points: int, fraction: float, most: int) -> None:
+def check_same_sequence_fraction(points: int, fraction: float, most: int) -> None:
+    """Refuses a fraction of S that the largest image sequence, of `most` points, does not have."""
     wanted = round(fraction * points)
     if wanted > most:
         raise UserError(
@@ -100,7 +61,8 @@ def _check_same_sequence_fraction(points: int, fraction: float, most: int) -> No
         )
 
 
-def _too_large(wanted: int, most: int, points: int, scenes: int) -> UserError:
+def too_large(wanted: int, most: int, points: int, scenes: int) -> UserError:
+    """Returns the refusal of an S of which the data have only `most`."""
     return UserError(
         f"points_per_batch is {wanted}, but the training data fills batches of at most "
         f"{most} ({points} points of {scenes} scenes, one image sequence of a scene "
@@ -296,9 +258,9 @@ class Sampler:
     def __post_init__(self) -> None:
         most = largest_batch(self.packed.sequence, self.packed.scene)
         if self.points_per_batch > most:
-            raise _too_large(self.points_per_batch, most, len(self.packed), len(self.packed.scenes))
+            raise too_large(self.points_per_batch, most, len(self.packed), len(self.packed.scenes))
         largest = int(np.bincount(self.packed.sequence).max())
-        _check_same_sequence_fraction(self.points_per_batch, self.same_sequence_fraction, largest)
+        check_same_sequence_fraction(self.points_per_batch, self.same_sequence_fraction, largest)
         pool = variant_pool(self.noises)
         if self.patches_per_point > len(pool):
             raise UserError(

@@ -118,6 +118,7 @@ def pack(
     split: SplitName,
     transform_graph: str | None,
     cache_dir: str,
+    listing: manifest.Manifest | None = None,
 ) -> PackedPatches:
     """Packs a split, or maps what an earlier call with the same content packed.
 
@@ -130,6 +131,7 @@ def pack(
         transform_graph: Output of Transform, whose graph then resizes the patches; None
             resizes directly. Both give the same bytes.
         cache_dir: Local folder for the packed arrays.
+        listing: What to pack of the folder; by default, all that its manifest lists.
 
     Raises:
         UserError: When a shard cannot be read or does not hold what the manifest says, or the
@@ -139,7 +141,7 @@ def pack(
         raise UserError(
             f"{cache_dir}: packed patches are memory-mapped; expected a folder on a local disk"
         )
-    listing = manifest.read(examples_root)
+    listing = listing or manifest.read(examples_root)
     key = _key(listing, split, transform_graph)
     folder = Path(cache_dir) / f"{split}-{key[:24]}"
     unfinished = f"{folder.name}.tmp-"

@@ -21,11 +21,11 @@ from trainer.core.variants import TRAIN, VAL
 from trainer.curriculum import auto_plan
 from trainer.curriculum.auto_plan import Resources
 from trainer.data import manifest, packing, stale_dirs
-from trainer.data.batches import check_stages
 from trainer.data.host_infeed import HostPatches
 from trainer.data.image import Normalisation
 from trainer.data.manifest import Manifest
 from trainer.data.packing import PackedPatches
+from trainer.data.plan_points import check_stages, enough_for
 from trainer.engine import output_folder, resources, run_identity, strategy
 from trainer.engine.checkpoints import CheckpointStore
 from trainer.engine.hosts import Hosts
@@ -115,7 +115,8 @@ def train(
 
     def finish() -> dict[str, Any]:
         """Exports the network, writes the result and returns it."""
-        itself = export.describe_itself(network, config, normalisation, examples, matching)
+        learnt_from = examples if host_patches else enough
+        itself = export.describe_itself(network, config, normalisation, learnt_from, matching)
         model_path = posixpath.join(folders.output, SERVING_DIR)
         export.save(network, normalisation, itself, model_path, reference)
         outcome = run.result(state, identity.hash, model_path)
@@ -129,6 +130,7 @@ def train(
         config, made_for = _planned(config, examples, placement, hosts)
         strategy.check_divisible(config, placement.num_replicas_in_sync)
         check_stages(config.plan, examples)
+        enough = enough_for(config.plan, examples, config.seed)
         host_patches = _host_patches(config, examples_root, examples, strategy.hosts(placement))
         ended = hosts.on_chief(
             lambda: _earlier(config, folders, checkpoint_dir, identity, existing, keep_checkpoints)
@@ -143,7 +145,7 @@ def train(
             _own(folders, hosts) as own,
             _folder(pack_dir if hosts.is_chief else None) as folder,
         ):
-            train_set = packing.pack(examples_root, TRAIN, transform_graph, folder)
+            train_set = packing.pack(examples_root, TRAIN, transform_graph, folder, enough)
             val_set = packing.pack(examples_root, VAL, transform_graph, folder)
             normalisation = _normalisation(config, train_set)
             here = None if host_patches else resources.resident(train_set, placement)

@@ -14,9 +14,9 @@ from trainer.core.config import TrainerConfig
 from trainer.core.variants import INPUT_SIZE, TRAIN
 from trainer.curriculum.auto_plan import DeviceKind, Resources
 from trainer.data import resident_patches
-from trainer.data.batches import most_per_batch
 from trainer.data.manifest import Manifest
 from trainer.data.packing import PackedPatches
+from trainer.data.plan_points import most_per_batch
 from trainer.model import l2net
 
 _log = logging.getLogger(__name__)

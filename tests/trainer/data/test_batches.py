@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from tests.support.synthetic import START, packed
 from trainer.core.errors import UserError
-from trainer.data.batches import Sampler, SamplerState, epoch_order, largest_batch, variant_pool
+from trainer.data.batches import (
+    Sampler,
+    SamplerState,
+    epoch_order,
+    largest_batch,
+    variant_pool,
+)
 
 _NOISES = ("e", "h", "t")
 

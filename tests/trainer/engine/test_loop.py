@@ -1,5 +1,6 @@
 """Whole runs, on data small enough for seconds."""
 
+import dataclasses
 import json
 import math
 import subprocess
@@ -185,6 +186,17 @@ def test_data_that_cannot_fill_a_plan_are_refused_before_training(
     with pytest.raises(UserError, match=sentence):
         _train(str(tmp_path / "examples"), tmp_path, config)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_short_plan_packs_and_names_only_the_scenes_it_comes_to(tmp_path):
+    train = {f"v_{scene}": (scene, 10) for scene in "abcdefgh"}
+    write_examples(tmp_path / "examples", {"train": train, "val": {"v_z": ("z", 8)}})
+    folders = dataclasses.replace(folders_in(tmp_path), packed=str(tmp_path / "packed"))
+    config = small_config(small_stage(steps=4), controller=_CONTROLLER)  # of 8 points each
+    result = _train(str(tmp_path / "examples"), tmp_path, config, folders)
+    (patches,) = (tmp_path / "packed").glob("train-*/patches.npy")
+    assert len(np.load(patches, mmap_mode="r")) == 40  # 32 are drawn
+    assert len(_identity(result.model_path)["scenes"]["train"]) == 4
 
 
 def test_a_plan_is_made_for_the_data(examples, tmp_path):
