@@ -1,4 +1,4 @@
-"""Other descriptors on the same patches: OpenCV's contributed ones, RootSIFT and the demo's model.
+"""Other descriptors on the same patches: OpenCV's contributed ones, MKD, RootSIFT, the model.
 
 Patches are cut from HPatches' four sequences at hand by the default rules. The contributed
 descriptors live in another build of OpenCV, so a process of its own describes
@@ -27,7 +27,7 @@ from trainer.core.errors import UserError
 from trainer.core.progress import report
 from trainer.model.names import SERVING_DIR
 
-METHODS = ("VGG", "BoostDesc", "BEBLID", "TEBLID", "DAISY", "BRIEF", "LATCH", "FREAK")
+METHODS = ("VGG", "BoostDesc", "BEBLID", "TEBLID", "DAISY", "MKD", "BRIEF", "LATCH", "FREAK")
 _PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 _WORKER = Path(__file__).with_name("peers_worker.py")
 

@@ -1,9 +1,10 @@
-"""Describes patches with OpenCV's contributed descriptors; runs where they are installed.
+"""Describes patches with OpenCV's contributed descriptors or kornia's; runs where they are.
 
 python benchmarks/calibration/peers_worker.py PATCHES.npy METHOD DESCRIPTORS.npy
 
-Each patch is described at its centre, upright, in a window as wide as the patch. Imports nothing
-of this project, which is not installed there.
+Each patch is described at its centre, upright, in a window as wide as the patch. MKD (kornia) is
+taken without its whitening, whose weights are a download of their own. Imports nothing of this
+project, which is not installed there.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ _COLUMNS = 32  # patches beside each other in one picture
 _OF_SIFT = 6.75  # window of these descriptors by the size of a SIFT keypoint (OpenCV's manual)
 _SIFT_LIKE = {"VGG", "BoostDesc", "BEBLID", "TEBLID"}
 _PATTERN = 48  # pixels that BRIEF, LATCH and FREAK compare within, at most
-FLOATS = {"VGG", "DAISY"}  # the others are bits
+_MKD = "MKD"
+FLOATS = {"VGG", "DAISY", _MKD}  # the others are bits
 
 
 def extractor(method: str) -> tuple[cv2.Feature2D, int]:
@@ -48,16 +50,36 @@ def extractor(method: str) -> tuple[cv2.Feature2D, int]:
     raise ValueError(f"unknown method {method}")
 
 
+def describe_by_mkd(patches: np.ndarray) -> np.ndarray:
+    """Describes patches uint8 [N, h, h] by multiple kernel descriptors, float32 [N, 238]."""
+    import torch
+    from kornia.feature import MKDDescriptor
+
+    mkd = MKDDescriptor(patch_size=32, whitening=None)
+    described = []
+    for start in range(0, len(patches), 1024):
+        part = [
+            cv2.resize(patch, (32, 32), interpolation=cv2.INTER_AREA)
+            for patch in patches[start : start + 1024]
+        ]
+        with torch.no_grad():
+            values = mkd(torch.from_numpy(np.stack(part)[:, None] / np.float32(255)))
+        described.append(values.numpy())
+    return np.concatenate(described)
+
+
 def describe(patches: np.ndarray, method: str) -> np.ndarray:
     """Describes patches.
 
     Args:
         patches: uint8 [N, h, h].
-        method: See `extractor`.
+        method: See `extractor`; or MKD.
 
     Returns:
         float32 [N, D]; of bits zeros and ones.
     """
+    if method == _MKD:
+        return describe_by_mkd(patches)
     features, side = extractor(method)
     border = side  # beyond a patch its edge is mirrored, so that no window is cut off
     tile = side + 2 * border
