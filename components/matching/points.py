@@ -19,8 +19,7 @@ from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.settings import ExtractionSettings
 from components.matching.photograph import Photograph
 from trainer.core.errors import UserError
-from trainer.core.variants import PATCH_SIZE
-from trainer.model.patch_identity import CAMERA_BLUR, KEYPOINT_SIZE_PER_SIGMA, LEAST_BLUR
+from trainer.model.patch_identity import KEYPOINT_SIZE_PER_SIGMA
 
 Detector = Literal["training", "sift"]
 
@@ -103,9 +102,6 @@ def cut(
 ) -> np.ndarray:
     """Cuts the patches of keypoints; beyond the rim the image's edge is repeated.
 
-    Detail that is far finer than a point is found again less surely than the point, and training
-    hardly shows it: most of its points are small.
-
     Args:
         image: uint8 [height, width].
         keypoints: Where to cut.
@@ -117,23 +113,7 @@ def cut(
         uint8 [N, 65, 65].
     """
     squares = frames.from_detections(keypoints.positions, keypoints.angles, region)
-    patches = np.empty((len(squares), PATCH_SIZE, PATCH_SIZE), np.uint8)
-    blurs = _blurs(keypoints.positions[:, 2], smoothing)
-    for blur in np.unique(blurs):
-        members = blurs == blur
-        smooth = image
-        if blur:
-            smooth = cv2.GaussianBlur(image, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
-        patches[members] = ImageSampler(smooth).sample(squares[members])
-    return patches
-
-
-def _blurs(sigmas: np.ndarray, smoothing: float) -> np.ndarray:
-    """Returns by how many pixels the image is blurred for each point; few different values."""
-    half_octaves = np.round(2 * np.log2(sigmas.astype(np.float64))) / 2
-    squares = (smoothing * 2.0**half_octaves) ** 2 - CAMERA_BLUR**2
-    blurs = np.sqrt(np.maximum(squares, 0))
-    return np.where(blurs < LEAST_BLUR, 0.0, blurs)
+    return ImageSampler(image).sample_smoothed(squares, keypoints.positions[:, 2], smoothing)
 
 
 def sift_keypoints(image: np.ndarray, limit: int) -> list[cv2.KeyPoint]:

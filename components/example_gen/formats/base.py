@@ -29,6 +29,7 @@ class SequenceInput:
         format: Data format it was found in, e.g. `photos`.
         files: Files to read, in the order the reader expects; the first shows the scene.
         size: How many times larger than usual its images are to be made; 1 where they are given.
+        as_matched: Cut its patches as those of photographs that are matched.
     """
 
     name: str
@@ -37,6 +38,7 @@ class SequenceInput:
     format: str
     files: tuple[str, ...]
     size: float = 1.0
+    as_matched: bool = False
 
 
 @dataclass(frozen=True)

@@ -102,10 +102,16 @@ def check(name: str, paths: tuple[str, ...], scene: str) -> list[SequenceInput]:
 
 
 def for_training(item: SequenceInput, settings: DataSettings) -> list[SequenceInput]:
-    """Returns the image sequence at each size that is trained on, the first under its own name."""
+    """Returns the image sequence at each size that is trained on, the first under its own name.
+
+    The others are cut as photographs that are matched are, so that training shows both.
+    """
     first, *others = settings.photographs.training_sizes
-    named = [(item.name, first), *((f"{item.name}_{size:g}x", size) for size in others)]
-    return [dataclasses.replace(item, name=name, size=size) for name, size in named]
+    further = [
+        dataclasses.replace(item, name=f"{item.name}_{size:g}x", size=size, as_matched=True)
+        for size in others
+    ]
+    return [dataclasses.replace(item, size=first), *further]
 
 
 def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
@@ -127,9 +133,11 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     pictures, matrices = make_sequence(item, photograph, settings)
     small = min(_MIN_SIGMA, settings.cut.min_sigma)
     cut = settings.cut.model_copy(update={"min_sigma": small})
-    settings = settings.model_copy(update={"cut": cut})
-    contrast = cut.photograph_contrast
-    squares = sequences.squares_of(item.name, pictures[0], settings, contrast)
+    extraction = settings.extraction
+    if item.as_matched:
+        extraction = extraction.model_copy(update={"half_width": extraction.region})
+    settings = settings.model_copy(update={"cut": cut, "extraction": extraction})
+    squares = sequences.squares_of(item.name, pictures[0], settings, cut.photograph_contrast)
     return sequences.cut(item, pictures, matrices, settings, squares, flat=True)
 
 

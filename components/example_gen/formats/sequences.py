@@ -38,7 +38,7 @@ from components.example_gen.geometry.patches import ImageSampler
 from components.example_gen.registry import SEQUENCES
 from components.example_gen.settings import DataSettings
 from trainer.core.errors import UserError
-from trainer.core.variants import NOISE_NAMES, NOISES, PATCH_SIZE, TARGETS, VARIANTS, kind_of
+from trainer.core.variants import NOISE_NAMES, NOISES, PATCH_SIZE, TARGETS, kind_of
 
 IMAGES = TARGETS + 1
 _POINTS_OF_A_TRIAL = 100
@@ -212,10 +212,13 @@ def cut(
             f"{IMAGES} images, expected a textured reference that the targets show too, "
             "and homographies that map its pixels to theirs"
         )
-    patches = _sample(pictures, squares[kept], [each[kept] for each in projected])
+    smoothing = settings.extraction.smoothing if item.as_matched else 0.0
+    half_width = settings.extraction.half_width
+    places = [squares[kept], *(each[kept] for each in projected)]
+    patches = _sample(pictures, places, half_width, smoothing)
     chosen, remarks = content.choose(item.name, patches, made=flat)
     kept, patches = kept[chosen], patches[chosen]
-    positions = frames.positions(squares[kept], settings.extraction.half_width)
+    positions = frames.positions(squares[kept], half_width)
     statistics: dict[str, float] = {"points": len(squares), "cut": len(kept)}
     statistics["without_content"] = int((~chosen).sum())
     statistics |= _jitter_statistics(positions, disturbed[kept], jitters[kept])
@@ -255,16 +258,28 @@ def _jitters(name: str, count: int, settings: DataSettings) -> np.ndarray:
 
 
 def _sample(
-    pictures: Sequence[np.ndarray], squares: np.ndarray, projected: Sequence[np.ndarray]
+    pictures: Sequence[np.ndarray],
+    places: Sequence[np.ndarray],
+    half_width: float,
+    smoothing: float,
 ) -> np.ndarray:
-    """Cuts the patches of points whose frames are known in all images: uint8 [N, 16, 65, 65]."""
-    patches = np.empty((len(squares), len(VARIANTS), PATCH_SIZE, PATCH_SIZE), np.uint8)
-    patches[:, 0] = ImageSampler(pictures[0]).sample(squares)
-    for k, target in enumerate(pictures[1:]):
-        sampler = ImageSampler(target)
-        for n in range(len(NOISES)):
-            patches[:, 1 + n * TARGETS + k] = sampler.sample(projected[k][:, n])
-    return patches
+    """Cuts the patches of points whose frames are known in all images: uint8 [N, 16, 65, 65].
+
+    Args:
+        pictures: Reference and five targets.
+        places: Frames in them, float64 [N, 3, 3] in the reference, [N, 3 noises, 3, 3] in targets.
+        half_width: Half the side of a square in sigmas.
+        smoothing: So many sigmas of a point an image is blurred by before.
+    """
+    cut = []
+    for picture, squares in zip(pictures, places, strict=True):
+        flat = squares.reshape(-1, 3, 3)
+        area = np.linalg.det(homography.jacobian(flat, np.zeros((len(flat), 2))))
+        sigmas = np.sqrt(np.abs(area)) / half_width
+        patches = ImageSampler(picture).sample_smoothed(flat, sigmas, smoothing)
+        cut.append(patches.reshape(len(squares), -1, PATCH_SIZE, PATCH_SIZE))
+    targets = np.stack(cut[1:], axis=2)  # [N, noises, targets, ...]
+    return np.concatenate([cut[0], targets.reshape(len(targets), -1, PATCH_SIZE, PATCH_SIZE)], 1)
 
 
 def _jitter_statistics(

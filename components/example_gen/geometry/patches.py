@@ -11,7 +11,7 @@ import numpy as np
 
 from components.example_gen.geometry.homography import jacobian
 from trainer.core.variants import PATCH_SIZE
-from trainer.model.patch_identity import BLUR_SIGMAS
+from trainer.model.patch_identity import BLUR_SIGMAS, CAMERA_BLUR, LEAST_BLUR
 
 # cv2.remap takes at most 32766 rows and columns; a block of maps this high fits the cache.
 _PATCHES_PER_BLOCK = 128
@@ -53,12 +53,46 @@ class ImageSampler:
                 patches[block] = _remap(image, matrices[block], grid)
         return patches.reshape(-1, size, size)
 
+    def sample_smoothed(
+        self, matrices: np.ndarray, sigmas: np.ndarray, smoothing: float
+    ) -> np.ndarray:
+        """Cuts squares out of the image blurred to a share of each point's sigma.
+
+        Detail that is far finer than a point is found again less surely than the point.
+
+        Args:
+            matrices: float64 [N, 3, 3], as for `sample`.
+            sigmas: float [N], of the points in this image, in pixels.
+            smoothing: So many sigmas (`trainer.model.patch_identity.PatchIdentity`); 0: not at all.
+
+        Returns:
+            uint8 [N, 65, 65].
+        """
+        patches = np.empty((len(matrices), PATCH_SIZE, PATCH_SIZE), np.uint8)
+        blurs = _smoothing_blurs(sigmas, smoothing)
+        for blur in np.unique(blurs):
+            members = blurs == blur
+            sampler = self
+            if blur:
+                smooth = cv2.GaussianBlur(self.image, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+                sampler = ImageSampler(smooth)
+            patches[members] = sampler.sample(matrices[members])
+        return patches
+
     def _blur(self, level: int) -> np.ndarray:
         if level not in self._blurred:
             self._blurred[level] = cv2.GaussianBlur(
                 self.image, (0, 0), BLUR_SIGMAS[level], borderType=cv2.BORDER_REPLICATE
             )
         return self._blurred[level]
+
+
+def _smoothing_blurs(sigmas: np.ndarray, smoothing: float) -> np.ndarray:
+    """Returns by how many pixels the image is blurred for each point; few different values."""
+    half_octaves = np.round(2 * np.log2(sigmas.astype(np.float64))) / 2
+    squares = (smoothing * 2.0**half_octaves) ** 2 - CAMERA_BLUR**2
+    blurs = np.sqrt(np.maximum(squares, 0))
+    return np.where(blurs < LEAST_BLUR, 0.0, blurs)
 
 
 def _levels(matrices: np.ndarray, size: int) -> np.ndarray:

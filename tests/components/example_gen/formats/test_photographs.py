@@ -8,8 +8,9 @@ from scipy.integrate import trapezoid
 
 from components.example_gen.formats import demo_photographs, images, photographs
 from components.example_gen.formats.base import SequenceInput
-from components.example_gen.geometry import homography
+from components.example_gen.geometry import detection, homography
 from components.example_gen.settings import DataSettings, PhotographSettings
+from components.matching import points
 from tests.support.pictures import texture
 from trainer.core.errors import UserError
 
@@ -151,6 +152,7 @@ def test_what_is_trained_on_is_made_at_several_sizes(tmp_path, clear_light):
         ("v_house_2x", 2.0),
     ]
     assert {(one.scene, one.kind, one.files) for one in made} == {("x", "v", ("x.png",))}
+    assert [one.as_matched for one in made] == [False, True, True]
     photograph = cv2.GaussianBlur(texture(600, 480), (0, 0), 4)
     shapes = [
         photographs.make_sequence(one, photograph, DataSettings())[0][0].shape for one in made
@@ -159,6 +161,24 @@ def test_what_is_trained_on_is_made_at_several_sizes(tmp_path, clear_light):
     pictures, matrices = photographs.make_sequence(made[2], photograph, DataSettings())
     back = cv2.warpPerspective(pictures[3], np.linalg.inv(matrices[2]), (600, 480))
     assert np.abs(back.astype(int) - pictures[0])[20:-20, 20:-20].mean() < 4
+
+
+def test_further_sizes_are_cut_as_photographs_that_are_matched(tmp_path, clear_light):
+    path = str(tmp_path / "a.png")
+    cv2.imwrite(path, texture(600, 480))
+    item = dataclasses.replace(sequence("v_a"), files=(path,), size=2.0, as_matched=True)
+    rules = DataSettings.model_validate(
+        {"max_points": 40, "cut": {"jitter": 0}, "extraction": {"region": 8, "smoothing": 1}}
+    )
+    made = photographs.load(item, rules)
+    pictures, _ = photographs.make_sequence(item, images.read_grey(path), rules)
+    angles = detection.orientations(pictures[0], made.positions)
+    one = points.Keypoints(made.positions, angles, np.ones(len(made.positions)))
+    expected = points.cut(pictures[0], one, region=8, smoothing=1)
+    off = np.abs(made.patches[:, 0].astype(int) - expected)
+    assert off.mean() < 1
+    sharp = np.abs(made.patches[:, 0].astype(int) - points.cut(pictures[0], one, region=8))
+    assert sharp.mean() > 5 * off.mean()
 
 
 def test_a_small_photograph_may_do_at_a_larger_size(tmp_path):

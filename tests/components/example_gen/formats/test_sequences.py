@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -220,6 +221,20 @@ def test_homographies_are_taken_one_pixel_off_as_those_of_hpatches_were():
     )
     np.testing.assert_array_equal(off, expected)
     assert there.shape != off.shape or (there != off).any()
+
+
+def test_images_are_blurred_by_the_size_that_points_have_in_them():
+    reference = cv2.GaussianBlur(texture(400, 320), (0, 0), 1)
+    matrix = np.diag([0.5, 0.5, 1.0])
+    target = cv2.warpPerspective(reference, matrix, (200, 160))
+    square = np.array([[[40.0, 0, 200], [0, 40, 160], [0, 0, 1]]])  # sigma 8, in the target 4
+    matched = dataclasses.replace(item(), as_matched=True)
+    rules = settings(cut=STILL, extraction={"half_width": 5, "smoothing": 0.5})
+    cut = sequences.cut(matched, [reference] + [target] * 5, [matrix] * 5, rules, square)
+    for row, image, frame, sigma in ((0, reference, square, 8), (1, target, matrix @ square, 4)):
+        blur = np.sqrt((0.5 * sigma) ** 2 - 0.5**2)
+        smooth = cv2.GaussianBlur(image, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+        np.testing.assert_array_equal(cut.patches[0, row], ImageSampler(smooth).sample(frame)[0])
 
 
 def test_frames_that_are_given_are_cut_in_their_order(tmp_path):
