@@ -64,7 +64,8 @@ class ExtractionSettings(Settings):
     Attributes:
         half_width: Half the side of a patch's square in sigmas, where patches are cut to be trained
             on or judged; HPatches' is 5.
-        region: The same where photographs are matched. It is stored in the model.
+        region: The same where photographs are matched, and in a part of the training. It is stored
+            in the model.
         smoothing: Photographs that are matched are blurred to so many sigmas of a point before its
             patch is cut; 0 for not at all. It is stored in the model.
         detectors: Kinds of points that are detected in photographs that are matched.
@@ -74,8 +75,8 @@ class ExtractionSettings(Settings):
 
     half_width: float = Field(default=5.0, gt=0)
     # Chosen on photographs that were not trained on: `python -m benchmarks regions`.
-    region: float = Field(default=6.0, gt=0)
-    smoothing: float = Field(default=0.35, ge=0, le=1)
+    region: float = Field(default=7.5, gt=0)
+    smoothing: float = Field(default=0.5, ge=0, le=1)
     detectors: tuple[Detector, ...] = Field(default=("hessian", "harris", "dog"), min_length=1)
     min_sigma: float = Field(default=1.6, ge=0.8)
     max_overlap: float = Field(default=0.5, gt=0, lt=1)
@@ -127,7 +128,8 @@ class PhotographSettings(Settings):
             lowest to highest.
         training_sizes: A photograph that is trained on is made into image sequences of each of
             these sizes, relative to what `shrink` and `max_side` leave; one that is judged into
-            those of size 1.
+            those of size 1. From the second size on, patches are cut as those of photographs that
+            are matched (`extraction.region`, `extraction.smoothing`).
     """
 
     shrink: float = Field(default=2.0, ge=1)

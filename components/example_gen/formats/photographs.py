@@ -31,6 +31,9 @@ _SHAKE = 0.02
 """Camera movement within `i_` sequences, as a share of the image's width."""
 # References are shrunk, so detail that was worth finding has become smaller.
 _MIN_SIGMA = 1.0
+_MORE_JITTER = 1.4
+"""Where patches are cut as those that are matched: a larger region bears more, and with half of
+the jitter of the others a model matched fewer points of real photographs than RootSIFT."""
 _MIN_SIDE = 65  # of a reference image in pixels; less cannot hold useful regions
 
 
@@ -136,6 +139,7 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
     extraction = settings.extraction
     if item.as_matched:
         extraction = extraction.model_copy(update={"half_width": extraction.region})
+        cut = cut.model_copy(update={"jitter": _MORE_JITTER * cut.jitter})
     settings = settings.model_copy(update={"cut": cut, "extraction": extraction})
     squares = sequences.squares_of(item.name, pictures[0], settings, cut.photograph_contrast)
     return sequences.cut(item, pictures, matrices, settings, squares, flat=True)
