@@ -31,7 +31,7 @@ from trainer.data import manifest
 from trainer.model.names import SERVING_DIR
 
 POINTS = 1000  # of an image
-REGIONS, SMOOTHINGS = (5.0, 6.0, 7.5), (0.0, 0.25, 0.35, 0.45)
+REGIONS, SMOOTHINGS = (5.0, 6.0, 7.5, 9.0), (0.0, 0.35, 0.5, 0.65)
 _SETTINGS = DataSettings(photographs=PhotographSettings(shrink=1))
 
 Describe = Callable[[np.ndarray, Keypoints, Sequence[cv2.KeyPoint]], np.ndarray]
