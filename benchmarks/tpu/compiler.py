@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.timing import ROOT
@@ -17,7 +16,7 @@ from benchmarks.tpu.chips import CHIPS
 from trainer.core.errors import UserError
 
 PYTHON = ROOT / ".venv-tpu" / "bin" / "python"
-_WORKER = Path(__file__).with_name("compile_worker.py")
+_WORKER = "benchmarks.tpu.libtpu_worker"
 _REASON = re.compile(r"^[\w.]*(?:Error|Exception): (.+)$", re.MULTILINE)
 
 
@@ -76,8 +75,8 @@ def compile_for(case: Case, program: bytes) -> dict[str, Any]:
         file.write(program)
         file.flush()
         done = subprocess.run(
-            [str(PYTHON), str(_WORKER), file.name, CHIPS[case.chip].topology, str(case.cores)],
-            capture_output=True, text=True, check=False,
+            [str(PYTHON), "-m", _WORKER, file.name, CHIPS[case.chip].topology, str(case.cores)],
+            cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
     if done.returncode:
         raise UserError(f"{case.key}: the compiler for TPUs refused it ({reason(done.stderr)})")

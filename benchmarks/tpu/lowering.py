@@ -14,6 +14,7 @@ from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 from tensorflow.python.distribute import distribute_lib, tpu_strategy
 
 from benchmarks.tpu.cases import Case
+from pipeline.terminal.native_log import without_chatter
 from trainer.core.config import TrainerConfig
 from trainer.core.variants import INPUT_SIZE
 from trainer.data import image
@@ -97,4 +98,5 @@ def lowered(case: Case) -> bytes:
 
 def _program(function: Any, *arguments: tf.TensorSpec) -> bytes:
     compiled = tf.function(function, autograph=False, jit_compile=True)
-    return compiled.experimental_get_compiler_ir(*arguments)(stage="hlo_serialized")
+    with without_chatter():
+        return compiled.experimental_get_compiler_ir(*arguments)(stage="hlo_serialized")
