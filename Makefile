@@ -126,8 +126,9 @@ lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolv
 	for name in bootstrap build; do \
 	    $(UV_COMPILE) --python-version 3.10 requirements/$$name.in -o requirements/$$name.txt; \
 	done
-	$(UV_COMPILE) --python-version 3.10 --universal requirements/optional/light.in -o requirements/optional/light.txt
-	$(UV_COMPILE) --python-version 3.11 --universal requirements/optional/tpu.in -o requirements/optional/tpu.txt
+	for name in light tpu; do \
+	    $(UV_COMPILE) --python-version 3.10 --universal requirements/optional/$$name.in -o requirements/optional/$$name.txt; \
+	done
 	for name in tpu cpu; do \
 	    $(UV_COMPILE) --python-version 3.10 --universal --excludes requirements/trainer/excludes.txt \
 	        requirements/trainer/$$name.in -o requirements/trainer/$$name.txt; \
@@ -152,9 +153,6 @@ test-trainer-cpu: trainer-cpu-env  ## Test that a model of the TPU image's Tenso
 tpu-env: $(TPU_STAMP)  ## Make .venv-tpu: the compiler for TPUs, which needs no TPU, and jax, which loads it.
 
 $(TPU_STAMP): requirements/optional/tpu.txt | setup
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	    || { echo "The compiler for TPUs needs Python 3.11 or newer, and $(VENV) has an older one." \
-	    "Set up with a newer one: make setup PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "Setting up $(TPU_VENV): once, about a minute"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TPU_VENV)
 	@$(BIN)/uv pip sync --quiet --python $(TPU_VENV)/bin/python --require-hashes $<

@@ -19,11 +19,10 @@ os.environ.update(ALLOW_MULTIPLE_LIBTPU_LOAD="1", TPU_LOG_DIR="disabled")
 import json
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jaxlib
-import libtpu
 import numpy as np
 from jax._src import compiler
 from jax._src.interpreters import mlir
@@ -56,14 +55,16 @@ def compiled(program: bytes, topology: str, cores: int) -> dict[str, Any]:
     options.executable_build_options.use_shardy_partitioner = False
     module = _stablehlo(program)
     started = time.perf_counter()
-    executable = devices[0].client.compile(module, xla_client.DeviceList(tuple(devices)), options)
+    executable = devices[0].client.compile(
+        mlir.module_to_bytecode(module), xla_client.DeviceList(tuple(devices)), options
+    )
     seconds = time.perf_counter() - started
     memory, cost = executable.get_compiled_memory_stats(), executable.cost_analysis()
     (optimised,) = executable.hlo_modules()
     counts, exchanged = collectives(optimised.to_string())
     return {
         "device": devices[0].device_kind,
-        "compiler": f"libtpu {libtpu.__version__}, jaxlib {jaxlib.__version__}",
+        "compiler": f"libtpu {version('libtpu')}, jaxlib {version('jaxlib')}",
         "seconds": round(seconds, 1),
         "arguments": memory.argument_size_in_bytes,
         "outputs": memory.output_size_in_bytes,
