@@ -66,21 +66,16 @@ class Case:
 
 
 SMALL = Case("v5e", points=32)
-_OTHERS = tuple(LOSSES)[1:]
+_ANY_K = ("hinge", "squared hinge", "soft margin")
 CASES = (
-    Case("v5e"),
-    Case("v5e", points=128, patches_per_point=8),
-    Case("v5e", cores=4),
-    Case("v5e", points=128, patches_per_point=8, cores=4),
-    *(Case("v5e", "inference", width=width) for width in (0.25, 1)),
-    *(Case("v5e", width=1, cores=cores) for cores in (1, 4)),
+    *(Case("v5e", loss=loss) for loss in LOSSES),
+    *(Case("v5e", loss=loss, points=128, patches_per_point=8) for loss in _ANY_K),
+    Case("v5e", width=1),
     Case("v5e", points=128, patches_per_point=8, width=1),
-    *(Case("v5e", loss=loss, cores=4) for loss in _OTHERS),
-    *(Case("v5e", loss=loss) for loss in _OTHERS),
-    *(
-        Case("v5e", loss=loss, points=128, patches_per_point=8)
-        for loss in ("squared hinge", "soft margin")
-    ),
+    *(Case("v5e", loss=loss, cores=4) for loss in LOSSES),
+    Case("v5e", points=128, patches_per_point=8, cores=4),
+    Case("v5e", width=1, cores=4),
     *(Case(chip, cores=cores) for chip in ("v3", "v2") for cores in (1, 4)),
+    *(Case("v5e", "inference", width=width) for width in (0.25, 1)),
     *(Case(chip, "inference") for chip in ("v3", "v2")),
 )

@@ -1,4 +1,4 @@
-"""Published figures of TPUs, and the time in which a chip could run a program at best.
+"""Published figures of TPUs, and the roofline of a program on one.
 
 Figures: Google Cloud's documentation, https://cloud.google.com/tpu/docs/v5e, /v3 and /v2.
 """
@@ -27,7 +27,7 @@ class Chip:
     memory: int
 
     def roofline(self, flops: float, traffic: float) -> Roofline:
-        """Returns the least time of a program on one core.
+        """Returns the bounds of a program on one core.
 
         Args:
             flops: Operations of the program.

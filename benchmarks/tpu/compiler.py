@@ -27,7 +27,7 @@ class Compiled:
     Attributes:
         device: Its name of the chip.
         compiler: Versions.
-        seconds: That compiling took.
+        seconds: Processor time of the compilation, of all its threads.
         arguments: Bytes of the parameters as they lie in HBM, variables included.
         outputs: Bytes of the results.
         aliased: Bytes of the results that take a parameter's place, as new values of variables do.

@@ -4,7 +4,8 @@ python -m benchmarks.tpu.libtpu_worker PROGRAM TOPOLOGY CORES
 
 Runs in `.venv-tpu` (`make tpu-env`). PROGRAM is a file with a serialized `xla.HloModuleProto`,
 TOPOLOGY the compiler's name of some chips, e.g. v5e:2x2. The compiler is libtpu, the library that
-drives a TPU; no TPU is looked for. jax only loads it.
+drives a TPU; no TPU is looked for. jax loads it, by functions of its own that may change: its
+version is pinned.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def compiled(program: bytes, topology: str, cores: int) -> dict[str, Any]:
         cores: How many run the program, each on its own part of the batch.
 
     Returns:
-        Seconds, bytes, operations and collectives by name.
+        Seconds of processor time, bytes, operations and collectives by name.
     """
     devices = topologies.get_topology_desc(platform="tpu", topology_name=topology).devices[:cores]
     if len(devices) < cores:
@@ -54,11 +55,11 @@ def compiled(program: bytes, topology: str, cores: int) -> dict[str, Any]:
     options.executable_build_options.use_spmd_partitioning = False
     options.executable_build_options.use_shardy_partitioner = False
     module = _stablehlo(program)
-    started = time.perf_counter()
+    started = time.process_time()
     executable = devices[0].client.compile(
         mlir.module_to_bytecode(module), xla_client.DeviceList(tuple(devices)), options
     )
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     memory, cost = executable.get_compiled_memory_stats(), executable.cost_analysis()
     (optimised,) = executable.hlo_modules()
     counts, exchanged = collectives(optimised.to_string())

@@ -9,8 +9,8 @@ from benchmarks.tpu.chips import CHIPS
 from benchmarks.tpu.compiler import Compiled
 
 COLUMNS = (
-    "chip", "cores", "program", "batch", "width", "compiled in", "HBM", "operations", "traffic",
-    "at least", "bound by", "collectives",
+    "chip", "cores", "program", "batch", "width", "compilation", "HBM", "operations", "traffic",
+    "roofline", "bound by", "collectives",
 )  # fmt: skip
 
 

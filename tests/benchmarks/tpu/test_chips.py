@@ -1,4 +1,4 @@
-"""The least time of a program on a chip."""
+"""The roofline of a program on a chip."""
 
 import pytest
 

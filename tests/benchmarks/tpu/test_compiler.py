@@ -1,17 +1,25 @@
 """The compiler for TPUs, in its own environment."""
 
 import dataclasses
+import re
 
 import pytest
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
+from benchmarks.harness.timing import ROOT
 from benchmarks.tpu import compiler
 from benchmarks.tpu.cases import Case
 from benchmarks.tpu.compiler import Compiled
 from trainer.core.errors import UserError
 
 FOUND = Compiled("TPU v5 lite", "libtpu 1", 60, 100, 90, 80, 7, 3, 5e9, 2e9, {}, 0)
+
+
+def test_the_compiler_is_that_of_the_image():
+    locks = [ROOT / "requirements" / name / "tpu.txt" for name in ("optional", "trainer")]
+    ours, the_images = (re.findall(r"^libtpu==(\S+)", lock.read_text(), re.M) for lock in locks)
+    assert ours == the_images != []
 
 
 def test_results_that_take_a_parameters_place_need_no_memory_of_their_own():

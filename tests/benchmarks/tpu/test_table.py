@@ -1,6 +1,8 @@
 """The table of docs/cloud.md."""
 
-from benchmarks.tpu import table
+from benchmarks.harness.ledger import Ledger
+from benchmarks.harness.timing import ROOT
+from benchmarks.tpu import check, table
 from benchmarks.tpu.cases import Case
 from benchmarks.tpu.compiler import Compiled
 
@@ -21,3 +23,7 @@ def test_every_row_has_a_cell_for_each_column():
     lines = table.markdown({Case("v2"): FOUND, Case("v2", "inference"): FOUND}).splitlines()
     assert len(lines) == 4
     assert {line.count("|") for line in lines} == {len(table.COLUMNS) + 1}
+
+
+def test_the_page_shows_what_was_compiled():
+    assert check.kept(Ledger(check.LEDGER)) in (ROOT / "docs" / "cloud.md").read_text()
