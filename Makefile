@@ -21,6 +21,8 @@ TRAINER_VENV := .venv-trainer-cpu
 TRAINER_STAMP := $(TRAINER_VENV)/.set-up-$(shell sha256sum requirements/trainer/cpu.txt | cut -c1-16)
 EXPORT_VENV := .venv-export
 EXPORT_STAMP := $(EXPORT_VENV)/.set-up
+TPU_VENV := .venv-tpu
+TPU_STAMP := $(TPU_VENV)/.set-up-$(shell sha256sum requirements/optional/tpu.txt | cut -c1-16)
 LIGHT_VENV := .venv-light
 LIGHT_STAMP := $(LIGHT_VENV)/.set-up-$(shell cat requirements/optional/light.txt setup.py | sha256sum | cut -c1-16)
 DOCKER ?= docker
@@ -38,7 +40,7 @@ TFX_OF_py313 := 121 2_39
 
 .PHONY: help setup demo test test-fast test-fuzz test-kubeflow test-other-stack lint format bench \
 	bench-collapse bench-quality bench-env export-env light-env test-foreign lock trainer-cpu-env test-trainer-cpu \
-	test-mutants image image-check clean
+	test-mutants tpu-env tpu-check tpu-check-small image image-check clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -124,7 +126,9 @@ lock: setup $(addprefix lock-,$(notdir $(wildcard requirements/py*)))  ## Resolv
 	for name in bootstrap build; do \
 	    $(UV_COMPILE) --python-version 3.10 requirements/$$name.in -o requirements/$$name.txt; \
 	done
-	$(UV_COMPILE) --python-version 3.10 --universal requirements/optional/light.in -o requirements/optional/light.txt
+	for name in light tpu; do \
+	    $(UV_COMPILE) --python-version 3.10 --universal requirements/optional/$$name.in -o requirements/optional/$$name.txt; \
+	done
 	for name in tpu cpu; do \
 	    $(UV_COMPILE) --python-version 3.10 --universal --excludes requirements/trainer/excludes.txt \
 	        requirements/trainer/$$name.in -o requirements/trainer/$$name.txt; \
@@ -145,6 +149,20 @@ $(TRAINER_STAMP): | setup
 
 test-trainer-cpu: trainer-cpu-env  ## Test that a model of the TPU image's TensorFlow is served by ours.
 	$(BIN)/python -m pytest tests/trainer/model/test_trainer_cpu.py
+
+tpu-env: $(TPU_STAMP)  ## Make .venv-tpu: the compiler for TPUs, which needs no TPU, and jax, which loads it.
+
+$(TPU_STAMP): requirements/optional/tpu.txt | setup
+	@echo "Setting up $(TPU_VENV): once, about a minute"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(TPU_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(TPU_VENV)/bin/python --require-hashes $<
+	@touch $@
+
+tpu-check: tpu-env  ## Compile the training step and inference for TPUs (three quarters of an hour; goes on where it stopped).
+	$(BIN)/python -m benchmarks.tpu
+
+tpu-check-small: tpu-env  ## Compile one small step for a TPU (a minute).
+	$(BIN)/python -m benchmarks.tpu --small
 
 image:  ## Build both images with Docker (or DOCKER=podman); IMAGE_OPTIONS are passed on.
 	for target in pipeline trainer-tpu; do \

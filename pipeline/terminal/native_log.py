@@ -17,7 +17,7 @@ from types import ModuleType
 
 _CHATTER = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog|"
-    rb"I\d{4} .*\b(?:port|cudart_stub|cpu_feature_guard)\.cc:|"
+    rb"I\d{4} .*\b(?:port|cudart_stub|cpu_feature_guard|service)\.cc:|"
     rb"To enable the following instructions: "
 )
 _STDERR = 2

@@ -10,6 +10,7 @@ _SCRIPT = Path(__file__).parents[2] / ".ci" / "run"
 _MAKE = """#!/bin/sh
 echo "make $1"
 [ "$1" = lint ] && exit {lint}
+[ "$1" = tpu-check-small ] && exit {tpu}
 [ "$1" = test ] || exit 0
 echo "=================== test session starts ==================="
 echo "=================== {summary} in 1.00s ==================="
@@ -18,9 +19,9 @@ exit {test}
 """
 
 
-def run(tmp_path, lint=0, test=0, summary="3 passed"):
+def run(tmp_path, lint=0, tpu=0, test=0, summary="3 passed"):
     make = tmp_path / "make"
-    make.write_text(_MAKE.format(lint=lint, test=test, summary=summary))
+    make.write_text(_MAKE.format(lint=lint, tpu=tpu, test=test, summary=summary))
     make.chmod(0o755)
     chromium = tmp_path / "chromium"  # there, so that none is installed
     chromium.write_text("#!/bin/sh\n")
@@ -33,7 +34,8 @@ def test_pytests_closing_line_comes_last(tmp_path):
     result = run(tmp_path)
     assert result.returncode == 0
     commands = [line for line in result.stdout.splitlines() if line.startswith("make ")]
-    assert commands == ["make lint", "make trainer-cpu-env", "make test", "make test-other-stack"]
+    targets = ["lint", "trainer-cpu-env", "tpu-check-small", "test", "test-other-stack"]
+    assert commands == [f"make {target}" for target in targets]
     assert result.stdout.splitlines()[-1].strip("= ") == "3 passed in 1.00s"
 
 
@@ -48,3 +50,9 @@ def test_unclean_code_is_not_tested(tmp_path):
     result = run(tmp_path, lint=1)
     assert result.returncode == 1
     assert "make test" not in result.stdout
+
+
+def test_a_step_that_no_tpu_takes_fails_after_the_tests(tmp_path):
+    result = run(tmp_path, tpu=2)
+    assert result.returncode == 2
+    assert result.stdout.splitlines()[-1].strip("= ") == "3 passed in 1.00s"

@@ -12,6 +12,7 @@ _CHATTER = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
     b"I0000 00:00:1795943731.360355   22492 port.cc:153] oneDNN custom operations are on.\n"
     b"I0000 00:00:1795943731.361281   22492 cudart_stub.cc:31] Could not find cuda drivers\n"
+    b"I0000 00:00:1796053562.235691    4696 service.cc:145] XLA service 0x24b16da0 initialized\n"
 )
 _ERROR = b"E0000 00:00:1795943731.361281   22492 env.cc:31] Out of disk\n"
 

@@ -1,0 +1,1 @@
+"""The training step and inference compiled for TPUs, without one: what their compiler says."""
