@@ -50,7 +50,7 @@ def test_a_photograph_with_fewer_points_gives_what_it_has():
 @pytest.mark.parametrize(
     ("image", "sentence"),
     [
-        (texture(40, 10), "a.png: is 40x10 pixels, expected at least 13 on the"),
+        (texture(40, 10), "a.png: is 40x10 pixels, expected at least 16 on the"),
         (np.full((80, 90), 120, np.uint8), r"a.png: no point was found .*\(90x80 pixels\)"),
     ],
 )
@@ -101,7 +101,7 @@ def test_points_of_sift_stay_at_the_rim_and_the_edge_is_repeated():
     moved = points.Keypoints(positions, found.angles, found.strengths)
     again = points.cut(padded, moved, RULES.region, RULES.smoothing)
     off = np.abs(again.astype(int) - found.patches)
-    assert np.mean(off <= 1) > 0.99
+    assert np.mean(off <= 1) > 0.98
 
 
 def test_a_larger_region_shows_more():

@@ -39,7 +39,7 @@ def test_points_are_those_that_matching_finds(folder):
     store = formats.read(path)
     assert store.counts == {"b.png": 60, "sub/a.png": 60}
     assert store.identity["descriptor"] == "rootsift"
-    assert store.identity["patch"] == {"measurement_region": 6.0, "smoothing": 0.35}
+    assert store.identity["patch"] == {"measurement_region": 7.5, "smoothing": 0.5}
     rules = ExtractionSettings()
     found = points.find(photograph.read(str(folder / "b.png"), 1000), rules, 60)
     wanted = handcrafted.describe("rootsift", found.patches)
