@@ -158,7 +158,7 @@ $(TPU_STAMP): requirements/optional/tpu.txt | setup
 	@$(BIN)/uv pip sync --quiet --python $(TPU_VENV)/bin/python --require-hashes $<
 	@touch $@
 
-tpu-check: tpu-env  ## Compile the training step and inference for TPUs (three quarters of an hour; goes on where it stopped).
+tpu-check: tpu-env  ## Compile the training step and inference for TPUs (half an hour; goes on where it stopped).
 	$(BIN)/python -m benchmarks.tpu
 
 tpu-check-small: tpu-env  ## Compile one small step for a TPU (a minute).

@@ -1,7 +1,7 @@
 """Compiles the training step and inference for TPUs and prints what the compiler says.
 
-`python -m benchmarks.tpu` compiles what is missing in `benchmarks/results/tpu.json` (three
-quarters of an hour of two cores when nothing is there) and prints the table of docs/cloud.md;
+`python -m benchmarks.tpu` compiles what is missing in `benchmarks/results/tpu.json` (half an
+hour of two cores when nothing is there) and prints the table of docs/cloud.md;
 `--table` only prints; `--small` compiles one small step and keeps nothing. Needs `make tpu-env`,
 and no TPU.
 """

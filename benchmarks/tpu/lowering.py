@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 from tensorflow.python.distribute import distribute_lib, tpu_strategy
@@ -18,6 +19,9 @@ from pipeline.terminal.native_log import without_chatter
 from trainer.core.config import TrainerConfig
 from trainer.core.variants import INPUT_SIZE
 from trainer.data import image
+from trainer.data.packing import columns
+from trainer.data.resident_patches import ResidentPatches
+from trainer.data.resizing import PACKED_SHAPE
 from trainer.engine.learner import Learner
 
 
@@ -71,8 +75,9 @@ def lowered(case: Case) -> bytes:
 
     Returns:
         The program before any optimisation, a serialized `xla.HloModuleProto`. Its parameters
-        are one core's: patches uint8 [S*K / cores, 32, 32], of a step also rate float32 [], number
-        of the step int32 [] and the core's own number int32 []; then the variables.
+        are one core's: patches uint8 [S*K / cores, 32, 32] or their rows int32 [S*K / cores], of a
+        step also rate float32 [], number of the step int32 [] and the core's own number int32 [];
+        then the variables, among them the resident patches.
     """
     config = TrainerConfig(
         bfloat16=True,
@@ -83,17 +88,26 @@ def lowered(case: Case) -> bytes:
     cores = Cores(case.cores)
     learner = Learner(config, cores, image.Normalisation())
 
-    def step(patches: tf.Tensor, rate: tf.Tensor, number: tf.Tensor, core: tf.Tensor) -> tf.Tensor:
+    resident = _resident(case.resident, cores) if case.resident else None
+
+    def step(batch: tf.Tensor, rate: tf.Tensor, number: tf.Tensor, core: tf.Tensor) -> tf.Tensor:
+        patches = resident.gather(batch) if resident else batch
         with tpu_strategy._TPUReplicaContext(cores, core):
             return learner._replica_step(patches, case.patches_per_point, rate, number)
 
-    patches = tf.TensorSpec(
-        [case.points * case.patches_per_point // case.cores, INPUT_SIZE, INPUT_SIZE], tf.uint8
-    )
+    share = case.points * case.patches_per_point // case.cores
+    patches = tf.TensorSpec([share, INPUT_SIZE, INPUT_SIZE], tf.uint8)
+    rows = tf.TensorSpec([share], tf.int32)
     number = tf.TensorSpec([], tf.int32)
     if case.work == "inference":
         return _program(learner._infer, patches)
-    return _program(step, patches, tf.TensorSpec([], tf.float32), number, number)
+    batch = rows if resident else patches
+    return _program(step, batch, tf.TensorSpec([], tf.float32), number, number)
+
+
+def _resident(count: int, cores: Cores) -> ResidentPatches:
+    points = np.zeros((count // PACKED_SHAPE[0], *PACKED_SHAPE), np.uint8)
+    return ResidentPatches(columns((), points), cores)
 
 
 def _program(function: Any, *arguments: tf.TensorSpec) -> bytes:

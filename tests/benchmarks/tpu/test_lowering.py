@@ -11,8 +11,8 @@ from trainer.model import l2net
 POINTS, WIDTH = 8, 0.1
 
 
-def program(work="step", cores=1):
-    case = Case("v5e", work, points=POINTS, width=WIDTH, cores=cores)
+def program(work="step", cores=1, resident=0):
+    case = Case("v5e", work, points=POINTS, width=WIDTH, cores=cores, resident=resident)
     return hlo_pb2.HloModuleProto.FromString(lowering.lowered(case))
 
 
@@ -54,6 +54,20 @@ def test_all_four_cores_take_part_in_each_sum(of_four):
 def test_a_single_core_has_nobody_to_sum_with():
     for sum_ in operations(program(), "all-reduce"):
         assert [list(group.replica_ids) for group in sum_.replica_groups] == [[0]]
+
+
+def test_rows_are_gathered_from_patches_that_are_an_argument():
+    module = program(resident=64)
+    (
+        rows,
+        *_,
+    ) = module.host_program_shape.parameters
+    assert list(rows.dimensions) == [2 * POINTS]
+    shapes = [list(each.dimensions) for each in module.host_program_shape.parameters]
+    assert [64, 1024] in shapes
+    assert [2 * POINTS, 1024] in [
+        list(one.shape.dimensions) for one in operations(module, "gather")
+    ]
 
 
 def test_inference_takes_patches_and_gives_embedding_and_descriptors():
