@@ -12,7 +12,10 @@ from components.descriptor_evaluator.published.matching import SOURCE, Published
 from pipeline.terminal.tables import make_table, percent
 from trainer.core.variants import NOISE_NAMES, NOISES
 
-NOTHING_PUBLISHED = "Nothing is published on these image sequences: HPatches has none of the names."
+NOTHING_PUBLISHED = (
+    "Nothing published stands beside these scores: matching mAP is published, of HPatches' 116 "
+    "image sequences by their names."
+)
 
 
 def published_table(

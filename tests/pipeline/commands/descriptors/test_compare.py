@@ -115,7 +115,7 @@ def test_named_published_descriptors_alone_are_shown_beside_several(known_releas
 def test_where_nothing_is_published_that_is_said_and_unknown_names_are_refused(release):
     done = hpatches("compare", "pixels", "rootsift", "--data", release, "--published")
     assert done.exit_code == 0, done.output
-    assert "HPatches has none of the names." in done.stdout
+    assert "Nothing published stands beside these scores" in done.stdout
     told = refused("compare", "pixels", "rootsift", "--data", release, "--published-method", "Sos")
     assert told.startswith("--published-method: found Sos, expected one of 32x32-CDbin-256,")
 

@@ -83,7 +83,7 @@ def test_published_results_stand_beside_on_the_sequences_that_both_know(release,
 def test_where_nothing_is_published_that_is_said(release):
     result = hpatches("evaluate", "--data", release, "--baseline", "pixels", "--published")
     assert result.exit_code == 0, result.output
-    assert "Nothing is published on these image sequences" in result.stdout
+    assert "Nothing published stands beside these scores" in result.stdout
 
 
 @pytest.mark.parametrize(
