@@ -74,7 +74,7 @@ class ExtractionSettings(Settings):
     """
 
     half_width: float = Field(default=5.0, gt=0)
-    # Chosen on photographs that were not trained on: `python -m benchmarks regions`.
+    # `python -m benchmarks regions` and `benchmarks.downstream.true_matches` (docs/benchmarks.md).
     region: float = Field(default=7.5, gt=0)
     smoothing: float = Field(default=0.5, ge=0, le=1)
     detectors: tuple[Detector, ...] = Field(default=("hessian", "harris", "dog"), min_length=1)
