@@ -124,7 +124,7 @@ def broken(folder: Path) -> None:
         ("nowhere.png", {}, "nowhere.png: cannot be read (No such file or directory)"),
         ("text.jpg", {}, "text.jpg: cannot be decoded (no image format is recognised)"),
         ("folder.png", {}, "folder.png: cannot be read (Is a directory)"),
-        ("tiny.png", {}, "tiny.png: is 40x10 pixels, expected at least 13 on the shorter side"),
+        ("tiny.png", {}, "tiny.png: is 40x10 pixels, expected at least 16 on the shorter side"),
         ("flat.png", {}, "flat.png: no point was found whose region lies in the photograph"),
         (None, {"--output": "m.bmp"}, "--output: m.bmp is no picture that can be drawn"),
         (None, {"--output": "match"}, "--output: match is no picture that can be drawn"),
