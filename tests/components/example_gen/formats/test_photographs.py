@@ -181,6 +181,19 @@ def test_further_sizes_are_cut_as_photographs_that_are_matched(tmp_path, clear_l
     assert sharp.mean() > 5 * off.mean()
 
 
+@pytest.mark.parametrize(("as_matched", "jitter", "region"), [(False, 0.5, 5), (True, 0.7, 8)])
+def test_further_sizes_are_displaced_more(tmp_path, monkeypatch, as_matched, jitter, region):
+    path = str(tmp_path / "a.png")
+    cv2.imwrite(path, texture(400, 320))
+    given = []
+    monkeypatch.setattr(photographs.sequences, "cut", lambda *all_, **_: given.append(all_[3]))
+    rules = DataSettings.model_validate({"cut": {"jitter": 0.5}, "extraction": {"region": 8}})
+    item = dataclasses.replace(sequence("v_a"), files=(path,), as_matched=as_matched)
+    photographs.load(item, rules)
+    assert given[0].cut.jitter == pytest.approx(jitter)
+    assert given[0].extraction.half_width == region
+
+
 def test_a_small_photograph_may_do_at_a_larger_size(tmp_path):
     path = str(tmp_path / "a.png")
     cv2.imwrite(path, texture(125, 120))
