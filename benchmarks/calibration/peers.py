@@ -1,43 +1,30 @@
 """Other descriptors on the same patches: OpenCV's contributed ones, MKD, RootSIFT, the model.
 
-Patches are cut from HPatches' four sequences at hand by the default rules. The contributed
-descriptors live in another build of OpenCV, so a process of its own describes
-(`peers_worker`), in the environment of `make bench-env`.
+Patches are cut from HPatches' four sequences at hand by the default rules.
 """
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
-from pathlib import Path
-
 import numpy as np
 from rich.table import Table
 
-from benchmarks.calibration import official
+from benchmarks.calibration import contributed, official
 from benchmarks.calibration.calibration import CALIBRATED, HELD_BACK
 from benchmarks.demo.real_sequences import demo_run
-from benchmarks.harness.timing import ROOT
 from components.core.names import MODEL_KEY, ROOTSIFT, TRAINER
 from components.descriptor_evaluator.descriptors import handcrafted, saved_model
 from components.descriptor_evaluator.protocol import matching
 from components.example_gen.formats import reading
 from components.example_gen.settings import DataSettings
-from trainer.core.errors import UserError
 from trainer.core.progress import report
 from trainer.model.names import SERVING_DIR
 
 METHODS = ("VGG", "BoostDesc", "BEBLID", "TEBLID", "DAISY", "MKD", "BRIEF", "LATCH", "FREAK")
-_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
-_WORKER = Path(__file__).with_name("peers_worker.py")
 
 
 def run(work: str) -> Table:
     """Returns matching mAP by descriptor and sequence, mean over easy, hard and tough."""
-    if not _PYTHON.exists():
-        raise UserError(
-            "OpenCV's contributed descriptors are missing; `make bench-env` installs them"
-        )
+    contributed.require()
     settings = DataSettings(format="sequences")
     inputs, _ = reading.list_sequences("sequences", str(official.root() / "sequences"), settings)
     chosen = [item for item in inputs if item.name in (*CALIBRATED, *HELD_BACK)]
@@ -46,9 +33,7 @@ def run(work: str) -> Table:
     scores: dict[str, dict[str, float]] = {}
     for number, method in enumerate(METHODS):
         report("describing", number, len(METHODS), method)
-        scores[method] = _means(
-            {name: described_by(method, part) for name, part in patches.items()}
-        )
+        scores[method] = _means({name: _by_variant(method, part) for name, part in patches.items()})
     report("describing", len(METHODS), len(METHODS))
     scores[ROOTSIFT] = _means(
         {name: handcrafted.describe_sequence(ROOTSIFT, part) for name, part in patches.items()}
@@ -59,22 +44,10 @@ def run(work: str) -> Table:
     return table(scores)
 
 
-def described_by(method: str, patches: np.ndarray) -> np.ndarray:
-    """Describes uint8 [N, 16, h, h] in the other environment, float32 [16, N, D].
-
-    Raises:
-        UserError: When that fails.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = (str(Path(folder) / name) for name in ("patches.npy", "described.npy"))
-        np.save(source, patches.reshape(-1, *patches.shape[2:]))
-        done = subprocess.run(
-            [str(_PYTHON), str(_WORKER), source, method, target],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise UserError(f"{method}: {done.stderr.strip().splitlines()[-1]}")
-        return np.load(target).reshape(*patches.shape[:2], -1).swapaxes(0, 1)
+def _by_variant(method: str, patches: np.ndarray) -> np.ndarray:
+    """Describes uint8 [N, 16, 65, 65], float32 [16, N, D]."""
+    flat = contributed.describe(method, patches.reshape(-1, *patches.shape[2:]))
+    return flat.reshape(*patches.shape[:2], -1).swapaxes(0, 1)
 
 
 def _means(described: dict[str, np.ndarray]) -> dict[str, float]:

@@ -20,7 +20,7 @@ import numpy as np
 from components.core import files
 from components.example_gen.formats import copies, images, layouts, left_out, sequences
 from components.example_gen.formats.base import Format, PatchSet, SequenceInput, generator
-from components.example_gen.geometry import homography
+from components.example_gen.geometry import homography, occlusion
 from components.example_gen.registry import PHOTOS
 from components.example_gen.settings import DataSettings, PhotographSettings
 from trainer.core.errors import UserError
@@ -34,6 +34,8 @@ _MIN_SIGMA = 1.0
 _MORE_JITTER = 1.4
 """Where patches are cut as those that are matched: a larger region bears more, and with half of
 the jitter of the others a model matched fewer points of real photographs than RootSIFT."""
+_OCCLUDED = 0.5
+"""Share of the same patches that something else reaches into, as it does where there is depth."""
 _MIN_SIDE = 65  # of a reference image in pixels; less cannot hold useful regions
 
 
@@ -142,7 +144,12 @@ def load(item: SequenceInput, settings: DataSettings) -> PatchSet:
         cut = cut.model_copy(update={"jitter": _MORE_JITTER * cut.jitter})
     settings = settings.model_copy(update={"cut": cut, "extraction": extraction})
     squares = sequences.squares_of(item.name, pictures[0], settings, cut.photograph_contrast)
-    return sequences.cut(item, pictures, matrices, settings, squares, flat=True)
+    cut_here = sequences.cut(item, pictures, matrices, settings, squares, flat=True)
+    if not item.as_matched:
+        return cut_here
+    rng = generator(settings.seed, item.name, "occlusion")
+    patches = occlusion.occlude(cut_here.patches, _OCCLUDED, rng)
+    return dataclasses.replace(cut_here, patches=patches)
 
 
 def read_photograph(item: SequenceInput) -> np.ndarray:

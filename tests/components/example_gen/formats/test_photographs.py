@@ -163,7 +163,8 @@ def test_what_is_trained_on_is_made_at_several_sizes(tmp_path, clear_light):
     assert np.abs(back.astype(int) - pictures[0])[20:-20, 20:-20].mean() < 4
 
 
-def test_further_sizes_are_cut_as_photographs_that_are_matched(tmp_path, clear_light):
+def test_further_sizes_are_cut_as_photographs_that_are_matched(tmp_path, clear_light, monkeypatch):
+    monkeypatch.setattr(photographs, "_OCCLUDED", 0.0)
     path = str(tmp_path / "a.png")
     cv2.imwrite(path, texture(600, 480))
     item = dataclasses.replace(sequence("v_a"), files=(path,), size=2.0, as_matched=True)
@@ -185,13 +186,35 @@ def test_further_sizes_are_cut_as_photographs_that_are_matched(tmp_path, clear_l
 def test_further_sizes_are_displaced_more(tmp_path, monkeypatch, as_matched, jitter, region):
     path = str(tmp_path / "a.png")
     cv2.imwrite(path, texture(400, 320))
-    given = []
-    monkeypatch.setattr(photographs.sequences, "cut", lambda *all_, **_: given.append(all_[3]))
-    rules = DataSettings.model_validate({"cut": {"jitter": 0.5}, "extraction": {"region": 8}})
+    given, cut = [], photographs.sequences.cut
+
+    def noted(*all_, **others):
+        given.append(all_[3])
+        return cut(*all_, **others)
+
+    monkeypatch.setattr(photographs.sequences, "cut", noted)
+    rules = DataSettings.model_validate(
+        {"max_points": 5, "cut": {"jitter": 0.5}, "extraction": {"region": 8}}
+    )
     item = dataclasses.replace(sequence("v_a"), files=(path,), as_matched=as_matched)
     photographs.load(item, rules)
     assert given[0].cut.jitter == pytest.approx(jitter)
     assert given[0].extraction.half_width == region
+
+
+@pytest.mark.parametrize(("as_matched", "covered"), [(False, 0), (True, 0.5)])
+def test_something_else_reaches_into_patches_of_further_sizes(
+    tmp_path, monkeypatch, as_matched, covered
+):
+    path = str(tmp_path / "a.png")
+    cv2.imwrite(path, texture(600, 480))
+    item = dataclasses.replace(sequence("v_a"), files=(path,), as_matched=as_matched)
+    rules = DataSettings(max_points=100)
+    made = photographs.load(item, rules).patches
+    monkeypatch.setattr(photographs, "_OCCLUDED", 0.0)
+    changed = (made != photographs.load(item, rules).patches).any((2, 3))
+    assert changed.mean() == pytest.approx(0.93 * covered, abs=0.05)
+    assert changed[:, 0].any() == bool(covered)
 
 
 def test_a_small_photograph_may_do_at_a_larger_size(tmp_path):

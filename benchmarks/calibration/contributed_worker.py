@@ -1,10 +1,13 @@
 """Describes patches with OpenCV's contributed descriptors or kornia's; runs where they are.
 
-python benchmarks/calibration/peers_worker.py PATCHES.npy METHOD DESCRIPTORS.npy
+python benchmarks/calibration/contributed_worker.py PATCHES.npy METHOD DESCRIPTORS.npy
 
-Each patch is described at its centre, upright, in a window as wide as the patch. MKD (kornia) is
-taken without its whitening, whose weights are a download of their own. Imports nothing of this
-project, which is not installed there.
+Each patch is described at its centre, upright. LATCH, FREAK and BRIEF are given a patch as the
+published figures ask for, found on the official frames of v_graffiti: the patch as it is (LATCH),
+a keypoint of 13 pixels, two of the five sigmas that the patch reaches (FREAK), the patch made as
+large as the pattern (BRIEF). The others see a window as wide as the patch. MKD (kornia) is taken
+without its whitening, whose weights are a download of their own. Imports nothing of this project,
+which is not installed there.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ import numpy as np
 _COLUMNS = 32  # patches beside each other in one picture
 _OF_SIFT = 6.75  # window of these descriptors by the size of a SIFT keypoint (OpenCV's manual)
 _SIFT_LIKE = {"VGG", "BoostDesc", "BEBLID", "TEBLID"}
-_PATTERN = 48  # pixels that BRIEF, LATCH and FREAK compare within, at most
+_WHOLE = 65  # side of a patch in pixels
+_SIZES = {"FREAK": 13.0}  # of keypoints, in pixels
 _MKD = "MKD"
 FLOATS = {"VGG", "DAISY", _MKD}  # the others are bits
 
@@ -39,14 +43,11 @@ def extractor(method: str) -> tuple[cv2.Feature2D, int]:
     if method == "DAISY":  # its rings reach 15 pixels
         return contributed.DAISY_create(norm=contributed.DAISY_NRM_PARTIAL), 32
     if method == "BRIEF":
-        return contributed.BriefDescriptorExtractor_create(64), _PATTERN
+        return contributed.BriefDescriptorExtractor_create(32), 48
     if method == "LATCH":
-        return contributed.LATCH_create(64, rotationInvariance=False), _PATTERN
+        return contributed.LATCH_create(64, rotationInvariance=False), _WHOLE
     if method == "FREAK":
-        return (
-            contributed.FREAK_create(orientationNormalized=False, scaleNormalized=False),
-            _PATTERN,
-        )
+        return contributed.FREAK_create(orientationNormalized=False), _WHOLE
     raise ValueError(f"unknown method {method}")
 
 
@@ -84,7 +85,7 @@ def describe(patches: np.ndarray, method: str) -> np.ndarray:
     border = side  # beyond a patch its edge is mirrored, so that no window is cut off
     tile = side + 2 * border
     centre = border + (side - 1) / 2
-    size = side / _OF_SIFT if method in _SIFT_LIKE else float(side)
+    size = side / _OF_SIFT if method in _SIFT_LIKE else _SIZES.get(method, float(side))
     described = []
     for start in range(0, len(patches), _COLUMNS):
         row = [
