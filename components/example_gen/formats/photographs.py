@@ -34,7 +34,7 @@ _MIN_SIGMA = 1.0
 _MORE_JITTER = 1.4
 """Where patches are cut as those that are matched: a larger region bears more, and with half of
 the jitter of the others a model matched fewer points of real photographs than RootSIFT."""
-_OCCLUDED = 0.5
+_OCCLUDED = 0.65
 """Share of the same patches that something else reaches into, as it does where there is depth."""
 _MIN_SIDE = 65  # of a reference image in pixels; less cannot hold useful regions
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_NEAREST, _FARTHEST = 0.3, 1.2  # of an occluder's edge from the centre, in half-widths
+_NEAREST, _FARTHEST = 0.2, 1.2  # of an occluder's edge from the centre, in half-widths
 
 
 def occlude(patches: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -19,9 +19,9 @@ def ramps(count=400, variants=3, side=65):
 def test_the_middle_stays():
     patches = ramps()
     covered = occlusion.occlude(patches, 1.0, rng())
-    # .3 half-widths of 32 steps: a disc of 9 pixels about the centre.
+    # .2 half-widths of 32 steps: a disc of 6 pixels about the centre.
     y, x = np.mgrid[-32:33, -32:33]
-    middle = np.hypot(x, y) <= 9
+    middle = np.hypot(x, y) <= 6
     np.testing.assert_array_equal(covered[..., middle], patches[..., middle])
 
 
@@ -37,8 +37,8 @@ def test_beyond_a_straight_edge_is_another_point_of_the_same_image():
 
 def test_an_edge_beyond_the_sides_covers_a_corner_at_most():
     covered = (occlusion.occlude(ramps(), 1.0, rng()) != ramps()).mean((2, 3))
-    assert covered.max() <= 0.37  # .35 for an edge at .3 along a side, a little more aslant
-    assert covered.max() > 0.3
+    assert covered.max() <= 0.41  # .4 for an edge at .2 along a side, a little more aslant
+    assert covered.max() > 0.36
     assert 0.1 < np.mean(covered < 0.02) < 0.3
 
 
@@ -46,8 +46,8 @@ def test_an_edge_beyond_the_sides_covers_a_corner_at_most():
 def test_so_many_patches_are_covered(share):
     patches = ramps(2000)
     covered = (occlusion.occlude(patches, share, rng()) != patches).any((2, 3))
-    # A fifth of the edges misses the sides, half of these a corner too.
-    assert covered.mean() == pytest.approx(0.93 * share, abs=0.03)
+    # A fifth of the edges misses the sides, and few of these the corners, too.
+    assert covered.mean() == pytest.approx(0.97 * share, abs=0.03)
 
 
 def test_patches_of_a_point_are_covered_apart():
