@@ -83,7 +83,7 @@ test-mutants: setup  ## Change the core at random places: which changes does no 
 lint: setup  ## Check style and types.
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
-	$(BIN)/mypy $(PACKAGES) tools
+	$(BIN)/mypy $(PACKAGES) tools $(wildcard benchmarks)
 	$(BIN)/lint-imports
 
 format: setup  ## Put the code into the project's style.

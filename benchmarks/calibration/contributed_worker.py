@@ -13,6 +13,7 @@ which is not installed there.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ FLOATS = {"VGG", "DAISY", _MKD}  # the others are bits
 
 def extractor(method: str) -> tuple[cv2.Feature2D, int]:
     """Returns an OpenCV descriptor, and the side in pixels that a patch is to have for it."""
-    contributed = cv2.xfeatures2d
+    contributed: Any = cv2.xfeatures2d  # type: ignore[attr-defined]  # of another build
     if method == "VGG":
         return contributed.VGG_create(use_scale_orientation=True, scale_factor=_OF_SIFT), 64
     if method == "BoostDesc":

@@ -69,7 +69,8 @@ def table(scores: dict[str, dict[str, float]]) -> Table:
     for name in (*next(iter(scores.values())), "mean"):
         shown.add_column(name, justify="right")
     rows = {
-        name: [*values.values(), np.mean([*values.values()])] for name, values in scores.items()
+        name: [*values.values(), float(np.mean([*values.values()]))]
+        for name, values in scores.items()
     }
     for name, values in sorted(rows.items(), key=lambda row: -row[1][-1]):
         shown.add_row(name, *(f"{100 * value:.1f}" for value in values))

@@ -53,7 +53,7 @@ def main(work: str, output: str) -> None:
     patches = read_patches(examples, entry)
 
     figure = plt.figure(figsize=(13, 3.7), layout="constrained")
-    bars, gallery = figure.subfigures(1, 2, width_ratios=[1, 2.4])
+    bars, gallery = figure.subfigures(1, 2, width_ratios=[1, 2.4], squeeze=False)[0]
     _draw_bars(bars.subplots(), [row for row in decision.table if row.task == "matching"])
     described = {
         "RootSIFT": handcrafted.describe_sequence("rootsift", patches),

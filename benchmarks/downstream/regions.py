@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,12 +66,16 @@ def run(work: str) -> Table:
     for region in REGIONS:
         for smoothing in SMOOTHINGS:
             report("matching", len(scores) - 1, len(REGIONS) * len(SMOOTHINGS))
-            scores[f"{region:g} sigma, smoothed to {smoothing:g}"] = score(
-                sequences,
-                lambda image, keypoints, _, cut=(region, smoothing): model.describe(
-                    points.cut(image, keypoints, *cut)
-                ),
-            )
+
+            def describe(
+                image: np.ndarray,
+                keypoints: Keypoints,
+                _: Any,
+                cut: tuple[float, float] = (region, smoothing),
+            ) -> np.ndarray:
+                return model.describe(points.cut(image, keypoints, *cut))
+
+            scores[f"{region:g} sigma, smoothed to {smoothing:g}"] = score(sequences, describe)
     report("matching", 1, 1)
     return true_matches.table(scores, POINTS)
 

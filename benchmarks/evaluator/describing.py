@@ -25,7 +25,7 @@ from components.descriptor_evaluator.descriptors.store import DescribeSequence
 from trainer.core.errors import UserError
 from trainer.data import records
 from trainer.data.manifest import SequenceEntry
-from trainer.model.names import PATCHES_INPUT
+from trainer.model.names import PATCHES_INPUT, SERVING_SIGNATURE
 
 POINTS = 400
 ROUNDS = 9
@@ -89,14 +89,16 @@ def _served_model(work: str) -> str:
 def _bare_ways(path: str, patches: np.ndarray) -> dict[str, Callable[[], None]]:
     import tensorflow as tf
 
-    model = saved_model.load_model(path)
+    loaded = tf.saved_model.load(path)
+    serve = loaded.signatures[SERVING_SIGNATURE]
     flat = patches.reshape(-1, *patches.shape[2:])
 
     def bare(batches: list) -> Callable[[], None]:
         def infer() -> None:
             for batch in batches:
-                model.serve(**{PATCHES_INPUT: batch})
+                serve(**{PATCHES_INPUT: batch})
 
+        infer.loaded = loaded  # type: ignore[attr-defined]  # its variables must outlive it
         return infer
 
     return {

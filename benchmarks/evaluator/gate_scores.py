@@ -64,7 +64,7 @@ def measure(seed: int, examples: str, pack_dir: str) -> dict[str, Any]:
     from trainer.data import manifest
     from trainer.engine.loop import Folders, train
 
-    stages = quality.PLANS[quality.SINGLE](BUDGET)
+    stages = quality.PLANS[quality.DEFAULT](BUDGET)
     config = TrainerConfig(seed=seed, stages=stages, threads=1)
     patches = training_data.held_out(examples, POINTS) | training_data.real_sequences(POINTS)
     scene_of = {entry.name: entry.scene for entry in manifest.read(examples).splits["eval"]}

@@ -16,7 +16,7 @@ from tensorflow.python.distribute import distribute_lib, tpu_strategy
 
 from benchmarks.tpu.cases import Case
 from pipeline.terminal.native_log import without_chatter
-from trainer.core.config import TrainerConfig
+from trainer.core.config import LossConfig, ModelConfig, StageConfig, TrainerConfig
 from trainer.core.variants import INPUT_SIZE
 from trainer.data import image
 from trainer.data.packing import columns
@@ -81,9 +81,11 @@ def lowered(case: Case) -> bytes:
     """
     config = TrainerConfig(
         bfloat16=True,
-        model={"width": case.width},
-        loss=case.loss_settings,
-        stages=[{"points_per_batch": case.points, "patches_per_point": case.patches_per_point}],
+        model=ModelConfig(width=case.width),
+        loss=LossConfig(**case.loss_settings),
+        stages=(
+            StageConfig(points_per_batch=case.points, patches_per_point=case.patches_per_point),
+        ),
     )
     cores = Cores(case.cores)
     learner = Learner(config, cores, image.Normalisation())

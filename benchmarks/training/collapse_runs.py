@@ -70,7 +70,7 @@ class Training:
         self.learner.calibrate(self._probe)
         start = self.learner.probe(self._probe, PROBE_PATCHES)
         self.start = stages.ControllerState(
-            config.stages, start, collapse.healthy_distance(start, self.learner.loss.distance_scale)
+            config.plan, start, collapse.healthy_distance(start, self.learner.loss.distance_scale)
         )
         self._sampler: Sampler | None = None
         self._entered = 0

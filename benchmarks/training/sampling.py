@@ -82,7 +82,12 @@ def _drawn(
     sampler = Sampler(packed, points, patches_per_point, NOISES, state, same_sequence_fraction)
     epochs = -(-_BATCHES * points // len(packed))
     batches = epochs * -(-len(packed) // points)
-    seconds = cpu_seconds(lambda: [next(sampler) for _ in range(batches)] and None)
+
+    def draw() -> None:
+        for _ in range(batches):
+            next(sampler)
+
+    seconds = cpu_seconds(draw)
     return batches * points * patches_per_point / seconds
 
 
@@ -96,9 +101,11 @@ def step_demand() -> float:
     )
     rates = np.full(_STEPS, 1e-3, np.float32)
     learner.train(batches, stage.patches_per_point, rates[:1], 0)  # traced
-    seconds = cpu_seconds(
-        lambda: learner.train(batches, stage.patches_per_point, rates, 1) and None
-    )
+
+    def train() -> None:
+        learner.train(batches, stage.patches_per_point, rates, 1)
+
+    seconds = cpu_seconds(train)
     return _STEPS * stage.batch / seconds * _cores()
 
 

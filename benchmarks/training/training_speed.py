@@ -271,8 +271,7 @@ def _table(measured: list[Measured], peak: float, notes: list[str]) -> Table:
         caption_justify="left",
     )
     names = ("threads", "width", "batch", "ours", "PyTorch", "ratio, CPU", "ratio, wall")
-    names += ("times oneDNN off", "bfloat16, times ours")
-    for name in names:
+    for name in (*names, "times oneDNN off", "bfloat16, times ours"):
         table.add_column(name, justify="right")
     table.add_column("what takes the time of ours")
     for one in measured:

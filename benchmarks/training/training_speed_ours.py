@@ -145,7 +145,7 @@ def shares(seconds: Mapping[str, float]) -> dict[str, float]:
     Returns:
         Shares that add up to 1: `convolutions`, `batch norm`, `ReLU` and `rest`.
     """
-    sums: collections.Counter[str] = collections.Counter()
+    sums: dict[str, float] = collections.defaultdict(float)
     for operation, value in seconds.items():
         kind = next((kind for part, kind in _KINDS.items() if part in operation), "rest")
         sums[kind] += value
@@ -154,7 +154,7 @@ def shares(seconds: Mapping[str, float]) -> dict[str, float]:
 
 
 def _seconds_by_operation(space: xplane_pb2.XSpace) -> dict[str, float]:
-    seconds: collections.Counter[str] = collections.Counter()
+    seconds: dict[str, float] = collections.defaultdict(float)
     for plane in space.planes:
         names = {key: value.name for key, value in plane.event_metadata.items()}
         for event in (event for line in plane.lines for event in line.events):
