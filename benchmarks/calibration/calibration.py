@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from benchmarks.calibration import contributed, official, reference_sift
+from benchmarks.calibration import contributed, official, picture, reference_sift
 from benchmarks.harness.targets import Figure, held_to
 from components.descriptor_evaluator.descriptors import orb, sift
 from components.descriptor_evaluator.protocol import matching
@@ -46,8 +46,11 @@ METHODS: dict[str, tuple[Describe, Distance]] = {
 
 
 def run(work: str) -> Table:
-    """Returns matching mAP per sequence, method and noise, published and on patches cut here."""
-    del work
+    """Returns matching mAP per sequence, method and noise, published and on patches cut here.
+
+    Args:
+        work: Folder for `calibration.png`: official patches beside those cut here.
+    """
     contributed.require()
     folder = official.root()
     inputs, _ = reading.list_sequences("sequences", str(folder / "sequences"), SETTINGS)
@@ -57,7 +60,9 @@ def run(work: str) -> Table:
     for name in (*CALIBRATED, *HELD_BACK):
         if name == official.STRIP_OF:
             given = official.reference_frames(folder)[1]
-            _add_rows(table, folder, name, "official frames", patches_at(by_name[name], given))
+            patches = patches_at(by_name[name], given)
+            _draw(folder, patches, Path(work) / "calibration.png")
+            _add_rows(table, folder, name, "official frames", patches)
         role = "held back" if name in HELD_BACK else "calibrated on"
         patches = reading.load_sequence(by_name[name], SETTINGS).patches
         away[name] = _add_rows(table, folder, name, role, patches)
@@ -91,16 +96,38 @@ def precisions(method: str, patches: np.ndarray) -> np.ndarray:
 
 def _recut(folder: Path) -> float:
     """Median correlation of official reference patches with what is cut at their frames."""
+    return float(np.median(official.correlations(*_both(folder))))
+
+
+def _both(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Returns official reference patches and what is cut at their frames, uint8 [N, 65, 65]."""
     places, squares = official.reference_frames(folder)
     image = read_grey(str(folder / "sequences" / official.STRIP_OF / "1.ppm"))
-    theirs = official.reference_patches(folder)[places]
-    return float(np.median(official.correlations(ImageSampler(image).sample(squares), theirs)))
+    return official.reference_patches(folder)[places], ImageSampler(image).sample(squares)
+
+
+def _draw(folder: Path, patches: np.ndarray, path: Path) -> None:
+    """Draws official patches beside those cut here: of one image, and of four points each."""
+    rng = np.random.default_rng(0)
+    theirs, ours = _both(folder)
+    some, points = (
+        rng.choice(len(each), n, replace=False) for each, n in ((ours, 15), (patches, 4))
+    )
+    both = np.stack([theirs[some], ours[some]])
+    picture.draw(
+        {
+            f"{official.STRIP_OF}: official reference patches, and below cut again": both,
+            "official patches of four points of another image": official.whole_points(folder),
+            f"patches of four points of {official.STRIP_OF}, cut here": patches[points],
+        },
+        path,
+    )
 
 
 def _empty_table() -> Table:
     table = Table(
         title="Matching mAP in per cent, e / h / t; away: mean absolute difference, and without "
-        "target 5"
+        "target 5. Pictures: calibration.png in the work folder",
     )
     for column in ("sequence (points)", "method"):
         table.add_column(column)

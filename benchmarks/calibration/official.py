@@ -12,7 +12,7 @@ import numpy as np
 from components.example_gen.formats.images import read_grey
 from components.example_gen.geometry import frames
 from trainer.core.errors import UserError
-from trainer.core.variants import NOISES, PATCH_SIZE
+from trainer.core.variants import NOISES, PATCH_SIZE, VARIANTS
 
 STRIP_OF = "v_graffiti"
 
@@ -34,6 +34,17 @@ def reference_patches(folder: Path) -> np.ndarray:
     """Reads the official reference patches of v_graffiti, uint8 [1123, 65, 65]."""
     strip = read_grey(str(folder / "hpatches" / "ref.png"))
     return strip.reshape(-1, PATCH_SIZE, PATCH_SIZE)
+
+
+def whole_points(folder: Path) -> np.ndarray:
+    """Reads all official patches of four points of an image that is not here.
+
+    Returns:
+        uint8 [4, 16, 65, 65], in the order of `trainer.core.variants.VARIANTS`.
+    """
+    picture = read_grey(str(folder / "hpatches" / "official_patches_of_4_points.png"))
+    tiles = picture.reshape(-1, PATCH_SIZE, len(VARIANTS), PATCH_SIZE)
+    return tiles.swapaxes(1, 2)
 
 
 def reference_frames(folder: Path) -> tuple[np.ndarray, np.ndarray]:
