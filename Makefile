@@ -75,7 +75,7 @@ test-fuzz: setup  ## Give every reader 400 damaged files: each is read or refuse
 	FUZZ_INPUTS=$(or $(FUZZ_INPUTS),400) $(BIN)/python -m pytest -n 2 tests/fuzz
 
 test-other-stack:  ## Run demo and suite on the stack that this machine does not have (Debian, root).
-	tools/other-stack
+	tools/other-stack "make demo && make $(or $(TESTS),test)"
 
 test-mutants: setup  ## Change the core at random places: which changes does no test notice (half an hour)?
 	$(BIN)/python -m tools.mutants
