@@ -16,15 +16,12 @@ from trainer.core.variants import NOISE_NAMES, NOISES, PATCH_SIZE, TARGETS, VARI
 _GAP = 3  # pixels between patches
 
 
-def draw(
-    blocks: dict[str, np.ndarray], path: str | Path, columns: tuple[str, ...] = VARIANTS
-) -> None:
+def draw(blocks: dict[str, np.ndarray], path: str | Path) -> None:
     """Draws blocks of patches, one below the other.
 
     Args:
-        blocks: By title, uint8 [rows, columns, h, w].
+        blocks: By title, uint8 [rows, columns, 65, 65]; sixteen columns are a point's variants.
         path: PNG that is written; its folder is made.
-        columns: What the columns of blocks that have as many are.
 
     Example:
         >>> import tempfile
@@ -42,7 +39,7 @@ def draw(
         place.imshow(tiled(patches), cmap="gray", vmin=0, vmax=255)
         place.set_title(title, fontsize=10, loc="left")
         place.set_yticks([])
-        shown = columns if len(columns) == patches.shape[1] else ()
+        shown = VARIANTS if patches.shape[1] == len(VARIANTS) else ()
         middles = (PATCH_SIZE + _GAP) * np.arange(len(shown)) + PATCH_SIZE / 2
         place.set_xticks(middles, [_label(name) for name in shown], fontsize=7)
         place.tick_params(length=0)

@@ -42,7 +42,7 @@ _COLOURS = {"rootsift": "#b9b9b9", "rootsift-smoothed": "#8d8d8d", MODEL_KEY: "#
 
 @click.command()
 @click.option("--work", default="./demo", help="Work folder of the demo.")
-@click.option("--output", default="docs/result.png", help="Where the picture goes.")
+@click.option("--output", default="docs/pictures/result.png", help="Where the picture goes.")
 def main(work: str, output: str) -> None:
     """Draw matching mAP beside what the nearest neighbours look like."""
     result = demo_run(work)

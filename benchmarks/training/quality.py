@@ -33,7 +33,7 @@ from trainer.engine.loop import Folders, train
 LEDGER = Path(__file__).parents[1] / "results" / "quality.json"
 SEEDS = (1, 2, 3, 4, 5)
 DEMO_PATCHES = 652_800  # about those of `trainer.core.config.demo_plan`
-CURVE = (0.4, 1.0, 2.5, 5.5)  # times the demo's patches; the last is the default plan
+CURVE = (0.4, 1.0, 2.5, 5.5)  # times the demo's patches; the last is about the default plan
 COMPARED_AT = 0.4
 
 
